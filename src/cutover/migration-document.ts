@@ -1,0 +1,71 @@
+import type { Phase } from "./phase.ts";
+
+/** Which way rows flow: `forward` from the source as first created, `reverse` back to it. */
+export type Direction = "forward" | "reverse";
+
+/** One thing that was done or happened, for `migration history`. Only ever appended. */
+export interface HistoryEntry {
+  /** ISO 8601, of the process that wrote it. */
+  readonly at: string;
+  readonly who: string;
+  readonly what: string;
+  readonly reason?: string;
+  readonly result?: string;
+}
+
+/** What an operator or an error has done to a stream; it leaves the phase as it was. */
+export interface StreamState {
+  readonly paused?: { readonly by: string; readonly reason: string };
+  /** The message of the error that stopped it; cleared by `resume`. */
+  readonly error?: string;
+}
+
+/** An attempt to switch or roll back, from its first write to the store until it has ended either way. */
+export interface SwitchAttempt {
+  /** Fresh for each attempt: names its arming, its hold and the reverse stream's start position. */
+  readonly token: string;
+  readonly kind: "switch" | "rollback";
+  readonly startedAt: string;
+  readonly who: string;
+}
+
+/** The outcome of the last diff of one direction, as far as the gate needs it. */
+export interface DiffSummary {
+  readonly direction: Direction;
+  readonly finishedAt: string;
+  /** GTID set of the home at which both sides were compared. */
+  readonly verifiedAt: string;
+  readonly rows: number;
+  readonly differences: number;
+}
+
+/**
+ * The journal of one migration, under {@link MIGRATIONS_PREFIX} + id. After a crash this document says where the
+ * migration stands; what the steps between hold and swap have done is read from the servers.
+ */
+export interface MigrationDocument {
+  readonly format: 1;
+  readonly id: string;
+  /** Names of `backends:`. */
+  readonly source: string;
+  readonly target: string;
+  readonly sourceUuid: string;
+  readonly targetUuid: string;
+  /** Keys `schema.table`, sorted. */
+  readonly tables: readonly string[];
+  /** Target tables that this migration created; only these may `cancel` drop. */
+  readonly createdTables: readonly string[];
+  readonly createdSchemas: readonly string[];
+  readonly phase: Phase;
+  readonly streams: Readonly<Record<Direction, StreamState>>;
+  readonly diffs: readonly DiffSummary[];
+  /** Set from arming until the attempt has ended. */
+  readonly attempt?: SwitchAttempt;
+  /** The token whose lasting fence stands on the old home, while `switched`. */
+  readonly fenceToken?: string;
+  /** Rules generation and switch id of the last switch or rollback. */
+  readonly generation: number;
+  readonly switchId: string;
+  /** Longest pause of the last switches and rollbacks, in the order they happened, as the controller saw it. */
+  readonly history: readonly HistoryEntry[];
+}

@@ -1,0 +1,48 @@
+/** Where a table's statements go, and which migration put it there. */
+export interface TableRule {
+  /** A name of `backends:` in the configuration. */
+  readonly to: string;
+  readonly migration: string;
+}
+
+/** Statements that touch these tables wait, in every proxy, until the hold is gone or `ttlMs` have passed there. */
+export interface HoldRule {
+  /** Fresh for each attempt; acknowledgements name it. */
+  readonly token: string;
+  /** Keys `schema.table`. */
+  readonly tables: readonly string[];
+  /** Counted on each proxy's own monotonic clock from when it first saw the hold. */
+  readonly ttlMs: number;
+  /** The backend that the tables' open transactions drain from. */
+  readonly oldHome: string;
+  readonly newHome: string;
+}
+
+/** A migration whose switch is near: each proxy serves its tables only while its own lease is good. */
+export interface ArmedRule {
+  /** Fresh for each attempt; acknowledgements name it. */
+  readonly token: string;
+  readonly tables: readonly string[];
+  /** Sessions that use the tables log in here ahead of the switch. */
+  readonly newHome: string;
+}
+
+/**
+ * All routing, in one document, so that one compare-and-swap is atomic for all tables and all proxies.
+ * Stored under {@link RULES_KEY}.
+ */
+export interface RulesDocument {
+  readonly format: 1;
+  /** Grows by one with each change of the document. */
+  readonly generation: number;
+  /** The backend of every table that has no entry. */
+  readonly default: string;
+  /** By `schema.table`. Entries stay after a migration is complete. */
+  readonly tables: Readonly<Record<string, TableRule>>;
+  /** By migration id. */
+  readonly armed: Readonly<Record<string, ArmedRule>>;
+  /** By migration id. */
+  readonly holds: Readonly<Record<string, HoldRule>>;
+  /** Fresh with each switch and rollback: two switches to the same place are still told apart. */
+  readonly switchId: string;
+}

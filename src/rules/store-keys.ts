@@ -1,0 +1,18 @@
+/** Where each document lives in the store. */
+export const RULES_KEY = "/switchyard/rules";
+export const MIGRATIONS_PREFIX = "/switchyard/migrations/";
+/** Registrations of proxies; not leased. */
+export const PROXIES_PREFIX = "/switchyard/proxies/";
+/** Leased: the proxy of that id lives. */
+export const ALIVE_PREFIX = "/switchyard/alive/";
+/** Leased: sessions of a proxy, for people to look at. */
+export const SESSIONS_PREFIX = "/switchyard/sessions/";
+/** Leased: live progress of a migration's streams and diffs, for people to look at. */
+export const STATUS_PREFIX = "/switchyard/status/";
+/** What somebody asked for, taken and answered by the leading controller. */
+export const ORDERS_PREFIX = "/switchyard/orders/";
+/** Results of diffs, by migration. */
+export const DIFFS_PREFIX = "/switchyard/diffs/";
+/** Claims of tables by unfinished migrations: `<server uuid>/<schema>.<table>`. */
+export const CLAIMS_PREFIX = "/switchyard/claims/";
+export const LEADER_KEY = "/switchyard/leader";
