@@ -42,6 +42,8 @@ export const ERROR_CODES = {
   // mysql
 
   // store
+  /** A stored document was written by a newer version. It is left as it is; run a version at least as new. */
+  STORE_FORMAT_NEWER: { retryable: false, exit: 1 },
 
   // rules
 
@@ -56,6 +58,18 @@ export const ERROR_CODES = {
   // preflight
 
   // controller, admin, cli
+  /** Another controller has become leader and answers this order. Ask `migration status`; nothing is lost. */
+  ORDER_TAKEN: { retryable: true, exit: 5 },
+  /** No migration has this name. `migration list` shows those that exist. */
+  MIGRATION_NOT_FOUND: { retryable: false, exit: 3 },
+  /** A migration of this name exists. Choose another name. */
+  MIGRATION_EXISTS: { retryable: false, exit: 3 },
+  /** Another unfinished migration moves one of the tables. Complete or cancel it first. */
+  MIGRATION_TABLE_CLAIMED: { retryable: false, exit: 3 },
+  /** What was asked for does not fit the migration's phase. Nothing was changed. */
+  MIGRATION_PHASE_REFUSED: { retryable: false, exit: 3 },
+  /** The request names backends, tables or options that do not exist or contradict each other. Nothing was changed. */
+  MIGRATION_REQUEST_INVALID: { retryable: false, exit: 2 },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

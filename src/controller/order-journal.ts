@@ -1,0 +1,76 @@
+import { ERROR_CODES } from "../base/error-codes.ts";
+import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
+import type { OrderDocument } from "../cutover/order-document.ts";
+import { ORDERS_PREFIX } from "../rules/store-keys.ts";
+import type { Store, StoreEntry } from "../store/store.ts";
+
+const STEPS_MAX = 200;
+
+/** Reads an order; a format newer than ours is refused. */
+export function parseOrder(entry: StoreEntry): OrderDocument {
+  const value = JSON.parse(entry.value) as OrderDocument;
+  if (value.format !== 1) {
+    throw new SwitchyardError("STORE_FORMAT_NEWER", {
+      what: `order ${entry.key} has format ${String(value.format)}; this version knows format 1`,
+      fix: "Run a version of Switchyard that is at least as new as the one that wrote it.",
+    });
+  }
+  return value;
+}
+
+/**
+ * One order while the leader works on it: remembers the revision it last wrote, so that a leader that was
+ * replaced cannot answer over its successor.
+ */
+export class OrderJournal {
+  readonly #store: Store;
+  #order: OrderDocument;
+  #revision: number;
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, order: OrderDocument, revision: number) {
+    this.#store = store;
+    this.#order = order;
+    this.#revision = revision;
+  }
+
+  get order(): OrderDocument {
+    return this.#order;
+  }
+
+  /** Takes the order: nobody else answers it after this. */
+  async take(): Promise<void> {
+    await this.#write((order) => ({ ...order, state: "running" }));
+  }
+
+  /** Tells whoever waits what has just been done. Lost on failure: steps are for the eye. */
+  step(text: string): void {
+    this.#write((order) => ({ ...order, steps: [...order.steps, text].slice(-STEPS_MAX) })).catch(() => undefined);
+  }
+
+  async done(result: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#write((order) => ({ ...order, state: "done", result }));
+  }
+
+  async failed(error: unknown): Promise<void> {
+    const code = isSwitchyardError(error) ? error.code : "INTERNAL_INVARIANT";
+    const exit = ERROR_CODES[code].exit;
+    await this.#write((order) => ({ ...order, state: "failed", error: { code, message: messageOf(error), exit } }));
+  }
+
+  #write(edit: (order: OrderDocument) => OrderDocument): Promise<void> {
+    const run = async (): Promise<void> => {
+      const next = edit(this.#order);
+      const key = ORDERS_PREFIX + next.id;
+      const result = await this.#store.transact([{ key, revision: this.#revision }], [{ put: key, value: JSON.stringify(next) }]);
+      if (!result.succeeded) {
+        throw new SwitchyardError("ORDER_TAKEN", { what: `order ${next.id} has been taken by another controller` });
+      }
+      this.#order = next;
+      this.#revision = result.revision;
+    };
+    const result = this.#tail.then(run);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,105 @@
+import { isSwitchyardError, messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { OrderDocument } from "../cutover/order-document.ts";
+import { ORDERS_PREFIX } from "../rules/store-keys.ts";
+import type { Store, StoreEntry, Watch } from "../store/store.ts";
+import { OrderJournal, parseOrder } from "./order-journal.ts";
+
+/** Does what an order asks, and returns what its command reports. */
+export type OrderHandler = (
+  order: OrderDocument,
+  step: (text: string) => void,
+) => Promise<Readonly<Record<string, unknown>>>;
+
+/** Finished orders beyond this number are deleted, oldest first. */
+const FINISHED_ORDERS_MAX = 200;
+
+/**
+ * Watches for orders and has each handled once by this leader.
+ *
+ * An order that a former leader left `running` is handled again: every handler first reads where the journal
+ * stands, so what had been done is found and not repeated.
+ */
+export class OrderLoop {
+  readonly #store: Store;
+  readonly #log: Logger;
+  readonly #handle: OrderHandler;
+  readonly #seen = new Set<string>();
+  readonly #finished = new Set<string>();
+  #watch: Watch | undefined;
+  #closed = false;
+
+  constructor(options: { store: Store; log: Logger; handle: OrderHandler }) {
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#handle = options.handle;
+  }
+
+  async start(): Promise<void> {
+    this.#watch = await this.#store.watch(ORDERS_PREFIX, {
+      reset: (entries) => {
+        for (const entry of entries) this.#consider(entry);
+      },
+      change: (events) => {
+        for (const event of events) {
+          if (event.value === undefined) this.#finished.delete(event.key);
+          else this.#consider({ key: event.key, value: event.value, revision: event.revision });
+        }
+      },
+    });
+  }
+
+  /** Takes no further orders. Those under way go on until their handlers end. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#watch?.close();
+  }
+
+  #consider(entry: StoreEntry): void {
+    if (this.#closed) return;
+    let order: OrderDocument;
+    try {
+      order = parseOrder(entry);
+    } catch (error) {
+      this.#log.error({ key: entry.key, error: messageOf(error) }, "an order cannot be read and is left alone");
+      return;
+    }
+    if (order.state === "done" || order.state === "failed") {
+      this.#retire(entry.key);
+      return;
+    }
+    if (this.#seen.has(entry.key)) return;
+    this.#seen.add(entry.key);
+    void this.#run(new OrderJournal(this.#store, order, entry.revision));
+  }
+
+  async #run(journal: OrderJournal): Promise<void> {
+    const { id, command, migration, who } = journal.order;
+    const log = this.#log.child({ order: id, command, migration });
+    try {
+      await journal.take();
+      log.info({ who }, "order taken");
+      const result = await this.#handle(journal.order, (text) => journal.step(text));
+      await journal.done(result);
+      log.info({}, "order done");
+    } catch (error) {
+      if (isSwitchyardError(error, "ORDER_TAKEN")) {
+        log.warn({}, "another controller answers this order");
+        return;
+      }
+      log.warn({ error: messageOf(error) }, "order failed");
+      await journal.failed(error).catch((reason: unknown) => {
+        log.error({ error: messageOf(reason) }, "the answer to an order could not be stored");
+      });
+    }
+  }
+
+  #retire(key: string): void {
+    this.#finished.add(key);
+    if (this.#finished.size <= FINISHED_ORDERS_MAX) return;
+    const oldest = [...this.#finished].sort()[0];
+    if (oldest === undefined) return;
+    this.#finished.delete(oldest);
+    this.#store.transact([], [{ delete: oldest }]).catch(() => undefined);
+  }
+}
