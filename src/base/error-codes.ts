@@ -28,8 +28,16 @@ export const ERROR_CODES = {
   TABLE_NAME_INVALID: { retryable: false, exit: 2 },
 
   // gtid
+  /** A GTID set, as text or in binary form, is malformed or holds numbers above 2^53. */
+  GTID_SET_INVALID: { retryable: false, exit: 2 },
 
   // wire
+  /** A packet breaks the MySQL protocol: damaged on the way, or the peer is not a MySQL server or client. The connection is closed. */
+  WIRE_MALFORMED: { retryable: false, exit: 1 },
+  /** The peer announces a packet larger than the limit for this kind of connection. The connection is closed. */
+  WIRE_PACKET_TOO_LARGE: { retryable: false, exit: 1 },
+  /** A packet came where the protocol allows none, or none of its kind. The connection is closed. */
+  WIRE_UNEXPECTED_PACKET: { retryable: false, exit: 1 },
 
   // sql
 
@@ -42,6 +50,22 @@ export const ERROR_CODES = {
   // mysql
 
   // store
+  /** The store cannot be reached or has stopped; it certainly did nothing. */
+  STORE_UNAVAILABLE: { retryable: true, exit: 1 },
+  /** The store did not say whether a write was applied. Only a later read or swap tells; never send it again blind. */
+  STORE_OUTCOME_UNKNOWN: { retryable: false, exit: 5 },
+  /** A write named a lease that has ended; nothing was written. Its holder must take a new one. */
+  STORE_LEASE_LOST: { retryable: false, exit: 1 },
+  /** A key, value, lease or transaction is out of the store's bounds; nothing was written. */
+  STORE_REQUEST_INVALID: { retryable: false, exit: 1 },
+  /** The journal of the embedded store is damaged. Restore the data directory from a backup. */
+  STORE_CORRUPT: { retryable: false, exit: 1 },
+  /** Stored data was written by a newer version of Switchyard, which must be used to read it. */
+  STORE_FORMAT_NEWER: { retryable: false, exit: 1 },
+  /** Another process uses the same data directory. Stop it, or give this one a directory of its own. */
+  STORE_LOCKED: { retryable: false, exit: 1 },
+  /** The data directory cannot be made, read or written. Check its owner, its mode and the disk. */
+  STORE_DIRECTORY_UNUSABLE: { retryable: false, exit: 1 },
   /** A stored document was written by a newer version. It is left as it is; run a version at least as new. */
   STORE_FORMAT_NEWER: { retryable: false, exit: 1 },
 

@@ -1,0 +1,83 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { type Intervals, normalize, unionIntervals } from "./intervals.ts";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
+const INTERVAL = /^([0-9]{1,19})(?:\s*-\s*([0-9]{1,19}))?$/;
+
+/** Text to intervals by source (`uuid` or `uuid:tag`). @throws {SwitchyardError} `GTID_SET_INVALID` */
+export function parseGtidSet(text: string): Map<string, Intervals> {
+  const sources = new Map<string, Intervals>();
+  for (const part of text.split(",")) {
+    const trimmed = part.trim();
+    if (trimmed !== "") parseSource(trimmed, sources);
+  }
+  return sources;
+}
+
+/** Intervals by source to canonical text. */
+export function formatGtidSet(sources: ReadonlyMap<string, Intervals>): string {
+  const keys = [...sources.keys()].sort();
+  let text = "";
+  let current = "";
+  for (const key of keys) {
+    const uuid = key.slice(0, 36);
+    const tag = key.slice(37);
+    if (uuid !== current) {
+      text += text === "" ? uuid : `,${uuid}`;
+      current = uuid;
+    }
+    if (tag !== "") text += `:${tag}`;
+    const intervals = sources.get(key) ?? [];
+    for (let i = 0; i < intervals.length; i += 2) {
+      const first = intervals[i];
+      const last = intervals[i + 1];
+      text += first === last ? `:${first}` : `:${first}-${last}`;
+    }
+  }
+  return text;
+}
+
+function parseSource(text: string, sources: Map<string, Intervals>): void {
+  const [head, ...parts] = text.split(":").map((part) => part.trim());
+  const uuid = (head ?? "").toLowerCase();
+  if (!UUID.test(uuid)) throw invalid(text, "it does not begin with a server UUID");
+  const pairs = new Map<string, [number, number][]>();
+  let tag = "";
+  let tagIsOpen = false;
+  for (const part of parts) {
+    const interval = INTERVAL.exec(part);
+    if (interval !== null) {
+      const list = pairs.get(tag) ?? [];
+      list.push(parsePair(text, interval[1] ?? "", interval[2]));
+      pairs.set(tag, list);
+      tagIsOpen = false;
+      continue;
+    }
+    const lower = part.toLowerCase();
+    if (tagIsOpen || !TAG.test(lower)) throw invalid(text, `"${part.slice(0, 40)}" is neither an interval nor a tag`);
+    tag = lower;
+    tagIsOpen = true;
+  }
+  if (tagIsOpen || pairs.size === 0) throw invalid(text, "a source has no interval");
+  for (const [ownTag, list] of pairs) {
+    const key = ownTag === "" ? uuid : `${uuid}:${ownTag}`;
+    sources.set(key, unionIntervals(sources.get(key) ?? [], normalize(list)));
+  }
+}
+
+function parsePair(text: string, firstText: string, lastText: string | undefined): [number, number] {
+  const first = Number(firstText);
+  const last = lastText === undefined ? first : Number(lastText);
+  if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
+    throw invalid(text, "a transaction number is above 9007199254740991");
+  }
+  if (first < 1 || last < first) throw invalid(text, "an interval is empty or begins below 1");
+  return [first, last];
+}
+
+function invalid(text: string, why: string): SwitchyardError {
+  return new SwitchyardError("GTID_SET_INVALID", {
+    what: `"${text.slice(0, 200)}" is not a GTID set: ${why}`,
+  });
+}
