@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder } from "./cache-folder.ts";
+import { debianMirror } from "./debian-mirror.ts";
+import { withLockFile } from "./lock-file.ts";
+import { runCommand } from "./run-command.ts";
+import { SetupError } from "./setup-error.ts";
+
+/** What the tests, the demo and the benches run. The newest versions are in Debian's rolling suite. */
+const PACKAGES = ["etcd-server", "mysql-client-core", "mysql-server-core"];
+const SUITE = "sid";
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/** Packages that the dependencies name but only a whole system needs. */
+const SYSTEM_ONLY =
+  /^(perl|perl-base|perl-modules-.*|libperl.*|systemd|libsystemd-shared|passwd|login.*|adduser|debconf.*|libpam.*|sysvinit-utils|gcc-.*-base|openssl|ca-certificates|tzdata)$/;
+
+const ARCHITECTURES: Readonly<Record<string, { readonly triplet: string; readonly loader: string }>> = {
+  x64: { triplet: "x86_64-linux-gnu", loader: "usr/lib64/ld-linux-x86-64.so.2" },
+  arm64: { triplet: "aarch64-linux-gnu", loader: "usr/lib/ld-linux-aarch64.so.1" },
+};
+
+/** An unpacked tree of Debian packages, run with its own loader so that the machine's libraries do not matter. */
+export interface DebianTree {
+  readonly root: string;
+  readonly loader: string;
+  readonly libraryPath: string;
+}
+
+/** Whether this machine has Debian's tools and repositories. */
+export function isDebian(): boolean {
+  try {
+    return /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** The tree that the cache already holds, if any. */
+export function cachedTree(): DebianTree | undefined {
+  const root = treeFolder();
+  return existsSync(root) ? treeAt(root) : undefined;
+}
+
+/**
+ * Fetches the packages with an apt of its own (nothing is installed, no right is needed, the machine's packages stay
+ * as they are) and unpacks them into the cache, unless they are there. Safe to interrupt and to run twice at once.
+ *
+ * @throws {SetupError} when a package cannot be had.
+ */
+export async function fetchTree(say: (line: string) => void): Promise<DebianTree> {
+  const root = treeFolder();
+  const wait = (): void => say("another process is fetching the servers; waiting for it");
+  await withLockFile(join(cacheFolder(), "servers.lock"), wait, async () => {
+    if (existsSync(root)) return;
+    const work = `${root}.filling-${process.pid}`;
+    rmSync(work, { recursive: true, force: true });
+    try {
+      await fill(work, say);
+      if (!existsSync(root)) renameSync(join(work, "tree"), root);
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  });
+  return treeAt(root);
+}
+
+function treeFolder(): string {
+  const hash = createHash("sha256")
+    .update(`${process.arch} ${PACKAGES.join(" ")}`)
+    .digest("hex")
+    .slice(0, 8);
+  return join(cacheFolder(), `debian-${hash}`);
+}
+
+function treeAt(root: string): DebianTree {
+  const architecture = ARCHITECTURES[process.arch];
+  if (architecture === undefined) throw new SetupError(`no Debian servers are known for ${process.arch}`);
+  const libraries = join(root, "usr/lib", architecture.triplet);
+  return {
+    root,
+    loader: join(root, architecture.loader),
+    libraryPath: [libraries, join(root, "usr/lib/mysql"), join(root, "usr/lib/mysql/private")].join(":"),
+  };
+}
+
+async function fill(work: string, say: (line: string) => void): Promise<void> {
+  const archives = join(work, "archives");
+  const tree = join(work, "tree");
+  for (const folder of [archives, tree, join(work, "lists/partial"), join(work, "cache/archives/partial")]) {
+    mkdirSync(folder, { recursive: true });
+  }
+  const configuration = join(work, "apt.conf");
+  const sources = join(work, "sources.list");
+  writeFileSync(sources, `${await sourceLine()}\n`);
+  writeFileSync(configuration, aptConfiguration(work, sources));
+  const env = { APT_CONFIG: configuration, LC_ALL: "C" };
+  say(`fetching ${PACKAGES.join(", ")} (about 80 MB, once per machine)`);
+  await runCommand("apt-get", ["update", "-qq", "--error-on=any"], { env });
+  const closure = await runCommand("apt-get", ["install", "--print-uris", "-qq", "-y", ...PACKAGES], { env });
+  const names = packageNames(closure);
+  if (!PACKAGES.every((name) => names.includes(name))) {
+    throw new SetupError(`apt did not list ${PACKAGES.join(", ")}:\n${closure}`);
+  }
+  await runCommand("apt-get", ["download", "-qq", ...names], { env, cwd: archives });
+  say(`unpacking ${names.length} packages`);
+  // dpkg's own lists are not used: the tree is not an installation.
+  await runCommand("sh", ["-c", 'for deb in *.deb; do dpkg-deb -x "$deb" "$0" || exit 1; done', tree], {
+    cwd: archives,
+  });
+  const missing = ["usr/sbin/mysqld", "usr/bin/mysql"].filter((path) => !existsSync(join(tree, path)));
+  if (missing.length > 0) throw new SetupError(`the unpacked packages lack ${missing.join(" and ")}`);
+}
+
+/** The names in `'URI' name_version_arch.deb size hash` lines, without what only a system needs. */
+function packageNames(printedUris: string): string[] {
+  const names: string[] = [];
+  for (const line of printedUris.split("\n")) {
+    const name = /^'[^']+' ([^_ ]+)_/.exec(line)?.[1];
+    if (name !== undefined && !SYSTEM_ONLY.test(name)) names.push(name);
+  }
+  return names;
+}
+
+function aptConfiguration(work: string, sources: string): string {
+  return [
+    `Dir::State::Lists "${work}/lists";`,
+    'Dir::State::status "/dev/null";',
+    `Dir::Cache "${work}/cache";`,
+    `Dir::Etc::SourceList "${sources}";`,
+    'Dir::Etc::SourceParts "/dev/null";',
+    // Run as root, apt would drop to a user that may not read this folder.
+    'APT::Sandbox::User "root";',
+    'APT::Install-Recommends "false";',
+    'Acquire::Languages "none";',
+    'Acquire::Retries "3";',
+    "",
+  ].join("\n");
+}
+
+/** One source line: the rolling suite at the mirror that this machine takes its own release from. */
+async function sourceLine(): Promise<string> {
+  const uri = await debianMirror();
+  if (uri === undefined) {
+    throw new SetupError("apt's own sources name no Debian mirror, so there is nowhere to fetch the servers from");
+  }
+  const signedBy = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : "";
+  return `deb ${signedBy}${uri} ${SUITE} main`;
+}

@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { isAlive } from "./lock-file.ts";
+
+/** Started in a session of its own; ends when the pipe from its owner closes, however the owner ended. */
+const WATCHDOG = `
+trap '' INT TERM HUP
+cat > /dev/null
+for pidfile in "$0"/*/mysqld.pid; do
+  [ -f "$pidfile" ] || continue
+  pid=$(cat "$pidfile")
+  if tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$0/"; then kill -9 "$pid"; fi
+done
+rm -rf -- "$0"
+`;
+
+/**
+ * Makes a folder for servers that must not outlive this process. A watchdog (a few lines of shell) waits for this
+ * process to end, by whatever cause, and then kills the servers whose pid files lie in the folder and removes it.
+ * Folders whose watchdog was killed as well are cleared here.
+ */
+export function makeRunFolder(): string {
+  const base = join(tmpdir(), `switchyard-${userInfo().uid}`);
+  mkdirSync(base, { recursive: true, mode: 0o700 });
+  sweep(base);
+  const folder = mkdtempSync(join(base, "run-"));
+  writeFileSync(join(folder, "owner"), String(process.pid));
+  const watchdog = spawn("sh", ["-c", WATCHDOG, folder], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+  watchdog.unref();
+  // The pipe must not keep this process alive; it only has to close when the process ends.
+  (watchdog.stdin as unknown as { unref(): void }).unref();
+  return folder;
+}
+
+function sweep(base: string): void {
+  for (const name of readdirSync(base)) {
+    const folder = join(base, name);
+    const owner = readNumber(join(folder, "owner"));
+    if (!name.startsWith("run-") || owner === undefined || isAlive(owner)) continue;
+    for (const entry of readdirSync(folder)) killServerOf(join(folder, entry));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Kills the server whose pid file lies in `folder`, if that process is still the server of this folder. */
+export function killServerOf(folder: string): void {
+  const pid = readNumber(join(folder, "mysqld.pid"));
+  if (pid !== undefined && isServerOf(pid, folder)) process.kill(pid, "SIGKILL");
+}
+
+/** Whether process `pid` is a server that runs in `folder`; ids are used again, so the command line decides. */
+export function isServerOf(pid: number, folder: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${folder}/`);
+  } catch {
+    return false;
+  }
+}
+
+function readNumber(path: string): number | undefined {
+  try {
+    const number = Number(readFileSync(path, "utf8").trim());
+    return Number.isInteger(number) && number > 1 ? number : undefined;
+  } catch {
+    return undefined;
+  }
+}
