@@ -1,0 +1,142 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { HEADER_BYTES, PACKET_PAYLOAD_MAX } from "./capabilities.ts";
+
+const EMPTY: Buffer = Buffer.alloc(0);
+const GATHER_FIRST_BYTES = 16 * 1024;
+
+/**
+ * Cuts a byte stream into packet payloads, and joins those that were split because of their size.
+ *
+ * Pull form: {@link feed} a chunk, then {@link next} until it gives nothing. The reader may stop in the middle of
+ * a chunk and go on later, which is how back-pressure reaches the socket; feed again only after `next` gave nothing.
+ * Push form: {@link push}.
+ *
+ * A payload that lies within one chunk is a view of it, any other a buffer of its own; both are the caller's to keep
+ * as long as the chunk is. Memory grows only with bytes that have arrived, never with lengths that are claimed.
+ *
+ * @throws {SwitchyardError} `WIRE_PACKET_TOO_LARGE` when a payload would exceed `payloadBytesMax`.
+ */
+export class PacketSplitter {
+  readonly #payloadBytesMax: number;
+  #chunk: Buffer = EMPTY;
+  #at = 0;
+  /** Bytes of a packet header that was cut by the end of a chunk. */
+  readonly #header: Buffer = Buffer.alloc(HEADER_BYTES);
+  #headerBytes = 0;
+  /** Payload gathered so far, where it does not lie within one chunk. */
+  #gathered: Buffer = EMPTY;
+  #gatheredBytes = 0;
+  #gathering = false;
+  /** Payload bytes of the present packet that have not arrived; -1 between packets. */
+  #missing = -1;
+  #continues = false;
+  #sequence = 0;
+
+  constructor(payloadBytesMax: number) {
+    this.#payloadBytesMax = payloadBytesMax;
+  }
+
+  /** Sequence number of the (last) packet of the payload that {@link next} gave last. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Whether part of a packet has arrived and the rest has not. */
+  get inside(): boolean {
+    return this.#headerBytes > 0 || this.#missing >= 0 || this.#gathering || this.#at < this.#chunk.length;
+  }
+
+  feed(chunk: Buffer): void {
+    this.#chunk = this.#at < this.#chunk.length ? Buffer.concat([this.#chunk.subarray(this.#at), chunk]) : chunk;
+    this.#at = 0;
+  }
+
+  /** The next whole payload; nothing when more bytes are needed first. */
+  next(): Buffer | undefined {
+    for (;;) {
+      if (this.#missing < 0 && !this.#readHeader()) return undefined;
+      const payload = this.#readPayload();
+      if (payload !== undefined) return payload;
+      if (this.#missing >= 0) return undefined;
+    }
+  }
+
+  /** Feeds a chunk and hands out every payload that it completes. */
+  push(chunk: Buffer, onPacket: (payload: Buffer, sequence: number) => void): void {
+    this.feed(chunk);
+    for (let payload = this.next(); payload !== undefined; payload = this.next()) onPacket(payload, this.#sequence);
+  }
+
+  /** What has been fed and not been given out, for handing the stream to another reader (TLS). Empties the splitter. */
+  takeRemainder(): Buffer {
+    const rest = Buffer.concat([this.#header.subarray(0, this.#headerBytes), this.#chunk.subarray(this.#at)]);
+    this.#headerBytes = 0;
+    this.#chunk = EMPTY;
+    this.#at = 0;
+    return rest;
+  }
+
+  #readHeader(): boolean {
+    const chunk = this.#chunk;
+    const at = this.#at;
+    if (this.#headerBytes === 0 && chunk.length - at >= HEADER_BYTES) {
+      this.#at = at + HEADER_BYTES;
+      this.#begin((chunk[at] ?? 0) | ((chunk[at + 1] ?? 0) << 8) | ((chunk[at + 2] ?? 0) << 16), chunk[at + 3] ?? 0);
+      return true;
+    }
+    const copied = chunk.copy(this.#header, this.#headerBytes, at, at + HEADER_BYTES - this.#headerBytes);
+    this.#headerBytes += copied;
+    this.#at = at + copied;
+    if (this.#headerBytes < HEADER_BYTES) return false;
+    this.#headerBytes = 0;
+    this.#begin(this.#header.readUIntLE(0, 3), this.#header.readUInt8(3));
+    return true;
+  }
+
+  #begin(length: number, sequence: number): void {
+    if (this.#gatheredBytes + length > this.#payloadBytesMax) {
+      throw new SwitchyardError("WIRE_PACKET_TOO_LARGE", {
+        what: `a packet of ${this.#gatheredBytes + length} bytes or more is announced; ${this.#payloadBytesMax} are allowed`,
+      });
+    }
+    this.#missing = length;
+    this.#continues = length === PACKET_PAYLOAD_MAX;
+    this.#sequence = sequence;
+  }
+
+  /** The payload if it is whole; `#missing` is -1 afterwards when the present packet has ended. */
+  #readPayload(): Buffer | undefined {
+    const available = this.#chunk.length - this.#at;
+    if (available >= this.#missing && !this.#gathering && !this.#continues) {
+      const payload = this.#chunk.subarray(this.#at, this.#at + this.#missing);
+      this.#at += this.#missing;
+      this.#missing = -1;
+      return payload;
+    }
+    this.#gather(Math.min(available, this.#missing));
+    if (this.#missing > 0) return undefined;
+    this.#missing = -1;
+    if (this.#continues) return undefined;
+    const payload = this.#gathered.subarray(0, this.#gatheredBytes);
+    this.#gathered = EMPTY;
+    this.#gatheredBytes = 0;
+    this.#gathering = false;
+    return payload;
+  }
+
+  #gather(count: number): void {
+    this.#gathering = true;
+    const needed = this.#gatheredBytes + count;
+    if (needed > this.#gathered.length) {
+      const announced = this.#gatheredBytes + this.#missing;
+      const room = Math.max(needed, Math.min(announced, Math.max(GATHER_FIRST_BYTES, this.#gathered.length * 2)));
+      const grown = Buffer.allocUnsafe(room);
+      this.#gathered.copy(grown, 0, 0, this.#gatheredBytes);
+      this.#gathered = grown;
+    }
+    this.#chunk.copy(this.#gathered, this.#gatheredBytes, this.#at, this.#at + count);
+    this.#gatheredBytes = needed;
+    this.#missing -= count;
+    this.#at += count;
+  }
+}

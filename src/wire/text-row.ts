@@ -1,0 +1,87 @@
+import { SwitchyardError } from "../base/errors.ts";
+
+/** The length that stands for NULL in {@link TextRow.lengths}. */
+export const NULL_LENGTH = -1;
+
+/**
+ * The fields of a row of the text protocol, found without copying any of them. One object is used for many rows:
+ * {@link scan} fills `offsets` and `lengths` anew each time.
+ */
+export class TextRow {
+  readonly offsets: Int32Array;
+  /** Bytes of each field; {@link NULL_LENGTH} for NULL. */
+  readonly lengths: Int32Array;
+  #payload: Buffer = Buffer.alloc(0);
+
+  constructor(columnCount: number) {
+    this.offsets = new Int32Array(columnCount);
+    this.lengths = new Int32Array(columnCount);
+  }
+
+  /** The row that was scanned last. */
+  get payload(): Buffer {
+    return this.#payload;
+  }
+
+  /**
+   * Finds the fields of `payload`, which must hold exactly as many as there are columns.
+   *
+   * @throws {SwitchyardError} `WIRE_MALFORMED`
+   */
+  scan(payload: Buffer): this {
+    this.#payload = payload;
+    const count = this.offsets.length;
+    let at = 0;
+    for (let column = 0; column < count; column++) {
+      const first = payload[at] ?? 0xff;
+      let length = first;
+      if (first < 0xfb) at += 1;
+      else if (first === 0xfb) {
+        this.offsets[column] = at + 1;
+        this.lengths[column] = NULL_LENGTH;
+        at += 1;
+        continue;
+      } else {
+        length = longLength(payload, at, first);
+        at += first === 0xfc ? 3 : first === 0xfd ? 4 : 9;
+      }
+      if (length > payload.length - at) throw malformed(payload, at);
+      this.offsets[column] = at;
+      this.lengths[column] = length;
+      at += length;
+    }
+    if (at !== payload.length) throw malformed(payload, at);
+    return this;
+  }
+
+  /** A view of one field; `null` for NULL. */
+  field(column: number): Buffer | null {
+    const length = this.lengths[column] ?? NULL_LENGTH;
+    if (length === NULL_LENGTH) return null;
+    const offset = this.offsets[column] ?? 0;
+    return this.#payload.subarray(offset, offset + length);
+  }
+
+  /** One field as UTF-8 text; `null` for NULL. */
+  text(column: number): string | null {
+    const length = this.lengths[column] ?? NULL_LENGTH;
+    if (length === NULL_LENGTH) return null;
+    const offset = this.offsets[column] ?? 0;
+    return this.#payload.toString("utf8", offset, offset + length);
+  }
+}
+
+function longLength(payload: Buffer, at: number, first: number): number {
+  const width = first === 0xfc ? 2 : first === 0xfd ? 3 : 8;
+  if (first === 0xff || at + 1 + width > payload.length) throw malformed(payload, at);
+  if (width < 8) return payload.readUIntLE(at + 1, width);
+  // A field cannot be longer than its row, so the upper half must be 0.
+  return payload.readUInt32LE(at + 5) === 0 ? payload.readUInt32LE(at + 1) : payload.length + 1;
+}
+
+function malformed(payload: Buffer, at: number): SwitchyardError {
+  return new SwitchyardError("WIRE_MALFORMED", {
+    what: "a row packet breaks the MySQL protocol: its fields do not fill it exactly",
+    details: [`at byte ${at} of ${payload.length}`],
+  });
+}
