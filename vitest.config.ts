@@ -1,0 +1,49 @@
+import { defineConfig } from "vitest/config";
+
+const SECONDS = 1000;
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/support/plain-summary.ts"],
+    // Real servers and two cores: two files at once keep both busy without starving either.
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts", "test/simulation/**/*.test.ts", "test/tidy.test.ts"],
+          testTimeout: 20 * SECONDS,
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          testTimeout: 60 * SECONDS,
+          hookTimeout: 120 * SECONDS,
+          globalSetup: ["test/support/provide-servers.ts"],
+        },
+      },
+      {
+        test: {
+          name: "scenarios",
+          include: ["test/scenarios/*.test.ts"],
+          testTimeout: 120 * SECONDS,
+          hookTimeout: 120 * SECONDS,
+          globalSetup: ["test/support/provide-servers.ts"],
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "soak",
+          include: ["test/soak/**/*.test.ts"],
+          testTimeout: 3600 * SECONDS,
+          hookTimeout: 120 * SECONDS,
+          globalSetup: ["test/support/provide-servers.ts"],
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
