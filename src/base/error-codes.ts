@@ -78,6 +78,46 @@ export const ERROR_CODES = {
   // diff
 
   // cutover
+  /** The migration's phase does not allow what was asked; nothing was changed. The message says what does. */
+  CUTOVER_PHASE_REFUSED: { retryable: false, exit: 3 },
+  /** A check of the gate failed; nothing was changed. The message lists each check with what to do. */
+  CUTOVER_GATE_REFUSED: { retryable: true, exit: 3 },
+  /** The option exists in the design and is not built yet; nothing was changed. */
+  CUTOVER_NOT_BUILT: { retryable: false, exit: 2 },
+  /** A switch or rollback was given up before the rules changed; all is as before and the same order may be given again. */
+  CUTOVER_ABORTED: { retryable: true, exit: 4 },
+  /** Proxies did not get ready, hold or drain in time. The message names them and the transactions still open. */
+  CUTOVER_PROXIES_NOT_READY: { retryable: true, exit: 4 },
+  /** A table lock was not granted in time because of transactions on the server; the message names them. */
+  CUTOVER_FENCE_BLOCKED: { retryable: true, exit: 4 },
+  /** The time that clients may be held was used up before the rules could be changed. */
+  CUTOVER_HOLD_EXPIRED: { retryable: true, exit: 4 },
+  /** Somebody other than Switchyard has written to the migrating tables on a server that is not their home. */
+  CUTOVER_STRAY_WRITES: { retryable: false, exit: 4 },
+  /** The AUTO_INCREMENT counter of the new home could not be brought level with the old home's. */
+  CUTOVER_COUNTER_REFUSED: { retryable: true, exit: 4 },
+  /** The migration's own session on a server was lost; the controller that had it does nothing more there. */
+  CUTOVER_SESSION_LOST: { retryable: true, exit: 4 },
+  /** Another session holds the migration's lock on the server. The leading controller takes it over by itself. */
+  CUTOVER_SESSION_HELD: { retryable: true, exit: 4 },
+  /** The store did not say whether the rules were swapped. The controller finds out as soon as the store answers. */
+  CUTOVER_OUTCOME_UNKNOWN: { retryable: false, exit: 5 },
+  /** Another controller has taken this migration over and answers for how the attempt ends. */
+  CUTOVER_SUPERSEDED: { retryable: true, exit: 5 },
+  /** The rules were swapped, and a later step is not done yet. The controller goes on with it by itself. */
+  CUTOVER_UNFINISHED: { retryable: true, exit: 5 },
+  /** A connection of a proxy that is gone or does not answer could not be ended on the server. */
+  CUTOVER_CONNECTIONS_REMAIN: { retryable: true, exit: 4 },
+  /** The journal has no migration of this name. */
+  CUTOVER_MIGRATION_UNKNOWN: { retryable: false, exit: 3 },
+  /** A stored document was written by a newer version of Switchyard; this one leaves it alone. */
+  CUTOVER_FORMAT_NEWER: { retryable: false, exit: 3 },
+  /** A stored document is damaged: it is not what any version of Switchyard writes. */
+  CUTOVER_DOCUMENT_INVALID: { retryable: false, exit: 1 },
+  /** The document was changed by somebody else in the meantime; read it and try again. */
+  CUTOVER_JOURNAL_CHANGED: { retryable: true, exit: 1 },
+  /** The way back cannot be given up: the reverse stream is not healthy, so the old home may not be current. */
+  CUTOVER_REVERSE_UNHEALTHY: { retryable: true, exit: 3 },
 
   // preflight
 
