@@ -60,8 +60,6 @@ export const ERROR_CODES = {
   STORE_REQUEST_INVALID: { retryable: false, exit: 1 },
   /** The journal of the embedded store is damaged. Restore the data directory from a backup. */
   STORE_CORRUPT: { retryable: false, exit: 1 },
-  /** Stored data was written by a newer version of Switchyard, which must be used to read it. */
-  STORE_FORMAT_NEWER: { retryable: false, exit: 1 },
   /** Another process uses the same data directory. Stop it, or give this one a directory of its own. */
   STORE_LOCKED: { retryable: false, exit: 1 },
   /** The data directory cannot be made, read or written. Check its owner, its mode and the disk. */
