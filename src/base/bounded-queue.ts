@@ -10,7 +10,7 @@ export class BoundedQueue<T> {
   readonly #items: { readonly item: T; readonly size: number }[] = [];
   #size = 0;
   #ended = false;
-  #error: unknown;
+  #failure: { readonly error: unknown } | undefined;
   #room: Deferred<void> | undefined;
   #arrival: Deferred<void> | undefined;
 
@@ -32,7 +32,7 @@ export class BoundedQueue<T> {
       this.#room ??= deferred();
       await this.#room.promise;
     }
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#ended) return;
     this.#items.push({ item, size });
     this.#size += size;
@@ -43,7 +43,7 @@ export class BoundedQueue<T> {
   /** The next item; `undefined` once the queue has ended and is empty. Throws the error given to {@link fail}. */
   async shift(): Promise<T | undefined> {
     while (this.#items.length === 0) {
-      if (this.#error !== undefined) throw this.#error;
+      if (this.#failure !== undefined) throw this.#failure.error;
       if (this.#ended) return undefined;
       this.#arrival ??= deferred();
       await this.#arrival.promise;
@@ -65,7 +65,7 @@ export class BoundedQueue<T> {
   /** Ends the queue with an error: items inside are dropped and both sides throw it. */
   fail(error: unknown): void {
     this.#ended = true;
-    this.#error = error;
+    this.#failure = { error };
     this.#items.length = 0;
     this.#size = 0;
     this.#wake();

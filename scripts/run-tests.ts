@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { providePrograms } from "../servers/programs.ts";
+import { SetupError } from "../servers/setup-error.ts";
+import type { Counts } from "../test/support/plain-summary.ts";
+import { runProgram } from "./child-program.ts";
+import { main as build } from "./run-build.ts";
+import { runChecks } from "./run-checks.ts";
+
+const QUICK = ["unit", "integration"];
+const ALL = [...QUICK, "scenarios", "soak"];
+
+/**
+ * `npm test [-- --all] [vitest arguments]`: builds, finds the servers, runs the static checks and the tests, and ends
+ * with the line `N passed, N failed, N skipped`. Each static check counts as one test; so does the build.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const startedAt = performance.now();
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  try {
+    const programs = await providePrograms((line) => process.stdout.write(`${line}\n`));
+    process.stdout.write(`servers: ${programs.origin}\n`);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    process.stdout.write(`${error.message}\n0 passed, 1 failed, 0 skipped\n`);
+    return 1;
+  }
+  const built = (await build()) === 0;
+  process.stdout.write(`build: ${built ? "ok" : "FAILED"}\n`);
+  add(total, { passed: built ? 1 : 0, failed: built ? 0 : 1, skipped: 0 });
+  add(total, { ...(await runChecks()), skipped: 0 });
+  add(total, await runVitest(args));
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  process.stdout.write(`\nin ${seconds} s\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+async function runVitest(args: readonly string[]): Promise<Counts> {
+  const projects = args.includes("--all") ? ALL : QUICK;
+  const others = args.filter((arg) => arg !== "--all");
+  const folder = mkdtempSync(join(tmpdir(), "switchyard-test-"));
+  const countsFile = join(folder, "counts.json");
+  try {
+    const chosen = projects.flatMap((name) => ["--project", name]);
+    const env = { SWITCHYARD_TEST_COUNTS: countsFile };
+    const ended = await runProgram("vitest", ["run", ...chosen, ...others], { env });
+    const counts = readCounts(countsFile);
+    // vitest can fail without a failing test, for example when it cannot read its configuration.
+    return ended.code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readCounts(path: string): Counts {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Counts;
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+function add(total: Counts, more: Counts): void {
+  total.passed += more.passed;
+  total.failed += more.failed;
+  total.skipped += more.skipped;
+}
