@@ -78,6 +78,12 @@ export class MysqlServer {
     }
   }
 
+  /** Takes over a server that another process has started in this folder. */
+  adopt(pid: number, port: number): void {
+    this.#pid = pid;
+    this.#port = port;
+  }
+
   /** Ends the server in good order (SIGTERM) and waits until it is gone. */
   async stop(): Promise<void> {
     await this.#end("SIGTERM");

@@ -22,8 +22,7 @@ rm -rf -- "$0"
  * Folders whose watchdog was killed as well are cleared here.
  */
 export function makeRunFolder(): string {
-  const base = join(tmpdir(), `switchyard-${userInfo().uid}`);
-  mkdirSync(base, { recursive: true, mode: 0o700 });
+  const base = serversFolder();
   sweep(base);
   const folder = mkdtempSync(join(base, "run-"));
   writeFileSync(join(folder, "owner"), String(process.pid));
@@ -32,6 +31,13 @@ export function makeRunFolder(): string {
   // The pipe must not keep this process alive; it only has to close when the process ends.
   (watchdog.stdin as unknown as { unref(): void }).unref();
   return folder;
+}
+
+/** This user's folder for running servers. It is short: the path of a socket has 107 bytes at most. */
+export function serversFolder(): string {
+  const base = join(tmpdir(), `switchyard-${userInfo().uid}`);
+  mkdirSync(base, { recursive: true, mode: 0o700 });
+  return base;
 }
 
 function sweep(base: string): void {
@@ -45,13 +51,19 @@ function sweep(base: string): void {
 }
 
 /** Kills the server whose pid file lies in `folder`, if that process is still the server of this folder. */
-export function killServerOf(folder: string): void {
+function killServerOf(folder: string): void {
+  const pid = runningServerOf(folder);
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
+}
+
+/** The process id of the server that runs in `folder`, if one does. */
+export function runningServerOf(folder: string): number | undefined {
   const pid = readNumber(join(folder, "mysqld.pid"));
-  if (pid !== undefined && isServerOf(pid, folder)) process.kill(pid, "SIGKILL");
+  return pid !== undefined && isServerOf(pid, folder) ? pid : undefined;
 }
 
 /** Whether process `pid` is a server that runs in `folder`; ids are used again, so the command line decides. */
-export function isServerOf(pid: number, folder: string): boolean {
+function isServerOf(pid: number, folder: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${folder}/`);
   } catch {
