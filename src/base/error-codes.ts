@@ -42,8 +42,34 @@ export const ERROR_CODES = {
   // sql
 
   // config
+  /** The configuration file cannot be read. */
+  CONFIG_UNREADABLE: { retryable: false, exit: 2 },
+  /** The configuration has entries that cannot be used; the message names each with its line and what is expected. */
+  CONFIG_INVALID: { retryable: false, exit: 2 },
+  /** The configuration asks for something that is designed and not built yet. */
+  CONFIG_NOT_BUILT: { retryable: false, exit: 2 },
+  /** The environment variables that arm a failpoint for tests are wrong. */
+  CONFIG_FAILPOINT_INVALID: { retryable: false, exit: 2 },
 
   // binlog
+  /** An event of the binary log breaks its format: damaged, cut, or not from a MySQL server. */
+  BINLOG_MALFORMED: { retryable: false, exit: 1 },
+  /** An event of the binary log does not match its checksum. A damaged network path heals on reconnect; a damaged disk does not. */
+  BINLOG_CHECKSUM_WRONG: { retryable: true, exit: 1 },
+  /** An event of a type that Switchyard does not know and that the server does not mark as ignorable. */
+  BINLOG_EVENT_UNKNOWN: { retryable: false, exit: 1 },
+  /** An event that Switchyard knows and cannot apply: partial JSON updates, transactions without GTID. */
+  BINLOG_EVENT_REFUSED: { retryable: false, exit: 1 },
+  /** The source wrote an incident into its log: changes may be missing there. The copy must start again. */
+  BINLOG_SOURCE_INCIDENT: { retryable: false, exit: 1 },
+  /** A table in the binary log has a column of a type that Switchyard does not know. */
+  BINLOG_COLUMN_UNKNOWN: { retryable: false, exit: 1 },
+  /** Rows came without the event that describes their table. */
+  BINLOG_TABLE_MAP_MISSING: { retryable: false, exit: 1 },
+  /** A compressed transaction is larger than the configured limit. */
+  BINLOG_PAYLOAD_TOO_LARGE: { retryable: false, exit: 1 },
+  /** The events of a transaction came in an order that no MySQL server writes, or that Switchyard cannot follow. */
+  BINLOG_TRANSACTION_SHAPE: { retryable: false, exit: 1 },
 
   // table
 
@@ -72,6 +98,8 @@ export const ERROR_CODES = {
   // proxy
 
   // replication
+  /** `SHOW CREATE TABLE` printed a layout that cannot be cut safely into rows first, keys later. */
+  REPLICATION_DEFINITION_UNREADABLE: { retryable: false, exit: 3 },
 
   // diff
 

@@ -1,0 +1,69 @@
+import { quoteId } from "../base/table-name.ts";
+
+/** A stored column as far as copying it needs to know it. */
+export interface CopiedColumn {
+  readonly name: string;
+  /** `DATA_TYPE` of information_schema, lower case. */
+  readonly dataType: string;
+}
+
+/** How the rows of one table leave the source and enter the target without a bit changing. */
+export interface LoadColumns {
+  /** Expressions for the SELECT, one for each stored column. */
+  readonly select: readonly string[];
+  /** Column list of `LOAD DATA`: a column, or a variable that {@link assignments} turns into it. */
+  readonly targets: readonly string[];
+  /** `SET` clauses of `LOAD DATA`. */
+  readonly assignments: readonly string[];
+}
+
+/**
+ * Columns whose plain text is not their value, or cannot be loaded as bytes:
+ *
+ * - FLOAT prints six digits; through DOUBLE it prints all that it has.
+ * - BIT is bytes, which LOAD DATA would take for a string of digits or truncate.
+ * - ENUM and SET travel by number: labels may hold separators or look like numbers.
+ * - JSON refuses bytes that claim no character set.
+ *
+ * Everything else is sent as the bytes that the column holds, under `CHARACTER SET binary`.
+ */
+export function loadColumns(columns: readonly CopiedColumn[]): LoadColumns {
+  const select: string[] = [];
+  const targets: string[] = [];
+  const assignments: string[] = [];
+  for (const [index, column] of columns.entries()) {
+    const name = quoteId(column.name);
+    const variable = `@v${index}`;
+    switch (column.dataType) {
+      case "float":
+        select.push(`CAST(${name} AS DOUBLE)`);
+        targets.push(name);
+        break;
+      case "bit":
+      case "enum":
+      case "set":
+        select.push(`CAST(${name} AS UNSIGNED)`);
+        targets.push(variable);
+        assignments.push(`${name} = CAST(${variable} AS UNSIGNED)`);
+        break;
+      case "json":
+        select.push(name);
+        targets.push(variable);
+        assignments.push(`${name} = CONVERT(${variable} USING utf8mb4)`);
+        break;
+      default:
+        select.push(name);
+        targets.push(name);
+    }
+  }
+  return { select, targets, assignments };
+}
+
+/** The `LOAD DATA LOCAL` statement for a quoted table; reads what {@link LoadEncoder} writes. */
+export function loadStatement(quotedTable: string, columns: LoadColumns): string {
+  const set = columns.assignments.length === 0 ? "" : ` SET ${columns.assignments.join(", ")}`;
+  return (
+    `LOAD DATA LOCAL INFILE 'switchyard' INTO TABLE ${quotedTable} CHARACTER SET binary` +
+    ` FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (${columns.targets.join(", ")})${set}`
+  );
+}
