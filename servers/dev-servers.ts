@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MysqlServer } from "./mysql-server.ts";
-import { mysqlTool, type Programs, providePrograms } from "./programs.ts";
+import { type Programs, providePrograms, typedTool } from "./programs.ts";
 import { runningServerOf, serversFolder } from "./run-folder.ts";
 import { SetupError } from "./setup-error.ts";
 
@@ -52,7 +52,6 @@ async function down(): Promise<void> {
 
 async function status(): Promise<void> {
   const programs = await providePrograms(say);
-  const tool = mysqlTool("mysql");
   say(`servers from ${programs.origin}`);
   for (const [index, name] of NAMES.entries()) {
     const server = developerServer(programs, name, index);
@@ -61,7 +60,7 @@ async function status(): Promise<void> {
       continue;
     }
     say(`${name}: up, ${server.host}:${server.port}, pid ${server.pid}, user root without a password`);
-    say(`  ${[tool.command, ...tool.args].join(" ")} -h ${server.host} -P ${server.port} -u root`);
+    say(`  ${typedTool("mysql")} -h ${server.host} -P ${server.port} -u root`);
   }
 }
 

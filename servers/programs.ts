@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { cacheFolder } from "./cache-folder.ts";
 import { cachedTree, type DebianTree, fetchTree, isDebian } from "./debian-tree.ts";
 import { runCommand } from "./run-command.ts";
 import { SetupError } from "./setup-error.ts";
@@ -64,6 +65,21 @@ export function mysqlTool(name: ToolName): Command {
   found ??= fromEnvironment() ?? fromTree(cachedTree());
   if (found === undefined) throw new SetupError("the servers have not been provided yet");
   return found.tool(name);
+}
+
+/**
+ * The program as a person types it: its name where it is on the PATH, else a short script in the cache that starts it
+ * with all that it needs. Its last arguments come from the person.
+ */
+export function typedTool(name: ToolName): string {
+  if (onPath(name) !== undefined) return name;
+  const { command, args } = mysqlTool(name);
+  const script = join(cacheFolder(), name);
+  const quoted = [command, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const beside = `${script}.${process.pid}`;
+  writeFileSync(beside, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
+  renameSync(beside, script);
+  return script;
 }
 
 function fromEnvironment(): Programs | undefined {
