@@ -74,6 +74,24 @@ export const ERROR_CODES = {
   // table
 
   // mysql
+  /** A MySQL server cannot be reached: nothing listens, the name is unknown, or no answer came in time. */
+  MYSQL_UNREACHABLE: { retryable: true, exit: 1 },
+  /** A MySQL server refuses the account: wrong password, unknown user, not allowed from this machine, locked or expired. */
+  MYSQL_ACCESS_DENIED: { retryable: false, exit: 1 },
+  /** The TLS mode of a backend requires TLS, and the server offers none. The password was not sent. */
+  MYSQL_TLS_UNAVAILABLE: { retryable: false, exit: 1 },
+  /** TLS with a MySQL server could not be agreed on, most often because its certificate does not verify. The password was not sent. */
+  MYSQL_TLS_FAILED: { retryable: false, exit: 1 },
+  /** A MySQL server wants an authentication method that is not supported, or one that would send the password in clear text. */
+  MYSQL_AUTH_METHOD_UNKNOWN: { retryable: false, exit: 1 },
+  /** A MySQL server answered a statement with an error. The message carries its number and text. */
+  MYSQL_SERVER_ERROR: { retryable: false, exit: 1 },
+  /** A connection to a MySQL server ended. The message says whether a statement was in flight, whose outcome is then unknown. */
+  MYSQL_CONNECTION_LOST: { retryable: true, exit: 1 },
+  /** A MySQL server asked for the contents of a file that no statement of ours offered. It got nothing. Distrust that server. */
+  MYSQL_LOCAL_INFILE_REFUSED: { retryable: false, exit: 1 },
+  /** Tables could not be locked for a snapshot within the attempts allowed: others held them. The message names who. */
+  MYSQL_SNAPSHOT_LOCK_TIMEOUT: { retryable: true, exit: 1 },
 
   // store
   /** The store cannot be reached or has stopped; it certainly did nothing. */

@@ -1,0 +1,126 @@
+import { z } from "zod";
+import type { ListenAddress } from "./config.ts";
+import { LIMITS, type LimitName, type LimitSpec } from "./limits.ts";
+
+/** Numbers may come from `${ENV}` and are then text. */
+function numeric(value: unknown): unknown {
+  return typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value;
+}
+
+function number(spec: { min: number; max: number; whole: boolean }, expected: string): z.ZodType<number> {
+  const base = z.number(expected).min(spec.min, expected).max(spec.max, expected);
+  return z.preprocess(numeric, spec.whole ? base.int(expected) : base);
+}
+
+const text = (expected: string): z.ZodString => z.string(expected).min(1, expected);
+const port = number({ min: 1, max: 65_535, whole: true }, "a TCP port from 1 to 65535");
+const NAME = /^[a-z][a-z0-9-]{0,39}$/;
+
+const listen = z.string('an address like "127.0.0.1:3306"').transform((value, context): ListenAddress => {
+  const parsed = parseListen(value);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: "custom", message: 'an address like "127.0.0.1:3306" or "[::]:3306"' });
+  return z.NEVER;
+});
+
+/** `host:port`, with an IPv6 address in brackets. */
+function parseListen(value: string): ListenAddress | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(value.trim());
+  const host = match?.[1] ?? match?.[2];
+  const portNumber = Number(match?.[3]);
+  return host === undefined || portNumber > 65_535 ? undefined : { host, port: portNumber };
+}
+
+const MODES = ["disabled", "preferred", "required", "verify_ca", "verify_identity"] as const;
+
+const backend = z.strictObject(
+  {
+    host: text("a host name or address"),
+    port: port.default(3306),
+    user: text("the name of Switchyard's account on this server"),
+    password: z.string(`the account's password; "\${NAME}" takes it from the environment`),
+    tls: z
+      .strictObject(
+        {
+          mode: z.enum(MODES, `one of ${MODES.join(", ")}`).default("preferred"),
+          ca: text("the path of a PEM file").optional(),
+          cert: text("the path of a PEM file").optional(),
+          key: text("the path of a PEM file").optional(),
+        },
+        "a mapping with mode, ca, cert and key",
+      )
+      .default({ mode: "preferred" }),
+  },
+  "a mapping with host, port, user, password and tls",
+);
+
+const token = z.strictObject(
+  {
+    name: text("the name of whoever holds the token"),
+    role: z.enum(["read", "operate"], "read or operate"),
+    sha256: z
+      .string("the SHA-256 of the token in hexadecimal")
+      .regex(/^[0-9a-f]{64}$/i, "the SHA-256 of the token: 64 hexadecimal digits (`printf %s TOKEN | sha256sum`)"),
+  },
+  "a mapping with name, role and sha256",
+);
+
+const keyPair = { cert: text("the path of a PEM file"), key: text("the path of a PEM file") };
+
+const admin = z.strictObject(
+  {
+    listen: listen.default({ host: "127.0.0.1", port: 9930 }),
+    tokens: z.array(token, "a list of tokens").max(100, "at most 100 tokens").default([]),
+    tls: z.strictObject(keyPair, "a mapping with cert and key").optional(),
+    insecure: z.boolean("true or false").default(false),
+  },
+  "a mapping with listen, tokens, tls and insecure",
+);
+
+const limits = z.strictObject(
+  Object.fromEntries(
+    Object.entries(LIMITS).map(([name, spec]: [string, LimitSpec]) => {
+      const expected = `a number from ${spec.min} to ${spec.max}`;
+      return [name, number({ ...spec, whole: Number.isInteger(spec.min) }, expected).default(spec.default)];
+    }),
+  ) as unknown as Record<LimitName, z.ZodDefault<z.ZodType<number>>>,
+  "a mapping of limits",
+);
+
+const etcd = z.strictObject({ etcd: z.record(z.string(), z.unknown()) });
+
+/** The configuration as it is written; what its parts say about each other is checked afterwards. */
+export const configSchema = z.strictObject(
+  {
+    listen: listen.default({ host: "127.0.0.1", port: 3306 }),
+    admin: admin.prefault({}),
+    store: z.union([z.literal("embedded"), etcd], "`embedded`").default("embedded"),
+    dataDirectory: text("the path of a directory").optional(),
+    backends: z.record(
+      z.string().regex(NAME, "names of a lower-case letter and then letters, digits or -, at most 40"),
+      backend,
+      "a mapping from names to servers, for example `old: { host: db1, user: switchyard, password: … }`",
+    ),
+    default: text("the name of a backend"),
+    limits: limits.prefault({}),
+    workers: number({ min: 1, max: 64, whole: true }, "a number of processes from 1 to 64").default(1),
+    tls: z
+      .union(
+        [z.literal("generated"), z.literal("disabled"), z.strictObject(keyPair)],
+        "`generated`, `disabled`, or a mapping with cert and key",
+      )
+      .default("generated"),
+    log: z
+      .strictObject(
+        {
+          level: z.enum(["debug", "info", "warn", "error"], "debug, info, warn or error").default("info"),
+          format: z.enum(["auto", "json", "pretty"], "auto, json or pretty").default("auto"),
+        },
+        "a mapping with level and format",
+      )
+      .prefault({}),
+  },
+  "a mapping; see the example in the README",
+);
+
+export type RawConfig = z.output<typeof configSchema>;

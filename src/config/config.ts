@@ -1,0 +1,76 @@
+import type { Limits } from "./limits.ts";
+
+/** Where to listen. Port 0 takes any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How a connection to a server is protected; PEM texts, not paths. */
+export interface BackendTls {
+  readonly mode: "disabled" | "preferred" | "required" | "verify_ca" | "verify_identity";
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** One entry of `backends:`. `password` must never reach a log. */
+export interface BackendConfig {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly tls: BackendTls;
+}
+
+/** Someone who may use the admin API; `sha256` is the hash of the token in hexadecimal. */
+export interface AdminToken {
+  readonly name: string;
+  readonly role: "read" | "operate";
+  readonly sha256: string;
+}
+
+export interface AdminConfig {
+  readonly listen: ListenAddress;
+  readonly tokens: readonly AdminToken[];
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Allows plain HTTP beyond loopback. */
+  readonly insecure: boolean;
+}
+
+/** What clients of the proxy find in front: a certificate of ours, one that was given, or none. */
+export type ClientTls =
+  | { readonly kind: "generated" }
+  | { readonly kind: "given"; readonly cert: string; readonly key: string }
+  | { readonly kind: "disabled" };
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  /** `auto`: pretty on a terminal, JSON elsewhere. */
+  readonly format: "auto" | "json" | "pretty";
+}
+
+/** A checked configuration. Plain data: it is sent to child processes as it is. */
+export interface Config {
+  readonly listen: ListenAddress;
+  readonly admin: AdminConfig;
+  readonly store: { readonly kind: "embedded" };
+  /** Absolute. */
+  readonly dataDirectory: string;
+  readonly backends: Readonly<Record<string, BackendConfig>>;
+  /** The backend of every table that no migration has moved. */
+  readonly default: string;
+  readonly limits: Limits;
+  /** Proxy worker processes. */
+  readonly workers: number;
+  readonly clientTls: ClientTls;
+  readonly log: LogConfig;
+}
+
+/** Whether a host is reachable from this machine alone. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,21 @@
+/** What Switchyard takes from the environment besides `${NAME}` in the configuration. */
+export interface Environment {
+  readonly all: Readonly<Record<string, string | undefined>>;
+  /** SWITCHYARD_SERVER: the admin API that commands talk to. */
+  readonly server: string | undefined;
+  /** SWITCHYARD_TOKEN: the token for it. */
+  readonly token: string | undefined;
+  /** SWITCHYARD_CONFIG: the configuration where `--config` is not given. */
+  readonly config: string | undefined;
+}
+
+/** The only place besides the entry point that reads the process's environment. */
+export function readEnvironment(): Environment {
+  const all = process.env;
+  return {
+    all,
+    server: all["SWITCHYARD_SERVER"] || undefined,
+    token: all["SWITCHYARD_TOKEN"] || undefined,
+    config: all["SWITCHYARD_CONFIG"] || undefined,
+  };
+}

@@ -1,0 +1,117 @@
+/** One limit: what it is where nothing is said, and what may be said. */
+export interface LimitSpec {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly about: string;
+}
+
+const HOUR_MS = 3_600_000;
+const GIB = 1024 ** 3;
+
+/** Everything under `limits:` in the configuration. The unit is the end of the name. */
+export const LIMITS = {
+  switchMaxLagMs: {
+    default: 1000,
+    min: 0,
+    max: HOUR_MS,
+    about: "A switch starts only when the stream is less behind.",
+  },
+  armTimeoutMs: {
+    default: 30_000,
+    min: 100,
+    max: HOUR_MS,
+    about: "How long proxies may take to get every session ready for the new home.",
+  },
+  drainTimeoutMs: {
+    default: 2000,
+    min: 10,
+    max: 600_000,
+    about: "How long transactions that were open when the hold came may take to end.",
+  },
+  lockWaitTimeoutSeconds: {
+    default: 1,
+    min: 1,
+    max: 3600,
+    about: "lock_wait_timeout of the sessions that lock tables.",
+  },
+  holdBudgetMs: {
+    default: 5000,
+    min: 100,
+    max: 600_000,
+    about: "From the hold to the change of the rules; past it the switch aborts.",
+  },
+  fenceWaitMs: { default: 500, min: 10, max: 60_000, about: "How long one table lock of the fence may be pending." },
+  releaseTimeoutMs: {
+    default: 2000,
+    min: 10,
+    max: 600_000,
+    about: "How long a proxy may take to acknowledge new rules before its connections to the old home are killed.",
+  },
+  killTimeoutMs: {
+    default: 5000,
+    min: 10,
+    max: 600_000,
+    about: "How long a killed connection may take to leave the server's processlist.",
+  },
+  holdStatementsMax: { default: 100_000, min: 1, max: 10_000_000, about: "Statements that one proxy worker holds." },
+  holdBytesMax: {
+    default: 256 * 1024 ** 2,
+    min: 1024,
+    max: 64 * GIB,
+    about: "Bytes of statements that one worker holds.",
+  },
+  leaseTtlMs: {
+    default: 5000,
+    min: 500,
+    max: 600_000,
+    about: "How long a process counts as alive without a sign of life.",
+  },
+  leaseMarginMs: {
+    default: 1500,
+    min: 50,
+    max: 300_000,
+    about: "A holder stops trusting its lease this much earlier.",
+  },
+  copyCycleMaxSeconds: { default: 3600, min: 1, max: 86_400, about: "How long one snapshot of a copy stays open." },
+  diffSliceMaxSeconds: {
+    default: 600,
+    min: 1,
+    max: 86_400,
+    about: "How long one pair of snapshots of a diff stays open.",
+  },
+  diffMaxAgeHours: {
+    default: 24,
+    min: 0.01,
+    max: 8760,
+    about: "A clean diff opens the gate of a switch for this long.",
+  },
+  accountWindowHours: {
+    default: 24,
+    min: 0.01,
+    max: 8760,
+    about: "Accounts seen by a proxy within it must exist on the new home.",
+  },
+  autoIncrementAhead: {
+    default: 1000,
+    min: 0,
+    max: 1_000_000_000,
+    about: "How far ahead of the old home's AUTO_INCREMENT counter the new home's is set before a hold.",
+  },
+  sessionsMax: { default: 10_000, min: 1, max: 1_000_000, about: "Client sessions of one proxy worker." },
+  connectTimeoutMs: { default: 5000, min: 50, max: 600_000, about: "How long connecting to a server may take." },
+  shutdownTimeoutMs: {
+    default: 10_000,
+    min: 0,
+    max: HOUR_MS,
+    about: "After SIGTERM: how long open transactions may take to end before sessions are closed.",
+  },
+} as const satisfies Record<string, LimitSpec>;
+
+export type LimitName = keyof typeof LIMITS;
+export type Limits = Readonly<Record<LimitName, number>>;
+
+/** The limits of a configuration that says nothing about them. */
+export const DEFAULT_LIMITS: Limits = Object.fromEntries(
+  Object.entries(LIMITS).map(([name, spec]) => [name, spec.default]),
+) as Record<LimitName, number>;
