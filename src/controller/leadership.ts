@@ -50,7 +50,10 @@ async function tryOnce(options: LeadershipOptions): Promise<Term | undefined> {
   const lease = await options.store.lease(options.leaseTtlMs);
   try {
     const value = JSON.stringify({ format: 1, id: options.id });
-    const result = await options.store.transact([{ key: LEADER_KEY, revision: 0 }], [{ put: LEADER_KEY, value, lease }]);
+    const result = await options.store.transact(
+      [{ key: LEADER_KEY, revision: 0 }],
+      [{ put: LEADER_KEY, value, lease }],
+    );
     if (result.succeeded) return term(options, lease, result.revision);
   } catch (error) {
     await lease.revoke().catch(() => undefined);

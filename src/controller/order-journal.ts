@@ -62,7 +62,10 @@ export class OrderJournal {
     const run = async (): Promise<void> => {
       const next = edit(this.#order);
       const key = ORDERS_PREFIX + next.id;
-      const result = await this.#store.transact([{ key, revision: this.#revision }], [{ put: key, value: JSON.stringify(next) }]);
+      const result = await this.#store.transact(
+        [{ key, revision: this.#revision }],
+        [{ put: key, value: JSON.stringify(next) }],
+      );
       if (!result.succeeded) {
         throw new SwitchyardError("ORDER_TAKEN", { what: `order ${next.id} has been taken by another controller` });
       }

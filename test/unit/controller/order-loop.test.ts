@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { SwitchyardError } from "../../../src/base/errors.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { type OrderHandler, OrderLoop } from "../../../src/controller/order-loop.ts";
+import type { OrderDocument } from "../../../src/cutover/order-document.ts";
+import { ORDERS_PREFIX } from "../../../src/rules/store-keys.ts";
+import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
+import type { Store } from "../../../src/store/store.ts";
+
+const order = (id: string, state: OrderDocument["state"] = "pending"): OrderDocument => ({
+  format: 1,
+  id,
+  command: "switch",
+  migration: "orders",
+  options: {},
+  who: "ann",
+  at: "2026-01-01T00:00:00.000Z",
+  state,
+  steps: [],
+});
+
+describe("an order", () => {
+  let store: Store;
+  let loop: OrderLoop | undefined;
+  beforeEach(async () => {
+    store = await EmbeddedStore.open({ directory: undefined, clock: systemClock, log: silentLogger });
+  });
+  afterEach(async () => {
+    await loop?.close();
+    await store.close();
+  });
+
+  const put = (value: unknown, id: string): Promise<unknown> =>
+    store.transact([], [{ put: ORDERS_PREFIX + id, value: JSON.stringify(value) }]);
+  const read = async (id: string): Promise<OrderDocument> =>
+    JSON.parse((await store.get(ORDERS_PREFIX + id))?.value ?? "null") as OrderDocument;
+  const until = async (id: string, state: OrderDocument["state"]): Promise<OrderDocument> => {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const now = await read(id);
+      if (now.state === state) return now;
+      await systemClock.sleep(5);
+    }
+    throw new Error(`order ${id} did not become ${state}`);
+  };
+  const run = async (handle: OrderHandler): Promise<void> => {
+    loop = new OrderLoop({ store, log: silentLogger, handle });
+    await loop.start();
+  };
+
+  test("is handled once, though its own answers come back through the watch", async () => {
+    let times = 0;
+    await run((_order, step) => {
+      times += 1;
+      step("looked");
+      return Promise.resolve({ fine: true });
+    });
+    await put(order("a"), "a");
+    const done = await until("a", "done");
+    await systemClock.sleep(50);
+    expect(times).toBe(1);
+    expect(done).toMatchObject({ steps: ["looked"], result: { fine: true } });
+  });
+
+  test("that fails is answered with the code and exit code of its error", async () => {
+    await run(() => Promise.reject(new SwitchyardError("MIGRATION_PHASE_REFUSED", { what: "not now" })));
+    await put(order("a"), "a");
+    const failed = await until("a", "failed");
+    expect(failed.error).toMatchObject({ code: "MIGRATION_PHASE_REFUSED", exit: 3 });
+  });
+
+  test("left running by a leader that died is handled by the next", async () => {
+    await put(order("a", "running"), "a");
+    await run(() => Promise.resolve({}));
+    await until("a", "done");
+  });
+
+  test("is not answered by a leader whose order was taken over meanwhile", async () => {
+    await run(async () => {
+      await put({ ...order("a", "running"), steps: ["by the successor"] }, "a");
+      return { mine: true };
+    });
+    await put(order("a"), "a");
+    await systemClock.sleep(100);
+    expect(await read("a")).toMatchObject({ state: "running", steps: ["by the successor"] });
+  });
+
+  test("of a newer format is left alone, and others go on", async () => {
+    await run(() => Promise.resolve({}));
+    await put({ ...order("new"), format: 2 }, "new");
+    await put(order("old"), "old");
+    await until("old", "done");
+    expect(await read("new")).toMatchObject({ format: 2, state: "pending" });
+  });
+});
