@@ -1,0 +1,132 @@
+/** One metric: what it says, by which labels it is split, and how several processes make one number of it. */
+export interface MetricSpec {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds, for histograms. */
+  readonly buckets?: readonly number[];
+  /** How the values of several processes become one; counters and histograms are always added. */
+  readonly across?: "sum" | "min" | "max" | "first";
+}
+
+const PAUSE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
+
+/** Every metric of Switchyard, without the prefix `switchyard_`. The reference page is generated from this file. */
+export const METRICS = {
+  build_info: {
+    type: "gauge",
+    help: "Always 1; the labels say which version runs on which Node.",
+    labels: ["version", "node"],
+    across: "first",
+  },
+  process_up: {
+    type: "gauge",
+    help: "1 for each process that answered this scrape.",
+    labels: ["process"],
+    across: "max",
+  },
+  process_resident_bytes: {
+    type: "gauge",
+    help: "Resident memory of each process.",
+    labels: ["process"],
+    across: "max",
+  },
+  process_cpu_seconds_total: { type: "counter", help: "Processor time used by each process.", labels: ["process"] },
+  process_restarts_total: {
+    type: "counter",
+    help: "Child processes that ended unasked and were started again.",
+    labels: ["process"],
+  },
+  rules_generation: {
+    type: "gauge",
+    help: "Lowest generation of the routing rules in force in any proxy worker.",
+    labels: [],
+    across: "min",
+  },
+  rules_stale: {
+    type: "gauge",
+    help: "Proxy workers that serve by rules which may be old, because the store is away.",
+    labels: [],
+    across: "sum",
+  },
+  sessions: { type: "gauge", help: "Client sessions by state.", labels: ["state"], across: "sum" },
+  sessions_total: { type: "counter", help: "Client sessions that were opened.", labels: [] },
+  backend_connections: { type: "gauge", help: "Open connections to each backend.", labels: ["backend"], across: "sum" },
+  statements_total: {
+    type: "counter",
+    help: "Statements sent to a backend.",
+    labels: ["backend", "kind"],
+  },
+  refused_statements_total: {
+    type: "counter",
+    help: "Statements that the proxy answered with an error of its own.",
+    labels: ["reason"],
+  },
+  held_statements: { type: "gauge", help: "Statements that wait for a hold to end.", labels: [], across: "sum" },
+  hold_wait_seconds: {
+    type: "histogram",
+    help: "How long statements waited for a hold to end.",
+    labels: [],
+    buckets: PAUSE_BUCKETS,
+  },
+  disconnects_total: {
+    type: "counter",
+    help: "Ended connections by who ended them (client, proxy, backend) and why.",
+    labels: ["source", "reason"],
+  },
+  lease_seconds_left: {
+    type: "gauge",
+    help: "How much longer a process may trust its lease; the lowest of all.",
+    labels: [],
+    across: "min",
+  },
+  copy_rows_total: { type: "counter", help: "Rows copied.", labels: ["migration"] },
+  copy_rows_estimated: { type: "gauge", help: "Rows that a copy has to copy, as estimated.", labels: ["migration"] },
+  stream_lag_seconds: {
+    type: "gauge",
+    help: "Age of the oldest source transaction that has not been applied.",
+    labels: ["migration", "direction"],
+  },
+  stream_state: {
+    type: "gauge",
+    help: "1 for the state that a stream is in, 0 for the others.",
+    labels: ["migration", "direction", "state"],
+  },
+  stream_transactions_total: {
+    type: "counter",
+    help: "Source transactions applied.",
+    labels: ["migration", "direction"],
+  },
+  drift_total: {
+    type: "counter",
+    help: "Rows that were not what the stream expected.",
+    labels: ["migration", "direction"],
+  },
+  binlog_runway_seconds: {
+    type: "gauge",
+    help: "How much longer the source keeps the binary log that a stream still needs.",
+    labels: ["migration", "direction"],
+  },
+  diff_rows_total: { type: "counter", help: "Rows compared by diffs.", labels: ["migration"] },
+  diff_differences: { type: "gauge", help: "Differences that the last diff found.", labels: ["migration"] },
+  switch_pause_seconds: {
+    type: "histogram",
+    help: "From the hold to the change of the rules, for switches and rollbacks that succeeded.",
+    labels: ["kind"],
+    buckets: PAUSE_BUCKETS,
+  },
+  switches_total: { type: "counter", help: "Switches and rollbacks by how they ended.", labels: ["kind", "outcome"] },
+  orders_total: { type: "counter", help: "Orders by command and how they ended.", labels: ["command", "outcome"] },
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof METRICS;
+type OfType<T extends MetricSpec["type"]> = {
+  [Name in MetricName]: (typeof METRICS)[Name]["type"] extends T ? Name : never;
+}[MetricName];
+
+export type CounterName = OfType<"counter">;
+export type GaugeName = OfType<"gauge">;
+export type HistogramName = OfType<"histogram">;
+
+/** The labels that a metric must be given, no more and no fewer. */
+export type LabelsOf<Name extends MetricName> = Readonly<Record<(typeof METRICS)[Name]["labels"][number], string>>;
