@@ -67,9 +67,11 @@ export class PacketSplitter {
     for (let payload = this.next(); payload !== undefined; payload = this.next()) onPacket(payload, this.#sequence);
   }
 
-  /** What has been fed and not been given out, for handing the stream to another reader (TLS). Empties the splitter. */
+  /** What has been fed and not been given out, for handing the stream to another reader. Only between packets. */
   takeRemainder(): Buffer {
-    const rest = Buffer.concat([this.#header.subarray(0, this.#headerBytes), this.#chunk.subarray(this.#at)]);
+    const tail = this.#chunk.subarray(this.#at);
+    const head = this.#header.subarray(0, this.#headerBytes);
+    const rest = head.length === 0 ? tail : Buffer.concat([head, tail]);
     this.#headerBytes = 0;
     this.#chunk = EMPTY;
     this.#at = 0;

@@ -1,0 +1,209 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type Deferred, deferred } from "../base/deferred.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import { PacketSplitter } from "../wire/packet-splitter.ts";
+import { frame } from "../wire/packet-writer.ts";
+
+/** A server's largest packet or binary log event is 1 GiB. */
+const PAYLOAD_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
+
+/** Who reads the packets of a link. */
+export interface PacketHandler {
+  /** One whole payload. While the promise it returns is pending, nothing more is read from the socket. */
+  packet(payload: Buffer, sequence: number): void | Promise<void>;
+  /**
+   * Where present, bytes are handed over as they come, uncut, and {@link packet} is not called. Whoever takes them
+   * gives back what lies behind the reply with {@link PacketLink.unread}.
+   */
+  chunk?: ((bytes: Buffer) => void | Promise<void>) | undefined;
+  /** The link has ended; nothing more comes. */
+  lost(reason: string): void;
+}
+
+/**
+ * Packets over one socket, both ways, with back-pressure both ways. It knows nothing of what they mean.
+ *
+ * It never throws from an event of the socket: whatever goes wrong ends the link, tells the handler once, and
+ * settles {@link closed}.
+ */
+export class PacketLink {
+  #socket: Socket;
+  readonly #splitter = new PacketSplitter(PAYLOAD_BYTES_MAX);
+  readonly #closed = deferred<string>();
+  #handler: PacketHandler | undefined;
+  #waiting = false;
+  #reason: string | undefined;
+  #drained: Deferred<void> | undefined;
+  #lastPacketMs = performance.now();
+  /** The peer has closed while a handler kept the socket paused. */
+  #peerEnded: string | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#listen(socket);
+  }
+
+  /** Connects a socket; a host that is a path means a socket file. Throws the socket's own error. */
+  static async dial(host: string, port: number, signal: AbortSignal): Promise<PacketLink> {
+    const socket = host.startsWith("/") ? connectTcp({ path: host }) : connectTcp({ host, port, noDelay: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = (): void => reject(new SwitchyardError("CANCELLED", { what: "connecting was given up" }));
+    socket.once("connect", resolve);
+    socket.once("error", reject);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      if (signal.aborted) onAbort();
+      await promise;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      socket.removeListener("connect", resolve);
+      socket.on("error", () => undefined);
+    }
+    socket.setKeepAlive(true, 30_000);
+    return new PacketLink(socket);
+  }
+
+  /** Settles with the reason once the link has ended, however it did. */
+  get closed(): Promise<string> {
+    return this.#closed.promise;
+  }
+
+  get ended(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** When the last bytes arrived, by `performance.now()`; now, while a handler keeps the socket paused. */
+  get lastPacketMs(): number {
+    return this.#waiting ? performance.now() : this.#lastPacketMs;
+  }
+
+  /** Hands all following packets to `handler`; those that have arrived already, at once. */
+  setHandler(handler: PacketHandler): void {
+    this.#handler = handler;
+    this.#pump();
+  }
+
+  /** Sends one payload. Safe after the end of the link: nothing happens then. */
+  send(payload: Buffer, sequence = 0): void {
+    if (this.#reason === undefined) this.#socket.write(frame(payload, sequence));
+  }
+
+  /** Like {@link send}, and waits while the socket has too much to send already. Rejects when the link ends. */
+  async sendSlowly(payload: Buffer, sequence: number): Promise<void> {
+    if (this.#reason !== undefined) throw new SwitchyardError("MYSQL_CONNECTION_LOST", { what: this.#reason });
+    if (this.#socket.write(frame(payload, sequence))) return;
+    this.#drained ??= deferred();
+    await this.#drained.promise;
+  }
+
+  /** Gives bytes back that a handler of chunks has taken and that do not belong to its reply. */
+  unread(bytes: Buffer): void {
+    this.#splitter.feed(Buffer.concat([bytes, this.#splitter.takeRemainder()]));
+  }
+
+  /** Puts TLS around the socket. Bytes sent by the peer in clear text behind the last packet end the link. */
+  async startTls(options: ConnectionOptions): Promise<void> {
+    const plain = this.#socket;
+    plain.removeAllListeners();
+    plain.on("error", () => undefined);
+    if (this.#splitter.inside) throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "bytes came before TLS" });
+    const secure = connectTls({ ...options, socket: plain });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    secure.once("secureConnect", resolve);
+    secure.once("error", reject);
+    secure.once("close", () => reject(new Error("the server closed the connection during the TLS handshake")));
+    this.#socket = secure;
+    try {
+      await promise;
+    } catch (error) {
+      secure.on("error", () => undefined);
+      this.end(`TLS: ${error instanceof Error ? error.message : String(error)}`);
+      throw error;
+    }
+    secure.removeAllListeners();
+    this.#listen(secure);
+  }
+
+  /** Ends the link at once. The first reason given is the one that is told. */
+  end(reason: string): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#socket.destroy();
+    this.#drained?.reject(new SwitchyardError("MYSQL_CONNECTION_LOST", { what: reason }));
+    this.#handler?.lost(reason);
+    this.#closed.resolve(reason);
+  }
+
+  /** Sends what is waiting and closes our half; the peer is expected to close the other. */
+  finish(): void {
+    this.#socket.end();
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
+    socket.on("drain", () => {
+      this.#drained?.resolve();
+      this.#drained = undefined;
+    });
+    socket.on("error", (error) => this.end(error.message));
+    socket.on("end", () => this.#endAfterPackets("the server closed the connection"));
+    socket.on("close", () => this.#endAfterPackets("the connection was closed"));
+  }
+
+  /** What has arrived is still read, so that a last ERR packet is not lost with the connection. */
+  #endAfterPackets(reason: string): void {
+    if (!this.#waiting) this.end(reason);
+    else this.#peerEnded = reason;
+  }
+
+  #arrive(chunk: Buffer): void {
+    this.#lastPacketMs = performance.now();
+    this.#splitter.feed(chunk);
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#waiting) return;
+    try {
+      while (this.#reason === undefined && this.#handler !== undefined) {
+        const wait = this.#deliver(this.#handler);
+        if (wait === "empty") return;
+        if (wait !== undefined) {
+          this.#wait(wait);
+          return;
+        }
+      }
+    } catch (error) {
+      this.end(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #deliver(handler: PacketHandler): void | Promise<void> | "empty" {
+    if (handler.chunk !== undefined) {
+      const bytes = this.#splitter.takeRemainder();
+      return bytes.length === 0 ? "empty" : handler.chunk(bytes);
+    }
+    const payload = this.#splitter.next();
+    return payload === undefined ? "empty" : handler.packet(payload, this.#splitter.sequence);
+  }
+
+  #wait(work: Promise<void>): void {
+    this.#waiting = true;
+    this.#socket.pause();
+    work.then(
+      () => {
+        this.#waiting = false;
+        this.#lastPacketMs = performance.now();
+        this.#pump();
+        if (this.#waiting || this.#reason !== undefined) return;
+        if (this.#peerEnded !== undefined) this.end(this.#peerEnded);
+        else this.#socket.resume();
+      },
+      (error: unknown) => this.end(error instanceof Error ? error.message : String(error)),
+    );
+  }
+}
