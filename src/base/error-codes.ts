@@ -40,6 +40,8 @@ export const ERROR_CODES = {
   WIRE_UNEXPECTED_PACKET: { retryable: false, exit: 1 },
 
   // sql
+  /** A client sent more statements in one text than are read. Send fewer at once. */
+  SQL_TOO_MANY_STATEMENTS: { retryable: false, exit: 1 },
 
   // config
   /** The configuration file cannot be read. */
@@ -72,6 +74,8 @@ export const ERROR_CODES = {
   BINLOG_TRANSACTION_SHAPE: { retryable: false, exit: 1 },
 
   // table
+  /** A table does not exist, is a view, or the account may not see it. */
+  TABLE_MISSING: { retryable: false, exit: 3 },
 
   // mysql
   /** A MySQL server cannot be reached: nothing listens, the name is unknown, or no answer came in time. */
@@ -116,6 +120,10 @@ export const ERROR_CODES = {
   // proxy
 
   // replication
+  /** Another process, or the end of a switch, has taken the ledger: this stream may no longer apply. Nothing is lost. */
+  REPLICATION_LEDGER_TAKEN: { retryable: false, exit: 1 },
+  /** The sidecar holds no start position for the stream under the token of the switch that it belongs to. */
+  REPLICATION_START_MISSING: { retryable: false, exit: 1 },
   /** `SHOW CREATE TABLE` printed a layout that cannot be cut safely into rows first, keys later. */
   REPLICATION_DEFINITION_UNREADABLE: { retryable: false, exit: 3 },
 
@@ -166,6 +174,20 @@ export const ERROR_CODES = {
   // preflight
 
   // controller, admin, cli
+  /** The admin API wants a token, or does not know the one it was given. */
+  ADMIN_UNAUTHENTICATED: { retryable: false, exit: 1 },
+  /** The token may read only, or a request without a token did not come from this machine's own tools. */
+  ADMIN_FORBIDDEN: { retryable: false, exit: 3 },
+  /** Nothing is at this address of the admin API. */
+  ADMIN_NOT_FOUND: { retryable: false, exit: 1 },
+  /** The request's fields are missing, unknown or out of bounds; the message names each. Nothing was changed. */
+  ADMIN_REQUEST_INVALID: { retryable: false, exit: 2 },
+  /** Too many orders wait for the controller, or too many requests wait for orders. */
+  ADMIN_BUSY: { retryable: true, exit: 1 },
+  /** An order of this id exists and asks for something else. */
+  ADMIN_ORDER_EXISTS: { retryable: false, exit: 2 },
+  /** The admin API cannot listen at its address: it is in use, or not one of this machine. */
+  ADMIN_LISTEN_FAILED: { retryable: false, exit: 1 },
   /** Another controller has become leader and answers this order. Ask `migration status`; nothing is lost. */
   ORDER_TAKEN: { retryable: true, exit: 5 },
   /** No migration has this name. `migration list` shows those that exist. */
