@@ -1,0 +1,71 @@
+import type {
+  BeginForm,
+  KillTarget,
+  SetAssignment,
+  SideEffect,
+  StatementFacts,
+  StatementKind,
+  TableRef,
+} from "./statement.ts";
+
+const NO_TABLES: readonly TableRef[] = [];
+const NO_EFFECTS: readonly SideEffect[] = [];
+
+/** The facts of a statement while it is being read. */
+export class FactsDraft {
+  kind: StatementKind = "other";
+  tables: TableRef[] | undefined;
+  everythingBecause: string | undefined;
+  readOnly = false;
+  causesImplicitCommit = false;
+  locksUserLevel = false;
+  effects: SideEffect[] | undefined;
+  beginForm: BeginForm | undefined;
+  chain: boolean | undefined;
+  release: boolean | undefined;
+  savepoint: StatementFacts["savepoint"];
+  setAssignments: SetAssignment[] | undefined;
+  useSchema: string | undefined;
+  createsTemporaryTable: TableRef | undefined;
+  dropsTables: TableRef[] | undefined;
+  kill: KillTarget | undefined;
+
+  addTable(ref: TableRef): void {
+    if (this.tables === undefined) this.tables = [ref];
+    else this.tables.push(ref);
+  }
+
+  /** The first reason stays. */
+  touchesEverything(because: string): void {
+    this.everythingBecause ??= because;
+  }
+
+  addEffect(effect: SideEffect): void {
+    if (this.effects === undefined) this.effects = [effect];
+    else if (!this.effects.includes(effect)) this.effects.push(effect);
+  }
+
+  finish(start: number, end: number): StatementFacts {
+    return {
+      kind: this.kind,
+      start,
+      end,
+      tables: this.tables ?? NO_TABLES,
+      touchesEverything: this.everythingBecause !== undefined,
+      everythingBecause: this.everythingBecause,
+      readOnly: this.readOnly,
+      causesImplicitCommit: this.causesImplicitCommit,
+      locksUserLevel: this.locksUserLevel,
+      effects: this.effects ?? NO_EFFECTS,
+      beginForm: this.beginForm,
+      chain: this.chain,
+      release: this.release,
+      savepoint: this.savepoint,
+      setAssignments: this.setAssignments,
+      useSchema: this.useSchema,
+      createsTemporaryTable: this.createsTemporaryTable,
+      dropsTables: this.dropsTables,
+      kill: this.kill,
+    };
+  }
+}
