@@ -1,0 +1,186 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
+import type { Connection } from "../mysql/connection.ts";
+import type { Direction } from "./direction.ts";
+import { SIDECAR } from "./sidecar.ts";
+import { readStartPosition } from "./start-position.ts";
+
+/** Connection attribute of every connection that applies rows; names migration and direction. */
+export const APPLIER_ATTRIBUTE = "switchyard_applier";
+
+/** The transaction that was applied last, to recognise a server that gave its GTID to another one. */
+export interface NewestTransaction {
+  readonly gtid: string;
+  /** Commit timestamp in microseconds, as the source wrote it into its binary log. */
+  readonly commitUs: bigint;
+}
+
+/** The right to apply, under one epoch: a later claim or close takes it away. */
+export interface LedgerClaim {
+  readonly migration: string;
+  readonly direction: Direction;
+  readonly epoch: bigint;
+  /** All that has been applied so far. Gaps are fine. */
+  readonly executed: GtidSet;
+  readonly newest: NewestTransaction | undefined;
+}
+
+/** The worker whose row {@link ledgerUpdate} writes; 0 is the folded base. */
+const APPLIER = 1;
+
+/**
+ * Claims the ledger of one direction on the server that `connection` writes to: folds all rows into one base row and
+ * raises the epoch, so that whoever applied before can no longer commit.
+ *
+ * Rows are read with locks: a commit of the former applier that is still under way is waited for, and seen.
+ *
+ * @param startToken for a stream that never copies: the ledger begins anew at the position written under this
+ *   token, unless it did so before.
+ * @throws {SwitchyardError} `REPLICATION_START_MISSING` when there is no position under the token.
+ */
+export async function claimLedger(
+  connection: Connection,
+  migration: string,
+  direction: Direction,
+  startToken?: string,
+): Promise<LedgerClaim> {
+  await killAppliers(connection, migration, direction);
+  await connection.query("START TRANSACTION");
+  try {
+    const rows = await connection.rows(
+      `SELECT worker, epoch, gtids, start_token, newest_gtid, newest_commit_us FROM ${SIDECAR.ledger}` +
+        ` ${ofStream(migration, direction)} FOR UPDATE`,
+    );
+    const epoch = rows.reduce((max, row) => larger(max, BigInt(row["epoch"] ?? 0)), 0n) + 1n;
+    const base = rows.find((row) => row["worker"] === "0");
+    const fresh = startToken !== undefined && base?.["start_token"] !== startToken;
+    const executed = fresh
+      ? await startPosition(connection, migration, direction, startToken)
+      : rows.reduce((union, row) => union.union(GtidSet.parse(row["gtids"] ?? "")), GtidSet.parse(""));
+    const newest = fresh ? undefined : newestOf(rows);
+    await connection.query(`DELETE FROM ${SIDECAR.ledger} ${ofStream(migration, direction)}`);
+    const token = startToken ?? base?.["start_token"] ?? "";
+    await insertRow(connection, { migration, direction, worker: 0, epoch, executed, token, newest });
+    await insertRow(connection, {
+      migration,
+      direction,
+      worker: APPLIER,
+      epoch,
+      executed: GtidSet.parse(""),
+      token,
+      newest,
+    });
+    await connection.query("COMMIT");
+    return { migration, direction, epoch, executed, newest };
+  } catch (error) {
+    await connection.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * The first statement of every applying transaction: records its GTIDs (all that this claim has applied, the new
+ * ones included) and proves the epoch. It must affect exactly one row on a connection that counts rows found;
+ * otherwise the transaction must be rolled back and the stream is over.
+ */
+export function ledgerUpdate(claim: LedgerClaim, applied: string, newest: NewestTransaction | undefined): string {
+  const last = newest === undefined ? "" : `, newest_gtid = '${newest.gtid}', newest_commit_us = ${newest.commitUs}`;
+  return (
+    `UPDATE ${SIDECAR.ledger} SET gtids = '${applied}'${last}` +
+    ` ${ofStream(claim.migration, claim.direction)} AND worker = ${APPLIER} AND epoch = ${claim.epoch}`
+  );
+}
+
+/** Locks the claim's row and proves the epoch, for transactions that apply rows without a GTID: chunks of a copy. */
+export async function proveEpoch(connection: Connection, claim: LedgerClaim): Promise<void> {
+  const row = await connection.one(
+    `SELECT epoch FROM ${SIDECAR.ledger} ${ofStream(claim.migration, claim.direction)} AND worker = 0 FOR SHARE`,
+  );
+  if (row?.["epoch"] !== String(claim.epoch)) throw ledgerTaken(claim);
+}
+
+export function ledgerTaken(claim: LedgerClaim): SwitchyardError {
+  return new SwitchyardError("REPLICATION_LEDGER_TAKEN", {
+    what: `the ${claim.direction} stream of migration "${claim.migration}" has been closed or taken over; this one held epoch ${claim.epoch}`,
+    changed: "The transaction that noticed it was rolled back.",
+  });
+}
+
+/**
+ * Raises the epoch, so that no applier of this direction can commit any more, in whatever process it lives. Once it
+ * has resolved, all that any of them committed is visible.
+ */
+export async function closeLedger(connection: Connection, migration: string, direction: Direction): Promise<void> {
+  await connection.query(`UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1 ${ofStream(migration, direction)}`);
+}
+
+/** KILLs connections of a former applier: a half-open one keeps its row locks for hours. */
+async function killAppliers(connection: Connection, migration: string, direction: Direction): Promise<void> {
+  const rows = await connection.rows(
+    "SELECT PROCESSLIST_ID AS id FROM performance_schema.session_connect_attrs" +
+      ` WHERE ATTR_NAME = '${APPLIER_ATTRIBUTE}' AND ATTR_VALUE = '${applierName(migration, direction)}'` +
+      ` AND PROCESSLIST_ID <> CONNECTION_ID()`,
+  );
+  for (const row of rows) await connection.query(`KILL ${row["id"] ?? "0"}`).catch(ignoreGone);
+}
+
+/** The value of {@link APPLIER_ATTRIBUTE}. */
+export function applierName(migration: string, direction: Direction): string {
+  return `${migration}/${direction}`;
+}
+
+function ignoreGone(error: unknown): void {
+  const unknownThread = 1094;
+  if ((error as { readonly errno?: number }).errno !== unknownThread) throw error;
+}
+
+async function startPosition(
+  connection: Connection,
+  migration: string,
+  direction: Direction,
+  token: string,
+): Promise<GtidSet> {
+  const position = await readStartPosition(connection, migration, direction, token);
+  if (position !== undefined) return position;
+  throw new SwitchyardError("REPLICATION_START_MISSING", {
+    what: `there is no start position for the ${direction} stream of migration "${migration}" under token ${token}`,
+    changed: "Nothing was applied.",
+    fix: "The sidecar schema _switchyard was changed by somebody else, or restored from a backup. Do not go on without a diff.",
+  });
+}
+
+interface LedgerRow {
+  readonly migration: string;
+  readonly direction: Direction;
+  readonly worker: number;
+  readonly epoch: bigint;
+  readonly executed: GtidSet;
+  readonly token: string;
+  readonly newest: NewestTransaction | undefined;
+}
+
+async function insertRow(connection: Connection, row: LedgerRow): Promise<void> {
+  const { gtid, commitUs } = row.newest ?? { gtid: "", commitUs: 0n };
+  await connection.query(
+    `INSERT INTO ${SIDECAR.ledger} (migration, direction, worker, epoch, gtids, start_token, newest_gtid, newest_commit_us)` +
+      ` VALUES ('${row.migration}', '${row.direction}', ${row.worker}, ${row.epoch}, '${row.executed.toString()}',` +
+      ` '${row.token}', '${gtid}', ${commitUs})`,
+  );
+}
+
+function newestOf(rows: readonly Record<string, string | null>[]): NewestTransaction | undefined {
+  let newest: NewestTransaction | undefined;
+  for (const row of rows) {
+    const commitUs = BigInt(row["newest_commit_us"] ?? 0);
+    if (row["newest_gtid"] && commitUs > (newest?.commitUs ?? 0n)) newest = { gtid: row["newest_gtid"], commitUs };
+  }
+  return newest;
+}
+
+function ofStream(migration: string, direction: Direction): string {
+  return `WHERE migration = '${migration}' AND direction = '${direction}'`;
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import { Connection } from "../../../src/mysql/connection.ts";
+import {
+  APPLIER_ATTRIBUTE,
+  applierName,
+  claimLedger,
+  closeLedger,
+  type LedgerClaim,
+  ledgerUpdate,
+  proveEpoch,
+} from "../../../src/replication/ledger.ts";
+import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { readStartPosition, writeStartPosition } from "../../../src/replication/start-position.ts";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+
+const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+const set = (range: string): GtidSet => GtidSet.parse(`${UUID}:${range}`);
+
+describe("the ledger on the server that a stream writes to", () => {
+  let servers: { target: TestServer };
+  let connection: Connection;
+  let sequence = 0;
+  let migration = "";
+
+  const connect = (attributes: Record<string, string> = {}): Promise<Connection> =>
+    Connection.connect(servers.target.endpoint("root", ""), { foundRows: true, attributes });
+  const apply = async (on: Connection, claim: LedgerClaim, gtids: string): Promise<number> => {
+    await on.query("START TRANSACTION");
+    const { affectedRows } = await on.query(
+      ledgerUpdate(claim, set(gtids).toString(), { gtid: `${UUID}:9`, commitUs: 7n }),
+    );
+    await on.query(affectedRows === 1 ? "COMMIT" : "ROLLBACK");
+    return affectedRows;
+  };
+
+  beforeAll(async () => {
+    servers = await startServers(["target"]);
+    connection = await connect();
+    await ensureSidecar(connection);
+  }, 60_000);
+  afterAll(async () => {
+    await connection?.close();
+    await stopServers(servers);
+  });
+  beforeEach(() => {
+    migration = `m${++sequence}`;
+  });
+
+  test("can be set up again and again", async () => {
+    await ensureSidecar(connection);
+  });
+
+  test("keeps all that any epoch has applied, gaps included", async () => {
+    const first = await claimLedger(connection, migration, "forward");
+    expect(first.executed.toString()).toBe("");
+    await apply(connection, first, "1-5:9");
+    const second = await claimLedger(connection, migration, "forward");
+    expect(second.executed.toString()).toBe(set("1-5:9").toString());
+    await apply(connection, second, "6-8");
+    const third = await claimLedger(connection, migration, "forward");
+    expect(third.executed.toString()).toBe(set("1-9").toString());
+    expect(third.newest).toEqual({ gtid: `${UUID}:9`, commitUs: 7n });
+  });
+
+  test("an applier that was stopped and replaced cannot commit when it wakes up", async () => {
+    const zombie = await claimLedger(connection, migration, "forward");
+    const successor = await claimLedger(connection, migration, "forward");
+    expect(await apply(connection, zombie, "1-5")).toBe(0);
+    expect(await apply(connection, successor, "1-5")).toBe(1);
+    await expect(proveEpoch(connection, zombie)).rejects.toThrow(/REPLICATION_LEDGER_TAKEN/);
+    await proveEpoch(connection, successor);
+  });
+
+  test("no applier can commit once the direction is closed, and the other direction does not mind", async () => {
+    const forward = await claimLedger(connection, migration, "forward");
+    const reverse = await claimLedger(connection, migration, "reverse");
+    await closeLedger(connection, migration, "forward");
+    expect(await apply(connection, forward, "1-5")).toBe(0);
+    expect(await apply(connection, reverse, "1-5")).toBe(1);
+  });
+
+  test("the same values again still count as one row, so that they are not taken for a lost epoch", async () => {
+    const claim = await claimLedger(connection, migration, "forward");
+    expect(await apply(connection, claim, "1-5")).toBe(1);
+    expect(await apply(connection, claim, "1-5")).toBe(1);
+  });
+
+  test("closing waits for a commit that is under way, so that what it applied is seen afterwards", async () => {
+    // 1. an applier has written its row and not yet committed; 2. the direction is closed; 3. the applier commits.
+    const claim = await claimLedger(connection, migration, "forward");
+    const applier = await connect();
+    await applier.query("START TRANSACTION");
+    await applier.query(ledgerUpdate(claim, set("1-7").toString(), undefined));
+    let closed = false;
+    const closing = closeLedger(connection, migration, "forward").then(() => {
+      closed = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(closed).toBe(false);
+    await applier.query("COMMIT");
+    await closing;
+    const next = await claimLedger(connection, migration, "forward");
+    expect(next.executed.toString()).toBe(set("1-7").toString());
+    await applier.close();
+  });
+
+  test("a claim ends the connection of a dead applier, whose locks would last for hours", async () => {
+    const claim = await claimLedger(connection, migration, "forward");
+    const dead = await connect({ [APPLIER_ATTRIBUTE]: applierName(migration, "forward") });
+    const other = await connect({ [APPLIER_ATTRIBUTE]: applierName("another", "forward") });
+    await dead.query("START TRANSACTION");
+    await dead.query(ledgerUpdate(claim, set("1-7").toString(), undefined));
+    const next = await claimLedger(connection, migration, "forward");
+    expect(next.executed.toString()).toBe("");
+    await dead.closed;
+    expect(other.isClosed).toBe(false);
+    await other.close();
+  });
+
+  test("a position that an aborted attempt left behind is never used", async () => {
+    await writeStartPosition(connection, migration, "reverse", "aborted", set("1-100"));
+    await writeStartPosition(connection, migration, "reverse", "swapped", set("1-50"));
+    const claim = await claimLedger(connection, migration, "reverse", "swapped");
+    expect(claim.executed.toString()).toBe(set("1-50").toString());
+    await expect(claimLedger(connection, migration, "reverse", "unheard-of")).rejects.toThrow(
+      /REPLICATION_START_MISSING/,
+    );
+    expect((await readStartPosition(connection, migration, "reverse", "aborted"))?.toString()).toBe(
+      set("1-100").toString(),
+    );
+  });
+
+  test("a stream begins at its start position once, and goes on from its ledger after that", async () => {
+    await writeStartPosition(connection, migration, "reverse", "t1", set("1-50"));
+    const first = await claimLedger(connection, migration, "reverse", "t1");
+    await apply(connection, first, "51-60");
+    const restarted = await claimLedger(connection, migration, "reverse", "t1");
+    expect(restarted.executed.toString()).toBe(set("1-60").toString());
+    await writeStartPosition(connection, migration, "reverse", "t2", set("1-200"));
+    const afterNextSwitch = await claimLedger(connection, migration, "reverse", "t2");
+    expect(afterNextSwitch.executed.toString()).toBe(set("1-200").toString());
+  });
+});
