@@ -116,6 +116,16 @@ export const ERROR_CODES = {
   STORE_FORMAT_NEWER: { retryable: false, exit: 1 },
 
   // rules
+  /** A document of the routing rules or of a proxy in the store cannot be read. Restore it from a backup of the store. */
+  RULES_MALFORMED: { retryable: false, exit: 1 },
+  /** A later version of Switchyard wrote the routing rules or a proxy's registration. Upgrade this process. */
+  RULES_FORMAT_NEWER: { retryable: false, exit: 3 },
+  /** The store holds no routing rules yet. The first `serve` or controller writes them. */
+  RULES_MISSING: { retryable: true, exit: 1 },
+  /** Another migration has armed or holds one of the tables. Wait until it has switched or given up. */
+  RULES_TABLE_TAKEN: { retryable: true, exit: 3 },
+  /** The rules kept changing while a change was tried; it was not made. Try again. */
+  RULES_CONTENDED: { retryable: true, exit: 4 },
 
   // proxy
 
@@ -196,6 +206,8 @@ export const ERROR_CODES = {
   MIGRATION_EXISTS: { retryable: false, exit: 3 },
   /** Another unfinished migration moves one of the tables. Complete or cancel it first. */
   MIGRATION_TABLE_CLAIMED: { retryable: false, exit: 3 },
+  /** Something that excludes what was asked for is under way on this migration. Wait for its end. */
+  MIGRATION_BUSY: { retryable: true, exit: 3 },
   /** What was asked for does not fit the migration's phase. Nothing was changed. */
   MIGRATION_PHASE_REFUSED: { retryable: false, exit: 3 },
   /** The request names backends, tables or options that do not exist or contradict each other. Nothing was changed. */

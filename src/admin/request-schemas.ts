@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { SwitchyardError } from "../base/errors.ts";
+import type { OrderCommand } from "../cutover/order-document.ts";
+
+const name = (what: string): z.ZodString =>
+  z.string(what).regex(/^[a-z][a-z0-9-]{0,39}$/, `${what}: a lower-case letter, then letters, digits or -, at most 40`);
+
+const reason = z.string("a text").max(500, "at most 500 characters").optional();
+
+/** Chosen by the client, so that it can ask after an order whose answer was lost. */
+const order = z
+  .string("an order id")
+  .regex(/^[a-z0-9-]{8,60}$/, "8 to 60 lower-case letters, digits or -")
+  .optional();
+
+const table = z
+  .string("schema.table")
+  .max(129, "at most 129 characters")
+  .regex(/^[^.\0]+\.[^.\0]+$/, "schema.table, for example shop.orders");
+
+const common = { order, reason };
+
+/** The body of `POST /v1/migrations`. */
+export const createRequest = z.strictObject({
+  ...common,
+  id: name("the migration's name"),
+  from: name("the name of the source under `backends`"),
+  to: name("the name of the target under `backends`"),
+  tables: z.array(table, "a list of schema.table").min(1, "at least one table").max(1000, "at most 1000 tables"),
+});
+
+const switchRequest = z
+  .strictObject({
+    ...common,
+    dryRun: z.boolean("true or false").default(false),
+    openTransactions: z.enum(["wait", "abort", "kill"], "wait, abort or kill").default("abort"),
+    force: z.boolean("true or false").default(false),
+    maxLagMs: z.number("milliseconds").min(0).max(3_600_000, "at most 3600000").optional(),
+  })
+  .refine((request) => !request.force || Boolean(request.reason?.trim()), {
+    message: "a reason, because force is kept in the history with it",
+    path: ["reason"],
+  });
+
+/** The bodies of `POST /v1/migrations/:id/<action>`, each with the order that it becomes. */
+export const ACTIONS = {
+  pause: { command: "migration-pause", schema: z.strictObject(common) },
+  resume: { command: "migration-resume", schema: z.strictObject(common) },
+  cancel: {
+    command: "migration-cancel",
+    schema: z.strictObject({ ...common, keepData: z.boolean("true or false").default(false) }),
+  },
+  complete: {
+    command: "migration-complete",
+    schema: z.strictObject({
+      ...common,
+      oldTables: z.enum(["keep", "rename", "drop"], "keep, rename or drop").default("keep"),
+    }),
+  },
+  diff: { command: "diff-start", schema: z.strictObject(common) },
+  switch: { command: "switch", schema: switchRequest },
+  rollback: { command: "rollback", schema: switchRequest },
+} as const satisfies Record<string, { command: OrderCommand; schema: z.ZodType }>;
+
+export type Action = keyof typeof ACTIONS;
+
+/** Parameters of `GET /v1/orders/:id`. */
+export const orderQuery = z.strictObject({
+  waitMs: z.coerce.number("milliseconds").int().min(0).max(60_000, "at most 60000").default(0),
+  after: z.coerce.number("a revision").int().min(0).default(0),
+});
+
+/** @throws {SwitchyardError} `ADMIN_REQUEST_INVALID`, naming each field. */
+export function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  throw new SwitchyardError("ADMIN_REQUEST_INVALID", {
+    what: "the request cannot be used",
+    details: parsed.error.issues.slice(0, 20).map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`),
+    changed: "Nothing was changed.",
+    fix: "Mend these fields.",
+  });
+}
+
+/** @throws {SwitchyardError} `ADMIN_REQUEST_INVALID` where a migration's name in an address is none. */
+export function checkedMigration(id: unknown): string {
+  return checked(z.strictObject({ id: name("the migration's name") }), { id }).id;
+}

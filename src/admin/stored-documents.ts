@@ -1,0 +1,116 @@
+import { SwitchyardError } from "../base/errors.ts";
+import type { MigrationDocument } from "../cutover/migration-document.ts";
+import type { OrderDocument } from "../cutover/order-document.ts";
+import type { ProxyDocument } from "../rules/proxy-document.ts";
+import type { RulesDocument } from "../rules/rules-document.ts";
+import {
+  ALIVE_PREFIX,
+  DIFFS_PREFIX,
+  LEADER_KEY,
+  MIGRATIONS_PREFIX,
+  ORDERS_PREFIX,
+  PROXIES_PREFIX,
+  RULES_KEY,
+  SESSIONS_PREFIX,
+  STATUS_PREFIX,
+} from "../rules/store-keys.ts";
+import type { Store, StoreEntry } from "../store/store.ts";
+
+/** A document that only its writer and people look into. */
+export type Opaque = Readonly<Record<string, unknown>>;
+
+/** An order with the revision at which it was read. */
+export interface ReadOrder {
+  readonly order: OrderDocument;
+  readonly revision: number;
+}
+
+/**
+ * The documents of the store, for showing. A document of a newer format is refused rather than half understood.
+ *
+ * Every method throws `STORE_UNAVAILABLE` and `STORE_FORMAT_NEWER`.
+ */
+export class StoredDocuments {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  migrations(): Promise<MigrationDocument[]> {
+    return this.#list<MigrationDocument>(MIGRATIONS_PREFIX);
+  }
+
+  /** @throws {SwitchyardError} `MIGRATION_NOT_FOUND` */
+  async migration(id: string): Promise<MigrationDocument> {
+    const found = await this.#get<MigrationDocument>(MIGRATIONS_PREFIX + id);
+    if (found !== undefined) return found;
+    throw new SwitchyardError("MIGRATION_NOT_FOUND", {
+      what: `there is no migration "${id}"`,
+      changed: "Nothing was changed.",
+      fix: "`switchyard migration list` shows those that exist.",
+    });
+  }
+
+  /** Live progress; absent where no controller works on it. */
+  status(id: string): Promise<Opaque | undefined> {
+    return this.#get<Opaque>(STATUS_PREFIX + id);
+  }
+
+  diff(id: string): Promise<Opaque | undefined> {
+    return this.#get<Opaque>(DIFFS_PREFIX + id);
+  }
+
+  async order(id: string): Promise<ReadOrder | undefined> {
+    const entry = await this.#store.get(ORDERS_PREFIX + id);
+    return entry === undefined ? undefined : { order: parse<OrderDocument>(entry), revision: entry.revision };
+  }
+
+  orders(): Promise<OrderDocument[]> {
+    return this.#list<OrderDocument>(ORDERS_PREFIX);
+  }
+
+  rules(): Promise<RulesDocument | undefined> {
+    return this.#get<RulesDocument>(RULES_KEY);
+  }
+
+  /** Every registered proxy worker, and whether it lives. */
+  async proxies(): Promise<(ProxyDocument & { readonly alive: boolean })[]> {
+    const [registered, alive] = await Promise.all([
+      this.#list<ProxyDocument>(PROXIES_PREFIX),
+      this.#store.list(ALIVE_PREFIX),
+    ]);
+    const living = new Set(alive.entries.map((entry) => entry.key.slice(ALIVE_PREFIX.length)));
+    return registered.map((proxy) => ({ ...proxy, alive: living.has(proxy.id) }));
+  }
+
+  sessions(): Promise<Opaque[]> {
+    return this.#list<Opaque>(SESSIONS_PREFIX);
+  }
+
+  leader(): Promise<Opaque | undefined> {
+    return this.#get<Opaque>(LEADER_KEY);
+  }
+
+  async #get<T>(key: string): Promise<T | undefined> {
+    const entry = await this.#store.get(key);
+    return entry === undefined ? undefined : parse<T>(entry);
+  }
+
+  async #list<T>(prefix: string): Promise<T[]> {
+    const { entries } = await this.#store.list(prefix);
+    return entries.map((entry) => parse<T>(entry));
+  }
+}
+
+function parse<T>(entry: StoreEntry): T {
+  const value = JSON.parse(entry.value) as { readonly format?: unknown };
+  if (typeof value.format === "number" && value.format > 1) {
+    throw new SwitchyardError("STORE_FORMAT_NEWER", {
+      what: `${entry.key} has format ${value.format}; this version knows format 1`,
+      changed: "Nothing was changed.",
+      fix: "Run a version of Switchyard that is at least as new as the one that wrote it.",
+    });
+  }
+  return value as T;
+}
