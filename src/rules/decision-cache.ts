@@ -1,0 +1,93 @@
+import { analyzeSql } from "../sql/classifier.ts";
+import type { SqlModes, StatementFacts } from "../sql/statement.ts";
+import type { Decision, NameScope, Routing } from "./routing.ts";
+
+/** Bounds of the cache; longer texts are judged each time and not kept. */
+export interface DecisionCacheLimits {
+  readonly textBytesMax: number;
+  /** Of each of two halves: when the younger is full, the older is dropped. */
+  readonly textsMax: number;
+}
+
+/** What is known of a text, and where each of its statements goes by the rules in force. */
+export interface Judgement {
+  readonly facts: readonly StatementFacts[];
+  readonly decisions: readonly Decision[];
+}
+
+interface Entry extends Judgement {
+  readonly routing: Routing;
+}
+
+const DEFAULT_LIMITS: DecisionCacheLimits = { textBytesMax: 4096, textsMax: 5000 };
+
+/**
+ * Decisions by text, kept for the sessions of one worker. Facts outlive a change of the rules; decisions are made
+ * anew under each generation, so that none of an older one is ever given out.
+ */
+export class DecisionCache {
+  readonly #limits: DecisionCacheLimits;
+  #routing: Routing;
+  #young = new Map<string, Entry>();
+  #old = new Map<string, Entry>();
+
+  constructor(routing: Routing, limits: DecisionCacheLimits = DEFAULT_LIMITS) {
+    this.#routing = routing;
+    this.#limits = limits;
+  }
+
+  get routing(): Routing {
+    return this.#routing;
+  }
+
+  /** Texts kept at present. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /** Every judgement from now on is by these rules. */
+  use(routing: Routing): void {
+    this.#routing = routing;
+  }
+
+  /**
+   * Judges a text by the rules in force.
+   *
+   * @param scopeKey as made by {@link scopeKey} for the same modes and scope
+   * @throws {SwitchyardError} `SQL_TOO_MANY_STATEMENTS`
+   */
+  judge(text: Buffer, scopeKey: string, modes: SqlModes, scope: NameScope): Judgement {
+    if (text.length > this.#limits.textBytesMax || (scope.temporaryTables?.size ?? 0) > 0) {
+      return this.#decide(analyzeSql(text, modes), scope);
+    }
+    const key = scopeKey + text.toString("latin1");
+    let entry = this.#young.get(key);
+    if (entry !== undefined && entry.routing === this.#routing) return entry;
+    entry ??= this.#old.get(key);
+    const facts = entry?.facts ?? analyzeSql(text, modes);
+    const fresh = entry?.routing === this.#routing ? entry : this.#decide(facts, scope);
+    this.#keep(key, fresh);
+    return fresh;
+  }
+
+  #decide(facts: readonly StatementFacts[], scope: NameScope): Entry {
+    const routing = this.#routing;
+    return { facts, decisions: facts.map((one) => routing.decide(one, scope)), routing };
+  }
+
+  #keep(key: string, entry: Entry): void {
+    if (this.#young.size >= this.#limits.textsMax) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, entry);
+  }
+}
+
+/** What else but the text decides on a judgement; make it anew whenever the session's schema or modes change. */
+export function scopeKey(modes: SqlModes, schema: string | undefined): string {
+  const flags = [modes.ansiQuotes, modes.noBackslashEscapes, modes.ignoreSpace === true].map(Number).join("");
+  const versions = modes.serverVersions;
+  const range = versions === undefined ? "" : `${versions.oldest}-${versions.newest}`;
+  return `${flags} ${modes.charset ?? "utf8"} ${range} ${schema === undefined ? "" : JSON.stringify(schema)}\n`;
+}

@@ -1,0 +1,101 @@
+import type { ErrorCode } from "../base/error-codes.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+
+/** What stored documents are read by: each check says where it failed, in words for the operator. */
+export class DocumentFields {
+  readonly #name: string;
+  readonly #fields: Readonly<Record<string, unknown>>;
+
+  /**
+   * @param name of the document or of the part of it, for messages
+   * @throws {SwitchyardError} `RULES_MALFORMED` if `value` is no object
+   */
+  constructor(name: string, value: unknown) {
+    this.#name = name;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(name, "is no object");
+    this.#fields = value as Readonly<Record<string, unknown>>;
+  }
+
+  text(field: string): string {
+    const value = this.#fields[field];
+    if (typeof value !== "string") throw malformed(`${this.#name}.${field}`, "is no text");
+    return value;
+  }
+
+  /** A count: a safe integer of at least 0. */
+  count(field: string): number {
+    const value = this.#fields[field];
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+      throw malformed(`${this.#name}.${field}`, "is no whole number of at least 0");
+    }
+    return value;
+  }
+
+  texts(field: string): string[] {
+    return this.list(field, (value, path) => {
+      if (typeof value !== "string") throw malformed(path, "is no text");
+      return value;
+    });
+  }
+
+  list<T>(field: string, read: (value: unknown, path: string) => T): T[] {
+    const path = `${this.#name}.${field}`;
+    const value = this.#fields[field];
+    if (!Array.isArray(value)) throw malformed(path, "is no list");
+    return value.map((item: unknown, index) => read(item, `${path}[${index}]`));
+  }
+
+  /** An object whose every value is read by `read`. A key that an object already has by nature is refused. */
+  map<T>(field: string, read: (fields: DocumentFields) => T): Record<string, T> {
+    const path = `${this.#name}.${field}`;
+    const value = this.#fields[field];
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(path, "is no object");
+    const result: Record<string, T> = {};
+    for (const [key, item] of Object.entries(value)) {
+      if (key === "__proto__") throw malformed(path, "has the key __proto__");
+      result[key] = read(new DocumentFields(`${path}[${JSON.stringify(key)}]`, item));
+    }
+    return result;
+  }
+
+  /** One of a few words. */
+  choice<const Word extends string>(field: string, words: readonly Word[]): Word {
+    const value = this.text(field);
+    const word = words.find((candidate) => candidate === value);
+    if (word === undefined) throw malformed(`${this.#name}.${field}`, `is none of ${words.join(", ")}`);
+    return word;
+  }
+}
+
+/**
+ * Reads the JSON text of a stored document and looks at its format first, since a newer one may mean anything.
+ *
+ * @throws {SwitchyardError} `RULES_MALFORMED`, `RULES_FORMAT_NEWER`
+ */
+export function readDocument(name: string, text: string, format: number): DocumentFields {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new SwitchyardError("RULES_MALFORMED", { what: `${name} is no JSON: ${messageOf(error)}`, cause: error });
+  }
+  const fields = new DocumentFields(name, value);
+  const found = fields.count("format");
+  if (found > format) {
+    throw fail("RULES_FORMAT_NEWER", `${name} has format ${found}; this program reads up to ${format}`, {
+      fix: "Upgrade this process to the version that wrote it.",
+    });
+  }
+  if (found !== format) throw malformed(name, `has format ${found}, which no version has written`);
+  return fields;
+}
+
+function malformed(path: string, why: string): SwitchyardError {
+  return fail("RULES_MALFORMED", `${path} ${why}`, {
+    fix: "The store holds something that this program did not write; restore the key from a backup of the store.",
+  });
+}
+
+function fail(code: ErrorCode, what: string, more: { readonly fix: string }): SwitchyardError {
+  return new SwitchyardError(code, { what, changed: "Nothing was changed.", ...more });
+}

@@ -1,0 +1,42 @@
+import { DocumentFields, readDocument } from "./document-fields.ts";
+import type { BlockedSession, ProxyDocument } from "./proxy-document.ts";
+
+/**
+ * Reads what a proxy worker has said of itself.
+ *
+ * @throws {SwitchyardError} `RULES_MALFORMED`; `RULES_FORMAT_NEWER` if a later version of the program wrote it
+ */
+export function parseProxyDocument(text: string): ProxyDocument {
+  const fields = readDocument("the registration of a proxy", text, 1);
+  return {
+    format: 1,
+    id: fields.text("id"),
+    bootNonce: fields.text("bootNonce"),
+    version: fields.text("version"),
+    generation: fields.count("generation"),
+    armed: fields.map("armed", (entry) => ({
+      token: entry.text("token"),
+      state: entry.choice("state", ["preparing", "ready"]),
+      blocked: sessions(entry, "blocked"),
+    })),
+    holds: fields.map("holds", (entry) => ({
+      token: entry.text("token"),
+      state: entry.choice("state", ["holding", "drained"]),
+      open: sessions(entry, "open"),
+    })),
+    seenTogether: fields.list("seenTogether", (set, path) => new DocumentFields(path, { set }).texts("set")),
+    accounts: fields.texts("accounts"),
+  };
+}
+
+/** The text that {@link parseProxyDocument} reads. */
+export function serializeProxyDocument(document: ProxyDocument): string {
+  return JSON.stringify(document);
+}
+
+function sessions(entry: DocumentFields, field: string): BlockedSession[] {
+  return entry.list(field, (value, path) => {
+    const fields = new DocumentFields(path, value);
+    return { session: fields.text("session"), user: fields.text("user"), reason: fields.text("reason") };
+  });
+}

@@ -1,0 +1,151 @@
+import type { StatementFacts, TableRef } from "../sql/statement.ts";
+import type { HoldRule, RulesDocument } from "./rules-document.ts";
+
+/** Schemas whose tables show the server itself: they are on every backend and choose none. */
+const SERVER_SCHEMAS = new Set(["information_schema", "performance_schema", "sys"]);
+
+const NONE: readonly string[] = [];
+
+/**
+ * Where one statement goes.
+ *
+ * `any`: it names no table, every backend gives the same answer. `one`: {@link backend}. `split`: its tables are at
+ * different homes, so no server can execute it. `everything`: it may touch any table; {@link backend} is the default
+ * home while every table is there, and absent where tables live elsewhere, so that no server is right.
+ */
+export interface Decision {
+  readonly kind: "any" | "one" | "split" | "everything";
+  readonly backend?: string | undefined;
+  /** Keys `schema.table`, sorted, each once; tables of the server's own schemas left out. */
+  readonly tables: readonly string[];
+  /** By key, where `split`: the home of each table. */
+  readonly homes?: Readonly<Record<string, string>> | undefined;
+  /** Migrations whose hold the statement must wait for. */
+  readonly heldBy: readonly string[];
+  /** Armed migrations that cover one of the tables: the statement needs a good lease. */
+  readonly armedBy: readonly string[];
+}
+
+/** What of a session decides what its names mean. */
+export interface NameScope {
+  /** The session's schema; absent where none was chosen. */
+  readonly schema?: string | undefined;
+  /** Keys of the session's temporary tables, which hide others of the same name. */
+  readonly temporaryTables?: ReadonlySet<string> | undefined;
+}
+
+/** The server's `lower_case_table_names`: 0 compares names as they are, 1 and 2 without regard to case. */
+export type LowerCaseTableNames = 0 | 1 | 2;
+
+/**
+ * The rules of one generation, prepared for deciding. Immutable: a new generation is a new object, so that whoever
+ * keeps a decision can tell by the object whether it is still in force.
+ */
+export class Routing {
+  readonly rules: RulesDocument;
+  readonly #lowerCase: boolean;
+  readonly #homes = new Map<string, string>();
+  readonly #heldBy = new Map<string, string>();
+  readonly #armedBy = new Map<string, string>();
+  readonly #allHolds: readonly string[];
+  readonly #allArmed: readonly string[];
+  readonly #elsewhere: boolean;
+
+  constructor(rules: RulesDocument, lowerCaseTableNames: LowerCaseTableNames) {
+    this.rules = rules;
+    this.#lowerCase = lowerCaseTableNames !== 0;
+    for (const [table, rule] of Object.entries(rules.tables)) this.#homes.set(this.#fold(table), rule.to);
+    for (const [migration, hold] of Object.entries(rules.holds)) {
+      for (const table of hold.tables) this.#heldBy.set(this.#fold(table), migration);
+    }
+    for (const [migration, armed] of Object.entries(rules.armed)) {
+      for (const table of armed.tables) this.#armedBy.set(this.#fold(table), migration);
+    }
+    this.#allHolds = Object.keys(rules.holds).sort();
+    this.#allArmed = Object.keys(rules.armed).sort();
+    this.#elsewhere = Object.values(rules.tables).some(({ to }) => to !== rules.default);
+  }
+
+  /** The key of a table by which these rules know it; undefined where the session has no schema to complete it. */
+  keyOf(ref: TableRef, schema: string | undefined): string | undefined {
+    const owner = ref.schema ?? schema;
+    return owner === undefined ? undefined : this.#fold(`${owner}.${ref.table}`);
+  }
+
+  homeOf(key: string): string {
+    return this.#homes.get(key) ?? this.rules.default;
+  }
+
+  /** Decides by what is known of a statement and of its session. Never throws: a refusal is for the caller to word. */
+  decide(facts: StatementFacts, scope: NameScope): Decision {
+    const tables = this.#keysOf(facts.tables, scope);
+    if (facts.touchesEverything) {
+      return {
+        kind: "everything",
+        backend: this.#elsewhere ? undefined : this.rules.default,
+        tables,
+        heldBy: this.#allHolds,
+        armedBy: this.#allArmed,
+      };
+    }
+    const backend = facts.locksUserLevel ? this.rules.default : undefined;
+    const homes = new Set(tables.map((key) => this.homeOf(key)));
+    if (backend !== undefined) homes.add(backend);
+    const [first, second] = homes;
+    const heldBy = this.#covering(this.#heldBy, tables);
+    const armedBy = this.#covering(this.#armedBy, tables);
+    if (first === undefined) return { kind: "any", tables, heldBy, armedBy };
+    if (second === undefined) return { kind: "one", backend: first, tables, heldBy, armedBy };
+    return { kind: "split", tables, homes: this.#homesOf(tables), heldBy, armedBy };
+  }
+
+  /** The holds that a statement must wait for. */
+  holdsFor(decision: Decision): readonly HoldRule[] {
+    return decision.heldBy.flatMap((migration) => this.rules.holds[migration] ?? []);
+  }
+
+  #keysOf(refs: readonly TableRef[], scope: NameScope): readonly string[] {
+    if (refs.length === 0) return NONE;
+    const keys = new Set<string>();
+    for (const ref of refs) {
+      const key = this.keyOf(ref, scope.schema);
+      if (key === undefined || scope.temporaryTables?.has(key)) continue;
+      if (SERVER_SCHEMAS.has((ref.schema ?? scope.schema ?? "").toLowerCase())) continue;
+      keys.add(key);
+    }
+    return keys.size > 1 ? [...keys].sort() : [...keys];
+  }
+
+  #homesOf(tables: readonly string[]): Record<string, string> {
+    return Object.fromEntries(tables.map((key) => [key, this.homeOf(key)]));
+  }
+
+  #covering(index: ReadonlyMap<string, string>, tables: readonly string[]): readonly string[] {
+    if (index.size === 0) return NONE;
+    const found = new Set<string>();
+    for (const key of tables) {
+      const migration = index.get(key);
+      if (migration !== undefined) found.add(migration);
+    }
+    return found.size === 0 ? NONE : [...found].sort();
+  }
+
+  #fold(key: string): string {
+    return this.#lowerCase ? key.toLowerCase() : key;
+  }
+}
+
+/**
+ * Sets of tables that were used in one statement or one transaction and that would be at different homes once
+ * `tables` have moved to `to`. A switch must be refused unless there are none.
+ */
+export function splitBySwitch(
+  seenTogether: readonly (readonly string[])[],
+  tables: readonly string[],
+  rules: RulesDocument,
+  to: string,
+): readonly (readonly string[])[] {
+  const moving = new Set(tables);
+  const homeAfter = (table: string): string => (moving.has(table) ? to : (rules.tables[table]?.to ?? rules.default));
+  return seenTogether.filter((set) => set.some((table) => moving.has(table)) && new Set(set.map(homeAfter)).size > 1);
+}

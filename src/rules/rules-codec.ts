@@ -1,0 +1,35 @@
+import { readDocument } from "./document-fields.ts";
+import type { RulesDocument } from "./rules-document.ts";
+
+/**
+ * Reads the routing document as stored.
+ *
+ * @throws {SwitchyardError} `RULES_MALFORMED`; `RULES_FORMAT_NEWER` if a later version of the program wrote it
+ */
+export function parseRules(text: string): RulesDocument {
+  const fields = readDocument("the routing rules", text, 1);
+  return {
+    format: 1,
+    generation: fields.count("generation"),
+    default: fields.text("default"),
+    tables: fields.map("tables", (rule) => ({ to: rule.text("to"), migration: rule.text("migration") })),
+    armed: fields.map("armed", (rule) => ({
+      token: rule.text("token"),
+      tables: rule.texts("tables"),
+      newHome: rule.text("newHome"),
+    })),
+    holds: fields.map("holds", (rule) => ({
+      token: rule.text("token"),
+      tables: rule.texts("tables"),
+      ttlMs: rule.count("ttlMs"),
+      oldHome: rule.text("oldHome"),
+      newHome: rule.text("newHome"),
+    })),
+    switchId: fields.text("switchId"),
+  };
+}
+
+/** The text that {@link parseRules} reads. */
+export function serializeRules(rules: RulesDocument): string {
+  return JSON.stringify(rules);
+}
