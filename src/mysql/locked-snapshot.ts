@@ -1,0 +1,203 @@
+import { systemClock } from "../base/clock.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { quoteTable, type TableName } from "../base/table-name.ts";
+import { Connection } from "./connection.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { ERRNO, isMysqlError } from "./mysql-error.ts";
+import { describeWriter, type TableWriter, tableWriters } from "./table-writers.ts";
+
+export interface LockedSnapshotOptions<T> {
+  readonly endpoint: Endpoint;
+  readonly tables: readonly TableName[];
+  /** How many connections read the snapshot. */
+  readonly connections: number;
+  /** How long the lock may be waited for at a time: while it is, new writers of the tables wait as well. */
+  readonly lockWaitMs: number;
+  readonly attempts: number;
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Runs on the locking connection while the tables are locked, for example to read their definitions. */
+  readonly onLocked?: (connection: Connection) => Promise<T>;
+}
+
+/** One state of the tables, open for reading on several connections. */
+export interface LockedSnapshot<T> {
+  /**
+   * `gtid_executed` of the server while the tables were locked. For these tables, and for no others, the snapshot
+   * holds exactly the transactions in it.
+   */
+  readonly position: string;
+  /** Each inside its read-only transaction; ends with it. Their `net_write_timeout` allows for slow readers. */
+  readonly connections: readonly Connection[];
+  /** What `onLocked` returned. */
+  readonly locked: T | undefined;
+  close(): Promise<void>;
+}
+
+/** A lock that is held for longer belongs to a long transaction, behind which ours would keep all writers waiting. */
+const OLD_WRITER_MS = 50;
+const POLL_MS = 20;
+/** Attempts are this much longer apart than each may last, so that writers have most of the time for themselves. */
+const REST_FACTOR = 4;
+const READER_TIMEOUT_SECONDS = 86_400;
+
+const READER_SESSION = `SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+  SET SESSION time_zone = '+00:00', net_write_timeout = ${READER_TIMEOUT_SECONDS}, net_read_timeout = ${READER_TIMEOUT_SECONDS},
+  wait_timeout = ${READER_TIMEOUT_SECONDS}, max_execution_time = 0`;
+
+/**
+ * Opens a snapshot of `tables` whose position in the server's history is known exactly.
+ *
+ * One connection locks the tables against writers, others open their read views beside it (in the same session the
+ * read view would drop the lock), the executed transactions are read, and the lock is given back: milliseconds.
+ * The lock is not even asked for while a long transaction writes to the tables, and its wait is ended by KILL QUERY
+ * after `lockWaitMs`, because new writers wait behind it.
+ *
+ * @throws {SwitchyardError} `MYSQL_SNAPSHOT_LOCK_TIMEOUT` after all attempts, naming who held the tables.
+ */
+export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): Promise<LockedSnapshot<T>> {
+  const opened: Connection[] = [];
+  const cut = (): void => {
+    for (const connection of opened) connection.destroy();
+  };
+  options.signal?.addEventListener("abort", cut, { once: true });
+  try {
+    const [locker, observer, ...readers] = await openAll(options, opened);
+    if (locker === undefined || observer === undefined) throw options.signal?.reason;
+    const waitSeconds = Math.ceil(options.lockWaitMs / 1000) + 1;
+    await locker.query(`SET SESSION lock_wait_timeout = ${waitSeconds}, wait_timeout = ${READER_TIMEOUT_SECONDS}`);
+    await Promise.all(readers.map((reader) => reader.queryMulti(READER_SESSION)));
+    await lockTables(locker, observer, options);
+    const taken = await takeUnderLock(locker, readers, options);
+    await Promise.all([locker.close(), observer.close()]);
+    return {
+      ...taken,
+      connections: readers,
+      close: async () => {
+        await Promise.all(readers.map((reader) => reader.close()));
+      },
+    };
+  } catch (error) {
+    cut();
+    if (options.signal?.aborted === true) {
+      throw new SwitchyardError("CANCELLED", { what: "opening a snapshot was given up", cause: error });
+    }
+    throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", cut);
+  }
+}
+
+async function openAll<T>(options: LockedSnapshotOptions<T>, opened: Connection[]): Promise<Connection[]> {
+  const { endpoint, attributes, signal } = options;
+  const wishes = { multiStatements: true, ...(attributes ? { attributes } : {}), ...(signal ? { signal } : {}) };
+  const attempts = Array.from({ length: options.connections + 2 }, async () => {
+    const connection = await Connection.connect(endpoint, wishes);
+    opened.push(connection);
+    return connection;
+  });
+  // Wait for all: one that comes up after another has failed must be in `opened` to be closed again.
+  await Promise.allSettled(attempts);
+  return Promise.all(attempts);
+}
+
+/** Returns with the tables locked on `locker`. */
+async function lockTables<T>(
+  locker: Connection,
+  observer: Connection,
+  options: LockedSnapshotOptions<T>,
+): Promise<void> {
+  let writers: readonly TableWriter[] = [];
+  for (let attempt = 0; attempt < options.attempts; attempt++) {
+    if (attempt > 0) await systemClock.sleep(options.lockWaitMs * REST_FACTOR, options.signal);
+    writers = await waitForOldWriters(observer, options);
+    if (writers.length > 0) continue;
+    if (await tryLock(locker, observer, options)) return;
+    writers = await writersNow(observer, options.tables);
+  }
+  throw new SwitchyardError("MYSQL_SNAPSHOT_LOCK_TIMEOUT", {
+    what: `the tables could not be locked on server "${options.endpoint.name}" in ${options.attempts} attempts of ${options.lockWaitMs} ms`,
+    details: writers.map(describeWriter),
+    changed: "Nothing was changed, and nothing is locked.",
+    fix: "Let the transactions named above end, then try again.",
+  });
+}
+
+/** Waits, for a limited time, until no transaction holds the tables that was there 50 ms earlier. Returns those left. */
+async function waitForOldWriters<T>(
+  observer: Connection,
+  options: LockedSnapshotOptions<T>,
+): Promise<readonly TableWriter[]> {
+  const begin = systemClock.monotonicMs();
+  const firstSeen = new Map<string, number>();
+  for (;;) {
+    const now = systemClock.monotonicMs();
+    const writers = await writersNow(observer, options.tables);
+    for (const { lock } of writers) if (!firstSeen.has(lock)) firstSeen.set(lock, now);
+    const old = writers.filter((writer) => now - (firstSeen.get(writer.lock) ?? now) >= OLD_WRITER_MS);
+    const unsure = writers.length > 0 && now - begin < OLD_WRITER_MS;
+    if (old.length === 0 && !unsure) return [];
+    if (now - begin > OLD_WRITER_MS + options.lockWaitMs) return old;
+    await systemClock.sleep(POLL_MS, options.signal);
+  }
+}
+
+/** An account that may not look at the locks goes without: the attempt itself is bounded. */
+async function writersNow(observer: Connection, tables: readonly TableName[]): Promise<readonly TableWriter[]> {
+  try {
+    return await tableWriters(observer, tables);
+  } catch (error) {
+    if (isMysqlError(error)) return [];
+    throw error;
+  }
+}
+
+async function tryLock<T>(
+  locker: Connection,
+  observer: Connection,
+  options: LockedSnapshotOptions<T>,
+): Promise<boolean> {
+  let killing: Promise<unknown> | undefined;
+  const timer = setTimeout(() => {
+    killing = observer.query(`KILL QUERY ${locker.threadId}`).catch((error: unknown) => messageOf(error));
+  }, options.lockWaitMs);
+  let failure: unknown;
+  try {
+    await locker.query(`LOCK TABLES ${options.tables.map((table) => `${quoteTable(table)} READ`).join(", ")}`);
+  } catch (error) {
+    failure = error;
+  } finally {
+    clearTimeout(timer);
+  }
+  if (failure === undefined && killing === undefined) return true;
+  await killing;
+  await unlockAfterKill(locker);
+  const givenUp = failure === undefined || isMysqlError(failure, ERRNO.QUERY_INTERRUPTED, ERRNO.LOCK_WAIT_TIMEOUT);
+  if (!givenUp) throw failure;
+  return false;
+}
+
+/** The KILL may have come after the lock was granted; then it ends the next statement instead. */
+async function unlockAfterKill(locker: Connection): Promise<void> {
+  for (;;) {
+    try {
+      await locker.query("UNLOCK TABLES");
+      return;
+    } catch (error) {
+      if (!isMysqlError(error, ERRNO.QUERY_INTERRUPTED)) throw error;
+    }
+  }
+}
+
+/** Opens the read views, reads the position, and unlocks. That UNLOCK succeeds proves that the lock was held throughout. */
+async function takeUnderLock<T>(
+  locker: Connection,
+  readers: readonly Connection[],
+  options: LockedSnapshotOptions<T>,
+): Promise<{ position: string; locked: T | undefined }> {
+  await Promise.all(readers.map((reader) => reader.query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")));
+  const row = await locker.one("SELECT @@global.gtid_executed position");
+  const locked = await options.onLocked?.(locker);
+  await locker.query("UNLOCK TABLES");
+  return { position: (row?.["position"] ?? "").replaceAll(/\s/g, ""), locked };
+}
