@@ -53,6 +53,9 @@ export const ERROR_CODES = {
   /** The environment variables that arm a failpoint for tests are wrong. */
   CONFIG_FAILPOINT_INVALID: { retryable: false, exit: 2 },
 
+  /** `default:` in the configuration is not what the stored rules say. Routing would not be what it was. */
+  CONFIG_DEFAULT_CHANGED: { retryable: false, exit: 1 },
+
   // binlog
   /** An event of the binary log breaks its format: damaged, cut, or not from a MySQL server. */
   BINLOG_MALFORMED: { retryable: false, exit: 1 },
@@ -182,6 +185,8 @@ export const ERROR_CODES = {
   CUTOVER_REVERSE_UNHEALTHY: { retryable: true, exit: 3 },
 
   // preflight
+  /** A check of the servers failed. Each finding says what was observed, what is expected, and how to mend it. */
+  PREFLIGHT_REFUSED: { retryable: false, exit: 3 },
 
   // controller, admin, cli
   /** The admin API wants a token, or does not know the one it was given. */

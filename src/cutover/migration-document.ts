@@ -27,6 +27,11 @@ export interface SwitchAttempt {
   readonly kind: "switch" | "rollback";
   readonly startedAt: string;
   readonly who: string;
+  /**
+   * Set once the rules are certain not to be swapped by this attempt: what is left of it is to be cleared away on the
+   * servers. Absent while it may still swap, and after it has.
+   */
+  readonly state?: "aborting";
 }
 
 /** The outcome of the last diff of one direction, as far as the gate needs it. */
@@ -61,8 +66,16 @@ export interface MigrationDocument {
   readonly diffs: readonly DiffSummary[];
   /** Set from arming until the attempt has ended. */
   readonly attempt?: SwitchAttempt;
-  /** The token whose lasting fence stands on the old home, while `switched`. */
+  /**
+   * The attempt that moved the tables last: from its swap on, the server that is not their home is fenced under
+   * this token. While it equals the token of {@link attempt}, that attempt has swapped the rules.
+   */
   readonly fenceToken?: string;
+  /**
+   * GTID set of that server, read under its fence just before the swap. Writes to the tables there that are not in
+   * it and not made by our streams are strays.
+   */
+  readonly cutPosition?: string;
   /** Rules generation and switch id of the last switch or rollback. */
   readonly generation: number;
   readonly switchId: string;

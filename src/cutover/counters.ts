@@ -1,0 +1,34 @@
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import type { HomeSession } from "./ports.ts";
+
+/**
+ * Raises each AUTO_INCREMENT counter of `to` that is lower than that of `from`, to `ahead` more than it where the
+ * column's type has plenty of room for that.
+ *
+ * An id that the old home has given must never be given again by the new one, even if its row is gone: clients may
+ * have written it down. Under the fence `ahead` is 0: the counter is then exact.
+ */
+export async function raiseCounters(from: HomeSession, to: HomeSession, token: string, ahead: bigint): Promise<void> {
+  const [wanted, present] = await Promise.all([from.autoIncrements(), to.autoIncrements()]);
+  const lower = [...wanted].filter(([table, value]) => (present.get(table) ?? 0n) < value);
+  if (lower.length === 0) return;
+  const limits = ahead > 0n ? await to.autoIncrementLimits() : new Map<string, bigint>();
+  for (const [table, value] of lower) {
+    const max = limits.get(table) ?? 0n;
+    const roomy = max / 1000n > value + ahead;
+    await raise(to, table, roomy ? value + ahead : value, token);
+  }
+}
+
+async function raise(session: HomeSession, table: string, value: bigint, token: string): Promise<void> {
+  try {
+    await session.raiseAutoIncrement(table, value, token);
+  } catch (cause) {
+    throw new SwitchyardError("CUTOVER_COUNTER_REFUSED", {
+      what: `the AUTO_INCREMENT counter of ${table} could not be raised to ${value}`,
+      details: [messageOf(cause)],
+      fix: "A reader that keeps the table open on the new home, for example a backup, may stand in the way.",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,79 @@
+import type { GateContext } from "./gate.ts";
+import type { DiffSummary } from "./migration-document.ts";
+import type { GateFinding } from "./ports.ts";
+
+/** The stream that feeds the new home runs, is near, and found its rows as expected. */
+export async function streamFindings(context: GateContext): Promise<readonly GateFinding[]> {
+  const { ports, ends, limits } = context;
+  const health = await ports.stream(ends.feeding).health();
+  return [
+    {
+      id: "stream-running",
+      ok: health.state === "running",
+      title: `the ${ends.feeding} stream runs`,
+      observed: health.error === undefined ? health.state : `${health.state}: ${health.error}`,
+      expected: "running",
+      fix: "`switchyard migration resume` starts a paused or failed stream.",
+    },
+    {
+      id: "stream-lag",
+      ok: health.lagMs <= limits.switchMaxLagMs,
+      title: `the ${ends.feeding} stream is near`,
+      observed: `${Math.round(health.lagMs)} ms behind`,
+      expected: `at most ${limits.switchMaxLagMs} ms`,
+      fix: "Wait until `switchyard migration status` shows less, or allow more with switchMaxLagMs.",
+    },
+    {
+      id: "drift",
+      ok: health.drift === 0 && health.ddl === 0,
+      title: "rows and tables are as the stream expects them",
+      observed: `${health.drift} rows were not, and ${health.ddl} DDL statements came, since the newest clean diff`,
+      expected: "none",
+      fix: "Run `switchyard diff start`; a clean result clears this.",
+      forceable: true,
+    },
+  ];
+}
+
+/** A clean diff of either direction that is young enough, and no diff that is open now. */
+export function diffFinding(context: GateContext): readonly GateFinding[] {
+  const { ports, limits, state } = context;
+  const { document } = state.migration;
+  const newest = newestDiff(document.diffs);
+  const ageHours =
+    newest === undefined ? Infinity : (ports.clock.now().getTime() - Date.parse(newest.finishedAt)) / 3_600_000;
+  const clean = newest?.differences === 0;
+  const open = ports.diffIsOpen(document.id);
+  return [
+    {
+      id: "diff-fresh",
+      ok: clean && ageHours <= limits.diffMaxAgeHours,
+      title: "a fresh diff found both sides equal",
+      observed: describeDiff(newest, ageHours),
+      expected: `a diff without differences, at most ${limits.diffMaxAgeHours} h old`,
+      fix: "Run `switchyard diff start`, or say with --force and --reason why none is needed.",
+      forceable: true,
+    },
+    {
+      id: "diff-closed",
+      ok: !open,
+      title: "no diff is running",
+      observed: open ? "a diff has a snapshot open" : "none",
+      expected: "none: its snapshot would keep the new home's counters from being raised",
+      fix: "Wait until it has ended, or stop it.",
+    },
+  ];
+}
+
+function newestDiff(diffs: readonly DiffSummary[]): DiffSummary | undefined {
+  return diffs.reduce<DiffSummary | undefined>(
+    (newest, diff) =>
+      newest === undefined || Date.parse(diff.finishedAt) >= Date.parse(newest.finishedAt) ? diff : newest,
+    undefined,
+  );
+}
+
+function describeDiff(diff: DiffSummary | undefined, ageHours: number): string {
+  if (diff === undefined) return "no diff has been run";
+  return `the ${diff.direction} diff that ended ${ageHours.toFixed(1)} h ago found ${diff.differences} differences`;
+}

@@ -1,0 +1,59 @@
+import { SwitchyardError } from "../base/errors.ts";
+import type { RulesDocument } from "../rules/rules-document.ts";
+import { proxyFindings, splitFinding } from "./gate-proxies.ts";
+import { serverFindings } from "./gate-servers.ts";
+import { diffFinding, streamFindings } from "./gate-stream.ts";
+import type { SwitchState } from "./journal.ts";
+import type { GateFinding, SwitchEnds, SwitchPorts } from "./ports.ts";
+import { homeOf } from "./rules-changes.ts";
+import type { SwitchLimits } from "./switch-options.ts";
+
+/** What the gate looks at. */
+export interface GateContext {
+  readonly ports: SwitchPorts;
+  readonly ends: SwitchEnds;
+  readonly limits: SwitchLimits;
+  readonly state: SwitchState;
+}
+
+/** Makes every check of the gate. Nothing is changed anywhere; the findings say what a switch would meet. */
+export async function runGate(context: GateContext): Promise<readonly GateFinding[]> {
+  const groups = await Promise.all([
+    homeFinding(context.state.rules.document, context.ends),
+    streamFindings(context),
+    diffFinding(context),
+    proxyFindings(context),
+    splitFinding(context),
+    serverFindings(context),
+    context.ports.extraGateChecks?.(context.ends) ?? [],
+  ]);
+  return groups.flat();
+}
+
+/** The findings that stand in the way; a reason given with `--force` lets those pass that allow it. */
+export function refusals(findings: readonly GateFinding[], force: string | undefined): readonly GateFinding[] {
+  return findings.filter((finding) => !finding.ok && !(force !== undefined && finding.forceable === true));
+}
+
+/** The error of a switch that the gate refuses. */
+export function gateRefused(ends: SwitchEnds, findings: readonly GateFinding[]): SwitchyardError {
+  return new SwitchyardError("CUTOVER_GATE_REFUSED", {
+    what: `migration "${ends.migration}" cannot ${ends.kind}: ${findings.map((finding) => finding.title).join("; ")}`,
+    details: findings.map((f) => `${f.id}: ${f.observed}; expected ${f.expected}. ${f.fix}`),
+    changed: `Nothing was changed; writes go to ${ends.oldHome}.`,
+  });
+}
+
+function homeFinding(rules: RulesDocument, ends: SwitchEnds): readonly GateFinding[] {
+  const elsewhere = ends.tables.filter((table) => homeOf(rules, table) !== ends.oldHome);
+  return [
+    {
+      id: "tables-at-home",
+      ok: elsewhere.length === 0,
+      title: "the rules send the tables to the old home",
+      observed: elsewhere.map((table) => `${table} is at home on ${homeOf(rules, table)}`).join(", ") || "they do",
+      expected: `every table at home on ${ends.oldHome}`,
+      fix: "`switchyard rules show` has all routing.",
+    },
+  ];
+}

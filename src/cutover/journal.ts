@@ -1,0 +1,142 @@
+import { SwitchyardError } from "../base/errors.ts";
+import type { RulesDocument } from "../rules/rules-document.ts";
+import { MIGRATIONS_PREFIX, RULES_KEY } from "../rules/store-keys.ts";
+import type { Compare, Store, StoreEntry } from "../store/store.ts";
+import type { HistoryEntry, MigrationDocument } from "./migration-document.ts";
+
+/** History entries that one migration keeps. The first, which says how it was created, is never dropped. */
+export const HISTORY_ENTRIES_MAX = 500;
+
+/** A document with the revision at which it was read: the condition of a later write. */
+export interface Stored<T> {
+  readonly document: T;
+  readonly revision: number;
+}
+
+/** What a switch decides by. The two are read one after the other; only a write under both revisions proves them. */
+export interface SwitchState {
+  readonly migration: Stored<MigrationDocument>;
+  readonly rules: Stored<RulesDocument>;
+}
+
+/** The key of a migration's journal. */
+export function migrationKey(id: string): string {
+  return `${MIGRATIONS_PREFIX}${id}`;
+}
+
+/** @throws {SwitchyardError} `CUTOVER_MIGRATION_UNKNOWN`, `CUTOVER_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
+export async function readMigration(store: Store, id: string): Promise<Stored<MigrationDocument>> {
+  const entry = await store.get(migrationKey(id));
+  if (entry === undefined) {
+    throw new SwitchyardError("CUTOVER_MIGRATION_UNKNOWN", {
+      what: `there is no migration "${id}"`,
+      fix: "`switchyard migration list` shows those that exist.",
+    });
+  }
+  return { document: parseMigration(entry), revision: entry.revision };
+}
+
+/** Reads a journal entry. @throws {SwitchyardError} `CUTOVER_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
+export function parseMigration(entry: StoreEntry): MigrationDocument {
+  const document = parseDocument(entry);
+  if (
+    typeof document["id"] !== "string" ||
+    typeof document["phase"] !== "string" ||
+    !Array.isArray(document["history"])
+  ) {
+    throw damaged(entry.key, "it has no id, phase or history");
+  }
+  return document as unknown as MigrationDocument;
+}
+
+/** @throws {SwitchyardError} `CUTOVER_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
+export async function readRules(store: Store): Promise<Stored<RulesDocument>> {
+  const entry = await store.get(RULES_KEY);
+  if (entry === undefined) throw damaged(RULES_KEY, "it does not exist");
+  const document = parseDocument(entry);
+  if (typeof document["generation"] !== "number" || typeof document["default"] !== "string") {
+    throw damaged(entry.key, "it has no generation or default");
+  }
+  return { document: document as unknown as RulesDocument, revision: entry.revision };
+}
+
+export async function readState(store: Store, id: string): Promise<SwitchState> {
+  return { migration: await readMigration(store, id), rules: await readRules(store) };
+}
+
+/** Conditions that both documents are still as they were read. */
+export function unchanged(state: SwitchState): readonly Compare[] {
+  return [
+    { key: RULES_KEY, revision: state.rules.revision },
+    { key: migrationKey(state.migration.document.id), revision: state.migration.revision },
+  ];
+}
+
+/** The document with one more history entry; the oldest but the first go when there are too many. */
+export function withHistory(document: MigrationDocument, entry: HistoryEntry): MigrationDocument {
+  const all = [...document.history, entry];
+  const first = all[0];
+  const surplus = all.length - HISTORY_ENTRIES_MAX;
+  const history = surplus > 0 && first !== undefined ? [first, ...all.slice(1 + surplus)] : all;
+  return { ...document, history };
+}
+
+/**
+ * Reads the journal, changes it and writes it back, again from the start where somebody else wrote in between.
+ * `change` may throw to refuse.
+ *
+ * @throws {SwitchyardError} what the store throws: after `STORE_OUTCOME_UNKNOWN` the caller must read again;
+ *   `CUTOVER_JOURNAL_CHANGED` when `conditions` do not hold, or others keep writing.
+ */
+export async function updateMigration(
+  store: Store,
+  id: string,
+  conditions: readonly Compare[],
+  change: (document: MigrationDocument) => MigrationDocument,
+): Promise<Stored<MigrationDocument>> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const read = await readMigration(store, id);
+    const document = change(read.document);
+    const key = migrationKey(id);
+    const result = await store.transact(
+      [...conditions, { key, revision: read.revision }],
+      [{ put: key, value: JSON.stringify(document) }],
+    );
+    if (result.succeeded) return { document, revision: result.revision };
+  }
+  throw new SwitchyardError("CUTOVER_JOURNAL_CHANGED", {
+    what: `the journal of migration "${id}" could not be written: another process writes it, or leads now`,
+    changed: "Nothing was changed.",
+  });
+}
+
+function parseDocument(entry: StoreEntry): Record<string, unknown> {
+  let document: unknown;
+  try {
+    document = JSON.parse(entry.value);
+  } catch (cause) {
+    throw damaged(entry.key, "it is not JSON", cause);
+  }
+  if (typeof document !== "object" || document === null) throw damaged(entry.key, "it is not an object");
+  const format = (document as { readonly format?: unknown }).format;
+  if (typeof format !== "number" || !Number.isInteger(format) || format < 1) {
+    throw damaged(entry.key, "it names no format");
+  }
+  if (format > 1) {
+    throw new SwitchyardError("CUTOVER_FORMAT_NEWER", {
+      what: `${entry.key} has format ${format}; this version knows format 1`,
+      changed: "Nothing was changed.",
+      fix: "Run the newer version of Switchyard that wrote it.",
+    });
+  }
+  return document as Record<string, unknown>;
+}
+
+function damaged(key: string, why: string, cause?: unknown): SwitchyardError {
+  return new SwitchyardError("CUTOVER_DOCUMENT_INVALID", {
+    what: `${key} cannot be used: ${why}`,
+    changed: "Nothing was changed.",
+    fix: "Restore the store's directory from a backup, or report this.",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,220 @@
+import type { Clock } from "../base/clock.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import type { TableName } from "../base/table-name.ts";
+import type { Compare, Store } from "../store/store.ts";
+import type { Direction } from "./migration-document.ts";
+
+/**
+ * What the switch needs from the rest of the program. The controller binds these to the real engines; the
+ * simulation binds the same steps to a world of its own.
+ *
+ * Every time that the switch waits, it waits on {@link SwitchPorts.clock}.
+ */
+export interface SwitchPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly failpoint: FailpointHook;
+  readonly store: Store;
+  /**
+   * Conditions that hold only while this controller leads: the revision of its leader key. They are part of every
+   * store transaction of a switch, so that a controller that was stopped and replaced changes nothing any more.
+   */
+  readonly leadership: () => readonly Compare[];
+  /** The servers of the two backends, by backend name. */
+  readonly home: (backend: string) => Home;
+  readonly stream: (direction: Direction) => StreamPort;
+  /** Whether a diff of this migration has a snapshot open; it would block the ALTERs of the switch. */
+  readonly diffIsOpen: (migration: string) => boolean;
+  /** Further checks of the gate, for example those of preflight. */
+  readonly extraGateChecks?: (plan: SwitchEnds) => Promise<readonly GateFinding[]>;
+  /** A fresh, unguessable name: tokens and switch ids. */
+  readonly newToken: () => string;
+  /** Told each step as it begins and ends, for terminals and logs. */
+  readonly progress: (line: string) => void;
+  /** Aborts when this controller must stop (shutdown, leadership lost). */
+  readonly signal: AbortSignal;
+}
+
+/** The two ends as one attempt sees them; on a rollback they are exchanged. */
+export interface SwitchEnds {
+  readonly migration: string;
+  readonly kind: "switch" | "rollback";
+  readonly tables: readonly string[];
+  /** Backend that takes the tables' writes before the attempt. */
+  readonly oldHome: string;
+  /** Backend that takes them afterwards. */
+  readonly newHome: string;
+  /** Direction of the stream that feeds the new home. */
+  readonly feeding: Direction;
+  /** Direction of the stream that will feed the old home afterwards. */
+  readonly returning: Direction;
+}
+
+/** One thing that the gate looked at. */
+export interface GateFinding {
+  readonly id: string;
+  readonly ok: boolean;
+  readonly title: string;
+  readonly observed: string;
+  readonly expected: string;
+  readonly fix: string;
+  /** Whether `--force` lets it pass; the reason is then recorded. */
+  readonly forceable?: boolean;
+}
+
+/** A stream as the gate and the steps see it. Each method may be called from any state. */
+export interface StreamPort {
+  health(): Promise<StreamHealth>;
+  /**
+   * Applies every transaction up to `position` (a GTID set of the server it reads) and stays there.
+   * After it has resolved, nothing newer is applied until {@link resume}.
+   */
+  stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void>;
+  /**
+   * Raises the epoch in the ledger of the server that the stream writes to. Once it has resolved, no applier of
+   * this direction can commit there, whatever process it lives in.
+   */
+  closeLedger(): Promise<void>;
+  /**
+   * After an abort: the stream goes on from where its ledger stands, whether or not it was stopped or its ledger
+   * was closed. Resolves when that is under way; it need not have caught up.
+   */
+  resume(): Promise<void>;
+  /** Writes the start position into the sidecar of the server that the stream writes to, under `token`. */
+  writeStart(token: string, position: string): Promise<void>;
+  /**
+   * Starts the stream from the position written under `token`, and under no other. Where it already runs from it,
+   * nothing is done.
+   */
+  start(token: string): Promise<void>;
+  /** Ends the stream in this and in every other process, and closes its ledger. Repeating it does nothing. */
+  stop(): Promise<void>;
+}
+
+export interface StreamHealth {
+  readonly state: "copying" | "catching-up" | "running" | "stopped-at" | "paused" | "failed" | "closed";
+  readonly lagMs: number;
+  /** Rows that were not what the stream expected, since the newest clean diff. */
+  readonly drift: number;
+  /** DDL on the tables, other than ours, since the newest clean diff. */
+  readonly ddl: number;
+  readonly error?: string;
+}
+
+/** One MySQL server, as far as one migration's switch is concerned. */
+export interface Home {
+  /** Name in `backends:`. */
+  readonly backend: string;
+  /** For messages: `host:port`. */
+  readonly label: string;
+  /** The account that our own streams write with. The lasting fence lets it pass. */
+  readonly ownUser: string;
+  /** Opens a connection that only looks, and closes it after `look`. */
+  inspect<T>(look: (view: HomeView) => Promise<T>): Promise<T>;
+  /**
+   * Opens the migration's session here: the one that holds the user-level lock `switchyard:<migration>`.
+   *
+   * @throws {SwitchyardError} `CUTOVER_SESSION_HELD` when another session holds it and `takeOver` is `never`.
+   */
+  open(options: OpenSession): Promise<HomeSession>;
+  /** Follows the binary log from `position` and collects writes to the tables that are not ours. */
+  watchStrays(position: string): Promise<StrayWatch>;
+}
+
+export interface OpenSession {
+  /**
+   * `never`: only if nobody holds it. `kill-holder`: KILL the session that holds it. `keep-lock`: queue a table
+   * lock on every table first and then KILL the holder, so that the tables stay locked throughout; the new session
+   * then holds the lock. To be used only by a leader that has settled the rules.
+   */
+  readonly takeOver: "never" | "kill-holder" | "keep-lock";
+}
+
+/** Facts of a server that can be read without holding anything. */
+export interface HomeView {
+  executed(): Promise<string>;
+  /** Transactions that hold metadata locks on the tables, oldest first. */
+  holders(): Promise<readonly LockHolder[]>;
+  /** `auto_increment_increment` and `auto_increment_offset`. */
+  autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }>;
+  /** Lasting fences on the tables, by table key. */
+  fences(): Promise<readonly LastingFence[]>;
+  /** Ids of connections that carry one of these boot nonces in `switchyard_proxy`. */
+  connectionsOf(bootNonces: readonly string[]): Promise<readonly string[]>;
+}
+
+/**
+ * The migration's one session on a server, and all that is done to that server. It never reconnects: once it is
+ * lost, every method throws `CUTOVER_SESSION_LOST`, and the part of the controller that owned it has ended.
+ */
+export interface HomeSession extends HomeView {
+  /** Aborts as soon as the session is known to be lost. */
+  readonly lost: AbortSignal;
+  /**
+   * `LOCK TABLES` on all tables, pending for at most `pendingMs`; `false` when it was not granted in that time,
+   * and then nothing is pending any more.
+   */
+  lock(mode: "write" | "read", pendingMs: number): Promise<boolean>;
+  /** One round trip on the session that holds the lock: proves that it was held until now. */
+  prove(): Promise<void>;
+  unlock(): Promise<void>;
+  /** Puts the triggers that refuse writes by others on all tables; the tables must be locked for writing. Idempotent. */
+  installFences(token: string): Promise<void>;
+  /** Removes every lasting fence of this migration from the tables. */
+  dropFences(token: string): Promise<void>;
+  /** Next AUTO_INCREMENT value by table key, as the engine has it now; tables without one are left out. */
+  autoIncrements(): Promise<ReadonlyMap<string, bigint>>;
+  /** Raises the counter of one table to at least `value`. */
+  raiseAutoIncrement(table: string, value: bigint, token: string): Promise<void>;
+  /** The largest value that the table's AUTO_INCREMENT column can take, by table key. */
+  autoIncrementLimits(): Promise<ReadonlyMap<string, bigint>>;
+  /** KILLs connections; those that are gone already are no error. */
+  kill(connectionIds: readonly string[]): Promise<void>;
+  /** RENAMEs all pairs in one statement; pairs whose old name is gone are left out. */
+  renameTables(pairs: readonly { readonly from: TableName; readonly to: TableName }[], token: string): Promise<void>;
+  dropTables(tables: readonly TableName[], token: string): Promise<void>;
+  dropEmptySchemas(schemas: readonly string[], token: string): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** A transaction that holds a metadata lock on one of the tables. */
+export interface LockHolder {
+  readonly connectionId: string;
+  readonly user: string;
+  readonly host: string;
+  /** Table keys that it holds. */
+  readonly tables: readonly string[];
+  /** Whether it waits between statements: only an open transaction does that. */
+  readonly idle: boolean;
+  /** Whether one of its locks stands in the way of readers only being allowed (a write or stronger). */
+  readonly writes: boolean;
+  /** Seconds since its connection's state changed. */
+  readonly seconds: number;
+  /** The same for one lock for as long as it is held, and different for the next. */
+  readonly identity: string;
+  /** Start of the statement that runs, if any; without values it may not be shown. */
+  readonly program: string;
+}
+
+export interface LastingFence {
+  readonly table: string;
+  readonly token: string;
+  /** Whether all three triggers stand. */
+  readonly complete: boolean;
+}
+
+/** A write to the tables of the migration, in a home's binary log, that our streams did not make. */
+export interface Stray {
+  readonly gtid: string;
+  readonly table: string;
+  /** `insert`, `update`, `delete`, or the beginning of a DDL statement. */
+  readonly what: string;
+}
+
+/** Follows a server's binary log. Transactions that change our ledger, and DDL that carries our comment, are ours. */
+export interface StrayWatch {
+  /** All strays from the start position to `position` (a GTID set of that server), once the log was read so far. */
+  upTo(position: string, options: { readonly timeoutMs: number }): Promise<readonly Stray[]>;
+  close(): Promise<void>;
+}

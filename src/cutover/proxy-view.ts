@@ -1,0 +1,105 @@
+import { deadlineIn } from "../base/deadline.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import type { ProxyDocument } from "../rules/proxy-document.ts";
+import { ALIVE_PREFIX, PROXIES_PREFIX } from "../rules/store-keys.ts";
+import type { Store, Watch } from "../store/store.ts";
+import type { SwitchPorts } from "./ports.ts";
+
+/** A registered proxy worker, as one read of the store shows it. */
+export interface RegisteredProxy {
+  readonly document: ProxyDocument;
+  readonly revision: number;
+  /** Whether its lease stands. */
+  readonly alive: boolean;
+}
+
+/** All registered proxies now. A proxy that joins later has loaded rules at least as new as this read. */
+export async function listProxies(store: Store): Promise<readonly RegisteredProxy[]> {
+  // Liveness is read second: a proxy that joins in between is then not listed yet, rather than listed as dead.
+  const registered = await store.list(PROXIES_PREFIX);
+  const alive = await store.list(ALIVE_PREFIX);
+  const living = new Set(alive.entries.map((entry) => entry.key.slice(ALIVE_PREFIX.length)));
+  return registered.entries.map((entry) => {
+    const document = JSON.parse(entry.value) as ProxyDocument;
+    checkFormat(document, entry.key);
+    return { document, revision: entry.revision, alive: living.has(document.id) };
+  });
+}
+
+function checkFormat(document: { readonly format: number }, key: string): void {
+  if (document.format === 1) return;
+  throw new SwitchyardError("CUTOVER_FORMAT_NEWER", {
+    what: `${key} has format ${document.format}; no switch takes place while proxies of different formats live`,
+    changed: "Nothing was changed.",
+    fix: "Bring all proxies and controllers to one version.",
+  });
+}
+
+/** How long a change may go unseen if the store's watch is slow; the wait is for the watch, this is its safety net. */
+const POLL_MS = 50;
+
+/**
+ * Waits for what the proxies say in the store.
+ *
+ * Only reads decide; the watch merely says when to read again.
+ */
+export class ProxyView {
+  readonly #ports: SwitchPorts;
+  readonly #watches: Watch[] = [];
+  #changed: Deferred<void> = deferred();
+
+  private constructor(ports: SwitchPorts) {
+    this.#ports = ports;
+  }
+
+  static async open(ports: SwitchPorts): Promise<ProxyView> {
+    const view = new ProxyView(ports);
+    const wake = (): void => view.#changed.resolve();
+    for (const prefix of [PROXIES_PREFIX, ALIVE_PREFIX]) {
+      view.#watches.push(await ports.store.watch(prefix, { reset: wake, change: wake }));
+    }
+    return view;
+  }
+
+  /**
+   * Reads the proxies at each change until `look` returns something; `undefined` when `timeoutMs` passed first.
+   *
+   * Every proxy that was registered when a rule was written is in the first read after it, and that read fixes whom
+   * `look` sees: a proxy that is missing later has left in order, and one that joins later has joined with the rule in
+   * its hands.
+   */
+  async waitFor<T>(
+    timeoutMs: number,
+    look: (required: readonly RegisteredProxy[]) => Promise<T | undefined> | T | undefined,
+  ): Promise<T | undefined> {
+    const deadline = deadlineIn(this.#ports.clock, timeoutMs);
+    let required: ReadonlySet<string> | undefined;
+    for (;;) {
+      this.#changed = deferred();
+      const proxies = await listProxies(this.#ports.store);
+      required ??= new Set(proxies.map((proxy) => proxy.document.id));
+      const ids = required;
+      const result = await look(proxies.filter((proxy) => ids.has(proxy.document.id)));
+      if (result !== undefined) return result;
+      if (deadline.passed) return undefined;
+      await this.#nap(Math.min(POLL_MS, Math.max(1, deadline.leftMs())));
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#watches.map((watch) => watch.close().catch(() => undefined)));
+  }
+
+  async #nap(ms: number): Promise<void> {
+    const over = new AbortController();
+    const onStop = (): void => over.abort();
+    this.#ports.signal.addEventListener("abort", onStop, { once: true });
+    const slept = this.#ports.clock.sleep(ms, over.signal).catch(() => undefined);
+    await Promise.race([this.#changed.promise, slept]);
+    over.abort();
+    this.#ports.signal.removeEventListener("abort", onStop);
+    if (this.#ports.signal.aborted)
+      throw new SwitchyardError("CANCELLED", { what: "the controller was asked to stop" });
+  }
+}

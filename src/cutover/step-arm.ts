@@ -1,0 +1,68 @@
+import { deadlineIn } from "../base/deadline.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import { RULES_KEY } from "../rules/store-keys.ts";
+import type { Attempt } from "./attempt.ts";
+import { decideInStore } from "./decide.ts";
+import { migrationKey, type SwitchState, unchanged, withHistory } from "./journal.ts";
+import type { MigrationDocument } from "./migration-document.ts";
+import { armedRules } from "./rules-changes.ts";
+import { nextPhase } from "./transitions.ts";
+
+const STORE_TIMEOUT_MS = 5000;
+
+/**
+ * Writes the attempt into the journal and arms the migration in the rules, in one transaction.
+ *
+ * From here on the attempt has a name in the store: whoever finds it there without its controller settles it. Nothing
+ * is done to a server before this.
+ */
+export async function arm(attempt: Attempt): Promise<void> {
+  const { ports, ends, token } = attempt;
+  attempt.state = await decideInStore<SwitchState>(
+    ports,
+    ends.migration,
+    (state) => {
+      const current = state.migration.document.attempt;
+      if (current?.token === token) return { done: state };
+      if (current !== undefined) throw overtaken(ends.migration);
+      const migration = armedJournal(attempt, state.migration.document);
+      const rules = armedRules(state.rules.document, ends, token);
+      return {
+        conditions: unchanged(state),
+        writes: [
+          { put: RULES_KEY, value: JSON.stringify(rules) },
+          { put: migrationKey(ends.migration), value: JSON.stringify(migration) },
+        ],
+        written: (revision) => ({
+          migration: { document: migration, revision },
+          rules: { document: rules, revision },
+        }),
+      };
+    },
+    { deadline: deadlineIn(ports.clock, STORE_TIMEOUT_MS) },
+  );
+}
+
+function armedJournal(attempt: Attempt, document: MigrationDocument): MigrationDocument {
+  const { ports, options, ends, token } = attempt;
+  const at = ports.clock.now().toISOString();
+  const next: MigrationDocument = {
+    ...document,
+    phase: nextPhase(ends.migration, document.phase, ends.kind === "switch" ? "switch-armed" : "rollback-armed"),
+    attempt: { token, kind: ends.kind, startedAt: at, who: options.who },
+  };
+  const reason = options.reason ?? options.force;
+  return withHistory(next, {
+    at,
+    who: options.who,
+    what: `${ends.kind} from ${ends.oldHome} to ${ends.newHome} began${options.force === undefined ? "" : " with --force"}`,
+    ...(reason === undefined ? {} : { reason }),
+  });
+}
+
+function overtaken(migration: string): SwitchyardError {
+  return new SwitchyardError("CUTOVER_SUPERSEDED", {
+    what: `another attempt on migration "${migration}" has begun in the meantime`,
+    changed: "Nothing was changed by this one.",
+  });
+}

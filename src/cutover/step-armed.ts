@@ -1,0 +1,58 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { type Attempt, checkSessions, proxyView } from "./attempt.ts";
+import type { RegisteredProxy } from "./proxy-view.ts";
+import { ProxyView } from "./proxy-view.ts";
+import { connectionsLeft } from "./vanished.ts";
+
+/** Starts to watch the proxies for the rest of the attempt. */
+export async function watchProxies(attempt: Attempt): Promise<void> {
+  attempt.proxies ??= await ProxyView.open(attempt.ports);
+}
+
+/**
+ * Waits until every registered proxy keeps the arming and has every session ready for the new home.
+ *
+ * A proxy that shows no sign of life and has no connection left on either server needs no answer: it can reach the
+ * tables only through a new login, and if it lives it must first learn of the arming.
+ *
+ * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming each proxy and each session that cannot follow.
+ */
+export async function awaitArmed(attempt: Attempt): Promise<void> {
+  let pending: readonly string[] = [];
+  const done = await proxyView(attempt).waitFor(attempt.options.limits.armTimeoutMs, async (proxies) => {
+    checkSessions(attempt);
+    pending = [];
+    for (const proxy of proxies) {
+      const blocked = blockedSessions(attempt, proxy);
+      if (blocked.length > 0) throw notReady(attempt, "sessions cannot follow to the new home", blocked);
+      const reason = await unready(attempt, proxy);
+      if (reason !== undefined) pending = [...pending, reason];
+    }
+    return pending.length === 0 ? true : undefined;
+  });
+  if (done === undefined) throw notReady(attempt, "not every proxy got ready for the new home in time", pending);
+}
+
+async function unready(attempt: Attempt, proxy: RegisteredProxy): Promise<string | undefined> {
+  const { id } = proxy.document;
+  const armed = proxy.document.armed[attempt.ends.migration];
+  if (armed?.token === attempt.token && armed.state === "ready") return undefined;
+  if (proxy.alive) return `proxy ${id}: ${armed?.token === attempt.token ? "is still preparing" : "has not answered"}`;
+  const left = await connectionsLeft(attempt, proxy);
+  if (left === 0) return undefined;
+  return `proxy ${id}: shows no sign of life and has ${left} connection(s) to the servers; stop that process or bring it back`;
+}
+
+function blockedSessions(attempt: Attempt, proxy: RegisteredProxy): readonly string[] {
+  const armed = proxy.document.armed[attempt.ends.migration];
+  if (armed?.token !== attempt.token || armed.state !== "ready") return [];
+  return armed.blocked.map((session) => `session ${session.session} of ${session.user}: ${session.reason}`);
+}
+
+function notReady(attempt: Attempt, why: string, details: readonly string[]): SwitchyardError {
+  return new SwitchyardError("CUTOVER_PROXIES_NOT_READY", {
+    what: `migration "${attempt.ends.migration}" cannot ${attempt.ends.kind}: ${why}`,
+    details,
+    fix: "`switchyard sessions` shows the sessions of each proxy.",
+  });
+}

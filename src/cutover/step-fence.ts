@@ -1,0 +1,97 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { type Attempt, checkBudget, newSession, oldSession } from "./attempt.ts";
+import { raiseCounters } from "./counters.ts";
+import { lockTables } from "./fence.ts";
+import type { Stray } from "./ports.ts";
+
+/** Locks the tables on the old home itself, against everybody who does not come through a proxy, and a zombie that does. */
+export async function fence(attempt: Attempt): Promise<void> {
+  await lockTables({
+    session: oldSession(attempt),
+    ports: attempt.ports,
+    limits: attempt.options.limits,
+    mode: attempt.options.fence === "lock-read" ? "read" : "write",
+    tables: attempt.ends.tables,
+    home: attempt.ends.oldHome,
+    leftMs: () => attempt.holdDeadline?.leftMs() ?? Number.POSITIVE_INFINITY,
+  });
+}
+
+/**
+ * Reads where the old home stands under its fence, lets the stream apply exactly that much, and closes the stream's
+ * ledger, so that no late applier of this direction, in whatever process, can write to the new home any more.
+ *
+ * Then looks again: what came after that position must not touch the tables.
+ */
+export async function closeFeedingStream(attempt: Attempt): Promise<void> {
+  const { ports, ends } = attempt;
+  const cut = await oldSession(attempt).executed();
+  attempt.cutPosition = cut;
+  checkBudget(attempt);
+  const stream = ports.stream(ends.feeding);
+  await stream.stopAt(cut, {
+    timeoutMs: Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs),
+  });
+  await stream.closeLedger();
+  const now = await oldSession(attempt).executed();
+  if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
+}
+
+/** Brings the counters level, now that nothing can raise them on the old home. */
+export async function levelCounters(attempt: Attempt): Promise<void> {
+  checkBudget(attempt);
+  await raiseCounters(oldSession(attempt), newSession(attempt), attempt.token, 0n);
+}
+
+/**
+ * Writes down, under this attempt's token, from where the stream back will follow the new home, and makes sure that
+ * nobody but our stream has written to the tables there since its fences went.
+ */
+export async function setReturnPosition(attempt: Attempt): Promise<void> {
+  const { ports, ends, token } = attempt;
+  checkBudget(attempt);
+  const position = await newSession(attempt).executed();
+  await Promise.all([
+    ports.stream(ends.returning).writeStart(token, position),
+    requireNoStrays(attempt, "new", undefined, position),
+  ]);
+}
+
+async function requireNoStrays(
+  attempt: Attempt,
+  side: "old" | "new",
+  from: string | undefined,
+  to: string,
+): Promise<void> {
+  const { ports, ends } = attempt;
+  const home = side === "old" ? ends.oldHome : ends.newHome;
+  const timeoutMs = Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs);
+  const watch = from === undefined ? attempt.newWatch : await ports.home(home).watchStrays(from);
+  if (watch === undefined) {
+    throw new SwitchyardError("INTERNAL_INVARIANT", {
+      what: `"${home}" is to be looked at for strays before it was watched`,
+    });
+  }
+  try {
+    const strays = await watch.upTo(to, { timeoutMs });
+    if (strays.length > 0) throw strayWrites(attempt, home, strays);
+  } finally {
+    if (from !== undefined) await watch.close().catch(() => undefined);
+  }
+}
+
+function strayWrites(attempt: Attempt, home: string, strays: readonly Stray[]): SwitchyardError {
+  return new SwitchyardError("CUTOVER_STRAY_WRITES", {
+    what: `somebody writes to the tables of migration "${attempt.ends.migration}" on ${home}, past Switchyard`,
+    details: [
+      ...strays.slice(0, 20).map(describeStray),
+      ...(strays.length > 20 ? [`and ${strays.length - 20} more`] : []),
+    ],
+    fix: "Find who writes there and stop it, repair the rows (`switchyard diff`), and try again.",
+  });
+}
+
+/** One line about a stray. */
+export function describeStray(stray: Stray): string {
+  return `${stray.what} on ${stray.table} in transaction ${stray.gtid}`;
+}

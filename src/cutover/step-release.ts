@@ -1,0 +1,105 @@
+import { deadlineIn } from "../base/deadline.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { type Attempt, checkSessions, oldSession, proxyView } from "./attempt.ts";
+import type { RegisteredProxy } from "./proxy-view.ts";
+import { endConnections } from "./vanished.ts";
+
+/**
+ * Waits until every proxy sends the tables' statements to their new home. The connections to the old home of a proxy
+ * that does not say so in time are KILLed: unlocked, they could still read there what is no longer true.
+ *
+ * @throws {SwitchyardError} `CUTOVER_CONNECTIONS_REMAIN` when they do not leave; the lock must then stay.
+ */
+export async function release(attempt: Attempt): Promise<void> {
+  const generation = attempt.state.migration.document.generation;
+  let late: readonly RegisteredProxy[] = [];
+  const done = await proxyView(attempt).waitFor(attempt.options.limits.releaseTimeoutMs, (proxies) => {
+    checkSessions(attempt);
+    late = proxies.filter((proxy) => proxy.document.generation < generation);
+    return late.every((proxy) => !proxy.alive) ? true : undefined;
+  });
+  if (late.length === 0) return;
+  const killed = await endConnections(attempt, oldSession(attempt), late);
+  const names = late.map((proxy) => proxy.document.id).join(", ");
+  attempt.notes.push(
+    `${done === true ? "proxies without a sign of life" : "proxies that did not take the new rules in time"}: ${names}; ` +
+      `${killed} of their connections to ${attempt.ends.oldHome} were KILLed`,
+  );
+}
+
+/**
+ * Looks in the old home's binary log for writes to the tables that came after the cut and are not ours. There are none
+ * if the lock was held throughout; where it was not, they are what a person has to look at.
+ */
+export async function findStrays(attempt: Attempt): Promise<void> {
+  const { ports, ends } = attempt;
+  const cut = attempt.state.migration.document.cutPosition;
+  if (cut === undefined) return;
+  const now = await oldSession(attempt).executed();
+  if (now === cut) return;
+  const watch = await ports.home(ends.oldHome).watchStrays(cut);
+  try {
+    attempt.strays = await watch.upTo(now, { timeoutMs: attempt.options.limits.armTimeoutMs });
+  } finally {
+    await watch.close().catch(() => undefined);
+  }
+  if (attempt.strays.length > 0) {
+    attempt.notes.push(`${attempt.strays.length} writes reached ${ends.oldHome} past the proxies after the cut`);
+  }
+}
+
+/** Makes the fence lasting, while the lock is still held. */
+export async function fenceForGood(attempt: Attempt): Promise<void> {
+  await oldSession(attempt).installFences(attempt.token);
+}
+
+export async function unlockOldHome(attempt: Attempt): Promise<void> {
+  await oldSession(attempt).unlock();
+}
+
+/** From now on the new home's writes flow back, so that the move can be undone. */
+export async function startReturnStream(attempt: Attempt): Promise<void> {
+  await attempt.ports.stream(attempt.ends.returning).start(attempt.token);
+}
+
+/**
+ * Opens a session on the old home that can go on after the swap, where the one that fenced it is gone: it takes the
+ * lock over without a gap if somebody still holds it, and locks anew if nobody does. If the lasting fence stands
+ * already, no lock is needed.
+ */
+export async function regainOldHome(attempt: Attempt): Promise<void> {
+  const { ports, ends, token } = attempt;
+  const home = ports.home(ends.oldHome);
+  const fences = await home.inspect((view) => view.fences());
+  const fenced = ends.tables.every((table) => fences.some((f) => f.table === table && f.token === token && f.complete));
+  attempt.oldSession = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock" });
+}
+
+/** Tries `work` until it succeeds, for at most `ms`. The last error is thrown. */
+export async function persist(attempt: Attempt, ms: number, work: () => Promise<void>): Promise<void> {
+  const { ports } = attempt;
+  const deadline = deadlineIn(ports.clock, ms);
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (deadline.passed || ports.signal.aborted) throw error;
+      ports.log.warn(
+        { migration: attempt.ends.migration, error: messageOf(error) },
+        "a step after the swap is tried again",
+      );
+    }
+    await ports.clock.sleep(100, ports.signal);
+  }
+}
+
+/** The rules are swapped, and `cause` keeps a later step from being done now. */
+export function unfinished(attempt: Attempt, cause: unknown): SwitchyardError {
+  return new SwitchyardError("CUTOVER_UNFINISHED", {
+    what: `the ${attempt.ends.kind} of migration "${attempt.ends.migration}" is a fact, but is not finished`,
+    details: [messageOf(cause)],
+    changed: `The tables are at home on ${attempt.ends.newHome}.`,
+    fix: "The leading controller goes on with it by itself; `switchyard migration status` shows when it is done.",
+    cause,
+  });
+}

@@ -1,0 +1,61 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { type Attempt, isUnderWay, newSession, oldSession } from "./attempt.ts";
+import { raiseCounters } from "./counters.ts";
+import { lockTables } from "./fence.ts";
+import { readMigration } from "./journal.ts";
+
+/**
+ * Opens the migration's sessions on both servers, and makes sure afterwards that the attempt is still its own.
+ *
+ * The order matters: a new leader ends this attempt in the journal first and then KILLs whoever holds the sessions'
+ * lock. So either the journal read here shows the end, or the KILL finds the session that was opened before.
+ */
+export async function openSessions(attempt: Attempt): Promise<void> {
+  const { ports, ends, token } = attempt;
+  attempt.oldSession = await ports.home(ends.oldHome).open({ takeOver: "never" });
+  attempt.newSession = await ports.home(ends.newHome).open({ takeOver: "never" });
+  const { document } = await readMigration(ports.store, ends.migration);
+  if (isUnderWay(document, token)) return;
+  throw new SwitchyardError("CUTOVER_SUPERSEDED", {
+    what: `the attempt on migration "${ends.migration}" was ended by another controller`,
+    changed: "Nothing was done to the servers.",
+  });
+}
+
+/**
+ * Makes the new home ready to take writes while clients still work on the old one: begins to watch it for writes that
+ * are not ours, removes the fences that an earlier switch has left there, and sets its counters ahead.
+ */
+export async function clearNewHome(attempt: Attempt): Promise<void> {
+  const { ports, ends, token } = attempt;
+  const session = newSession(attempt);
+  // Read before the fences go: nothing can slip in between the fence and the watch.
+  const from = await session.executed();
+  if ((await session.fences()).length > 0) {
+    await lockTables({
+      session,
+      ports,
+      limits: attempt.options.limits,
+      mode: "write",
+      tables: ends.tables,
+      home: ends.newHome,
+    });
+    try {
+      await session.dropFences(token);
+    } finally {
+      await session.unlock();
+    }
+    await requireNoFences(attempt);
+  }
+  attempt.newWatch = await ports.home(ends.newHome).watchStrays(from);
+  const ahead = BigInt(attempt.options.limits.autoIncrementAhead);
+  await raiseCounters(oldSession(attempt), session, token, ahead);
+}
+
+async function requireNoFences(attempt: Attempt): Promise<void> {
+  const left = await newSession(attempt).fences();
+  if (left.length === 0) return;
+  throw new SwitchyardError("CUTOVER_FENCE_BLOCKED", {
+    what: `fences of an earlier switch still stand on ${attempt.ends.newHome}: ${left.map((fence) => fence.table).join(", ")}`,
+  });
+}

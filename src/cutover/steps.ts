@@ -1,0 +1,140 @@
+import type { Failpoint } from "../base/failpoints.ts";
+import type { Attempt } from "./attempt.ts";
+import type { SwitchEnds } from "./ports.ts";
+import { arm } from "./step-arm.ts";
+import { awaitArmed, watchProxies } from "./step-armed.ts";
+import { closeFeedingStream, fence, levelCounters, setReturnPosition } from "./step-fence.ts";
+import { drain, hold } from "./step-hold.ts";
+import { fenceForGood, findStrays, release, startReturnStream, unlockOldHome } from "./step-release.ts";
+import { clearNewHome, openSessions } from "./step-sessions.ts";
+import { swap } from "./step-swap.ts";
+import type { SwitchOptions } from "./switch-options.ts";
+
+/** One step of a switch: what it says in a plan, and what it does. */
+export interface SwitchStep {
+  readonly name: string;
+  /** What the step does, for `--dry-run` and the terminal. */
+  readonly title: (ends: SwitchEnds, options: SwitchOptions) => string;
+  readonly run: (attempt: Attempt) => Promise<void>;
+  /** Announced before and after it. */
+  readonly before?: Failpoint;
+  readonly after?: Failpoint;
+}
+
+/** Up to the swap: every failure in here aborts, and all is as before. */
+export const STEPS_TO_SWAP: readonly SwitchStep[] = [
+  {
+    name: "arm",
+    title: () => "write the attempt into the journal and arm the migration",
+    run: arm,
+  },
+  {
+    name: "sessions",
+    title: (ends) => `open the migration's sessions on ${ends.oldHome} and ${ends.newHome}`,
+    run: openSessions,
+  },
+  {
+    name: "clear",
+    title: (ends) => `free ${ends.newHome} of fences, watch it for foreign writes, set its counters ahead`,
+    run: clearNewHome,
+  },
+  {
+    name: "armed",
+    title: (ends) => `wait until every proxy has its sessions ready on ${ends.newHome}`,
+    run: async (attempt) => {
+      await watchProxies(attempt);
+      await awaitArmed(attempt);
+    },
+    after: "switch-after-arm",
+  },
+  {
+    name: "hold",
+    title: (ends, options) =>
+      `hold statements on ${ends.tables.length} tables, for at most ${options.limits.holdBudgetMs} ms`,
+    run: hold,
+    after: "switch-after-hold",
+  },
+  {
+    name: "drain",
+    title: (_ends, options) => `let open transactions end, for at most ${options.limits.drainTimeoutMs} ms`,
+    run: drain,
+    after: "switch-after-drain",
+  },
+  {
+    name: "fence",
+    title: (ends, options) => `lock the tables on ${ends.oldHome} itself (${options.fence ?? "lock"})`,
+    run: fence,
+    after: "switch-after-fence",
+  },
+  {
+    name: "close-stream",
+    title: (ends) => `let the ${ends.feeding} stream apply all of ${ends.oldHome}, and close it`,
+    run: closeFeedingStream,
+    after: "switch-after-forward-closed",
+  },
+  {
+    name: "counters",
+    title: (ends) => `raise AUTO_INCREMENT counters of ${ends.newHome} where they are lower`,
+    run: levelCounters,
+  },
+  {
+    name: "return-position",
+    title: (ends) => `write down from where the ${ends.returning} stream will start; look for foreign writes`,
+    run: setReturnPosition,
+  },
+  {
+    name: "swap",
+    title: (ends) => `change the rules: the tables are at home on ${ends.newHome}`,
+    run: swap,
+    before: "switch-before-swap",
+    after: "switch-after-swap",
+  },
+];
+
+/** After the swap: it is a fact, and every failure in here is gone over until it is done. Each may be repeated. */
+export const STEPS_AFTER_SWAP: readonly SwitchStep[] = [
+  {
+    name: "release",
+    title: (ends) => `wait until every proxy sends the tables' statements to ${ends.newHome}`,
+    run: release,
+    after: "switch-after-release",
+  },
+  {
+    name: "lasting-fence",
+    title: (ends) => `refuse writes to the tables on ${ends.oldHome} for good, by triggers`,
+    run: async (attempt) => {
+      await findStrays(attempt);
+      await fenceForGood(attempt);
+    },
+    after: "switch-after-lasting-fence",
+  },
+  {
+    name: "unlock",
+    title: (ends) => `unlock the tables on ${ends.oldHome}`,
+    run: unlockOldHome,
+    after: "switch-after-unlock",
+  },
+  {
+    name: "return-stream",
+    title: (ends) => `start the ${ends.returning} stream: what ${ends.newHome} takes flows back to ${ends.oldHome}`,
+    run: startReturnStream,
+  },
+];
+
+/** The plan of a switch, one line a step, from the objects that would run. */
+export function planLines(ends: SwitchEnds, options: SwitchOptions): readonly string[] {
+  const steps = [...STEPS_TO_SWAP, ...STEPS_AFTER_SWAP];
+  return ["check the gate", ...steps.map((step) => step.title(ends, options)), "close the attempt in the journal"];
+}
+
+/** Runs one step, with its failpoints. */
+export async function runStep(step: SwitchStep, attempt: Attempt): Promise<void> {
+  const { ports, ends, options } = attempt;
+  if (step.before !== undefined) await ports.failpoint(step.before);
+  ports.progress(step.title(ends, options));
+  const started = ports.clock.monotonicMs();
+  await step.run(attempt);
+  const tookMs = Math.round((ports.clock.monotonicMs() - started) * 10) / 10;
+  ports.log.debug({ migration: ends.migration, step: step.name, tookMs }, "step done");
+  if (step.after !== undefined) await ports.failpoint(step.after);
+}

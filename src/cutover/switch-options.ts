@@ -1,0 +1,54 @@
+/** Limits of a switch; all come from the configuration. */
+export interface SwitchLimits {
+  /** The stream may be this far behind when the gate looks. */
+  readonly switchMaxLagMs: number;
+  /** How long the proxies may take to get every session ready for the new home. */
+  readonly armTimeoutMs: number;
+  /** How long transactions that were open when the hold came may take to end. */
+  readonly drainTimeoutMs: number;
+  /** `lock_wait_timeout` of the sessions that lock tables; the server knows whole seconds only. */
+  readonly lockWaitTimeoutSeconds: number;
+  /** From the hold to the swap; past it the attempt is aborted, and proxies give the hold up by themselves. */
+  readonly holdBudgetMs: number;
+  /** How long one LOCK TABLES may be pending, and one old transaction may stand in its way. */
+  readonly fenceWaitMs: number;
+  /** After the swap: how long a proxy may take to acknowledge before its connections to the old home are KILLed. */
+  readonly releaseTimeoutMs: number;
+  /** How long a KILLed connection may take to leave the processlist. */
+  readonly killTimeoutMs: number;
+  /** A diff that ended longer ago does not open the gate. */
+  readonly diffMaxAgeHours: number;
+  /** How far ahead of the old home's counter the new home's is set before the hold. */
+  readonly autoIncrementAhead: number;
+}
+
+export const DEFAULT_SWITCH_LIMITS: SwitchLimits = {
+  switchMaxLagMs: 1000,
+  armTimeoutMs: 30_000,
+  drainTimeoutMs: 2000,
+  lockWaitTimeoutSeconds: 1,
+  holdBudgetMs: 5000,
+  fenceWaitMs: 500,
+  releaseTimeoutMs: 2000,
+  killTimeoutMs: 5000,
+  diffMaxAgeHours: 24,
+  autoIncrementAhead: 1000,
+};
+
+/** How the old home itself refuses writes while the tables change hands. */
+export type FenceKind = "lock" | "lock-read" | "read-only" | "none";
+
+/** What one `switch` or `rollback` was asked to do. */
+export interface SwitchOptions {
+  readonly migration: string;
+  readonly kind: "switch" | "rollback";
+  readonly who: string;
+  readonly reason?: string;
+  readonly limits: SwitchLimits;
+  /** `lock` unless said otherwise. */
+  readonly fence?: FenceKind;
+  /** Why the gate's forceable checks may fail; recorded in the history. */
+  readonly force?: string;
+  /** What to do with transactions that do not end in `drainTimeoutMs`. Only `abort` is built. */
+  readonly openTransactions?: "abort" | "kill";
+}

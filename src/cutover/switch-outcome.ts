@@ -1,0 +1,31 @@
+import type { SwitchyardError } from "../base/errors.ts";
+import type { GateFinding, Stray } from "./ports.ts";
+
+/**
+ * How an attempt ended. Only `switched` changed where the tables live.
+ *
+ * - `refused`: a check of the gate failed; nothing was changed.
+ * - `aborted`: back as before; clients saw a pause at most.
+ * - `superseded`: another controller has taken the attempt over and answers for its end.
+ * - `unsettled`: this controller had to stop before the end was known or done; the next leader settles it.
+ */
+export type SwitchOutcome =
+  | { readonly outcome: "refused"; readonly findings: readonly GateFinding[]; readonly error: SwitchyardError }
+  | {
+      readonly outcome: "switched";
+      readonly switchId: string;
+      readonly generation: number;
+      /** From the write of the hold to the swap, as this controller saw it. 0 when another controller swapped. */
+      readonly pauseMs: number;
+      /** Writes that reached the old home after the cut; to be looked at by a person. */
+      readonly strays: readonly Stray[];
+      readonly notes: readonly string[];
+    }
+  | {
+      readonly outcome: "aborted";
+      readonly reason: SwitchyardError;
+      readonly heldMs: number;
+      readonly notes: readonly string[];
+    }
+  | { readonly outcome: "superseded"; readonly reason: SwitchyardError }
+  | { readonly outcome: "unsettled"; readonly switched: boolean | undefined; readonly reason: SwitchyardError };
