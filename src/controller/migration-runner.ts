@@ -1,0 +1,253 @@
+import { deferred } from "../base/deferred.ts";
+import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import { readMigration, updateMigration, withHistory } from "../cutover/journal.ts";
+import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import { settle } from "../cutover/settle.ts";
+import { type EventType, nextPhase } from "../cutover/transitions.ts";
+import { type ControllerContext, endpointOf } from "./controller-context.ts";
+import { dueEvent } from "./phase-follower.ts";
+import { StrayMonitor } from "./stray-monitor.ts";
+import { StreamKeeper } from "./stream-keeper.ts";
+import { StreamMetrics } from "./stream-metrics.ts";
+import { switchPorts } from "./switch-ports.ts";
+
+/** How often the journal and the live status follow the streams. */
+const FOLLOW_EVERY_MS = 250;
+const SETTLE_RETRY_MS = 1000;
+
+/** Which stream runs in a phase; none where the tables' rows flow nowhere. */
+export function activeDirection(document: MigrationDocument): Direction | undefined {
+  switch (document.phase) {
+    case "created":
+    case "copying":
+    case "catching-up":
+    case "running":
+    case "switching":
+      return "forward";
+    case "switched":
+    case "rolling-back":
+      return "reverse";
+    case "completed":
+    case "cancelled":
+      return undefined;
+  }
+}
+
+/**
+ * One unfinished migration in the hands of the leading controller: keeps the stream of its phase running, writes
+ * into the journal what the stream has reached, and lets one order at a time change it.
+ */
+export class MigrationRunner {
+  readonly id: string;
+  readonly context: ControllerContext;
+  readonly log: Logger;
+  readonly keepers: Readonly<Record<Direction, StreamKeeper>>;
+  /** The diff under way, if any. */
+  diff: { readonly abort: AbortController; progress: Readonly<Record<string, unknown>> } | undefined;
+  readonly #metrics: StreamMetrics;
+  readonly #strays: StrayMonitor;
+  #document: MigrationDocument;
+  #busy: string | undefined;
+  #following: Promise<void> | undefined;
+  #closed = false;
+  #driftSeen = 0;
+  readonly #ready = deferred<void>();
+
+  constructor(context: ControllerContext, document: MigrationDocument) {
+    this.id = document.id;
+    this.context = context;
+    this.log = context.log.child({ migration: document.id });
+    this.#document = document;
+    this.#metrics = new StreamMetrics(context.metrics, document.id);
+    this.#strays = new StrayMonitor(this);
+    const failed = (direction: Direction, error: unknown): void => void this.#streamFailed(direction, error);
+    this.keepers = {
+      forward: new StreamKeeper(context, document, "forward", { failed }),
+      reverse: new StreamKeeper(context, document, "reverse", { failed }),
+    };
+  }
+
+  /** The journal as this runner last read or wrote it. */
+  get document(): MigrationDocument {
+    return this.#document;
+  }
+
+  /** Resolves once what an earlier controller left behind is settled. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /**
+   * Settles what an earlier controller left behind, then opens the stream of the phase and follows it. Resolves
+   * when the first is done; the rest goes on until {@link close}.
+   */
+  async start(): Promise<void> {
+    await this.exclusively("settling", () => this.#settle());
+    this.openActiveStream();
+    this.#ready.resolve();
+    this.#following = this.#follow();
+  }
+
+  /** Opens the stream that the phase asks for, unless it is paused or waits for a person. */
+  openActiveStream(): void {
+    const direction = activeDirection(this.#document);
+    if (direction === undefined) return;
+    const state = this.#document.streams[direction];
+    if (state.paused !== undefined || state.error !== undefined || this.keepers[direction].isOpen) return;
+    this.keepers[direction].open(this.#document.fenceToken);
+  }
+
+  /**
+   * Runs work that must not overlap with other such work on this migration.
+   *
+   * @throws {SwitchyardError} `MIGRATION_BUSY` when there is some under way.
+   */
+  async exclusively<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#busy !== undefined) {
+      throw new SwitchyardError("MIGRATION_BUSY", {
+        what: `migration "${this.id}" is busy: ${this.#busy}`,
+        changed: "Nothing was changed.",
+        fix: "Wait until that has ended; `switchyard migration status` shows it.",
+      });
+    }
+    this.#busy = what;
+    try {
+      return await work();
+    } finally {
+      this.#busy = undefined;
+    }
+  }
+
+  /** Changes the journal under this controller's leadership. */
+  async update(change: (document: MigrationDocument) => MigrationDocument): Promise<MigrationDocument> {
+    const { document } = await updateMigration(this.context.store, this.id, this.context.leadership(), change);
+    this.#document = document;
+    return document;
+  }
+
+  /** Changes the journal and adds an entry to its history. */
+  record(
+    entry: { readonly who: string; readonly what: string; readonly reason?: string; readonly result?: string },
+    change: (document: MigrationDocument) => MigrationDocument = (document) => document,
+  ): Promise<MigrationDocument> {
+    const at = this.context.clock.now().toISOString();
+    return this.update((document) => withHistory(change(document), { at, ...entry }));
+  }
+
+  /** Reads the journal again, after somebody else has written it. */
+  async reload(): Promise<MigrationDocument> {
+    this.#document = (await readMigration(this.context.store, this.id)).document;
+    return this.#document;
+  }
+
+  /** Ends the streams of this process. Journal and servers stay as they are. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#ready.resolve();
+    this.diff?.abort.abort();
+    await this.#strays.close();
+    await Promise.all([this.keepers.forward.close(), this.keepers.reverse.close()]);
+    await this.#following;
+    this.#metrics.remove();
+    this.context.status.remove(this.id);
+  }
+
+  async #settle(): Promise<void> {
+    const ports = switchPorts(this, () => undefined);
+    for (;;) {
+      if (this.context.signal.aborted) return;
+      try {
+        const limits = this.context.limits;
+        const outcome = await settle(ports, { migration: this.id, who: "switchyard", limits });
+        await this.reload();
+        if (outcome?.outcome !== "unsettled") return;
+        this.log.warn({ error: outcome.reason.message }, "what an earlier controller left is not settled yet");
+      } catch (error) {
+        this.log.warn({ error: messageOf(error) }, "what an earlier controller left cannot be settled yet");
+      }
+      await this.context.clock.sleep(SETTLE_RETRY_MS, this.context.signal).catch(() => undefined);
+    }
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#closed && !this.context.signal.aborted) {
+      try {
+        await this.#followOnce();
+      } catch (error) {
+        const expected = isSwitchyardError(error, "CUTOVER_JOURNAL_CHANGED", "STORE_UNAVAILABLE");
+        const level = expected ? "warn" : "error";
+        this.log[level]({ error: messageOf(error) }, "the journal could not follow the stream");
+      }
+      await this.context.clock.sleep(FOLLOW_EVERY_MS, this.context.signal).catch(() => undefined);
+    }
+  }
+
+  async #followOnce(): Promise<void> {
+    const direction = activeDirection(this.#document);
+    const keeper = direction === undefined ? undefined : this.keepers[direction];
+    const status = keeper?.status();
+    if (direction !== undefined && status !== undefined) {
+      this.#metrics.record(direction, status);
+      for (let due = dueEvent(this.#document.phase, status); due !== undefined; ) {
+        await this.#advance(due);
+        due = dueEvent(this.#document.phase, status);
+      }
+      if (status.drift > this.#driftSeen) await this.#drifted(direction, status.drift - this.#driftSeen);
+      this.#driftSeen = status.drift;
+    }
+    this.#strays.follow();
+    this.publish();
+  }
+
+  /** Shows where the migration is; progress only, decisions read the journal. */
+  publish(): void {
+    const direction = activeDirection(this.#document);
+    const stream = direction === undefined ? undefined : this.keepers[direction].status();
+    this.context.status.publish({
+      format: 1,
+      migration: this.id,
+      at: this.context.clock.now().toISOString(),
+      phase: this.#document.phase,
+      ...(this.#busy === undefined ? {} : { busy: this.#busy }),
+      ...(stream === undefined || direction === undefined ? {} : { stream: { direction, ...stream } }),
+      ...(this.diff === undefined ? {} : { diff: this.diff.progress }),
+      ...(this.#strays.report === undefined ? {} : { strays: this.#strays.report }),
+    });
+  }
+
+  async #advance(event: EventType): Promise<void> {
+    const from = this.#document.phase;
+    const what = event.replaceAll("-", " ");
+    await this.record({ who: "switchyard", what }, (document) => ({
+      ...document,
+      phase: nextPhase(this.id, document.phase, event),
+    }));
+    this.log.info({ from, to: this.#document.phase }, what);
+  }
+
+  /** Rows were not as expected: what a diff has proven no longer holds. */
+  async #drifted(direction: Direction, rows: number): Promise<void> {
+    const server = endpointOf(this.context, direction === "forward" ? this.#document.target : this.#document.source);
+    await this.record(
+      { who: "switchyard", what: `drift on ${server.name}: ${rows} rows were not as expected` },
+      (document) => ({ ...document, diffs: [] }),
+    );
+  }
+
+  async #streamFailed(direction: Direction, error: unknown): Promise<void> {
+    if (this.#closed || isSwitchyardError(error, "REPLICATION_LEDGER_TAKEN")) return;
+    this.log.error({ direction, error: messageOf(error) }, "the stream has stopped");
+    try {
+      await this.record(
+        { who: "switchyard", what: `${direction} stream failed`, result: messageOf(error) },
+        (document) => ({
+          ...document,
+          streams: { ...document.streams, [direction]: { ...document.streams[direction], error: messageOf(error) } },
+        }),
+      );
+    } catch (failure) {
+      this.log.error({ error: messageOf(failure) }, "the journal could not be told that the stream has stopped");
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { parseTableKey } from "../base/table-name.ts";
+import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
+import type { OrderDocument } from "../cutover/order-document.ts";
+import type { DiffReport } from "../diff/diff-report.ts";
+import { runDiff } from "../diff/run-diff.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
+import { DIFFS_PREFIX } from "../rules/store-keys.ts";
+import { endpointOf } from "./controller-context.ts";
+import type { MigrationRunner } from "./migration-runner.ts";
+import type { StreamKeeper } from "./stream-keeper.ts";
+
+type Report = Readonly<Record<string, unknown>>;
+
+/**
+ * Compares every byte of both sides while traffic runs, keeps the report in the store, and enters the outcome into
+ * the journal, where the gate of a switch looks for it. The report is the result of the order as well.
+ */
+export async function orderDiff(
+  runner: MigrationRunner,
+  order: OrderDocument,
+  step: (text: string) => void,
+): Promise<Report> {
+  if (runner.diff !== undefined) {
+    throw new SwitchyardError("MIGRATION_BUSY", {
+      what: `a diff of migration "${runner.id}" is under way`,
+      fix: "`switchyard diff status` shows how far it is.",
+    });
+  }
+  const direction = requireRunning(runner);
+  const abort = new AbortController();
+  runner.diff = { abort, progress: {} };
+  try {
+    const report = await compare(runner, direction, abort.signal, step);
+    await keep(runner, direction, order, report);
+    return { direction, ...report };
+  } finally {
+    runner.diff = undefined;
+  }
+}
+
+async function compare(
+  runner: MigrationRunner,
+  direction: Direction,
+  signal: AbortSignal,
+  step: (text: string) => void,
+): Promise<DiffReport> {
+  const { context, document, id } = runner;
+  const [home, other] =
+    direction === "forward" ? [document.source, document.target] : [document.target, document.source];
+  const keeper = runner.keepers[direction];
+  step(`compare ${document.tables.length} tables of ${home} and ${other}`);
+  return await runDiff({
+    migration: id,
+    direction,
+    home: endpointOf(context, home),
+    other: endpointOf(context, other),
+    tables: document.tables.map(parseTableKey),
+    stream: {
+      pauseIntake: () => openStream(keeper).pauseIntake(),
+      stopAt: (position, options) => openStream(keeper).stopAt(GtidSet.parse(position), options),
+      continue: () => keeper.stream?.continue(),
+    },
+    onProgress: (progress) => {
+      if (runner.diff !== undefined) runner.diff.progress = { ...progress };
+    },
+    signal: AbortSignal.any([signal, context.signal]),
+    log: runner.log,
+    clock: context.clock,
+    failpoint: context.failpoint,
+  });
+}
+
+async function keep(
+  runner: MigrationRunner,
+  direction: Direction,
+  order: OrderDocument,
+  report: DiffReport,
+): Promise<void> {
+  const { store, metrics } = runner.context;
+  metrics.counter("diff_rows_total", { migration: runner.id }).add(report.rows);
+  metrics.gauge("diff_differences", { migration: runner.id }).set(report.differences);
+  const value = JSON.stringify({ format: 1, migration: runner.id, direction, ...report });
+  await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
+  const { finishedAt, verifiedAt, rows, differences } = report;
+  const summary: DiffSummary = { direction, finishedAt, verifiedAt, rows, differences };
+  const result = `${rows} rows compared, ${differences} differences`;
+  await runner.record({ who: order.who, what: `diff of the ${direction} direction`, result }, (document) => ({
+    ...document,
+    diffs: [...document.diffs.filter((diff) => diff.direction !== direction), summary],
+  }));
+  if (differences === 0) runner.keepers[direction].markVerified();
+}
+
+function requireRunning(runner: MigrationRunner): Direction {
+  const { phase } = runner.document;
+  const direction = phase === "running" ? "forward" : phase === "switched" ? "reverse" : undefined;
+  if (direction !== undefined && runner.keepers[direction].isOpen) return direction;
+  throw new SwitchyardError("MIGRATION_PHASE_REFUSED", {
+    what: `migration "${runner.id}" is ${phase}${direction === undefined ? "" : " and its stream is stopped"}; both sides can be compared only while a stream has caught up and runs`,
+    changed: "Nothing was changed.",
+    fix: "Wait until `switchyard migration status` says running, or resume its stream.",
+  });
+}
+
+function openStream(keeper: StreamKeeper): NonNullable<StreamKeeper["stream"]> {
+  const { stream } = keeper;
+  if (stream !== undefined) return stream;
+  throw new SwitchyardError("CANCELLED", { what: "the stream has stopped while both sides were being compared" });
+}

@@ -1,0 +1,53 @@
+import { SwitchyardError } from "../base/errors.ts";
+import type { MigrationDocument, StreamState } from "../cutover/migration-document.ts";
+import type { OrderDocument } from "../cutover/order-document.ts";
+import { activeDirection, type MigrationRunner } from "./migration-runner.ts";
+
+type Report = Readonly<Record<string, unknown>>;
+
+/** Pauses the stream of the present phase. Changes wait in the server's binary log meanwhile. Idempotent. */
+export async function orderPause(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
+  return await runner.exclusively("pausing", async () => {
+    const direction = requireStream(runner);
+    const paused = { by: order.who, reason: order.reason ?? "no reason was given" };
+    await runner.record(
+      entry(order, `${direction} stream paused`),
+      withStream(direction, (state) => ({ ...state, paused })),
+    );
+    await runner.keepers[direction].close();
+    return { direction, paused };
+  });
+}
+
+/** Opens the stream again, after a pause or after the cause of its error is gone. Idempotent. */
+export async function orderResume(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
+  return await runner.exclusively("resuming", async () => {
+    const direction = requireStream(runner);
+    await runner.record(
+      entry(order, `${direction} stream resumed`),
+      withStream(direction, () => ({})),
+    );
+    runner.openActiveStream();
+    return { direction };
+  });
+}
+
+function requireStream(runner: MigrationRunner): "forward" | "reverse" {
+  const direction = activeDirection(runner.document);
+  if (direction !== undefined) return direction;
+  throw new SwitchyardError("MIGRATION_PHASE_REFUSED", {
+    what: `migration "${runner.id}" is ${runner.document.phase}; it has no stream`,
+    changed: "Nothing was changed.",
+  });
+}
+
+function withStream(direction: "forward" | "reverse", change: (state: StreamState) => StreamState) {
+  return (document: MigrationDocument): MigrationDocument => ({
+    ...document,
+    streams: { ...document.streams, [direction]: change(document.streams[direction]) },
+  });
+}
+
+function entry(order: OrderDocument, what: string): { who: string; what: string; reason?: string } {
+  return { who: order.who, what, ...(order.reason === undefined ? {} : { reason: order.reason }) };
+}

@@ -1,0 +1,175 @@
+import { messageOf } from "../base/errors.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import { parseTableKey } from "../base/table-name.ts";
+import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import type { StreamHealth, StreamPort } from "../cutover/ports.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
+import { Connection } from "../mysql/connection.ts";
+import type { Endpoint } from "../mysql/endpoint.ts";
+import { closeLedger } from "../replication/ledger.ts";
+import { writeStartPosition } from "../replication/start-position.ts";
+import { Stream } from "../replication/stream.ts";
+import type { StreamStatus } from "../replication/stream-status.ts";
+import { type ControllerContext, endpointOf } from "./controller-context.ts";
+
+/** What the owner of a stream hears of it. */
+export interface StreamKeeperEvents {
+  /** The stream has stopped at something that a person must look at. */
+  failed(direction: Direction, error: unknown): void;
+}
+
+/**
+ * Keeps the one stream of a direction: opens it, closes it, and opens a new one where the ledger must be claimed
+ * anew. It is the switch's view of the stream as well.
+ */
+export class StreamKeeper implements StreamPort {
+  readonly #context: ControllerContext;
+  readonly #document: MigrationDocument;
+  readonly #direction: Direction;
+  readonly #source: Endpoint;
+  readonly #target: Endpoint;
+  readonly #events: StreamKeeperEvents;
+  #stream: Stream | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #token: string | undefined;
+  #failure: string | undefined;
+  #driftAtDiff = 0;
+  #ddlAtDiff = 0;
+
+  constructor(
+    context: ControllerContext,
+    document: MigrationDocument,
+    direction: Direction,
+    events: StreamKeeperEvents,
+  ) {
+    const [from, to] =
+      direction === "forward" ? [document.source, document.target] : [document.target, document.source];
+    this.#context = context;
+    this.#document = document;
+    this.#direction = direction;
+    this.#source = endpointOf(context, from);
+    this.#target = endpointOf(context, to);
+    this.#events = events;
+  }
+
+  get isOpen(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  get stream(): Stream | undefined {
+    return this.#stream;
+  }
+
+  status(): StreamStatus | undefined {
+    return this.#stream?.status();
+  }
+
+  /** Opens the stream; `token` names the start position of one that never copies. Does nothing where it is open. */
+  open(token: string | undefined): void {
+    if (this.#stream !== undefined) return;
+    this.#token = token;
+    this.#failure = undefined;
+    const stream = new Stream({
+      migration: this.#document.id,
+      direction: this.#direction,
+      source: this.#source,
+      target: this.#target,
+      tables: this.#document.tables.map(parseTableKey),
+      ...(token === undefined ? {} : { startToken: token }),
+      copyCycleMaxMs: this.#context.limits.copyCycleMaxSeconds * 1000,
+      clock: this.#context.clock,
+      log: this.#context.log.child({ migration: this.#document.id, stream: this.#direction }),
+      failpoint: this.#context.failpoint as FailpointHook,
+    });
+    this.#stream = stream;
+    this.#ended = stream.run().catch((error: unknown) => {
+      if (this.#stream !== stream) return;
+      this.#stream = undefined;
+      this.#failure = messageOf(error);
+      this.#events.failed(this.#direction, error);
+    });
+  }
+
+  /** Ends the stream in this process; its ledger stays as it is. */
+  async close(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    await stream?.close();
+    await this.#ended;
+  }
+
+  /** A clean diff has been made: drift and DDL are counted from here on. */
+  markVerified(): void {
+    const status = this.#stream?.status();
+    this.#driftAtDiff = status?.drift ?? 0;
+    this.#ddlAtDiff = status?.ddl ?? 0;
+  }
+
+  health(): Promise<StreamHealth> {
+    const status = this.#stream?.status();
+    if (status === undefined) {
+      const failed = this.#failure === undefined ? {} : { error: this.#failure };
+      return Promise.resolve({
+        state: this.#failure === undefined ? "closed" : "failed",
+        lagMs: Number.POSITIVE_INFINITY,
+        drift: 0,
+        ddl: 0,
+        ...failed,
+      });
+    }
+    return Promise.resolve({
+      state: status.state,
+      lagMs: status.lagMs,
+      drift: status.drift - this.#driftAtDiff,
+      ddl: status.ddl - this.#ddlAtDiff,
+      ...(status.error === undefined ? {} : { error: status.error }),
+    });
+  }
+
+  async stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void> {
+    await this.#running().stopAt(GtidSet.parse(position), options);
+  }
+
+  async closeLedger(): Promise<void> {
+    await this.close();
+    await this.#onTarget((connection) => closeLedger(connection, this.#document.id, this.#direction));
+  }
+
+  async resume(): Promise<void> {
+    if (this.#stream === undefined) this.open(this.#token ?? this.#document.fenceToken);
+    else this.#stream.continue();
+    await Promise.resolve();
+  }
+
+  async writeStart(token: string, position: string): Promise<void> {
+    await this.#onTarget((connection) =>
+      writeStartPosition(connection, this.#document.id, this.#direction, token, GtidSet.parse(position)),
+    );
+  }
+
+  async start(token: string): Promise<void> {
+    if (this.#stream !== undefined && this.#token === token) return;
+    await this.close();
+    this.open(token);
+  }
+
+  async stop(): Promise<void> {
+    await this.closeLedger();
+  }
+
+  #running(): Stream {
+    if (this.#stream === undefined) this.open(this.#token ?? this.#document.fenceToken);
+    const stream = this.#stream;
+    if (stream === undefined) throw new Error("a stream that was just opened is open");
+    return stream;
+  }
+
+  async #onTarget<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await Connection.connect(this.#target);
+    try {
+      return await work(connection);
+    } finally {
+      await connection.close();
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { Direction } from "../cutover/migration-document.ts";
+import type { Counter, Metrics } from "../metrics/metrics.ts";
+import type { StreamStatus } from "../replication/stream-status.ts";
+
+const STATES = ["copying", "catching-up", "running", "stopped-at", "paused", "failed", "closed"] as const;
+
+/** Turns a stream's status, whose counts begin at 0 with each new stream, into metrics that only ever grow. */
+export class StreamMetrics {
+  readonly #metrics: Metrics;
+  readonly #migration: string;
+  readonly #copied: Counter;
+  #last = { rowsCopied: 0, drift: 0, applied: 0 };
+
+  constructor(metrics: Metrics, migration: string) {
+    this.#metrics = metrics;
+    this.#migration = migration;
+    this.#copied = metrics.counter("copy_rows_total", { migration });
+  }
+
+  record(direction: Direction, status: StreamStatus): void {
+    const labels = { migration: this.#migration, direction };
+    const { rowsCopied, drift, appliedTransactions: applied } = status;
+    this.#copied.add(Math.max(0, rowsCopied - this.#last.rowsCopied));
+    this.#metrics.counter("drift_total", labels).add(Math.max(0, drift - this.#last.drift));
+    this.#metrics.counter("stream_transactions_total", labels).add(Math.max(0, applied - this.#last.applied));
+    this.#last = { rowsCopied, drift, applied };
+    this.#metrics.gauge("copy_rows_estimated", { migration: this.#migration }).set(status.rowsEstimated);
+    this.#metrics.gauge("stream_lag_seconds", labels).set(status.lagMs / 1000);
+    for (const state of STATES) {
+      this.#metrics.gauge("stream_state", { ...labels, state }).set(status.state === state ? 1 : 0);
+    }
+  }
+
+  /** The migration has ended: its gauges go. */
+  remove(): void {
+    for (const name of ["stream_lag_seconds", "stream_state"] as const) {
+      this.#metrics.remove(name, { migration: this.#migration });
+    }
+    this.#metrics.remove("copy_rows_estimated", { migration: this.#migration });
+    this.#metrics.remove("diff_differences", { migration: this.#migration });
+  }
+}

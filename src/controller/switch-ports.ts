@@ -1,0 +1,22 @@
+import { randomUUID } from "node:crypto";
+import type { SwitchPorts } from "../cutover/ports.ts";
+import { openHome } from "./homes.ts";
+import type { MigrationRunner } from "./migration-runner.ts";
+
+/** What a switch of this migration works with; `progress` hears each step. */
+export function switchPorts(runner: MigrationRunner, progress: (line: string) => void): SwitchPorts {
+  const { context } = runner;
+  return {
+    clock: context.clock,
+    log: runner.log,
+    failpoint: context.failpoint,
+    store: context.store,
+    leadership: context.leadership,
+    home: (backend) => openHome(context, runner.document, backend),
+    stream: (direction) => runner.keepers[direction],
+    diffIsOpen: () => runner.diff !== undefined,
+    newToken: () => randomUUID(),
+    progress,
+    signal: context.signal,
+  };
+}

@@ -1,0 +1,29 @@
+/** How far a stream is, for people, for gauges, and for the gate of a switch. */
+export interface StreamStatus {
+  readonly state: "copying" | "catching-up" | "running" | "stopped-at" | "paused" | "failed" | "closed";
+  /** Every row has been copied once, and the target has all its keys. True from the start where nothing is copied. */
+  readonly copied: boolean;
+  readonly rowsCopied: number;
+  /** The server's own estimate; 0 where nothing is copied. */
+  readonly rowsEstimated: number;
+  readonly tables: readonly TableProgress[];
+  /** Age of the oldest source transaction that has not been applied, by the source's own clock. */
+  readonly lagMs: number;
+  /** Source transactions applied since this stream was opened. */
+  readonly appliedTransactions: number;
+  /** Rows that were not what the stream expected, since it was opened. */
+  readonly drift: number;
+  /** DDL of others on the tables, since it was opened. */
+  readonly ddl: number;
+  /** GTID set applied so far. */
+  readonly executed: string;
+  readonly error?: string;
+}
+
+export interface TableProgress {
+  /** `schema.table`. */
+  readonly table: string;
+  readonly rowsCopied: number;
+  readonly rowsEstimated: number;
+  readonly done: boolean;
+}
