@@ -115,7 +115,8 @@ export class MysqlServer {
       user: this.rootUser,
       charset: "utf8mb4",
       multipleStatements: true,
-      typeCast: (field) => field.string(),
+      // JSON is text, which mysql2 would have us say; all else is decoded by the character set of its column.
+      typeCast: (field) => (field.type === "JSON" ? field.string("utf8") : field.string()),
     });
     try {
       const [result, fields] = await connection.query({ sql });
