@@ -1,0 +1,192 @@
+import { describe, expect, test } from "vitest";
+import { DecisionCache, scopeKey } from "../../../src/rules/decision-cache.ts";
+import { type Decision, Routing, splitBySwitch } from "../../../src/rules/routing.ts";
+import type { RulesDocument } from "../../../src/rules/rules-document.ts";
+import { initialRules } from "../../../src/rules/rules-edits.ts";
+import { factsOf, PLAIN } from "../sql/sql-facts.ts";
+
+const HOLD = { token: "t1", ttlMs: 5000, oldHome: "old", newHome: "new" };
+
+/** `shop.orders` and `shop.items` live on new, the rest on old; `shop.held` is about to move. */
+const RULES: RulesDocument = {
+  ...initialRules("old"),
+  tables: {
+    "shop.orders": { to: "new", migration: "first" },
+    "shop.items": { to: "new", migration: "first" },
+    "shop.back": { to: "old", migration: "first" },
+  },
+  armed: { second: { token: "t1", tables: ["shop.held"], newHome: "new" } },
+  holds: { second: { ...HOLD, tables: ["shop.held"] } },
+};
+
+function decide(sql: string, rules = RULES, schema: string | undefined = "shop", lower: 0 | 1 | 2 = 0): Decision {
+  return new Routing(rules, lower).decide(factsOf(sql), { schema });
+}
+
+describe("a statement goes where its tables live", () => {
+  test.each<readonly [sql: string, expected: Partial<Decision>, why: string]>([
+    ["select 1", { kind: "any", tables: [] }, "no table, any backend"],
+    ["select * from customers", { kind: "one", backend: "old", tables: ["shop.customers"] }, "the default home"],
+    ["select * from orders", { kind: "one", backend: "new", tables: ["shop.orders"] }, "by the session's schema"],
+    ["select * from other.orders", { kind: "one", backend: "old" }, "another schema"],
+    ["select * from back", { kind: "one", backend: "old" }, "moved back"],
+    ["select * from orders join items", { kind: "one", backend: "new" }, "both moved"],
+    [
+      "select * from orders join customers",
+      { kind: "split", homes: { "shop.orders": "new", "shop.customers": "old" } },
+      "tables of two homes",
+    ],
+    [
+      "select * from orders, information_schema.tables",
+      { kind: "one", backend: "new" },
+      "the server's own are anywhere",
+    ],
+    ["select * from Information_Schema.Tables", { kind: "any" }, "and choose none"],
+    ["select * from orders, mysql.user", { kind: "split" }, "accounts are rows of one server"],
+    ["select get_lock('a', 1)", { kind: "one", backend: "old" }, "locks by name live on the default home"],
+    ["select get_lock('a', 1) from orders", { kind: "split" }, "and cannot be taken with a moved table"],
+    ["select * from ORDERS", { kind: "one", backend: "old" }, "another case is another table"],
+  ])("%s is %j (%s)", (sql, expected) => {
+    expect(decide(sql)).toMatchObject(expected);
+  });
+
+  test("names are compared without case where the server does so", () => {
+    expect(decide("select * from SHOP.Orders", RULES, undefined, 1)).toMatchObject({ kind: "one", backend: "new" });
+    const upper = { ...RULES, tables: { "Shop.Orders": { to: "new", migration: "m" } } };
+    expect(decide("select * from orders", upper, "shop", 2)).toMatchObject({ kind: "one", backend: "new" });
+  });
+
+  test("a name without a schema, in a session without one, is left to the server's error", () => {
+    expect(new Routing(RULES, 0).decide(factsOf("select * from orders"), {})).toMatchObject({
+      kind: "any",
+      tables: [],
+    });
+  });
+
+  test("a temporary table hides the table of the same name, and is not held", () => {
+    const scope = { schema: "shop", temporaryTables: new Set(["shop.held", "shop.orders"]) };
+    const decision = new Routing(RULES, 0).decide(factsOf("insert into held select * from orders, customers"), scope);
+    expect(decision).toMatchObject({ kind: "one", backend: "old", tables: ["shop.customers"], heldBy: [] });
+  });
+});
+
+describe("a statement that may touch everything", () => {
+  test("goes to the default home while every table lives there", () => {
+    expect(decide("call p()", initialRules("old"))).toMatchObject({ kind: "everything", backend: "old", heldBy: [] });
+    const back = { ...RULES, tables: { "shop.back": { to: "old", migration: "m" } } };
+    expect(decide("call p()", back)).toMatchObject({ kind: "everything", backend: "old" });
+  });
+
+  test("has no right server once a table lives elsewhere", () => {
+    expect(decide("call p()")).toMatchObject({ kind: "everything", backend: undefined });
+  });
+
+  test("waits for every hold, whatever its tables", () => {
+    expect(decide("select f(1)")).toMatchObject({ heldBy: ["second"], armedBy: ["second"] });
+  });
+});
+
+describe("holds", () => {
+  test.each([
+    ["select * from held", ["second"]],
+    ["insert into customers select * from held", ["second"]],
+    ["select * from customers", []],
+    ["select 1", []],
+  ])("%s waits for %j", (sql, expected) => {
+    const decision = decide(sql);
+    expect(decision.heldBy).toEqual(expected);
+    expect(decision.armedBy).toEqual(expected);
+    expect(new Routing(RULES, 0).holdsFor(decision)).toHaveLength(expected.length);
+  });
+});
+
+describe("a switch that would tear apart what is used together", () => {
+  const seen = [
+    ["shop.customers", "shop.orders"],
+    ["shop.customers", "shop.log"],
+    ["shop.items", "shop.orders"],
+  ];
+
+  test.each([
+    [
+      ["shop.customers"],
+      [
+        ["shop.customers", "shop.orders"],
+        ["shop.customers", "shop.log"],
+      ],
+      "both sets are torn",
+    ],
+    [
+      ["shop.customers", "shop.orders"],
+      [
+        ["shop.customers", "shop.log"],
+        ["shop.items", "shop.orders"],
+      ],
+      "one is whole",
+    ],
+    [["shop.customers", "shop.orders", "shop.items", "shop.log"], [], "everything moves"],
+    [["shop.other"], [], "the moving tables are in none"],
+  ])("moving %j tears %j (%s)", (tables, expected) => {
+    expect(splitBySwitch(seen, tables, initialRules("old"), "new")).toEqual(expected);
+  });
+
+  test("is judged by where the other tables live now", () => {
+    const rules = { ...initialRules("old"), tables: { "shop.orders": { to: "new", migration: "m" } } };
+    expect(splitBySwitch([["shop.items", "shop.orders"]], ["shop.items"], rules, "new")).toEqual([]);
+    expect(splitBySwitch([["shop.items", "shop.orders"]], ["shop.orders"], rules, "old")).toEqual([]);
+  });
+});
+
+describe("the cache of decisions", () => {
+  const scope = { schema: "shop" };
+  const judge = (cache: DecisionCache, sql: string) =>
+    cache.judge(Buffer.from(sql), scopeKey(PLAIN, "shop"), PLAIN, scope);
+
+  test("gives the same answer again without deciding anew", () => {
+    const cache = new DecisionCache(new Routing(RULES, 0));
+    expect(judge(cache, "select * from orders")).toBe(judge(cache, "select * from orders"));
+  });
+
+  test("never gives a decision of rules that are no longer in force", () => {
+    const cache = new DecisionCache(new Routing(initialRules("old"), 0));
+    expect(judge(cache, "select * from orders").decisions[0]).toMatchObject({ backend: "old" });
+    cache.use(new Routing(RULES, 0));
+    expect(judge(cache, "select * from orders").decisions[0]).toMatchObject({ backend: "new" });
+    cache.use(new Routing({ ...initialRules("old"), generation: 1 }, 0));
+    expect(judge(cache, "select * from orders").decisions[0]).toMatchObject({ backend: "old" });
+  });
+
+  test("tells schemas and modes apart", () => {
+    const cache = new DecisionCache(new Routing(RULES, 0));
+    const text = Buffer.from('select * from "orders"');
+    const ansi = { ...PLAIN, ansiQuotes: true };
+    const other = { schema: "app" };
+    expect(cache.judge(text, scopeKey(ansi, "shop"), ansi, scope).decisions[0]).toMatchObject({ backend: "new" });
+    expect(cache.judge(text, scopeKey(ansi, "app"), ansi, other).decisions[0]).toMatchObject({ backend: "old" });
+    expect(cache.judge(text, scopeKey(PLAIN, "shop"), PLAIN, scope).decisions[0]).toMatchObject({ kind: "everything" });
+  });
+
+  test("tells texts apart byte by byte", () => {
+    const cache = new DecisionCache(new Routing(RULES, 0));
+    const texts = [Buffer.from("select * from `\xe9`", "latin1"), Buffer.from("select * from `\xe8`", "latin1")];
+    const keys = texts.map((text) => cache.judge(text, scopeKey(PLAIN, "shop"), PLAIN, scope));
+    expect(keys[0]).not.toBe(keys[1]);
+  });
+
+  test("is bounded in texts and in the length of one", () => {
+    const cache = new DecisionCache(new Routing(RULES, 0), { textBytesMax: 100, textsMax: 10 });
+    for (let i = 0; i < 1000; i++) judge(cache, `select ${i} from orders`);
+    expect(cache.size).toBeLessThanOrEqual(20);
+    const long = `select '${"x".repeat(200)}' from orders`;
+    expect(judge(cache, long)).not.toBe(judge(cache, long));
+    expect(judge(cache, long).decisions[0]).toMatchObject({ backend: "new" });
+  });
+
+  test("is not asked where the session has temporary tables", () => {
+    const cache = new DecisionCache(new Routing(RULES, 0));
+    judge(cache, "select * from orders");
+    const shadow = { schema: "shop", temporaryTables: new Set(["shop.orders"]) };
+    const judgement = cache.judge(Buffer.from("select * from orders"), scopeKey(PLAIN, "shop"), PLAIN, shadow);
+    expect(judgement.decisions[0]).toMatchObject({ kind: "any" });
+  });
+});
