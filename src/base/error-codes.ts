@@ -121,8 +121,6 @@ export const ERROR_CODES = {
   // rules
   /** A document of the routing rules or of a proxy in the store cannot be read. Restore it from a backup of the store. */
   RULES_MALFORMED: { retryable: false, exit: 1 },
-  /** A later version of Switchyard wrote the routing rules or a proxy's registration. Upgrade this process. */
-  RULES_FORMAT_NEWER: { retryable: false, exit: 3 },
   /** The store holds no routing rules yet. The first `serve` or controller writes them. */
   RULES_MISSING: { retryable: true, exit: 1 },
   /** Another migration has armed or holds one of the tables. Wait until it has switched or given up. */
@@ -189,6 +187,18 @@ export const ERROR_CODES = {
   PREFLIGHT_REFUSED: { retryable: false, exit: 3 },
 
   // controller, admin, cli
+  /** The command was not given as it must be; `--help` shows how. */
+  CLI_USAGE: { retryable: false, exit: 2 },
+  /** No Switchyard process answers at the address of the admin API. Nothing was changed. */
+  CLI_SERVER_UNREACHABLE: { retryable: true, exit: 1 },
+  /** What answers at the address of the admin API is not a Switchyard of this version. */
+  CLI_ANSWER_INVALID: { retryable: false, exit: 1 },
+  /** The connection was lost or the wait ended before the order did. `migration status` and `history` tell. */
+  CLI_OUTCOME_UNKNOWN: { retryable: false, exit: 5 },
+  /** A diff has found rows that are not equal on both sides; its report shows them. */
+  DIFF_FOUND_DIFFERENCES: { retryable: false, exit: 1 },
+  /** The migration's stream has stopped at something that a person must look at, so waiting for it is in vain. */
+  MIGRATION_STOPPED: { retryable: false, exit: 1 },
   /** The admin API wants a token, or does not know the one it was given. */
   ADMIN_UNAUTHENTICATED: { retryable: false, exit: 1 },
   /** The token may read only, or a request without a token did not come from this machine's own tools. */

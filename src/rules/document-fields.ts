@@ -70,7 +70,7 @@ export class DocumentFields {
 /**
  * Reads the JSON text of a stored document and looks at its format first, since a newer one may mean anything.
  *
- * @throws {SwitchyardError} `RULES_MALFORMED`, `RULES_FORMAT_NEWER`
+ * @throws {SwitchyardError} `RULES_MALFORMED`, `STORE_FORMAT_NEWER`
  */
 export function readDocument(name: string, text: string, format: number): DocumentFields {
   let value: unknown;
@@ -82,7 +82,7 @@ export function readDocument(name: string, text: string, format: number): Docume
   const fields = new DocumentFields(name, value);
   const found = fields.count("format");
   if (found > format) {
-    throw fail("RULES_FORMAT_NEWER", `${name} has format ${found}; this program reads up to ${format}`, {
+    throw fail("STORE_FORMAT_NEWER", `${name} has format ${found}; this program reads up to ${format}`, {
       fix: "Upgrade this process to the version that wrote it.",
     });
   }

@@ -4,7 +4,7 @@ import type { BlockedSession, ProxyDocument } from "./proxy-document.ts";
 /**
  * Reads what a proxy worker has said of itself.
  *
- * @throws {SwitchyardError} `RULES_MALFORMED`; `RULES_FORMAT_NEWER` if a later version of the program wrote it
+ * @throws {SwitchyardError} `RULES_MALFORMED`; `STORE_FORMAT_NEWER` if a later version of the program wrote it
  */
 export function parseProxyDocument(text: string): ProxyDocument {
   const fields = readDocument("the registration of a proxy", text, 1);

@@ -4,7 +4,7 @@ import type { RulesDocument } from "./rules-document.ts";
 /**
  * Reads the routing document as stored.
  *
- * @throws {SwitchyardError} `RULES_MALFORMED`; `RULES_FORMAT_NEWER` if a later version of the program wrote it
+ * @throws {SwitchyardError} `RULES_MALFORMED`; `STORE_FORMAT_NEWER` if a later version of the program wrote it
  */
 export function parseRules(text: string): RulesDocument {
   const fields = readDocument("the routing rules", text, 1);

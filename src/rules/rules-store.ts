@@ -34,7 +34,7 @@ export type RulesEditTogether = (
 /**
  * Reads the rules.
  *
- * @throws {SwitchyardError} `RULES_MISSING`, `RULES_MALFORMED`, `RULES_FORMAT_NEWER`, and what the store throws
+ * @throws {SwitchyardError} `RULES_MISSING`, `RULES_MALFORMED`, `STORE_FORMAT_NEWER`, and what the store throws
  */
 export async function readRules(store: Store): Promise<StoredRules> {
   const entry = await store.get(RULES_KEY);

@@ -37,7 +37,7 @@ describe("what was written", () => {
 
 describe("what a later version wrote", () => {
   test.each([parseRules, parseProxyDocument])("is refused before anything in it is looked at", (parse) => {
-    expect(() => parse('{"format":2,"tables":"of another shape"}')).toThrow("RULES_FORMAT_NEWER");
+    expect(() => parse('{"format":2,"tables":"of another shape"}')).toThrow("STORE_FORMAT_NEWER");
   });
 });
 
@@ -67,7 +67,7 @@ describe("what nobody wrote", () => {
         try {
           parseRules(text);
         } catch (error) {
-          expect(isSwitchyardError(error, "RULES_MALFORMED", "RULES_FORMAT_NEWER")).toBe(true);
+          expect(isSwitchyardError(error, "RULES_MALFORMED", "STORE_FORMAT_NEWER")).toBe(true);
         }
       }),
     );
