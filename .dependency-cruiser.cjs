@@ -7,6 +7,7 @@ const LAYERS = [
   ["rules"],
   ["proxy", "replication", "diff", "cutover", "preflight"],
   ["controller", "admin", "cli"],
+  ["serve"],
 ];
 
 /** Folders without I/O and without packages, and what they may take from Node. */

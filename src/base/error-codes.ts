@@ -137,6 +137,30 @@ export const ERROR_CODES = {
   REPLICATION_START_MISSING: { retryable: false, exit: 1 },
   /** `SHOW CREATE TABLE` printed a layout that cannot be cut safely into rows first, keys later. */
   REPLICATION_DEFINITION_UNREADABLE: { retryable: false, exit: 3 },
+  /** A value or column type that Switchyard cannot write exactly. The message says what to do with it. */
+  REPLICATION_VALUE_UNSUPPORTED: { retryable: false, exit: 1 },
+  /** The definition of a table is not the one that was copied, or changed while it was being copied. */
+  REPLICATION_TABLE_CHANGED: { retryable: false, exit: 1 },
+  /** A table without primary key cannot be followed. */
+  REPLICATION_TABLE_WITHOUT_KEY: { retryable: false, exit: 3 },
+  /** A session on the source logs only part of each row (`binlog_row_image`). */
+  REPLICATION_ROW_IMAGE_PARTIAL: { retryable: false, exit: 1 },
+  /** Somebody changed the definition of a migrating table, or wrote to it in statement format. */
+  REPLICATION_STATEMENT_SEEN: { retryable: false, exit: 1 },
+  /** An XA transaction on migrating tables was prepared; its outcome cannot be known from the log yet. */
+  REPLICATION_XA_PREPARED: { retryable: false, exit: 1 },
+  /** The target refused or altered a row: fewer rows than sent, a warning, or an error. Nothing of the transaction was kept. */
+  REPLICATION_ROW_REFUSED: { retryable: false, exit: 1 },
+  /** A row's statement is larger than the target's max_allowed_packet. */
+  REPLICATION_ROW_TOO_LARGE: { retryable: false, exit: 1 },
+  /** The source has purged transactions that the stream still needs. The migration must be created again. */
+  STREAM_POSITION_PURGED: { retryable: false, exit: 1 },
+  /** The stream has applied more than the position at which it was to stop. */
+  STREAM_POSITION_PASSED: { retryable: false, exit: 1 },
+  /** The stream follows another server than before: the address in the configuration leads elsewhere now. */
+  STREAM_SOURCE_CHANGED: { retryable: false, exit: 1 },
+  /** The source has lost transactions that were applied already, or gave their GTIDs to others: it was restored, or crashed with sync_binlog other than 1. */
+  STREAM_SOURCE_WENT_BACK: { retryable: false, exit: 1 },
 
   // diff
 
@@ -157,6 +181,8 @@ export const ERROR_CODES = {
   CUTOVER_HOLD_EXPIRED: { retryable: true, exit: 4 },
   /** Somebody other than Switchyard has written to the migrating tables on a server that is not their home. */
   CUTOVER_STRAY_WRITES: { retryable: false, exit: 4 },
+  /** A server's binary log could not be read for writes that are not Switchyard's; without that no switch is safe. */
+  CUTOVER_WATCH_FAILED: { retryable: true, exit: 4 },
   /** The AUTO_INCREMENT counter of the new home could not be brought level with the old home's. */
   CUTOVER_COUNTER_REFUSED: { retryable: true, exit: 4 },
   /** The migration's own session on a server was lost; the controller that had it does nothing more there. */

@@ -1,0 +1,110 @@
+import type { Command } from "commander";
+import { SwitchyardError } from "../base/errors.ts";
+import type { DiffSummary } from "../cutover/migration-document.ts";
+import type { CliContext } from "./cli-context.ts";
+import { group, openSession, type Session, withServer } from "./command-tools.ts";
+import { count, facts, table } from "./format.ts";
+import { diffProgress, type ShownStatus } from "./migration-view.ts";
+import { ReportedError } from "./remote-error.ts";
+
+const SAMPLES_SHOWN_MAX = 10;
+
+/** A finished diff as it is stored and reported. */
+interface ShownReport {
+  readonly direction?: string;
+  readonly verifiedAt?: string;
+  readonly finishedAt?: string;
+  readonly rows?: number;
+  readonly differences?: number;
+  readonly tables?: readonly { readonly table: string; readonly rows: number; readonly differences: number }[];
+  readonly samples?: readonly ShownSample[];
+}
+
+interface ShownSample {
+  readonly table: string;
+  readonly key: unknown;
+  readonly kind: string;
+  readonly source?: Readonly<Record<string, unknown>>;
+  readonly target?: Readonly<Record<string, unknown>>;
+}
+
+/** `switchyard diff …` */
+export function diffCommands(context: CliContext): Command {
+  const diff = group("diff", "compare every byte of both sides while the migration runs");
+  addStart(context, diff);
+  withServer(diff.command("status"))
+    .description("the last diff, and the one under way")
+    .argument("<id>", "name of the migration")
+    .action(async (id: string, _: object, command: Command) => {
+      const session = openSession(context, command);
+      const answer = await session.client.get<{ diffs: DiffSummary[]; report?: ShownReport; status?: ShownStatus }>(
+        diffPath(id),
+      );
+      const running = answer.status?.diff;
+      const lines = running === undefined ? [] : [`under way: ${count(running.rows ?? 0)} rows compared`];
+      if (answer.report !== undefined) lines.push(describeReport(answer.report));
+      session.print(answer, lines.join("\n") || "No diff of this migration has finished yet.");
+    });
+  return diff;
+}
+
+function addStart(context: CliContext, parent: Command): void {
+  withServer(parent.command("start"))
+    .description("compare now, and wait for the outcome; exits with 1 where something differs")
+    .argument("<id>", "name of the migration")
+    .option("--no-wait", "return as soon as the diff is ordered")
+    .option("--reason <text>", "kept in the history")
+    .action(async (id: string, options: { wait: boolean; reason?: string }, command: Command) => {
+      const session = openSession(context, command);
+      const body = options.reason === undefined ? {} : { reason: options.reason };
+      const placed = await session.client.order(diffPath(id), body);
+      if (!options.wait) {
+        session.print({ format: 1, order: placed.order.id }, `The diff of ${id} is ordered.`);
+        return;
+      }
+      const report = (await session.follow(placed, () => showProgress(session, id))) as ShownReport;
+      if ((report.differences ?? 0) > 0) throw new ReportedError(differs(id, report, session), { ...report });
+      session.print({ format: 1, ...report }, describeReport(report));
+    });
+}
+
+async function showProgress({ client, view, json }: Session, id: string): Promise<void> {
+  if (json) return;
+  const { status } = await client.get<{ status?: ShownStatus }>(diffPath(id));
+  if (status?.diff !== undefined) view.show(diffProgress(status.diff));
+}
+
+/** A difference is a failed comparison: the report goes out first, then the error decides the exit code. */
+function differs(id: string, report: ShownReport, session: Session): SwitchyardError {
+  if (!session.json) session.context.out(`${describeReport(report)}\n`);
+  return new SwitchyardError("DIFF_FOUND_DIFFERENCES", {
+    what: `both sides of migration "${id}" differ in ${count(report.differences ?? 0)} rows`,
+    changed: "Nothing was changed.",
+    fix: `Find out who wrote to the side that only the stream may write to; \`switchyard diff status ${id} --json\` has both rows of each.`,
+  });
+}
+
+function describeReport(report: ShownReport): string {
+  const differences = report.differences ?? 0;
+  const head = facts([
+    ["outcome", differences === 0 ? "clean: both sides are equal" : `${count(differences)} rows differ`],
+    ["rows", count(report.rows ?? 0)],
+    ["verified", report.verifiedAt === undefined ? undefined : `as of ${report.verifiedAt.replaceAll("\n", "")}`],
+    ["finished", report.finishedAt],
+  ]);
+  const rows = (report.tables ?? []).map((one) => [one.table, count(one.rows), count(one.differences)]);
+  const tables = rows.length === 0 ? "" : `\n\n${table([["TABLE", "ROWS", "DIFFERENCES"], ...rows])}`;
+  return head + tables + describeSamples(report.samples ?? []);
+}
+
+function describeSamples(samples: readonly ShownSample[]): string {
+  const shown = samples.slice(0, SAMPLES_SHOWN_MAX).map((sample) => {
+    const sides = [sample.source, sample.target].map((row) => (row === undefined ? "absent" : JSON.stringify(row)));
+    return `\n${sample.kind} ${sample.table} ${JSON.stringify(sample.key)}\n  source ${sides[0]}\n  target ${sides[1]}`;
+  });
+  return shown.length === 0 ? "" : `\n${shown.join("")}`;
+}
+
+function diffPath(id: string): string {
+  return `/v1/migrations/${encodeURIComponent(id)}/diff`;
+}

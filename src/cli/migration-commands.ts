@@ -1,0 +1,207 @@
+import { readFile } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { parse } from "yaml";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import type { HistoryEntry } from "../cutover/migration-document.ts";
+import type { CliContext } from "./cli-context.ts";
+import { group, openSession, type Session, withServer } from "./command-tools.ts";
+import { table } from "./format.ts";
+import {
+  describeMigration,
+  describeMigrations,
+  isOpen,
+  migrationProgress,
+  type ShownMigration,
+  type ShownStatus,
+} from "./migration-view.ts";
+
+const WATCH_MS = 500;
+
+interface OneMigration {
+  readonly migration: ShownMigration;
+  readonly status?: ShownStatus;
+}
+
+/** `switchyard migration …` */
+export function migrationCommands(context: CliContext): Command {
+  const migration = group("migration", "create, look at, pause, resume, cancel and complete migrations");
+  addCreate(context, migration);
+  addLooking(context, migration);
+  addOrders(context, migration);
+  return migration;
+}
+
+interface CreateOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly tables?: string;
+  readonly file?: string;
+  readonly reason?: string;
+  readonly wait?: boolean;
+}
+
+function addCreate(context: CliContext, parent: Command): void {
+  withServer(parent.command("create"))
+    .description("check both servers, then begin to copy and follow the tables")
+    .argument("<id>", "name of the migration: a lower-case letter, then letters, digits or -")
+    .option("--from <backend>", "the tables' present home, a name of `backends:`")
+    .option("--to <backend>", "where they shall live")
+    .option("--tables <list>", "schema.table, separated by commas")
+    .option("-f, --file <file>", "take from, to and tables from a YAML file")
+    .option("--reason <text>", "kept in the history")
+    .option("--wait", "wait until everything is copied and the stream has caught up")
+    .action(async (id: string, options: CreateOptions, command: Command) => {
+      const session = openSession(context, command);
+      const body = await createBody(id, options);
+      const placed = await session.client.order("/v1/migrations", body);
+      const result = await session.follow(placed);
+      if (options.wait !== true) {
+        session.print({ format: 1, ...result }, `Migration ${id} is created; it copies now.`);
+        return;
+      }
+      await watchUntil(session, id, ({ phase }) => phase === "running");
+      const now = await readMigration(session, id);
+      session.print({ format: 1, ...now }, `Migration ${id} is running: everything is copied and followed.`);
+    });
+}
+
+async function createBody(id: string, options: CreateOptions): Promise<Record<string, unknown>> {
+  const file = options.file === undefined ? {} : await readRequestFile(options.file);
+  const tables = options.tables
+    ?.split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  const { from, to, reason } = options;
+  const given = Object.entries({ from, to, tables, reason }).filter(([, value]) => value !== undefined);
+  const body: Record<string, unknown> = { ...file, ...Object.fromEntries(given), id };
+  const missing = ["from", "to", "tables"].filter((name) => body[name] === undefined);
+  if (missing.length === 0) return body;
+  throw new SwitchyardError("CLI_USAGE", {
+    what: `migration create lacks ${missing.map((name) => `--${name}`).join(", ")}`,
+    fix: "Example: switchyard migration create orders --from old --to new --tables shop.orders,shop.items",
+  });
+}
+
+async function readRequestFile(file: string): Promise<Record<string, unknown>> {
+  let found: unknown;
+  try {
+    found = parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new SwitchyardError("CLI_USAGE", {
+      what: `${file} cannot be used: ${messageOf(error)}`,
+      fix: "Give a YAML file with from, to and tables.",
+      cause: error,
+    });
+  }
+  const { from, to, tables } = (found ?? {}) as Record<string, unknown>;
+  const given = Object.entries({ from, to, tables }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
+}
+
+function addLooking(context: CliContext, parent: Command): void {
+  withServer(parent.command("list"))
+    .description("every migration with its phase and lag")
+    .action(async (_: object, command: Command) => {
+      const session = openSession(context, command);
+      const answer = await session.client.get<{ migrations: (ShownMigration & { status?: ShownStatus })[] }>(
+        "/v1/migrations",
+      );
+      session.print(answer, describeMigrations(answer.migrations));
+    });
+  withServer(parent.command("status"))
+    .description("where a migration stands")
+    .argument("<id>", "name of the migration")
+    .option("--watch", "show progress until the migration has ended; Ctrl-C ends the watching only")
+    .action(async (id: string, options: { watch?: boolean }, command: Command) => {
+      const session = openSession(context, command);
+      if (options.watch === true) await watchUntil(session, id, (migration) => !isOpen(migration));
+      const answer = await readMigration(session, id);
+      session.print(answer, describeMigration(answer.migration, answer.status));
+    });
+  withServer(parent.command("history"))
+    .description("what was done and what happened, oldest first")
+    .argument("<id>", "name of the migration")
+    .action(async (id: string, _: object, command: Command) => {
+      const session = openSession(context, command);
+      const path = `/v1/migrations/${encodeURIComponent(id)}/history`;
+      const answer = await session.client.get<{ history: HistoryEntry[] }>(path);
+      session.print(answer, table(answer.history.map(historyRow)));
+    });
+}
+
+function historyRow({ at, who, what, reason, result }: HistoryEntry): readonly string[] {
+  return [at, who, what, [reason === undefined ? "" : `(${reason})`, result ?? ""].join(" ").trim()];
+}
+
+function addOrders(context: CliContext, parent: Command): void {
+  addOrder(context, parent, "pause", "stop a migration's stream; changes wait in the server's binary log");
+  addOrder(context, parent, "resume", "let a paused or stopped stream go on");
+  addOrder(
+    context,
+    parent,
+    "cancel",
+    "give a migration up before its switch, and drop what it created on the target",
+  ).option("--keep-data", "keep the tables that it created on the target");
+  addOrder(context, parent, "complete", "after a switch: give up the way back, stop the reverse stream").addOption(
+    new Option("--old-tables <what>", "what becomes of the tables on the old home")
+      .choices(["keep", "rename", "drop"])
+      .default("keep"),
+  );
+}
+
+function addOrder(context: CliContext, parent: Command, action: string, description: string): Command {
+  return withServer(parent.command(action))
+    .description(description)
+    .argument("<id>", "name of the migration")
+    .option("--reason <text>", "kept in the history")
+    .action(async (id: string, options: Record<string, unknown>, command: Command) => {
+      const session = openSession(context, command);
+      const { reason, keepData, oldTables } = options;
+      const given = Object.entries({ reason, keepData, oldTables }).filter(([, value]) => value !== undefined);
+      const path = `/v1/migrations/${encodeURIComponent(id)}/${action}`;
+      const result = await session.follow(await session.client.order(path, Object.fromEntries(given)));
+      session.print({ format: 1, ...result }, `${action} of migration ${id}: done${describeResult(result)}`);
+    });
+}
+
+/** What an order reports beyond being done: lists as lines. */
+function describeResult(result: Readonly<Record<string, unknown>>): string {
+  const lines = Object.entries(result)
+    .filter(([, value]) => Array.isArray(value) && value.length > 0)
+    .map(([name, value]) => `\n  ${name}: ${(value as unknown[]).map(String).join(", ")}`);
+  return lines.length === 0 ? "." : `.${lines.join("")}`;
+}
+
+function readMigration({ client }: Session, id: string): Promise<OneMigration> {
+  return client.get<OneMigration>(`/v1/migrations/${encodeURIComponent(id)}`);
+}
+
+/**
+ * Shows progress until `enough` holds.
+ *
+ * @throws {SwitchyardError} `MIGRATION_STOPPED` where it cannot come to that by itself any more.
+ */
+async function watchUntil(session: Session, id: string, enough: (migration: ShownMigration) => boolean): Promise<void> {
+  const { view, context } = session;
+  try {
+    for (;;) {
+      const { migration, status } = await readMigration(session, id);
+      if (enough(migration)) return;
+      view.show(migrationProgress(migration, status));
+      const stopped = stoppedBy(migration);
+      if (stopped !== undefined) throw stopped;
+      await context.clock.sleep(WATCH_MS, context.signal);
+    }
+  } finally {
+    view.clear();
+  }
+}
+
+function stoppedBy(migration: ShownMigration): SwitchyardError | undefined {
+  const error = migration.streams.forward.error ?? migration.streams.reverse.error;
+  if (error === undefined && isOpen(migration)) return undefined;
+  return new SwitchyardError("MIGRATION_STOPPED", {
+    what: `migration "${migration.id}" does not go on by itself: ${error ?? `it is ${migration.phase}`}`,
+    fix: `Mend the cause, then \`switchyard migration resume ${migration.id}\`.`,
+  });
+}

@@ -1,0 +1,114 @@
+import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import type { StreamStatus } from "../replication/stream-status.ts";
+import { count, duration, facts, table } from "./format.ts";
+import type { Progress } from "./progress.ts";
+
+/** A migration as the admin API shows it; the history is a page of its own. */
+export type ShownMigration = Omit<MigrationDocument, "history">;
+
+/** Live progress, where a controller works on the migration. */
+export interface ShownStatus {
+  /** Of the direction that runs in this phase. */
+  readonly stream?: StreamStatus & { readonly direction: Direction };
+  /** What the controller is busy with, for example `switch`. */
+  readonly busy?: string;
+  /** Present while a diff runs. */
+  readonly diff?: ShownDiffProgress;
+  readonly strays?: { readonly total: number };
+}
+
+export interface ShownDiffProgress {
+  readonly rows?: number;
+  readonly rowsEstimated?: number;
+  readonly differences?: number;
+}
+
+/** The pages of a migration, as text. */
+export function describeMigration(migration: ShownMigration, status: ShownStatus | undefined): string {
+  const lines: (readonly [string, string | undefined])[] = [
+    ["migration", migration.id],
+    ["phase", migration.phase],
+    ["from", migration.source],
+    ["to", migration.target],
+    ["tables", migration.tables.join(", ")],
+  ];
+  for (const direction of ["forward", "reverse"] as const) lines.push(...streamFacts(direction, migration, status));
+  const stream = status?.stream;
+  if (stream !== undefined && stream.rowsEstimated > 0) {
+    const total = count(Math.max(stream.rowsEstimated, stream.rowsCopied));
+    lines.push(["copied", `${count(stream.rowsCopied)} of about ${total} rows`]);
+  }
+  if (status?.diff !== undefined) lines.push(["comparing", `${count(status.diff.rows ?? 0)} rows so far`]);
+  for (const diff of migration.diffs) {
+    const found = diff.differences === 0 ? "clean" : `${count(diff.differences)} differences`;
+    lines.push(["last diff", `${diff.direction}: ${found}, ${count(diff.rows)} rows, finished ${diff.finishedAt}`]);
+  }
+  const { attempt } = migration;
+  if (attempt !== undefined) lines.push(["under way", `${attempt.kind} by ${attempt.who} since ${attempt.startedAt}`]);
+  if (status?.busy !== undefined) lines.push(["busy", status.busy]);
+  const strays = status?.strays?.total ?? 0;
+  if (strays > 0) lines.push(["conflicts", `${count(strays)} writes on the old home that are not ours`]);
+  if (status === undefined && isOpen(migration)) lines.push(["note", "no controller works on it at the moment"]);
+  return facts(lines);
+}
+
+function streamFacts(
+  direction: Direction,
+  migration: ShownMigration,
+  status: ShownStatus | undefined,
+): (readonly [string, string])[] {
+  const state = migration.streams[direction];
+  const live = status?.stream?.direction === direction ? status.stream : undefined;
+  if (live === undefined && state.error === undefined && state.paused === undefined) return [];
+  const lines: (readonly [string, string])[] = [[direction, describeStream(live)]];
+  if (state.paused !== undefined) lines.push(["  paused", `by ${state.paused.by}: ${state.paused.reason}`]);
+  const error = state.error ?? live?.error;
+  if (error !== undefined) lines.push(["  error", error.replaceAll("\n", "\n             ")]);
+  return lines;
+}
+
+/** One line for each migration. */
+export function describeMigrations(list: readonly (ShownMigration & { readonly status?: ShownStatus })[]): string {
+  if (list.length === 0) return "There is no migration yet.";
+  const rows = list.map(({ status, ...migration }) => {
+    const live = status?.stream;
+    const lag = live === undefined ? "" : duration(live.lagMs);
+    const { forward, reverse } = migration.streams;
+    const failed = forward.error !== undefined || reverse.error !== undefined;
+    const paused = forward.paused !== undefined || reverse.paused !== undefined;
+    const note = failed ? "stopped, see status" : paused ? "paused" : "";
+    const move = `${migration.source} → ${migration.target}`;
+    return [migration.id, migration.phase, move, `${migration.tables.length}`, lag, note];
+  });
+  return table([["MIGRATION", "PHASE", "MOVE", "TABLES", "LAG", ""], ...rows]);
+}
+
+/** What a migration is busy with, for a bar. */
+export function migrationProgress(migration: ShownMigration, status: ShownStatus | undefined): Progress {
+  const stream = status?.stream;
+  const lag = stream === undefined ? "" : `lag ${duration(stream.lagMs)}`;
+  if (migration.phase === "copying" || migration.phase === "created") {
+    const total = stream?.rowsEstimated ?? 0;
+    return { label: migration.phase, done: stream?.rowsCopied ?? 0, total, unit: "rows", note: lag };
+  }
+  return { label: migration.phase, done: stream?.appliedTransactions ?? 0, total: 0, unit: "transactions", note: lag };
+}
+
+/** How far a running diff is, for a bar. */
+export function diffProgress(diff: ShownDiffProgress | undefined): Progress {
+  const note = (diff?.differences ?? 0) > 0 ? `${count(diff?.differences ?? 0)} differences` : "";
+  return { label: "comparing", done: diff?.rows ?? 0, total: diff?.rowsEstimated ?? 0, unit: "rows", note };
+}
+
+/** Whether nothing more will happen to it by itself. */
+export function isOpen({ phase }: ShownMigration): boolean {
+  return phase !== "completed" && phase !== "cancelled";
+}
+
+function describeStream(live: StreamStatus | undefined): string {
+  if (live === undefined) return "not running";
+  const parts = [live.state, `lag ${duration(live.lagMs)}`, `${count(live.appliedTransactions)} transactions applied`];
+  if (live.drift > 0) parts.push(`drift ${count(live.drift)}`);
+  if (live.ddl > 0) parts.push(`${count(live.ddl)} DDL statements seen`);
+  return parts.join(", ");
+}

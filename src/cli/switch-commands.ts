@@ -1,0 +1,105 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { SwitchyardError } from "../base/errors.ts";
+import type { GateFinding } from "../cutover/ports.ts";
+import type { CliContext } from "./cli-context.ts";
+import { openSession, withServer } from "./command-tools.ts";
+import { count, duration } from "./format.ts";
+import { ReportedError } from "./remote-error.ts";
+
+interface SwitchCommandOptions {
+  readonly dryRun?: boolean;
+  readonly openTransactions?: string;
+  readonly force?: boolean;
+  readonly maxLagMs?: number;
+  readonly reason?: string;
+}
+
+/** What a switch, a rollback or their dry run reports. */
+interface ShownOutcome {
+  readonly dryRun?: boolean;
+  readonly steps?: readonly string[];
+  readonly findings?: readonly GateFinding[];
+  readonly refused?: unknown;
+  readonly home?: string;
+  readonly generation?: number;
+  readonly pauseMs?: number;
+  readonly strays?: readonly unknown[];
+  readonly notes?: readonly string[];
+}
+
+/** `switchyard switch` and `switchyard rollback`: the same steps, with the ends exchanged. */
+export function switchCommand(
+  context: CliContext,
+  kind: "switch" | "rollback",
+  create: (name: string) => Command,
+): Command {
+  const what = kind === "switch" ? "move the tables' traffic to the new home" : "move the traffic back to the old home";
+  return withServer(create(kind))
+    .description(`${what}; clients see a pause of some milliseconds and no error`)
+    .argument("<id>", "name of the migration")
+    .option("--dry-run", "check the gate and print the steps; change nothing")
+    .addOption(
+      new Option("--open-transactions <what>", "when transactions do not end in time").choices([
+        "wait",
+        "abort",
+        "kill",
+      ]),
+    )
+    .option("--force", "pass the checks that may be passed; needs --reason")
+    .option("--max-lag-ms <ms>", "how far behind the stream may be", wholeNumber)
+    .option("--reason <text>", "kept in the history")
+    .action(async (id: string, options: SwitchCommandOptions, command: Command) => {
+      const session = openSession(context, command);
+      const { dryRun, openTransactions, force, maxLagMs, reason } = options;
+      const given = Object.entries({ dryRun, openTransactions, force, maxLagMs, reason });
+      const body = Object.fromEntries(given.filter(([, value]) => value !== undefined));
+      const placed = await session.client.order(`/v1/migrations/${encodeURIComponent(id)}/${kind}`, body);
+      const outcome = (await session.follow(placed)) as ShownOutcome;
+      const text = outcome.dryRun === true ? describePlan(kind, id, outcome) : describeOutcome(kind, id, outcome);
+      if (outcome.dryRun !== true || !isRefused(outcome)) {
+        session.print({ format: 1, ...outcome }, text);
+        return;
+      }
+      if (!session.json) context.out(`${text}\n`);
+      throw new ReportedError(refusedPlan(kind, id), { ...outcome });
+    });
+}
+
+/** A dry run whose gate would refuse: its report is printed already, and the exit code says so too. */
+function refusedPlan(kind: string, id: string): SwitchyardError {
+  return new SwitchyardError("CUTOVER_GATE_REFUSED", {
+    what: `the gate would refuse this ${kind} of migration "${id}"`,
+    changed: "Nothing was changed.",
+    fix: "Mend what is marked above.",
+  });
+}
+
+function isRefused({ refused, findings }: ShownOutcome): boolean {
+  if (refused !== undefined) return refused !== false && refused !== null;
+  return (findings ?? []).some((finding) => !finding.ok);
+}
+
+function describePlan(kind: string, id: string, { steps, findings }: ShownOutcome): string {
+  const gate = (findings ?? []).map((finding) => {
+    const line = `  ${finding.ok ? "ok     " : "REFUSED"} ${finding.title}: ${finding.observed}`;
+    return finding.ok ? line : `${line}; expected ${finding.expected}. ${finding.fix}`;
+  });
+  const plan = (steps ?? []).map((step, index) => `  ${index + 1}. ${step}`);
+  return [`Gate of the ${kind} of ${id}:`, ...gate, "Steps:", ...plan, "Nothing was changed."].join("\n");
+}
+
+function describeOutcome(kind: string, id: string, outcome: ShownOutcome): string {
+  const lines = [
+    `${kind === "switch" ? "Switched" : "Rolled back"}: the tables of ${id} live on ${outcome.home ?? "their new home"} now.`,
+  ];
+  if (outcome.pauseMs !== undefined) lines.push(`Statements were held for ${duration(outcome.pauseMs)}.`);
+  const strays = outcome.strays?.length ?? 0;
+  if (strays > 0)
+    lines.push(`${count(strays)} writes reached the old home past the proxies; look at migration status.`);
+  return [...lines, ...(outcome.notes ?? [])].join("\n");
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a whole number of milliseconds.");
+  return Number(text);
+}

@@ -1,0 +1,48 @@
+import { hostname } from "node:os";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { readEnvironment } from "../config/environment.ts";
+import { failpointFromEnvironment } from "../config/failpoint-environment.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Store } from "../store/store.ts";
+import type { ChildStart } from "./child-messages.ts";
+
+/** What a child is, once it is that. */
+export interface RunningRole {
+  /** Where it listens, if it does. */
+  readonly address?: string;
+  /** Settles when it has ended by itself; rejects when it should be started again. */
+  readonly ended: Promise<void>;
+  /** Finishes what clients have begun, as far as the configuration allows, and ends. */
+  close(): Promise<void>;
+}
+
+export interface RoleContext {
+  readonly store: Store;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** Makes a child what the primary wants it to be. */
+export async function startRole(start: ChildStart, context: RoleContext): Promise<RunningRole> {
+  return await (start.role === "proxy" ? startProxy(start, context) : startControllerRole(start, context));
+}
+
+async function startProxy(_start: ChildStart, _context: RoleContext): Promise<RunningRole> {
+  return { ended: new Promise(() => undefined), close: () => Promise.resolve() };
+}
+
+async function startControllerRole({ config, name }: ChildStart, context: RoleContext): Promise<RunningRole> {
+  const failpoint = failpointFromEnvironment(readEnvironment().all);
+  const { startController } = await import("../controller/controller.ts");
+  const controller = startController({
+    ...context,
+    failpoint,
+    id: `${hostname()}-${process.pid}-${name}`,
+    backends: config.backends,
+    defaultBackend: config.default,
+    limits: config.limits,
+  });
+  return { ended: controller.ended, close: () => controller.close() };
+}

@@ -1,0 +1,174 @@
+import cluster, { type Worker } from "node:cluster";
+import { backoffMs } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
+import { messageOf, type SwitchyardError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { MetricsSnapshot } from "../metrics/registry.ts";
+import type { EmbeddedStore } from "../store/embedded-store.ts";
+import { receivedError } from "../store/ipc-messages.ts";
+import { type ServedChild, serveStore } from "../store/ipc-store-server.ts";
+import { type MessageChannel, type MessageProcess, processChannel } from "../store/message-channel.ts";
+import { type ChildStart, CONTROL_TOPIC, STORE_TOPIC, type ToChild, type ToPrimary } from "./child-messages.ts";
+
+export interface SupervisedChildOptions {
+  readonly start: ChildStart;
+  readonly store: EmbeddedStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A process of this child has ended unasked, with the last metrics that it had told. */
+  readonly died: (name: string, last: MetricsSnapshot) => void;
+}
+
+const RESTART = { firstMs: 100, maxMs: 10_000 };
+/** A child that has run for this long starts again as if for the first time. */
+const STEADY_MS = 30_000;
+const METRICS_TIMEOUT_MS = 1000;
+
+/** A child process that is started again whenever it ends unasked. */
+export class SupervisedChild {
+  readonly #options: SupervisedChildOptions;
+  readonly #log: Logger;
+  /** Of the first process; later ones are tried for ever. */
+  readonly #firstStart = deferred<string | undefined>();
+  readonly #stop = new AbortController();
+  readonly #asked = new Map<number, Deferred<void>>();
+  #worker: Worker | undefined;
+  #control: MessageChannel | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #last: MetricsSnapshot = [];
+  #nextId = 1;
+  #failures = 0;
+
+  constructor(options: SupervisedChildOptions) {
+    this.#options = options;
+    this.#log = options.log.child({ child: options.start.name });
+  }
+
+  get name(): string {
+    return this.#options.start.name;
+  }
+
+  get pid(): number | undefined {
+    return this.#worker?.process.pid;
+  }
+
+  /**
+   * Forks the first process. Resolves when it does what it is for, with the address where it listens.
+   *
+   * @throws {SwitchyardError} what the child said when it could not begin; then it is not started again.
+   */
+  async start(): Promise<string | undefined> {
+    this.#fork();
+    return await this.#firstStart.promise;
+  }
+
+  /** The metrics of the present process; those that it told last where it does not answer in time. */
+  async metrics(): Promise<MetricsSnapshot> {
+    const id = this.#nextId++;
+    const answer = deferred<void>();
+    this.#asked.set(id, answer);
+    if (this.#tell({ kind: "metrics", id })) {
+      const late = new AbortController();
+      const timeout = this.#options.clock.sleep(METRICS_TIMEOUT_MS, late.signal).catch(() => undefined);
+      await Promise.race([answer.promise, timeout]);
+      late.abort();
+    }
+    this.#asked.delete(id);
+    return this.#last;
+  }
+
+  /** Asks the process to end and waits for it; kills it when it has not ended in `timeoutMs`. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#stop.abort();
+    this.#tell({ kind: "stop" });
+    const late = new AbortController();
+    const killLater = this.#options.clock.sleep(timeoutMs, late.signal).then(
+      () => {
+        this.#log.warn({ timeoutMs }, "a child did not stop in time and is killed");
+        this.#worker?.process.kill("SIGKILL");
+      },
+      () => undefined,
+    );
+    await this.#ended;
+    late.abort();
+    await killLater;
+  }
+
+  #fork(): void {
+    const startedAt = this.#options.clock.monotonicMs();
+    const worker = cluster.fork();
+    const peer = worker.process as MessageProcess;
+    const control = processChannel(peer, CONTROL_TOPIC);
+    const served = serveStore(this.#options.store, processChannel(peer, STORE_TOPIC), this.#log);
+    this.#worker = worker;
+    this.#control = control;
+    control.onMessage((message) => this.#receive(message as ToPrimary));
+    worker.process.on("error", (error) => this.#log.warn({ error: messageOf(error) }, "a child's channel failed"));
+    const ended = deferred<void>();
+    this.#ended = ended.promise;
+    worker.process.once("exit", (code, signal) => {
+      void this.#exited({ code, signal, startedAt, served }).then(ended.resolve);
+    });
+  }
+
+  async #exited(end: {
+    code: number | null;
+    signal: NodeJS.Signals | null;
+    startedAt: number;
+    served: ServedChild;
+  }): Promise<void> {
+    const { clock } = this.#options;
+    this.#control = undefined;
+    await end.served.ended().catch(() => undefined);
+    const last = this.#last;
+    this.#last = [];
+    if (this.#stop.signal.aborted) return;
+    this.#options.died(this.name, last);
+    if (clock.monotonicMs() - end.startedAt >= STEADY_MS) this.#failures = 0;
+    const waitMs = backoffMs(this.#failures++, RESTART, Math.random());
+    const { code, signal } = end;
+    this.#log.error({ code, signal, waitMs: Math.round(waitMs) }, "a child process has ended and is started again");
+    void this.#restart(waitMs);
+  }
+
+  async #restart(waitMs: number): Promise<void> {
+    await this.#options.clock.sleep(waitMs, this.#stop.signal).catch(() => undefined);
+    if (!this.#stop.signal.aborted) this.#fork();
+  }
+
+  #receive(message: ToPrimary): void {
+    switch (message.kind) {
+      case "ready":
+        this.#tell({ kind: "start", start: this.#options.start });
+        return;
+      case "started":
+        this.#log.info(
+          { pid: this.pid, ...(message.address === undefined ? {} : { address: message.address }) },
+          "started",
+        );
+        this.#firstStart.resolve(message.address);
+        return;
+      case "failed":
+        this.#failedToStart(receivedError(message.error));
+        return;
+      case "metrics":
+        this.#last = message.snapshot;
+        this.#asked.get(message.id)?.resolve();
+        return;
+    }
+  }
+
+  #failedToStart(error: SwitchyardError): void {
+    if (this.#firstStart.settled) this.#log.error({ error: error.message }, "a child process could not start");
+    else {
+      this.#stop.abort();
+      this.#firstStart.reject(error);
+    }
+    this.#worker?.process.kill("SIGKILL");
+  }
+
+  #tell(message: ToChild): boolean {
+    return this.#control?.send(message) ?? false;
+  }
+}
