@@ -4,11 +4,14 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { isAlive } from "./lock-file.ts";
 
-/** Started in a session of its own; ends when the pipe from its owner closes, however the owner ended. */
+/**
+ * Started in a session of its own; ends when the pipe from its owner closes, however the owner ended. Only a process
+ * whose command line names the folder is killed: process ids are used again.
+ */
 const WATCHDOG = `
 trap '' INT TERM HUP
 cat > /dev/null
-for pidfile in "$0"/*/mysqld.pid; do
+for pidfile in "$0"/*/*.pid; do
   [ -f "$pidfile" ] || continue
   pid=$(cat "$pidfile")
   if tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$0/"; then kill -9 "$pid"; fi
@@ -18,7 +21,7 @@ rm -rf -- "$0"
 
 /**
  * Makes a folder for servers that must not outlive this process. A watchdog (a few lines of shell) waits for this
- * process to end, by whatever cause, and then kills the servers whose pid files lie in the folder and removes it.
+ * process to end, by whatever cause, and then kills the servers whose pid files lie in its subfolders and removes it.
  * Folders whose watchdog was killed as well are cleared here.
  */
 export function makeRunFolder(): string {
@@ -45,25 +48,35 @@ function sweep(base: string): void {
     const folder = join(base, name);
     const owner = readNumber(join(folder, "owner"));
     if (!name.startsWith("run-") || owner === undefined || isAlive(owner)) continue;
-    for (const entry of readdirSync(folder)) killServerOf(join(folder, entry));
+    for (const entry of readdirSync(folder)) killProcessesOf(join(folder, entry));
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Kills the server whose pid file lies in `folder`, if that process is still the server of this folder. */
-function killServerOf(folder: string): void {
-  const pid = runningServerOf(folder);
-  if (pid !== undefined) process.kill(pid, "SIGKILL");
+/** Kills the processes whose pid files lie in `folder`, if they are still those that were started there. */
+function killProcessesOf(folder: string): void {
+  for (const name of listOf(folder).filter((entry) => entry.endsWith(".pid"))) {
+    const pid = readNumber(join(folder, name));
+    if (pid !== undefined && isProcessOf(pid, folder)) process.kill(pid, "SIGKILL");
+  }
+}
+
+function listOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** The process id of the server that runs in `folder`, if one does. */
 export function runningServerOf(folder: string): number | undefined {
   const pid = readNumber(join(folder, "mysqld.pid"));
-  return pid !== undefined && isServerOf(pid, folder) ? pid : undefined;
+  return pid !== undefined && isProcessOf(pid, folder) ? pid : undefined;
 }
 
-/** Whether process `pid` is a server that runs in `folder`; ids are used again, so the command line decides. */
-function isServerOf(pid: number, folder: string): boolean {
+/** Whether process `pid` was started for `folder`: its command line names it. */
+function isProcessOf(pid: number, folder: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${folder}/`);
   } catch {

@@ -1,0 +1,149 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MysqlServer } from "../servers/mysql-server.ts";
+import { APPLICATION, createApplicationAccount, createSwitchyardAccount } from "./accounts.ts";
+import { Clients } from "./clients.ts";
+import { Display } from "./display.ts";
+import { LatencyLog } from "./latency-log.ts";
+import { Ledger } from "./ledger.ts";
+import { readWrittenTables } from "./read-rows.ts";
+import { seed } from "./seed.ts";
+import { type Findings, readStatus, tellStory, writesOnNewHome } from "./story.ts";
+import type { Summary } from "./summary.ts";
+import type { SwitchyardProcess } from "./switchyard-process.ts";
+import { type Verdict, verifyLedger } from "./verify.ts";
+
+const CLIENTS = 16;
+const THINK_MS = 60;
+const RECENT_STATEMENTS = 500;
+const ERRORS_SHOWN_MAX = 5;
+const AFTERWARDS_MS = 1_000;
+
+/** What has been set up before anything plays. */
+export interface Stage {
+  readonly folder: string;
+  readonly oldHome: MysqlServer;
+  readonly newHome: MysqlServer;
+  readonly switchyard: SwitchyardProcess;
+}
+
+export interface Played {
+  readonly summary: Summary;
+  /** Errors of clients and findings of the ledger, in words. */
+  readonly notes: readonly string[];
+}
+
+/** Starts the servers and Switchyard, lets the clients work while the shop moves, and accounts for every write. */
+export async function play(stage: Stage): Promise<Played> {
+  const { oldHome, newHome, switchyard } = stage;
+  const latencies = new LatencyLog();
+  const ledgerPath = join(stage.folder, "ledger.jsonl");
+  const ledger = new Ledger(ledgerPath);
+  const live: { clients?: Clients; lagMs?: number } = {};
+  const display = new Display(() => ({
+    statements: latencies.statements,
+    errors: live.clients?.errors ?? 0,
+    longestWaitMs: latencies.longestOfLast(RECENT_STATEMENTS),
+    lagMs: live.lagMs,
+  }));
+  const lag = setInterval(() => {
+    readStatus(switchyard).then(
+      (status) => {
+        live.lagMs = status?.status?.stream?.lagMs ?? live.lagMs ?? 0;
+      },
+      () => undefined,
+    );
+  }, 500);
+  try {
+    await setUp(stage, display);
+    const initial = await readWrittenTables(oldHome);
+    const { user, password } = APPLICATION;
+    const url = `mysql://${user}:${password}@127.0.0.1:${switchyard.port}/shop`;
+    const clients = new Clients({ url, count: CLIENTS, ledger, latencies, thinkMs: THINK_MS, seed: 1 });
+    live.clients = clients;
+    await display.step(
+      "clients",
+      () => clients.start(),
+      () => `${CLIENTS} connected through Switchyard`,
+    );
+    const assertWell = (): void => failOnErrors(clients, switchyard);
+    const findings = await tellStory({ switchyard, newHome, latencies, display, assertWell });
+    await sleep(AFTERWARDS_MS);
+    await clients.stop();
+    const verdict = await display.step(
+      "ledger",
+      () => verifyLedger(initial, ledgerPath, newHome),
+      ({ rows, lost, doubled }) => `${rows.toLocaleString("en")} rows as predicted but for ${lost + doubled} writes`,
+    );
+    const writes = await writesOnNewHome(newHome, findings);
+    return conclude(findings, clients, ledger, latencies, verdict, writes);
+  } finally {
+    clearInterval(lag);
+    display.end();
+  }
+}
+
+async function setUp({ oldHome, newHome, switchyard }: Stage, display: Display): Promise<void> {
+  const start = (): Promise<unknown> => Promise.all([oldHome.start(), newHome.start()]);
+  const places = (): string => `old on port ${oldHome.port}, new on port ${newHome.port}`;
+  await display.step("two MySQL servers", start, places);
+  const onRows = (done: number): void => display.progress({ done, total: 0, unit: "rows" });
+  await display.step(
+    "seed the shop",
+    () => seed(oldHome, onRows),
+    (rows) => `${rows.toLocaleString("en")} rows`,
+  );
+  const accounts = async (): Promise<void> => {
+    await switchyard.configure();
+    for (const server of [oldHome, newHome]) {
+      await createSwitchyardAccount(server, switchyard);
+      await createApplicationAccount(server);
+    }
+  };
+  await display.step("accounts", accounts, () => "least privilege, as `check --print-grants` says");
+  await display.step(
+    "switchyard serve",
+    () => switchyard.start(),
+    () => `proxy on port ${switchyard.port}`,
+  );
+}
+
+/** Stops the story early when it has gone wrong already: what follows would only hide the cause. */
+function failOnErrors(clients: Clients, switchyard: SwitchyardProcess): void {
+  if (switchyard.ended !== undefined) throw new Error(switchyard.ended);
+  if (clients.errors > 0) {
+    throw new Error(
+      `clients saw ${clients.errors} errors:\n${clients.errorTexts.slice(0, ERRORS_SHOWN_MAX).join("\n")}`,
+    );
+  }
+}
+
+function conclude(
+  findings: Findings,
+  clients: Clients,
+  ledger: Ledger,
+  latencies: LatencyLog,
+  verdict: Verdict,
+  writesCommittedOnNewHome: number,
+): Played {
+  const pause = ({ from, until }: { from: number; until: number }): number =>
+    Math.round(latencies.longestBetween(from, until));
+  const summary: Summary = {
+    rowsCopied: findings.rowsCopied,
+    rowsVerified: findings.rowsVerified,
+    differences: findings.differences,
+    clientStatements: latencies.statements,
+    clientErrors: clients.errors,
+    acknowledgedWrites: ledger.counts.acknowledged,
+    unknownWrites: ledger.counts.unknown,
+    lostWrites: verdict.lost,
+    doubledWrites: verdict.doubled,
+    writesCommittedOnNewHome,
+    switches: findings.switches,
+    rollbacks: findings.rollbacks,
+    pausesMs: findings.moments.map(pause),
+    copySeconds: findings.copySeconds,
+    diffSeconds: findings.diffSeconds,
+  };
+  return { summary, notes: [...clients.errorTexts.slice(0, ERRORS_SHOWN_MAX), ...verdict.samples] };
+}

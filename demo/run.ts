@@ -1,0 +1,93 @@
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { main as build } from "../scripts/run-build.ts";
+import { MysqlServer } from "../servers/mysql-server.ts";
+import { providePrograms, typedTool } from "../servers/programs.ts";
+import { makeRunFolder } from "../servers/run-folder.ts";
+import { APPLICATION } from "./accounts.ts";
+import { play, type Stage } from "./play.ts";
+import { brokenPromises, describeSummary } from "./summary.ts";
+import { SwitchyardProcess } from "./switchyard-process.ts";
+
+const SERVER_ARGS = ["--innodb-buffer-pool-size=256M"];
+const USAGE = "usage: npm run demo [-- [--json] [--keep]]\n";
+
+/** `npm run demo`: a whole migration under traffic, on real servers, with every write accounted for. */
+export async function main(args: readonly string[]): Promise<number> {
+  if (args.some((arg) => arg !== "--json" && arg !== "--keep")) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  if ((await build()) !== 0) return 1;
+  const stage = await setStage();
+  endOnSignals(stage);
+  try {
+    const { summary, notes } = await play(stage);
+    const broken = brokenPromises(summary);
+    say(describeSummary(summary));
+    for (const line of [...notes, ...broken.map((promise) => `BROKEN: ${promise}`)]) say(line);
+    if (args.includes("--keep")) await keep(stage);
+    if (args.includes("--json")) say(JSON.stringify(summary));
+    return broken.length === 0 ? 0 : 1;
+  } catch (error) {
+    say(`\nThe demo has failed: ${error instanceof Error ? error.message : String(error)}`);
+    say(`\nThe end of Switchyard's log:\n${stage.switchyard.logTail()}`);
+    return 1;
+  } finally {
+    await strike(stage);
+  }
+}
+
+async function setStage(): Promise<Stage> {
+  const programs = await providePrograms(say);
+  const folder = makeRunFolder();
+  const server = (name: string, serverId: number): MysqlServer =>
+    new MysqlServer(programs, { name, folder: join(folder, name), serverId, args: SERVER_ARGS });
+  const oldHome = server("old", 1);
+  const newHome = server("new", 2);
+  const switchyard = new SwitchyardProcess({
+    folder: join(folder, "switchyard"),
+    backends: { old: oldHome, new: newHome },
+    account: { user: "switchyard", password: "demo-switchyard" },
+  });
+  return { folder, oldHome, newHome, switchyard };
+}
+
+/** Ends all that was started, and leaves no files. */
+async function strike({ folder, oldHome, newHome, switchyard }: Stage): Promise<void> {
+  await switchyard.stop();
+  await Promise.all([oldHome.kill9(), newHome.kill9()]);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Ctrl-C ends the servers too; a kill that cannot be caught leaves that to the watchdog of the folder. */
+function endOnSignals(stage: Stage): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      say(`\n${signal}: ending the demo`);
+      strike(stage).then(
+        () => process.exit(130),
+        () => process.exit(1),
+      );
+    });
+  }
+}
+
+async function keep({ switchyard, oldHome, newHome }: Stage): Promise<void> {
+  const mysql = typedTool("mysql");
+  const { user, password } = APPLICATION;
+  say(`Everything keeps running. Through Switchyard, as an application:
+  ${mysql} -h 127.0.0.1 -P ${switchyard.port} -u ${user} -p${password} shop
+Straight to the old home and to the new one, as root:
+  ${mysql} -S ${oldHome.socket} -u root
+  ${mysql} -S ${newHome.socket} -u root
+Commands, for example:
+  node dist/main.js migration status shop --server ${switchyard.server}
+Ctrl-C ends it all.`);
+  await once(process, "SIGINT");
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
