@@ -23,8 +23,12 @@ export async function main(args: readonly string[]): Promise<number> {
   const stage = await setStage();
   endOnSignals(stage);
   try {
-    const { summary, notes } = await play(stage);
+    const { summary, notes, failure } = await play(stage);
     const broken = brokenPromises(summary);
+    if (failure !== undefined) {
+      broken.unshift(failure instanceof Error ? failure.message : String(failure));
+      say(`\nThe end of Switchyard's log:\n${stage.switchyard.logTail()}`);
+    }
     say(describeSummary(summary));
     for (const line of [...notes, ...broken.map((promise) => `BROKEN: ${promise}`)]) say(line);
     if (args.includes("--keep")) await keep(stage);
