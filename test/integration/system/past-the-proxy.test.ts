@@ -1,0 +1,94 @@
+import mysql from "mysql2/promise";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LEDGER_TABLES, LedgerWriters } from "../../support/ledger-writers.ts";
+import type { ServeProcess } from "../../support/serve-process.ts";
+import { TestSystem } from "../../support/system.ts";
+
+const ROUNDS = 10;
+
+/** Inserts straight into the old server, without pause; what fails is forgotten, what is acknowledged remembered. */
+class BypassingWriter {
+  readonly acknowledged: number[] = [];
+  refused = 0;
+  #stopped = false;
+  #work: Promise<void> = Promise.resolve();
+
+  start(url: string): void {
+    this.#work = this.#run(url);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#work;
+  }
+
+  async #run(url: string): Promise<void> {
+    const connection = await mysql.createConnection(url);
+    for (let sequence = 1; !this.#stopped; sequence += 1) {
+      try {
+        await connection.query("INSERT INTO ledger.entry (client, sequence, note) VALUES (-2, ?, 'past the proxy')", [
+          sequence,
+        ]);
+        this.acknowledged.push(sequence);
+      } catch {
+        this.refused += 1;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+    connection.destroy();
+  }
+}
+
+describe("a client that writes straight to the source", () => {
+  let system: TestSystem;
+  let serve: ServeProcess;
+  beforeAll(async () => {
+    system = await TestSystem.start();
+    await system.resetTables();
+    serve = await system.serve();
+  }, 60_000);
+  afterAll(async () => {
+    await serve?.stop();
+    await system?.stop();
+  });
+
+  test(`has each acknowledged write on the then home, or got an error, through ${ROUNDS} switches and ${ROUNDS} rollbacks`, async () => {
+    const writers = new LedgerWriters(system.appUrl(serve), 4, 5);
+    await writers.start();
+    const created = await serve.run(
+      "migration",
+      "create",
+      "m",
+      "--from",
+      "old",
+      "--to",
+      "new",
+      "--tables",
+      LEDGER_TABLES,
+      "--wait",
+    );
+    expect(created, created.stdout + created.stderr).toMatchObject({ exit: 0 });
+    const compared = await serve.run("diff", "start", "m");
+    expect(compared, compared.stdout + compared.stderr).toMatchObject({ exit: 0 });
+    const bypassing = new BypassingWriter();
+    bypassing.start(system.appUrl(system.old));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const command of ["switch", "rollback"] as const) {
+        const result = await serve.run(command, "m");
+        expect(result, result.stdout + result.stderr).toMatchObject({ exit: 0 });
+      }
+    }
+    await bypassing.stop();
+    await writers.stop();
+    expect(writers.told.errors).toEqual([]);
+    expect(await writers.check(system.old)).toEqual([]);
+    const rows = await system.old.root(
+      "SELECT sequence, COUNT(*) AS copies FROM ledger.entry WHERE client = -2 GROUP BY sequence",
+    );
+    const found = new Map(rows.map((row) => [Number(row["sequence"]), Number(row["copies"])]));
+    expect(bypassing.acknowledged.filter((sequence) => found.get(sequence) !== 1)).toEqual([]);
+    expect(found.size).toBe(bypassing.acknowledged.length);
+    expect(bypassing.acknowledged.length).toBeGreaterThan(20);
+    expect(bypassing.refused).toBeGreaterThan(20);
+  }, 180_000);
+});

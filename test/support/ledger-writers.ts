@@ -1,0 +1,119 @@
+import mysql, { type Connection } from "mysql2/promise";
+import type { TestServer } from "./servers.ts";
+
+/** The tables that {@link LedgerWriters} writes; no unique key over (client, sequence), so that doubles can show. */
+export const LEDGER_SCHEMA: readonly string[] = [
+  "CREATE DATABASE ledger CHARACTER SET utf8mb4",
+  `CREATE TABLE ledger.entry (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, client INT NOT NULL, sequence INT NOT NULL,
+     note VARCHAR(60) NOT NULL, KEY by_client (client))`,
+  "CREATE TABLE ledger.counter (client INT NOT NULL PRIMARY KEY, n INT NOT NULL)",
+];
+
+export const LEDGER_TABLES = "ledger.entry,ledger.counter";
+
+/** What the clients were told. */
+export interface Told {
+  readonly acknowledged: number;
+  readonly unknown: number;
+  readonly errors: readonly string[];
+}
+
+/**
+ * Clients that write without pause and remember, outside the databases, what was acknowledged: an autocommit insert,
+ * then a transaction that inserts and counts. {@link check} compares that with every row of a server.
+ */
+export class LedgerWriters {
+  readonly #url: string;
+  readonly #count: number;
+  readonly #acknowledged: number[][] = [];
+  readonly #uncertain: Set<number>[] = [];
+  readonly #counted: number[] = [];
+  readonly #errors: string[] = [];
+  readonly #thinkMs: number;
+  #stopped = false;
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(url: string, count: number, thinkMs = 2) {
+    this.#url = url;
+    this.#count = count;
+    this.#thinkMs = thinkMs;
+  }
+
+  get told(): Told {
+    const acknowledged = this.#acknowledged.reduce((sum, list) => sum + list.length, 0);
+    const unknown = this.#uncertain.reduce((sum, set) => sum + set.size, 0);
+    return { acknowledged, unknown, errors: this.#errors };
+  }
+
+  async start(): Promise<void> {
+    const connections = await Promise.all(Array.from({ length: this.#count }, () => mysql.createConnection(this.#url)));
+    this.#work = Promise.all(connections.map((connection, client) => this.#run(connection, client)));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#work;
+  }
+
+  /** Every difference between what was acknowledged and what `home` holds; empty when all is well. */
+  async check(home: TestServer): Promise<readonly string[]> {
+    const findings: string[] = [];
+    const entries = await home.root(
+      "SELECT client, sequence, COUNT(*) AS copies FROM ledger.entry WHERE client >= 0 GROUP BY client, sequence",
+    );
+    const copies = new Map(entries.map((row) => [`${row["client"]}/${row["sequence"]}`, Number(row["copies"])]));
+    for (const [client, sequences] of this.#acknowledged.entries()) {
+      for (const sequence of sequences) {
+        const found = copies.get(`${client}/${sequence}`) ?? 0;
+        if (found === 0) findings.push(`lost: client ${client}, sequence ${sequence}`);
+        if (found > 1) findings.push(`doubled: client ${client}, sequence ${sequence}, ${found} times`);
+        copies.delete(`${client}/${sequence}`);
+      }
+      for (const sequence of this.#uncertain[client] ?? []) copies.delete(`${client}/${sequence}`);
+    }
+    for (const key of copies.keys()) findings.push(`never acknowledged: ${key}`);
+    const counters = await home.root("SELECT client, n FROM ledger.counter");
+    for (const row of counters) {
+      const client = Number(row["client"]);
+      const expected = this.#counted[client] ?? 0;
+      const spread = this.#uncertain[client]?.size ?? 0;
+      const n = Number(row["n"]);
+      if (n < expected || n > expected + spread)
+        findings.push(`counter ${client} is ${n}, ${expected} were acknowledged`);
+    }
+    return findings;
+  }
+
+  async #run(connection: Connection, client: number): Promise<void> {
+    this.#acknowledged[client] = [];
+    this.#uncertain[client] = new Set();
+    this.#counted[client] = 0;
+    await connection.query("INSERT INTO ledger.counter VALUES (?, 0)", [client]).catch(() => undefined);
+    try {
+      for (let sequence = 1; !this.#stopped; sequence += 1) {
+        await this.#write(connection, client, sequence);
+        await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
+      }
+    } catch (error) {
+      this.#errors.push(`client ${client}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      connection.destroy();
+    }
+  }
+
+  async #write(connection: Connection, client: number, sequence: number): Promise<void> {
+    const insert = "INSERT INTO ledger.entry (client, sequence, note) VALUES (?, ?, ?)";
+    this.#uncertain[client]?.add(sequence);
+    if (sequence % 2 === 0) {
+      await connection.execute(insert, [client, sequence, "autocommit"]);
+    } else {
+      await connection.query("BEGIN");
+      await connection.query(insert, [client, sequence, "transaction"]);
+      await connection.query("UPDATE ledger.counter SET n = n + 1 WHERE client = ?", [client]);
+      await connection.query("COMMIT");
+      this.#counted[client] = (this.#counted[client] ?? 0) + 1;
+    }
+    this.#uncertain[client]?.delete(sequence);
+    this.#acknowledged[client]?.push(sequence);
+  }
+}

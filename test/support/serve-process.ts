@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { freePort } from "../../servers/free-port.ts";
+import type { Failpoint } from "../../src/base/failpoints.ts";
+
+const MAIN = join(import.meta.dirname, "../../src/main.ts");
+
+export interface ServeOptions {
+  /** Where configuration and data live; made where missing. */
+  readonly folder: string;
+  /** Text of the `backends:` and further keys; listen addresses and data directory are added. */
+  readonly config: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What a command printed, and how it ended. */
+export interface CommandResult {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The last line of stdout as JSON, where it is that. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+/** A real `switchyard serve` with all its child processes, and the commands that talk to it. */
+export class ServeProcess {
+  readonly proxyPort: number;
+  readonly adminPort: number;
+  readonly configPath: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #failpointFile: string;
+  #child: ChildProcess;
+  #log = "";
+
+  private constructor(options: ServeOptions, ports: { readonly proxy: number; readonly admin: number }) {
+    mkdirSync(options.folder, { recursive: true });
+    this.proxyPort = ports.proxy;
+    this.adminPort = ports.admin;
+    this.configPath = join(options.folder, "switchyard.yaml");
+    this.#failpointFile = join(options.folder, "failpoint");
+    writeFileSync(
+      this.configPath,
+      `listen: 127.0.0.1:${ports.proxy}\nadmin: { listen: 127.0.0.1:${ports.admin} }\n` +
+        `dataDirectory: ${join(options.folder, "data")}\n${options.config}\n`,
+    );
+    this.#env = { ...process.env, SWITCHYARD_FAILPOINT_FILE: this.#failpointFile, ...options.env };
+    this.#child = this.#spawn();
+  }
+
+  /** Starts it and waits until it serves. */
+  static async start(options: ServeOptions): Promise<ServeProcess> {
+    const serve = new ServeProcess(options, { proxy: await freePort(), admin: await freePort() });
+    await serve.ready();
+    return serve;
+  }
+
+  /** All that it has written on stderr. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Lets the armed failpoint (named by `SWITCHYARD_FAILPOINT` in `env`) kill its process the next time it is reached. */
+  armFailpoint(): void {
+    writeFileSync(this.#failpointFile, "");
+  }
+
+  async ready(): Promise<void> {
+    for (let tries = 0; tries < 300; tries += 1) {
+      const answer = await fetch(`http://127.0.0.1:${this.adminPort}/readyz`).catch(() => undefined);
+      if (answer?.ok === true) return;
+      if (this.#child.exitCode !== null) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`serve did not become ready:\n${this.#log}`);
+  }
+
+  /** Runs `switchyard` with these arguments and `--json`. */
+  async run(...args: readonly string[]): Promise<CommandResult> {
+    const child = spawn(process.execPath, [MAIN, ...args, "--json"], {
+      env: { ...this.#env, SWITCHYARD_SERVER: `http://127.0.0.1:${this.adminPort}` },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const exit = await new Promise<number>((resolve) => child.on("close", (code) => resolve(code ?? -1)));
+    return { exit, stdout, stderr, json: lastJson(stdout) };
+  }
+
+  /** Ends it as an operator would, and waits until it has ended. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill("SIGTERM");
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 20_000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** Kills the primary process; its children end with it. */
+  async kill9(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Starts it again on the same data, after {@link stop} or {@link kill9}; further environment may arm a failpoint. */
+  async restart(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    Object.assign(this.#env, env);
+    this.#child = this.#spawn();
+    await this.ready();
+  }
+
+  #spawn(): ChildProcess {
+    const child = spawn(process.execPath, [MAIN, "serve", "--config", this.configPath], {
+      env: this.#env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.stderr?.on("data", (chunk: Buffer) => {
+      this.#log += chunk.toString();
+    });
+    return child;
+  }
+}
+
+/** The environment that arms a failpoint; it kills nothing until {@link ServeProcess.armFailpoint}. */
+export function failpointEnvironment(point: Failpoint): Readonly<Record<string, string>> {
+  return { SWITCHYARD_FAILPOINT: point };
+}
+
+function lastJson(stdout: string): Readonly<Record<string, unknown>> {
+  const text = stdout.trim();
+  for (const candidate of [text, text.split("\n").at(-1) ?? ""]) {
+    try {
+      return JSON.parse(candidate) as Record<string, unknown>;
+    } catch {
+      // Not one document: the last line is tried next.
+    }
+  }
+  return {};
+}
