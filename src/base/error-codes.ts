@@ -163,6 +163,12 @@ export const ERROR_CODES = {
   STREAM_SOURCE_WENT_BACK: { retryable: false, exit: 1 },
 
   // diff
+  /** The definition of a table changed while both sides were being compared. Nothing can be said of it; start the diff again. */
+  DIFF_TABLE_CHANGED: { retryable: true, exit: 1 },
+  /** A table has columns on one side that the other lacks, or of a type that cannot be compared. The message names them. */
+  DIFF_TABLES_UNLIKE: { retryable: false, exit: 1 },
+  /** A table without a primary key cannot be compared row by row. Give it one. */
+  DIFF_KEY_MISSING: { retryable: false, exit: 1 },
 
   // cutover
   /** The migration's phase does not allow what was asked; nothing was changed. The message says what does. */

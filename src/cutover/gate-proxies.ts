@@ -1,7 +1,7 @@
+import { splitBySwitch } from "../rules/routing.ts";
 import type { GateContext } from "./gate.ts";
 import type { GateFinding, HomeView } from "./ports.ts";
 import { listProxies, type RegisteredProxy } from "./proxy-view.ts";
-import { homeOf } from "./rules-changes.ts";
 
 /** Every registered proxy is alive and judges by the present rules; none logs in with Switchyard's own account. */
 export async function proxyFindings(context: GateContext): Promise<readonly GateFinding[]> {
@@ -70,14 +70,10 @@ function ownAccounts(context: GateContext, proxies: readonly RegisteredProxy[]):
 /** Tables that clients use together stay together. */
 export async function splitFinding(context: GateContext): Promise<readonly GateFinding[]> {
   const { ends, state, ports } = context;
-  const moving = new Set(ends.tables);
   const split = new Set<string>();
   for (const proxy of await listProxies(ports.store)) {
-    for (const set of proxy.document.seenTogether) {
-      if (!set.some((table) => moving.has(table))) continue;
-      const staying = set.filter((table) => !moving.has(table) && homeOf(state.rules.document, table) !== ends.newHome);
-      if (staying.length > 0) split.add(set.join(" + "));
-    }
+    const sets = splitBySwitch(proxy.document.seenTogether, ends.tables, state.rules.document, ends.newHome);
+    for (const set of sets) split.add(set.join(" + "));
   }
   return [
     {

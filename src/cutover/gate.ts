@@ -1,11 +1,11 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
+import { homeOf } from "../rules/rules-edits.ts";
 import { proxyFindings, splitFinding } from "./gate-proxies.ts";
 import { serverFindings } from "./gate-servers.ts";
 import { diffFinding, streamFindings } from "./gate-stream.ts";
 import type { SwitchState } from "./journal.ts";
 import type { GateFinding, SwitchEnds, SwitchPorts } from "./ports.ts";
-import { homeOf } from "./rules-changes.ts";
 import type { SwitchLimits } from "./switch-options.ts";
 
 /** What the gate looks at. */

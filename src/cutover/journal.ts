@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
+import { readRules } from "../rules/rules-store.ts";
 import { MIGRATIONS_PREFIX, RULES_KEY } from "../rules/store-keys.ts";
 import type { Compare, Store, StoreEntry } from "../store/store.ts";
 import type { HistoryEntry, MigrationDocument } from "./migration-document.ts";
@@ -49,19 +50,11 @@ export function parseMigration(entry: StoreEntry): MigrationDocument {
   return document as unknown as MigrationDocument;
 }
 
-/** @throws {SwitchyardError} `CUTOVER_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
-export async function readRules(store: Store): Promise<Stored<RulesDocument>> {
-  const entry = await store.get(RULES_KEY);
-  if (entry === undefined) throw damaged(RULES_KEY, "it does not exist");
-  const document = parseDocument(entry);
-  if (typeof document["generation"] !== "number" || typeof document["default"] !== "string") {
-    throw damaged(entry.key, "it has no generation or default");
-  }
-  return { document: document as unknown as RulesDocument, revision: entry.revision };
-}
-
+/** @throws {SwitchyardError} as {@link readMigration}, and what reading the rules throws */
 export async function readState(store: Store, id: string): Promise<SwitchState> {
-  return { migration: await readMigration(store, id), rules: await readRules(store) };
+  const migration = await readMigration(store, id);
+  const { rules, revision } = await readRules(store);
+  return { migration, rules: { document: rules, revision } };
 }
 
 /** Conditions that both documents are still as they were read. */

@@ -1,6 +1,7 @@
 import { deadlineIn } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
+import { parseProxyDocument } from "../rules/proxy-codec.ts";
 import type { ProxyDocument } from "../rules/proxy-document.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX } from "../rules/store-keys.ts";
 import type { Store, Watch } from "../store/store.ts";
@@ -14,25 +15,19 @@ export interface RegisteredProxy {
   readonly alive: boolean;
 }
 
-/** All registered proxies now. A proxy that joins later has loaded rules at least as new as this read. */
+/**
+ * All registered proxies now. A proxy that joins later has loaded rules at least as new as this read.
+ *
+ * @throws {SwitchyardError} `RULES_FORMAT_NEWER`: no switch takes place while proxies of different formats live
+ */
 export async function listProxies(store: Store): Promise<readonly RegisteredProxy[]> {
   // Liveness is read second: a proxy that joins in between is then not listed yet, rather than listed as dead.
   const registered = await store.list(PROXIES_PREFIX);
   const alive = await store.list(ALIVE_PREFIX);
   const living = new Set(alive.entries.map((entry) => entry.key.slice(ALIVE_PREFIX.length)));
   return registered.entries.map((entry) => {
-    const document = JSON.parse(entry.value) as ProxyDocument;
-    checkFormat(document, entry.key);
+    const document = parseProxyDocument(entry.value);
     return { document, revision: entry.revision, alive: living.has(document.id) };
-  });
-}
-
-function checkFormat(document: { readonly format: number }, key: string): void {
-  if (document.format === 1) return;
-  throw new SwitchyardError("CUTOVER_FORMAT_NEWER", {
-    what: `${key} has format ${document.format}; no switch takes place while proxies of different formats live`,
-    changed: "Nothing was changed.",
-    fix: "Bring all proxies and controllers to one version.",
   });
 }
 

@@ -1,31 +1,39 @@
-import type { HoldRule, RulesDocument, TableRule } from "../rules/rules-document.ts";
+import type { HoldRule, RulesDocument } from "../rules/rules-document.ts";
+import { withArmed, withHold } from "../rules/rules-edits.ts";
 import type { SwitchEnds } from "./ports.ts";
 
-/** The backend that takes a table's statements. */
-export function homeOf(rules: RulesDocument, table: string): string {
-  return rules.tables[table]?.to ?? rules.default;
-}
-
-/** The rules with the migration armed under `token`. */
+/**
+ * The rules with the migration armed under `token`.
+ *
+ * @throws {SwitchyardError} `RULES_TABLE_TAKEN`
+ */
 export function armedRules(rules: RulesDocument, ends: SwitchEnds, token: string): RulesDocument {
-  const armed = { ...rules.armed, [ends.migration]: { token, tables: ends.tables, newHome: ends.newHome } };
-  return { ...rules, generation: rules.generation + 1, armed };
+  return withArmed(rules, ends.migration, { token, tables: ends.tables, newHome: ends.newHome });
 }
 
-/** The rules with a hold under `token` on the migration's tables. */
-export function heldRules(rules: RulesDocument, ends: SwitchEnds, token: string, ttlMs: number): RulesDocument {
+/** The rules with a hold under `token` on the tables; undefined where the migration is not armed under it any more. */
+export function heldRules(
+  rules: RulesDocument,
+  ends: SwitchEnds,
+  token: string,
+  ttlMs: number,
+): RulesDocument | undefined {
   const hold: HoldRule = { token, tables: ends.tables, ttlMs, oldHome: ends.oldHome, newHome: ends.newHome };
-  return { ...rules, generation: rules.generation + 1, holds: { ...rules.holds, [ends.migration]: hold } };
+  return withHold(rules, ends.migration, hold);
 }
 
 /** The rules with the tables at their new home, and neither armed nor held any more. */
 export function swappedRules(rules: RulesDocument, ends: SwitchEnds, switchId: string): RulesDocument {
-  const tables: Record<string, TableRule> = { ...rules.tables };
-  for (const table of ends.tables) tables[table] = { to: ends.newHome, migration: ends.migration };
-  return { ...withoutAttempt(rules, ends.migration), tables, switchId };
+  const moved = Object.fromEntries(
+    ends.tables.map((table) => [table, { to: ends.newHome, migration: ends.migration }] as const),
+  );
+  return { ...withoutAttempt(rules, ends.migration), tables: { ...rules.tables, ...moved }, switchId };
 }
 
-/** The rules without hold and arming of a migration; the generation grows in any case. */
+/**
+ * The rules without hold and arming of a migration. The generation grows even if there was neither: the new revision
+ * is what keeps a swap that is still on its way from applying.
+ */
 export function withoutAttempt(rules: RulesDocument, migration: string): RulesDocument {
   return {
     ...rules,

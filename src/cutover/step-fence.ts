@@ -2,7 +2,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkBudget, newSession, oldSession } from "./attempt.ts";
 import { raiseCounters } from "./counters.ts";
 import { lockTables } from "./fence.ts";
-import type { Stray } from "./ports.ts";
+import type { Stray, StreamPort } from "./ports.ts";
 
 /** Locks the tables on the old home itself, against everybody who does not come through a proxy, and a zombie that does. */
 export async function fence(attempt: Attempt): Promise<void> {
@@ -32,9 +32,20 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
   await stream.stopAt(cut, {
     timeoutMs: Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs),
   });
+  await requireNoDrift(attempt, stream);
   await stream.closeLedger();
   const now = await oldSession(attempt).executed();
   if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
+}
+
+/** What the gate has found may have changed since: rows that came last can be the ones that were not as expected. */
+async function requireNoDrift(attempt: Attempt, stream: StreamPort): Promise<void> {
+  const { drift, ddl } = await stream.health();
+  if ((drift === 0 && ddl === 0) || attempt.options.force !== undefined) return;
+  throw new SwitchyardError("CUTOVER_ABORTED", {
+    what: `the new home is not known to be equal: ${drift} rows were not as expected, and ${ddl} DDL statements came`,
+    fix: "Run `switchyard diff start`, and try again when it is clean.",
+  });
 }
 
 /** Brings the counters level, now that nothing can raise them on the old home. */

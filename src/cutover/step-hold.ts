@@ -28,6 +28,7 @@ export async function hold(attempt: Attempt): Promise<void> {
       if (state.rules.document.holds[ends.migration]?.token === token) return { done: state };
       if (unsure) throw lost(ends.migration);
       const rules = heldRules(state.rules.document, ends, token, holdBudgetMs);
+      if (rules === undefined) throw ended(ends.migration);
       return {
         conditions: unchanged(state),
         writes: [{ put: RULES_KEY, value: JSON.stringify(rules) }],

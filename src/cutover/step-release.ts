@@ -1,5 +1,3 @@
-import { deadlineIn } from "../base/deadline.ts";
-import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkSessions, oldSession, proxyView } from "./attempt.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { endConnections } from "./vanished.ts";
@@ -73,33 +71,4 @@ export async function regainOldHome(attempt: Attempt): Promise<void> {
   const fences = await home.inspect((view) => view.fences());
   const fenced = ends.tables.every((table) => fences.some((f) => f.table === table && f.token === token && f.complete));
   attempt.oldSession = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock" });
-}
-
-/** Tries `work` until it succeeds, for at most `ms`. The last error is thrown. */
-export async function persist(attempt: Attempt, ms: number, work: () => Promise<void>): Promise<void> {
-  const { ports } = attempt;
-  const deadline = deadlineIn(ports.clock, ms);
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (deadline.passed || ports.signal.aborted) throw error;
-      ports.log.warn(
-        { migration: attempt.ends.migration, error: messageOf(error) },
-        "a step after the swap is tried again",
-      );
-    }
-    await ports.clock.sleep(100, ports.signal);
-  }
-}
-
-/** The rules are swapped, and `cause` keeps a later step from being done now. */
-export function unfinished(attempt: Attempt, cause: unknown): SwitchyardError {
-  return new SwitchyardError("CUTOVER_UNFINISHED", {
-    what: `the ${attempt.ends.kind} of migration "${attempt.ends.migration}" is a fact, but is not finished`,
-    details: [messageOf(cause)],
-    changed: `The tables are at home on ${attempt.ends.newHome}.`,
-    fix: "The leading controller goes on with it by itself; `switchyard migration status` shows when it is done.",
-    cause,
-  });
 }

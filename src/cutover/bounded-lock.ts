@@ -1,0 +1,64 @@
+import type { Clock } from "../base/clock.ts";
+import { quoteTable, type TableName } from "../base/table-name.ts";
+import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import type { RowSource } from "./home-queries.ts";
+
+/** A session that can be locked in, with the id by which another can interrupt it. */
+export interface LockingSession extends RowSource {
+  readonly threadId: number;
+}
+
+/** `LOCK TABLES` on all tables. */
+export function lockStatement(tables: readonly TableName[], mode: "write" | "read"): string {
+  return `LOCK TABLES ${tables.map((table) => `${quoteTable(table)} ${mode.toUpperCase()}`).join(", ")}`;
+}
+
+/**
+ * Sends LOCK TABLES, and takes it back by KILL QUERY from `helper` when it is not granted within `pendingMs`: the
+ * server's own limit knows whole seconds only, and while the lock is pending every new statement on the tables waits
+ * behind it.
+ *
+ * @returns whether the tables are locked. If not, nothing is pending and nothing is locked any more.
+ */
+export async function lockBounded(
+  session: LockingSession,
+  helper: RowSource,
+  clock: Clock,
+  statement: string,
+  pendingMs: number,
+): Promise<boolean> {
+  const answered = new AbortController();
+  let interrupted = false;
+  const bound = clock.sleep(pendingMs, answered.signal).then(
+    async () => {
+      interrupted = true;
+      await helper.rows(`KILL QUERY ${session.threadId}`);
+    },
+    () => undefined,
+  );
+  try {
+    await session.rows(statement);
+  } catch (error) {
+    answered.abort();
+    await bound;
+    if (!isMysqlError(error, ERRNO.QUERY_INTERRUPTED, ERRNO.LOCK_WAIT_TIMEOUT, ERRNO.DEADLOCK)) throw error;
+    if (interrupted) await absorbInterrupt(session);
+    return false;
+  }
+  answered.abort();
+  await bound;
+  // The KILL may have come just after the grant; it takes no lock away, but could end the next statement.
+  if (interrupted) await absorbInterrupt(session);
+  return true;
+}
+
+async function absorbInterrupt(session: RowSource): Promise<void> {
+  for (let round = 0; round < 3; round += 1) {
+    try {
+      await session.rows("SELECT 1");
+      return;
+    } catch (error) {
+      if (!isMysqlError(error, ERRNO.QUERY_INTERRUPTED)) throw error;
+    }
+  }
+}

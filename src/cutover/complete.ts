@@ -1,0 +1,127 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { parseTableKey, type TableName } from "../base/table-name.ts";
+import { homeOf } from "../rules/rules-edits.ts";
+import { type EndPorts, type EndReport, releaseClaims } from "./ends.ts";
+import { readMigration, readState, type SwitchState, updateMigration, withHistory } from "./journal.ts";
+import type { MigrationDocument } from "./migration-document.ts";
+import { nextPhase } from "./transitions.ts";
+
+export interface CompleteOptions {
+  readonly migration: string;
+  readonly who: string;
+  readonly reason?: string;
+  /** `keep` (the default) leaves them where they are, fenced against writes. */
+  readonly oldTables: "keep" | "rename" | "drop";
+}
+
+/**
+ * Gives up the way back: stops the reverse stream, ends the migration, and deals with the old home's tables.
+ *
+ * Repeating it finishes what an earlier call could not: only the first has anything to refuse. The rules stay: the
+ * tables are at home on the target for good.
+ *
+ * @throws {SwitchyardError} `CUTOVER_PHASE_REFUSED`, `CUTOVER_REVERSE_UNHEALTHY`, `CUTOVER_UNFINISHED`; nothing was
+ *   changed then
+ */
+export async function complete(ports: EndPorts, options: CompleteOptions): Promise<EndReport> {
+  const state = await readState(ports.store, options.migration);
+  const { document } = state.migration;
+  const first = document.phase !== "completed";
+  nextPhase(document.id, document.phase, "completed");
+  if (document.attempt !== undefined) throw unsettled(document);
+  requireHomes(state);
+  if (first) await requireHealthy(ports, document);
+  ports.progress("stop the reverse stream");
+  await ports.stream("reverse").stop();
+  await ports.failpoint("complete-after-streams-stopped");
+  if (first) await close(ports, options);
+  const left = await settleOldTables(ports, options, document);
+  ports.progress("remove the migration's rows from the sidecars");
+  for (const backend of [document.source, document.target]) await ports.dropSidecarRows(backend);
+  const { document: closed } = await readMigration(ports.store, options.migration);
+  await releaseClaims(ports, closed);
+  return {
+    done: [`the tables are at home on ${document.target} for good`, "the reverse stream has ended"],
+    left: [...left, `rules for ${document.tables.length} tables, with their home on ${document.target}`],
+  };
+}
+
+/** The last word on where the tables live has the rules; what is not at home on the target must not be given up. */
+function requireHomes(state: SwitchState): void {
+  const { document } = state.migration;
+  const elsewhere = document.tables.filter((table) => homeOf(state.rules.document, table) !== document.target);
+  if (elsewhere.length === 0) return;
+  throw new SwitchyardError("CUTOVER_PHASE_REFUSED", {
+    what: `migration "${document.id}" cannot complete: ${elsewhere.join(", ")} is not at home on ${document.target}`,
+    changed: "Nothing was changed.",
+    fix: "`switchyard rules show` has all routing.",
+  });
+}
+
+async function requireHealthy(ports: EndPorts, document: MigrationDocument): Promise<void> {
+  const health = await ports.stream("reverse").health();
+  if (health.state === "running" && health.drift === 0) return;
+  throw new SwitchyardError("CUTOVER_REVERSE_UNHEALTHY", {
+    what: `migration "${document.id}" cannot complete: the reverse stream is not healthy`,
+    details: [
+      `state ${health.state}${health.error === undefined ? "" : `: ${health.error}`}`,
+      `${health.drift} rows were not as expected`,
+    ],
+    changed: "Nothing was changed; the way back is kept.",
+    fix: "`switchyard migration resume` starts a failed stream; a clean diff clears drift.",
+  });
+}
+
+async function close(ports: EndPorts, options: CompleteOptions): Promise<void> {
+  await updateMigration(ports.store, options.migration, ports.leadership(), (document) => {
+    if (document.attempt !== undefined) throw unsettled(document);
+    const next = { ...document, phase: nextPhase(document.id, document.phase, "completed") };
+    return withHistory(next, {
+      at: ports.clock.now().toISOString(),
+      who: options.who,
+      what: `completed; old tables: ${options.oldTables}`,
+      ...(options.reason === undefined ? {} : { reason: options.reason }),
+    });
+  });
+}
+
+async function settleOldTables(
+  ports: EndPorts,
+  options: CompleteOptions,
+  document: MigrationDocument,
+): Promise<readonly string[]> {
+  const tables = document.tables.map(parseTableKey);
+  if (options.oldTables === "keep") {
+    return [`the old tables on ${document.source}, which refuse writes: ${document.tables.join(", ")}`];
+  }
+  ports.progress(`${options.oldTables} the old tables on ${document.source}`);
+  const session = await ports.home(document.source).open({ takeOver: "kill-holder" });
+  const token = document.fenceToken ?? ports.newToken();
+  try {
+    if (options.oldTables === "drop") {
+      await session.dropTables(tables, token);
+      return [];
+    }
+    const pairs = tables.map((from) => ({ from, to: retiredName(from) }));
+    await session.renameTables(pairs, token);
+    return [
+      `the old tables on ${document.source}, renamed: ${pairs.map(({ to }) => `${to.schema}.${to.table}`).join(", ")}`,
+    ];
+  } finally {
+    await session.close();
+  }
+}
+
+/** `_orders_moved`; shortened where the name would grow past what a server takes. */
+export function retiredName(table: TableName): TableName {
+  const suffix = "_moved";
+  return { schema: table.schema, table: `_${table.table.slice(0, 64 - 1 - suffix.length)}${suffix}` };
+}
+
+function unsettled(document: MigrationDocument): SwitchyardError {
+  return new SwitchyardError("CUTOVER_UNFINISHED", {
+    what: `the last ${document.attempt?.kind ?? "switch"} of migration "${document.id}" is not finished yet`,
+    changed: "Nothing was changed.",
+    fix: "The leading controller goes on with it; `switchyard migration status` shows when it is done.",
+  });
+}

@@ -1,0 +1,65 @@
+import type { Clock } from "../base/clock.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import { CLAIMS_PREFIX } from "../rules/store-keys.ts";
+import type { Compare, Store, StoreWrite } from "../store/store.ts";
+import type { Direction, MigrationDocument } from "./migration-document.ts";
+import type { Home, StreamPort } from "./ports.ts";
+import type { SwitchLimits } from "./switch-options.ts";
+
+/** What `complete` and `cancel` need from the rest of the program. */
+export interface EndPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly failpoint: FailpointHook;
+  readonly store: Store;
+  /** As for a switch: conditions that hold only while this controller leads. */
+  readonly leadership: () => readonly Compare[];
+  readonly home: (backend: string) => Home;
+  readonly stream: (direction: Direction) => StreamPort;
+  /** Removes the migration's rows from the sidecar schema of a server. Repeating it does nothing. */
+  readonly dropSidecarRows: (backend: string) => Promise<void>;
+  readonly newToken: () => string;
+  readonly progress: (line: string) => void;
+  readonly limits: SwitchLimits;
+}
+
+/** What was done and what is left where, one line each, for the terminal and the history. */
+export interface EndReport {
+  readonly done: readonly string[];
+  readonly left: readonly string[];
+}
+
+/** Deletes the migration's own claims among those of its tables; others' stay. */
+export async function releaseClaims(ports: EndPorts, document: MigrationDocument): Promise<void> {
+  for (const uuid of [document.sourceUuid, document.targetUuid]) {
+    const conditions: Compare[] = [...ports.leadership()];
+    const writes: StoreWrite[] = [];
+    for (const { key, value, revision } of (await ports.store.list(`${CLAIMS_PREFIX}${uuid}/`)).entries) {
+      if (!document.tables.some((table) => key === `${CLAIMS_PREFIX}${uuid}/${table}`)) continue;
+      if (ownerOf(value) !== document.id) continue;
+      conditions.push({ key, revision });
+      writes.push({ delete: key });
+      if (writes.length === 50) await commit(ports, conditions.splice(0), writes.splice(0));
+    }
+    if (writes.length > 0) await commit(ports, conditions, writes);
+  }
+}
+
+async function commit(ports: EndPorts, conditions: readonly Compare[], writes: readonly StoreWrite[]): Promise<void> {
+  const { succeeded } = await ports.store.transact(conditions, writes);
+  if (succeeded) return;
+  throw new SwitchyardError("CUTOVER_JOURNAL_CHANGED", {
+    what: "the claims of the migration's tables were changed by somebody else",
+    fix: "Run the command again.",
+  });
+}
+
+function ownerOf(value: string): string | undefined {
+  try {
+    return (JSON.parse(value) as { readonly migration?: string }).migration;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import type { LastingFence } from "./ports.ts";
+
+const EVENTS = [
+  ["INSERT", "i"],
+  ["UPDATE", "u"],
+  ["DELETE", "d"],
+] as const;
+
+/** The comment by which whoever follows the server's binary log knows a DDL statement as ours. */
+export function ourComment(migration: string, token: string): string {
+  return `/* switchyard migration=${migration} token=${token} */`;
+}
+
+/** How the names of a migration's triggers begin; ids have no underscore, so no name is of two migrations. */
+export function triggerPrefix(migration: string): string {
+  return `switchyard_${migration}_`;
+}
+
+function triggerName(migration: string, table: string, suffix: string): string {
+  const digest = createHash("sha256").update(table, "utf8").digest("hex").slice(0, 8);
+  return `${triggerPrefix(migration)}${digest}_${suffix}`;
+}
+
+export interface FenceDefinition {
+  readonly migration: string;
+  readonly token: string;
+  /** The user that our streams log in as: the only one that may still write. */
+  readonly ownUser: string;
+}
+
+/**
+ * The statements that put the lasting fence on one table: triggers that refuse every write by another user.
+ *
+ * They ask `USER()`, which is the client; `CURRENT_USER()` would be the trigger's definer, for everybody. User names
+ * are compared byte by byte, as the server does for logins.
+ *
+ * The comment stands twice: the server writes its own text into the binary log, beginning with the definer, and keeps
+ * only what comes after TRIGGER; the one in front is for whoever reads the statement as it was sent.
+ */
+export function createFence(table: string, fence: FenceDefinition): readonly string[] {
+  const name = parseTableKey(table);
+  const comment = ourComment(fence.migration, fence.token);
+  const moved = `switchyard: ${table} has moved to another server; nothing was written`.slice(0, 128);
+  const user = "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
+  return EVENTS.map(
+    ([event, suffix]) =>
+      `${comment} CREATE TRIGGER ${comment} ${quoteId(name.schema)}.${quoteId(triggerName(fence.migration, table, suffix))} ` +
+      `BEFORE ${event} ON ${quoteTable(name)} FOR EACH ROW ` +
+      `BEGIN ${comment} IF CAST(${user} AS BINARY) <> CAST(${quoteText(fence.ownUser)} AS BINARY) ` +
+      `THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = ${quoteText(moved)}; END IF; END`,
+  );
+}
+
+export function dropTrigger(trigger: FenceTrigger, migration: string, token: string): string {
+  return `${ourComment(migration, token)} DROP TRIGGER IF EXISTS ${quoteId(trigger.schema)}.${quoteId(trigger.name)}`;
+}
+
+/** A trigger of ours as the server lists it. */
+export interface FenceTrigger {
+  readonly schema: string;
+  readonly name: string;
+  readonly table: string;
+  readonly token: string;
+}
+
+/** Lists the triggers of a migration on its tables. */
+export function listTriggers(migration: string, tables: readonly TableName[]): string {
+  const names = tables.map((name) => `(${quoteText(name.schema)}, ${quoteText(name.table)})`).join(", ");
+  return (
+    "SELECT TRIGGER_SCHEMA db, TRIGGER_NAME name, EVENT_OBJECT_SCHEMA table_db, EVENT_OBJECT_TABLE table_name, " +
+    "ACTION_STATEMENT body FROM information_schema.TRIGGERS " +
+    `WHERE LEFT(TRIGGER_NAME, ${triggerPrefix(migration).length}) = ${quoteText(triggerPrefix(migration))} ` +
+    `AND (EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE) IN (${names})`
+  );
+}
+
+export function readTriggers(rows: readonly Readonly<Record<string, string | null>>[]): readonly FenceTrigger[] {
+  return rows.map((row) => ({
+    schema: row["db"] ?? "",
+    name: row["name"] ?? "",
+    table: tableKey({ schema: row["table_db"] ?? "", table: row["table_name"] ?? "" }),
+    token: /\/\* switchyard migration=\S+ token=(\S+) \*\//.exec(row["body"] ?? "")?.[1] ?? "",
+  }));
+}
+
+/** The triggers as fences: one for each table and token. */
+export function fencesOf(triggers: readonly FenceTrigger[]): readonly LastingFence[] {
+  const count = new Map<string, { table: string; token: string; triggers: number }>();
+  for (const { table, token } of triggers) {
+    const key = `${table} ${token}`;
+    const fence = count.get(key) ?? { table, token, triggers: 0 };
+    count.set(key, { ...fence, triggers: fence.triggers + 1 });
+  }
+  return [...count.values()].map(({ table, token, triggers: n }) => ({ table, token, complete: n === EVENTS.length }));
+}

@@ -1,0 +1,68 @@
+import type { Clock } from "../base/clock.ts";
+import { deadlineIn } from "../base/deadline.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import { quoteText } from "../base/table-name.ts";
+import { isMysqlError } from "../mysql/mysql-error.ts";
+import type { RowSource } from "./home-queries.ts";
+
+/** `KILL` of a connection that is gone already. */
+const NO_SUCH_THREAD = 1094;
+const TAKE_OVER_TIMEOUT_MS = 15_000;
+const POLL_MS = 10;
+
+/** The name of the user-level lock that the migration's one session on a server holds. */
+export function lockName(migration: string): string {
+  return `switchyard:${migration}`;
+}
+
+/** The connection that holds the migration's lock, if any. */
+export async function lockHolder(source: RowSource, migration: string): Promise<string | undefined> {
+  const [row] = await source.rows(`SELECT IS_USED_LOCK(${quoteText(lockName(migration))}) id`);
+  return row?.["id"] ?? undefined;
+}
+
+/**
+ * Takes the migration's lock in this session, if nobody holds it.
+ *
+ * @throws {SwitchyardError} `CUTOVER_SESSION_HELD`
+ */
+export async function takeFreeLock(source: RowSource, migration: string, server: string): Promise<void> {
+  if (await tryLock(source, migration)) return;
+  const holder = await lockHolder(source, migration);
+  throw new SwitchyardError("CUTOVER_SESSION_HELD", {
+    what: `another session works on migration "${migration}" on ${server}`,
+    details: [`connection ${holder ?? "that has just ended"} holds the lock ${lockName(migration)}`],
+    changed: "Nothing was changed on this server.",
+    fix: "Another controller is at work, or has ended without closing; the leading one takes its lock over.",
+  });
+}
+
+/**
+ * Takes the migration's lock in this session; whoever holds it is KILLed first.
+ *
+ * @throws {SwitchyardError} `CUTOVER_SESSION_HELD` when the holder does not go.
+ */
+export async function takeLockOver(source: RowSource, migration: string, server: string, clock: Clock): Promise<void> {
+  const deadline = deadlineIn(clock, TAKE_OVER_TIMEOUT_MS);
+  while (!(await tryLock(source, migration))) {
+    if (deadline.passed) return await takeFreeLock(source, migration, server);
+    const holder = await lockHolder(source, migration);
+    if (holder !== undefined) await killConnection(source, holder);
+    await clock.sleep(POLL_MS);
+  }
+}
+
+/** KILLs a connection; one that is gone is as wanted. */
+export async function killConnection(source: RowSource, id: string): Promise<void> {
+  if (!/^\d+$/.test(id)) return;
+  try {
+    await source.rows(`KILL CONNECTION ${id}`);
+  } catch (error) {
+    if (!isMysqlError(error, NO_SUCH_THREAD)) throw error;
+  }
+}
+
+async function tryLock(source: RowSource, migration: string): Promise<boolean> {
+  const [row] = await source.rows(`SELECT GET_LOCK(${quoteText(lockName(migration))}, 0) got`);
+  return row?.["got"] === "1";
+}

@@ -1,0 +1,131 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { parseTableKey, type TableName } from "../base/table-name.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
+import { Connection } from "../mysql/connection.ts";
+import type { Endpoint } from "../mysql/endpoint.ts";
+import { HomeQueries } from "./home-queries.ts";
+import { takeTablesOver } from "./lock-takeover.ts";
+import { takeFreeLock, takeLockOver } from "./migration-lock.ts";
+import { MysqlSession } from "./mysql-session.ts";
+import type { Home, HomeSession, HomeView, OpenSession, StrayWatch } from "./ports.ts";
+import { BinlogStrayWatch } from "./stray-watch.ts";
+import type { SwitchLimits } from "./switch-options.ts";
+
+export interface MysqlHomeOptions {
+  readonly endpoint: Endpoint;
+  readonly migration: string;
+  /** Keys `schema.table`. */
+  readonly tables: readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: Pick<SwitchLimits, "holdBudgetMs" | "lockWaitTimeoutSeconds" | "armTimeoutMs">;
+}
+
+/** How long a table may be kept by others while its lock is taken over. */
+const TAKE_OVER_TIMEOUT_MS = 20_000;
+const QUEUE_WAIT_SECONDS = 60;
+
+/** A real MySQL server, as one migration's switch uses it. */
+export class MysqlHome implements Home {
+  readonly #options: MysqlHomeOptions;
+  readonly #tables: readonly TableName[];
+
+  constructor(options: MysqlHomeOptions) {
+    this.#options = options;
+    this.#tables = options.tables.map(parseTableKey);
+  }
+
+  get backend(): string {
+    return this.#options.endpoint.name;
+  }
+
+  get label(): string {
+    return `${this.#options.endpoint.host}:${this.#options.endpoint.port}`;
+  }
+
+  get ownUser(): string {
+    return this.#options.endpoint.user;
+  }
+
+  async inspect<T>(look: (view: HomeView) => Promise<T>): Promise<T> {
+    const connection = await this.#connect();
+    try {
+      return await look(new HomeQueries(connection, this.#options.migration, this.#tables, []));
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async open({ takeOver }: OpenSession): Promise<HomeSession> {
+    const { migration, clock } = this.#options;
+    const [main, helper] = await this.#pair();
+    try {
+      if (takeOver === "keep-lock") await this.#keepLock(main, helper);
+      if (takeOver === "never") await takeFreeLock(main, migration, this.backend);
+      else await takeLockOver(main, migration, this.backend, clock);
+    } catch (error) {
+      main.destroy();
+      helper.destroy();
+      throw error;
+    }
+    const facts = { migration, tables: this.#tables, ownUser: this.ownUser, server: this.backend, clock };
+    return new MysqlSession(main, helper, facts, (this.#idleSeconds() * 1000) / 5);
+  }
+
+  async watchStrays(position: string): Promise<StrayWatch> {
+    const connection = await this.#connect();
+    const { migration, clock } = this.#options;
+    return new BinlogStrayWatch(connection, { migration, clock, tables: this.#tables, from: GtidSet.parse(position) });
+  }
+
+  async #keepLock(main: Connection, helper: Connection): Promise<void> {
+    await takeTablesOver({
+      session: main,
+      helper,
+      clock: this.#options.clock,
+      migration: this.#options.migration,
+      server: this.backend,
+      tables: this.#tables,
+      timeoutMs: TAKE_OVER_TIMEOUT_MS,
+      openQueueSession: async () => {
+        const place = await this.#connect();
+        await place.query(`SET SESSION lock_wait_timeout = ${QUEUE_WAIT_SECONDS}`);
+        return place;
+      },
+    });
+  }
+
+  async #pair(): Promise<readonly [Connection, Connection]> {
+    const main = await this.#connect();
+    try {
+      const helper = await this.#connect();
+      await Promise.all([main.query(this.#settings()), helper.query(this.#settings())]);
+      return [main, helper];
+    } catch (error) {
+      main.destroy();
+      throw error;
+    }
+  }
+
+  /** An idle session must outlive every wait of a switch: the server would drop its locks with it. */
+  #settings(): string {
+    const { lockWaitTimeoutSeconds } = this.#options.limits;
+    const idle = this.#idleSeconds();
+    return (
+      `SET SESSION wait_timeout = ${idle}, interactive_timeout = ${idle}, lock_wait_timeout = ${lockWaitTimeoutSeconds}, ` +
+      `innodb_lock_wait_timeout = ${lockWaitTimeoutSeconds}, information_schema_stats_expiry = 0, autocommit = 1, ` +
+      "sql_mode = '', max_execution_time = 0"
+    );
+  }
+
+  #idleSeconds(): number {
+    return Math.max(60, Math.ceil((10 * this.#options.limits.holdBudgetMs) / 1000));
+  }
+
+  async #connect(): Promise<Connection> {
+    return await Connection.connect(this.#options.endpoint, {
+      attributes: { switchyard_migration: this.#options.migration, switchyard_role: "switch" },
+    });
+  }
+}

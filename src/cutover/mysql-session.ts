@@ -1,0 +1,222 @@
+import type { Clock } from "../base/clock.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import type { Connection } from "../mysql/connection.ts";
+import { isConnectionLost } from "../mysql/connection-lost.ts";
+import { autoIncrementMax } from "./auto-increment-max.ts";
+import { lockBounded, lockStatement } from "./bounded-lock.ts";
+import { createFence, dropTrigger, ourComment } from "./fence-triggers.ts";
+import { HomeQueries, type RowSource, readExecuted, type TextRow } from "./home-queries.ts";
+import { killConnection } from "./migration-lock.ts";
+import type { HomeSession, HomeView, LastingFence, LockHolder } from "./ports.ts";
+
+export interface SessionFacts {
+  readonly migration: string;
+  readonly tables: readonly TableName[];
+  readonly ownUser: string;
+  /** Name of the server, for messages. */
+  readonly server: string;
+  readonly clock: Clock;
+}
+
+/**
+ * The migration's session on a real server: one connection that holds the migration's lock, locks the tables and does
+ * everything else that changes the server, and a second beside it that only looks, and interrupts the first.
+ *
+ * Neither ever reconnects. When either is gone, so is this.
+ */
+export class MysqlSession implements HomeSession {
+  readonly lost: AbortSignal;
+  readonly #main: Connection;
+  readonly #helper: Connection;
+  readonly #facts: SessionFacts;
+  readonly #view: HomeQueries;
+  readonly #gone = new AbortController();
+  readonly #keepAlive: NodeJS.Timeout;
+  #closing = false;
+
+  constructor(main: Connection, helper: Connection, facts: SessionFacts, keepAliveMs: number) {
+    this.#main = main;
+    this.#helper = helper;
+    this.#facts = facts;
+    this.lost = this.#gone.signal;
+    const own = [main.threadId, helper.threadId];
+    this.#view = new HomeQueries(this.#guarded(helper), facts.migration, facts.tables, own);
+    for (const connection of [main, helper]) void connection.closed.then(() => this.#gone.abort());
+    this.#keepAlive = setInterval(() => {
+      for (const connection of [main, helper]) connection.ping().catch(() => undefined);
+    }, keepAliveMs);
+    this.#keepAlive.unref();
+  }
+
+  /** Id of the connection that holds the locks. */
+  get threadId(): number {
+    return this.#main.threadId;
+  }
+
+  async executed(): Promise<string> {
+    return await readExecuted(this.#guarded(this.#main));
+  }
+
+  holders(): Promise<readonly LockHolder[]> {
+    return this.#view.holders();
+  }
+
+  autoIncrementSettings(): ReturnType<HomeView["autoIncrementSettings"]> {
+    return this.#view.autoIncrementSettings();
+  }
+
+  fences(): Promise<readonly LastingFence[]> {
+    return this.#view.fences();
+  }
+
+  connectionsOf(bootNonces: readonly string[]): Promise<readonly string[]> {
+    return this.#view.connectionsOf(bootNonces);
+  }
+
+  async lock(mode: "write" | "read", pendingMs: number): Promise<boolean> {
+    const guarded = this.#guarded(this.#main);
+    const session = { threadId: this.#main.threadId, rows: (sql: string) => guarded.rows(sql) };
+    const statement = lockStatement(this.#facts.tables, mode);
+    return await lockBounded(session, this.#guarded(this.#helper), this.#facts.clock, statement, pendingMs);
+  }
+
+  async prove(): Promise<void> {
+    const [table] = this.#facts.tables;
+    await this.#run(table === undefined ? "SELECT 1" : `SELECT 1 FROM ${quoteTable(table)} LIMIT 0`);
+  }
+
+  async unlock(): Promise<void> {
+    await this.#run("UNLOCK TABLES");
+  }
+
+  async installFences(token: string): Promise<void> {
+    const { migration, tables, ownUser } = this.#facts;
+    const standing = await this.fences();
+    for (const table of tables.map(tableKey)) {
+      if (standing.some((fence) => fence.table === table && fence.token === token && fence.complete)) continue;
+      await this.#dropTriggers(token, table);
+      for (const statement of createFence(table, { migration, token, ownUser })) await this.#run(statement);
+    }
+  }
+
+  async dropFences(token: string): Promise<void> {
+    await this.#dropTriggers(token, undefined);
+  }
+
+  async autoIncrements(): Promise<ReadonlyMap<string, bigint>> {
+    const rows = await this.#run(
+      "SELECT TABLE_SCHEMA db, TABLE_NAME name, AUTO_INCREMENT value FROM information_schema.TABLES " +
+        `WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${this.#names()}) AND AUTO_INCREMENT IS NOT NULL`,
+    );
+    return new Map(rows.map((row) => [keyOf(row), BigInt(row["value"] ?? "0")]));
+  }
+
+  async autoIncrementLimits(): Promise<ReadonlyMap<string, bigint>> {
+    const rows = await this.#run(
+      "SELECT TABLE_SCHEMA db, TABLE_NAME name, COLUMN_TYPE type FROM information_schema.COLUMNS " +
+        `WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${this.#names()}) AND EXTRA LIKE '%auto_increment%'`,
+    );
+    return new Map(rows.map((row) => [keyOf(row), autoIncrementMax(row["type"] ?? "")]));
+  }
+
+  async raiseAutoIncrement(table: string, value: bigint, token: string): Promise<void> {
+    const comment = ourComment(this.#facts.migration, token);
+    await this.#run(`${comment} ALTER TABLE ${quoteTable(parseTableKey(table))} AUTO_INCREMENT = ${value}`);
+  }
+
+  async kill(connectionIds: readonly string[]): Promise<void> {
+    for (const id of connectionIds) await killConnection(this.#guarded(this.#main), id);
+  }
+
+  async renameTables(
+    pairs: readonly { readonly from: TableName; readonly to: TableName }[],
+    token: string,
+  ): Promise<void> {
+    const present = await this.#present(pairs.map((pair) => pair.from));
+    const left = pairs.filter((pair) => present.has(tableKey(pair.from)));
+    if (left.length === 0) return;
+    const renames = left.map((pair) => `${quoteTable(pair.from)} TO ${quoteTable(pair.to)}`).join(", ");
+    await this.#run(`${ourComment(this.#facts.migration, token)} RENAME TABLE ${renames}`);
+  }
+
+  async dropTables(tables: readonly TableName[], token: string): Promise<void> {
+    if (tables.length === 0) return;
+    const comment = ourComment(this.#facts.migration, token);
+    await this.#run(`${comment} DROP TABLE IF EXISTS ${tables.map(quoteTable).join(", ")}`);
+  }
+
+  async dropEmptySchemas(schemas: readonly string[], token: string): Promise<readonly string[]> {
+    const comment = ourComment(this.#facts.migration, token);
+    const left: string[] = [];
+    for (const schema of schemas) {
+      const [row] = await this.#run(
+        `SELECT (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${quoteText(schema)}) + ` +
+          `(SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ${quoteText(schema)}) + ` +
+          `(SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ${quoteText(schema)}) things`,
+      );
+      if (row?.["things"] === "0") await this.#run(`${comment} DROP DATABASE IF EXISTS ${quoteId(schema)}`);
+      else left.push(schema);
+    }
+    return left;
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#keepAlive);
+    await Promise.all([this.#main.close(), this.#helper.close()]);
+  }
+
+  async #dropTriggers(token: string, table: string | undefined): Promise<void> {
+    const triggers = await this.#view.triggers();
+    for (const trigger of triggers.filter((one) => table === undefined || one.table === table)) {
+      await this.#run(dropTrigger(trigger, this.#facts.migration, token));
+    }
+  }
+
+  async #present(tables: readonly TableName[]): Promise<ReadonlySet<string>> {
+    const names = tables.map((name) => `(${quoteText(name.schema)}, ${quoteText(name.table)})`).join(", ");
+    const rows = await this.#run(
+      `SELECT TABLE_SCHEMA db, TABLE_NAME name FROM information_schema.TABLES WHERE (TABLE_SCHEMA, TABLE_NAME) IN (${names})`,
+    );
+    return new Set(rows.map(keyOf));
+  }
+
+  #names(): string {
+    return this.#facts.tables.map((name) => `(${quoteText(name.schema)}, ${quoteText(name.table)})`).join(", ");
+  }
+
+  #run(sql: string): Promise<TextRow[]> {
+    return this.#guarded(this.#main).rows(sql);
+  }
+
+  /** The same connection, with its loss told as the loss of this session. */
+  #guarded(connection: Connection): RowSource {
+    return {
+      rows: async (sql) => {
+        if (this.lost.aborted) throw this.#lostError("it had ended before");
+        try {
+          return await connection.rows(sql);
+        } catch (error) {
+          if (isConnectionLost(error) || connection.isClosed) throw this.#lostError(messageOf(error), error);
+          throw error;
+        }
+      },
+    };
+  }
+
+  #lostError(why: string, cause?: unknown): SwitchyardError {
+    return new SwitchyardError("CUTOVER_SESSION_LOST", {
+      what: this.#closing
+        ? `the migration's session on ${this.#facts.server} is closed`
+        : `the migration's session on ${this.#facts.server} was lost`,
+      details: [why],
+      fix: "Somebody may have ended it (KILL), or the network cuts idle connections.",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+}
+
+function keyOf(row: TextRow): string {
+  return tableKey({ schema: row["db"] ?? "", table: row["name"] ?? "" });
+}

@@ -1,0 +1,111 @@
+import { randomInt, randomUUID } from "node:crypto";
+import type { Clock } from "../base/clock.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import type { TableName } from "../base/table-name.ts";
+import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
+import { TransactionReader } from "../binlog/transaction-reader.ts";
+import { GtidSet, GtidSetBuilder } from "../gtid/gtid-set.ts";
+import type { Connection } from "../mysql/connection.ts";
+import type { Stray, StrayWatch } from "./ports.ts";
+import { StrayJudge } from "./stray-judge.ts";
+
+export interface StrayWatchOptions {
+  readonly migration: string;
+  readonly clock: Clock;
+  readonly tables: readonly TableName[];
+  /** What was executed when the watch begins; transactions in it are not looked at. */
+  readonly from: GtidSet;
+}
+
+/** More strays are counted no further: what matters is that there are some. */
+const STRAYS_MAX = 1000;
+const HEARTBEAT_MS = 5000;
+
+/** Follows a server's binary log and keeps the writes to the migration's tables that are not ours. */
+export class BinlogStrayWatch implements StrayWatch {
+  readonly #connection: Connection;
+  readonly #options: StrayWatchOptions;
+  readonly #decoder = new BinlogDecoder();
+  readonly #reader = new TransactionReader();
+  readonly #judge: StrayJudge;
+  readonly #seen: GtidSetBuilder;
+  readonly #strays: Stray[] = [];
+  #progress: Deferred<void> = deferred();
+  #failure: unknown;
+
+  constructor(connection: Connection, options: StrayWatchOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#seen = new GtidSetBuilder(options.from);
+    this.#judge = new StrayJudge(options.migration, options.tables);
+    const request = {
+      serverId: randomInt(2 ** 31, 2 ** 32 - 1),
+      executed: options.from.encodeBinary(),
+      heartbeatMs: HEARTBEAT_MS,
+      replicaUuid: randomUUID(),
+    };
+    connection
+      .binlogDump(request, (event) => this.#event(event))
+      .then(
+        () => this.#fail(new Error("the server ended the dump")),
+        (error: unknown) => this.#fail(error),
+      );
+  }
+
+  async upTo(position: string, options: { readonly timeoutMs: number }): Promise<readonly Stray[]> {
+    const wanted = GtidSet.parse(position);
+    const over = new AbortController();
+    let late = false;
+    const timeout = this.#options.clock.sleep(options.timeoutMs, over.signal).then(
+      () => {
+        late = true;
+      },
+      () => undefined,
+    );
+    try {
+      while (!this.#seen.build().contains(wanted)) {
+        if (this.#failure !== undefined) throw this.#broken();
+        if (late) throw this.#late(options.timeoutMs);
+        await Promise.race([this.#progress.promise, timeout]);
+      }
+      return [...this.#strays];
+    } finally {
+      over.abort();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  #event(packet: Buffer): void {
+    for (const part of this.#reader.push(this.#decoder.decode(packet))) {
+      const found = this.#judge.part(part);
+      if (found === undefined) continue;
+      for (const stray of found.strays) if (this.#strays.length < STRAYS_MAX) this.#strays.push(stray);
+      this.#seen.add(found.gtid.uuid, found.gtid.tag, found.gtid.gno);
+      this.#progress.resolve();
+      this.#progress = deferred();
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error;
+    this.#progress.resolve();
+  }
+
+  #broken(): SwitchyardError {
+    return new SwitchyardError("CUTOVER_WATCH_FAILED", {
+      what: "the binary log could not be read for writes that are not ours",
+      details: [messageOf(this.#failure)],
+      cause: this.#failure,
+    });
+  }
+
+  #late(timeoutMs: number): SwitchyardError {
+    return new SwitchyardError("CUTOVER_WATCH_FAILED", {
+      what: `the binary log could not be read up to the wanted position within ${timeoutMs} ms`,
+    });
+  }
+}
