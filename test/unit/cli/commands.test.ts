@@ -1,0 +1,390 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type AdminServer, startAdmin } from "../../../src/admin/admin-server.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import type { CliContext } from "../../../src/cli/cli-context.ts";
+import { runCli } from "../../../src/cli/program.ts";
+import type { OrderDocument } from "../../../src/cutover/order-document.ts";
+import { MIGRATIONS_PREFIX, ORDERS_PREFIX, RULES_KEY, STATUS_PREFIX } from "../../../src/rules/store-keys.ts";
+import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
+
+let store: EmbeddedStore;
+let admin: AdminServer;
+
+beforeEach(async () => {
+  store = await EmbeddedStore.open({ directory: undefined, clock: systemClock, log: silentLogger });
+  admin = await startAdmin({
+    config: { listen: { host: "127.0.0.1", port: 0 }, tokens: [], insecure: false },
+    store,
+    clock: systemClock,
+    log: silentLogger,
+    version: "1",
+    metrics: () => Promise.resolve({ contentType: "", text: "" }),
+  });
+});
+
+afterEach(async () => {
+  await admin.close();
+  await store.close();
+});
+
+interface Ran {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes
+  readonly json: any;
+}
+
+async function run(line: string, context: Partial<CliContext> = {}): Promise<Ran> {
+  let out = "";
+  let err = "";
+  const exit = await runCli(line.split(" "), {
+    environment: { all: {}, server: admin.url, token: undefined, config: undefined },
+    clock: systemClock,
+    version: "9.9.9",
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    terminal: undefined,
+    signal: new AbortController().signal,
+    serve: () => Promise.resolve(0),
+    ...context,
+  });
+  return { exit, out, err, json: line.includes("--json") ? JSON.parse(out) : undefined };
+}
+
+/** Answers orders as a leading controller would. */
+async function controller(answer: (order: OrderDocument) => Partial<OrderDocument>): Promise<OrderDocument[]> {
+  const taken: OrderDocument[] = [];
+  await store.watch(ORDERS_PREFIX, {
+    reset: () => undefined,
+    change(events) {
+      for (const { key, value } of events) {
+        const order = JSON.parse(value ?? "{}") as OrderDocument;
+        if (order.state !== "pending") continue;
+        taken.push(order);
+        void store.transact([], [{ put: key, value: JSON.stringify({ ...order, ...answer(order) }) }]);
+      }
+    },
+  });
+  return taken;
+}
+
+const MIGRATION = {
+  format: 1,
+  id: "orders",
+  source: "old",
+  target: "new",
+  tables: ["shop.items", "shop.orders"],
+  phase: "running",
+  streams: { forward: {}, reverse: {} },
+  diffs: [
+    { direction: "forward", finishedAt: "2026-01-01T00:00:00Z", verifiedAt: "u:1-5", rows: 1234567, differences: 0 },
+  ],
+  history: [{ at: "2026-01-01T00:00:00Z", who: "ann", what: "created", reason: "a try", result: "2 tables" }],
+};
+
+const putMigration = (changes: object = {}): Promise<unknown> =>
+  store.transact([], [{ put: `${MIGRATIONS_PREFIX}orders`, value: JSON.stringify({ ...MIGRATION, ...changes }) }]);
+
+const putStatus = (status: object): Promise<unknown> =>
+  store.transact([], [{ put: `${STATUS_PREFIX}orders`, value: JSON.stringify({ format: 1, ...status }) }]);
+
+const STREAM = {
+  direction: "forward",
+  state: "running",
+  copied: true,
+  rowsCopied: 500_000,
+  rowsEstimated: 480_000,
+  tables: [],
+  lagMs: 234,
+  appliedTransactions: 4321,
+  drift: 0,
+  ddl: 0,
+  executed: "u:1-9",
+};
+
+describe("a command that was not given as it must be ends with 2 and says how", () => {
+  test.each([
+    ["an unknown command", "migrate", "unknown command"],
+    ["no subcommand", "migration", "create"],
+    ["an unknown option", "rules show --colour", "unknown option"],
+    ["no name", "switch", "missing required argument"],
+    ["a choice that does not exist", "switch orders --open-transactions=hope", "Allowed choices are wait, abort, kill"],
+    ["a lag in words", "switch orders --max-lag-ms=soon", "whole number of milliseconds"],
+    ["create without its tables", "migration create orders --from old --to new", "--tables"],
+    ["create from a file that is not there", "migration create orders -f no-such.yaml", "no-such.yaml"],
+    ["a server that is no address", "rules show --server http://:x", "--server"],
+  ])("%s", async (_, line, expected) => {
+    const text = await run(line);
+    expect([text.exit, text.out]).toEqual([2, ""]);
+    expect(text.err).toContain(expected);
+    const { exit, json } = await run(`${line} --json`);
+    expect([exit, json.error.code, json.error.exit]).toEqual([2, "CLI_USAGE", 2]);
+    expect(json.error.message).toContain(expected);
+  });
+
+  test("while help and version end with 0", async () => {
+    expect(await run("--version")).toMatchObject({ exit: 0, out: "9.9.9\n" });
+    const help = await run("switch --help");
+    expect([help.exit, help.err]).toEqual([0, ""]);
+    expect(help.out).toContain("--dry-run");
+  });
+});
+
+describe("an order", () => {
+  test("is placed, followed step by step, and its result is printed", async () => {
+    await putMigration();
+    const taken = await controller(() => ({
+      state: "done",
+      steps: ["gate passed", "held", "switched"],
+      result: { outcome: "switched", home: "new", pauseMs: 12.4, generation: 3, strays: [], notes: [] },
+    }));
+    const { exit, out, err } = await run("switch orders --max-lag-ms 50 --reason because");
+    expect(exit).toBe(0);
+    expect(err.split("\n")).toEqual(["gate passed", "held", "switched", ""]);
+    expect(out).toBe("Switched: the tables of orders live on new now.\nStatements were held for 12 ms.\n");
+    expect(taken[0]).toMatchObject({ command: "switch", options: { maxLagMs: 50, force: false }, reason: "because" });
+    const again = await run("switch orders --json");
+    expect(again.err).toBe("");
+    expect(again.json).toEqual({
+      format: 1,
+      outcome: "switched",
+      home: "new",
+      pauseMs: 12.4,
+      generation: 3,
+      strays: [],
+      notes: [],
+    });
+  });
+
+  test.each([
+    [1, "STORE_UNAVAILABLE"],
+    [3, "CUTOVER_GATE_REFUSED"],
+    [4, "CUTOVER_ABORTED"],
+    [5, "CUTOVER_OUTCOME_UNKNOWN"],
+  ])("that ends with exit code %d ends the command with it, in the controller's own words", async (exit, code) => {
+    await putMigration();
+    await controller(() => ({ state: "failed", error: { code, message: `${code}: why\nwhat to do`, exit } }));
+    expect(await run("rollback orders")).toMatchObject({ exit, out: "", err: `${code}: why\nwhat to do\n` });
+    const { json } = await run("rollback orders --json");
+    expect(json).toEqual({ error: { code, message: `${code}: why\nwhat to do`, exit } });
+  });
+
+  test("that the admin API refuses ends with its exit code, and nothing is ordered", async () => {
+    expect(await run("switch orders")).toMatchObject({ exit: 3, err: expect.stringContaining("MIGRATION_NOT_FOUND") });
+    await putMigration();
+    expect(await run("switch orders --force")).toMatchObject({ exit: 2, err: expect.stringContaining("reason") });
+    expect((await store.list(ORDERS_PREFIX)).entries).toEqual([]);
+  });
+
+  test("carries the options of each command", async () => {
+    await putMigration();
+    const taken = await controller(() => ({ state: "done", result: {} }));
+    await run("migration create m --from old --to new --tables shop.a,shop.b --reason r");
+    await run("migration pause orders --reason r");
+    await run("migration resume orders");
+    await run("migration cancel orders --keep-data");
+    await run("migration complete orders --old-tables rename");
+    await run("rollback orders --dry-run --open-transactions kill --force --reason r");
+    expect(taken.map(({ command, migration, options, reason }) => ({ command, migration, options, reason }))).toEqual([
+      {
+        command: "migration-create",
+        migration: "m",
+        options: { from: "old", to: "new", tables: ["shop.a", "shop.b"] },
+        reason: "r",
+      },
+      { command: "migration-pause", migration: "orders", options: {}, reason: "r" },
+      { command: "migration-resume", migration: "orders", options: {} },
+      { command: "migration-cancel", migration: "orders", options: { keepData: true } },
+      { command: "migration-complete", migration: "orders", options: { oldTables: "rename" } },
+      {
+        command: "rollback",
+        migration: "orders",
+        options: { dryRun: true, openTransactions: "kill", force: true },
+        reason: "r",
+      },
+    ]);
+  });
+
+  test("of a dry run prints gate and steps, and ends with 3 where the gate would refuse", async () => {
+    await putMigration();
+    const finding = { id: "lag", title: "lag", observed: "2 s", expected: "less than 1 s", fix: "Wait.", ok: false };
+    let refused = true;
+    await controller(() => ({
+      state: "done",
+      result: { dryRun: true, steps: ["arm", "hold"], findings: [{ ...finding, ok: !refused }] },
+    }));
+    const no = await run("switch orders --dry-run");
+    expect(no.exit).toBe(3);
+    expect(no.out).toContain("REFUSED lag: 2 s; expected less than 1 s. Wait.");
+    expect(no.err).toContain("CUTOVER_GATE_REFUSED");
+    const { json } = await run("switch orders --dry-run --json");
+    expect([json.error.exit, json.findings.length, json.steps]).toEqual([3, 1, ["arm", "hold"]]);
+    refused = false;
+    const yes = await run("switch orders --dry-run");
+    expect(yes.exit).toBe(0);
+    expect(yes.out).toContain("  1. arm\n  2. hold\nNothing was changed.");
+  });
+
+  test("of a diff that finds differences prints them and ends with 1", async () => {
+    await putMigration();
+    const samples = [{ table: "shop.a", key: [1], kind: "missing-on-target", source: { id: "1" } }];
+    const report = { direction: "forward", verifiedAt: "u:1-9", rows: 10, differences: 1, tables: [], samples };
+    await controller(() => ({ state: "done", result: report }));
+    const text = await run("diff start orders");
+    expect(text.exit).toBe(1);
+    expect(text.out).toContain('missing-on-target shop.a [1]\n  source {"id":"1"}\n  target absent');
+    const { json } = await run("diff start orders --json");
+    expect(json).toMatchObject({ differences: 1, samples, error: { code: "DIFF_FOUND_DIFFERENCES", exit: 1 } });
+  });
+
+  test("that is interrupted while it runs says that it goes on, and ends with 5", async () => {
+    await putMigration();
+    const interrupt = new AbortController();
+    await controller(() => {
+      setTimeout(() => interrupt.abort(), 50);
+      return { state: "running", steps: ["held"] };
+    });
+    const { exit, err } = await run("switch orders", { signal: interrupt.signal });
+    expect(exit).toBe(5);
+    expect(err).toContain("goes on without it");
+  });
+});
+
+describe("a server that is away", () => {
+  test("is one clear error with what to do", async () => {
+    const url = admin.url;
+    await admin.close();
+    const { exit, err } = await run(`migration list --server ${url}`);
+    expect(exit).toBe(1);
+    expect(err).toMatch(/CLI_SERVER_UNREACHABLE[\s\S]*Nothing was changed[\s\S]*switchyard serve/);
+  });
+
+  test("or is not Switchyard is one clear error too", async () => {
+    const other = createServer((_, response) => response.end("<html>")).listen(0, "127.0.0.1");
+    await new Promise((resolve) => other.once("listening", resolve));
+    const { port } = other.address() as AddressInfo;
+    const { exit, err } = await run(`rules show --server 127.0.0.1:${port}`);
+    other.close();
+    expect([exit, err.includes("CLI_ANSWER_INVALID")]).toEqual([1, true]);
+  });
+
+  /*
+   * 1. The command sends an order; the process reads it, and the connection breaks before the answer.
+   * 2. The command asks again under the same order id.
+   * 3. There is one order, not two.
+   */
+  test("in the middle of an order does not make it two orders", async () => {
+    await putMigration();
+    const taken = await controller(() => ({ state: "done", result: {} }));
+    let dropped = 0;
+    const flaky = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        const body = Buffer.concat(chunks);
+        const { method = "GET", url = "/" } = request;
+        const headers = { "content-type": "application/json" };
+        void fetch(admin.url + url, method === "GET" ? {} : { method, headers, body }).then(async (answer) => {
+          if (method === "POST" && dropped++ === 0) request.socket.destroy();
+          else response.writeHead(answer.status, headers).end(await answer.text());
+        });
+      });
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => flaky.once("listening", resolve));
+    const { port } = flaky.address() as AddressInfo;
+    const { exit } = await run(`migration pause orders --server 127.0.0.1:${port}`);
+    flaky.close();
+    expect([exit, dropped, taken.length]).toEqual([0, 2, 1]);
+  });
+});
+
+describe("what is shown", () => {
+  test("of one migration, its stream, and its last diff", async () => {
+    await putMigration();
+    await putStatus({ stream: STREAM });
+    const { exit, out } = await run("migration status orders");
+    expect(exit).toBe(0);
+    expect(out).toContain("running, lag 234 ms, 4,321 transactions applied");
+    expect(out).toContain("500,000 of about 500,000 rows");
+    expect(out).toContain("forward: clean, 1,234,567 rows");
+    const { json } = await run("migration status orders --json");
+    expect(json).toMatchObject({ format: 1, migration: { id: "orders" }, status: { stream: { lagMs: 234 } } });
+  });
+
+  test("of a stream that is paused or has failed: by whom, and why", async () => {
+    const streams = {
+      forward: { paused: { by: "ann", reason: "backup" }, error: "REPLICATION_X: purged" },
+      reverse: {},
+    };
+    await putMigration({ streams });
+    const { out } = await run("migration status orders");
+    expect(out).toMatch(/paused +by ann: backup/);
+    expect(out).toMatch(/error +REPLICATION_X: purged/);
+    expect(out).toContain("no controller works on it");
+    expect((await run("migration list")).out).toMatch(/orders +running +old → new +2 +stopped/);
+  });
+
+  test("of nothing: a sentence, not an empty page", async () => {
+    expect((await run("migration list")).out).toBe("There is no migration yet.\n");
+    expect((await run("rules show")).out).toBe("There are no rules yet.\n");
+    expect((await run("sessions")).out).toBe("No client is connected.\n");
+  });
+
+  test("of history and rules", async () => {
+    await putMigration();
+    expect((await run("migration history orders")).out).toBe("2026-01-01T00:00:00Z  ann  created  (a try) 2 tables\n");
+    const rules = {
+      format: 1,
+      generation: 7,
+      default: "old",
+      tables: { "shop.orders": { to: "new", migration: "orders" } },
+      armed: {},
+      holds: {},
+      switchId: "x",
+    };
+    await store.transact([], [{ put: RULES_KEY, value: JSON.stringify(rules) }]);
+    const { out } = await run("rules show");
+    expect(out).toMatch(/^generation 7\nshop.orders +→ new {2}migration orders\neverything else +→ old\n$/);
+  });
+});
+
+describe("waiting for a migration to run", () => {
+  test("shows a bar with rate and time left on a terminal, and plain lines elsewhere", async () => {
+    await controller(() => {
+      void putMigration({ phase: "copying" });
+      void putStatus({ stream: { ...STREAM, state: "copying", rowsCopied: 100_000 } });
+      setTimeout(() => void putStatus({ stream: { ...STREAM, state: "copying", rowsCopied: 200_000 } }), 300);
+      setTimeout(() => void putMigration(), 1300);
+      return { state: "done", result: {} };
+    });
+    const create = "migration create orders --from old --to new --tables shop.orders --wait";
+    const onTerminal = await run(create, { terminal: { columns: 200 } });
+    expect(onTerminal.exit).toBe(0);
+    expect(onTerminal.err).toMatch(
+      /\r.\[Kcopying {5} {2}\[█+─+\] {2}41 % {2}200,000 of 480,000 rows {2}[\d,]+\/s {2}[\d.]+ m?s left/,
+    );
+    const plain = await run(create);
+    expect(plain.err).toMatch(/^copying +\[█+─+\] +\d+ % +\d00,000 of 480,000 rows/);
+    expect(plain.err).not.toContain("\r");
+    expect(plain.out).toContain("is running");
+    expect(JSON.parse((await run(`${create} --json`)).out)).toMatchObject({ migration: { phase: "running" } });
+  });
+
+  test("ends with 1 and the reason when its stream has stopped for a person", async () => {
+    await controller(() => {
+      void putMigration({ phase: "copying", streams: { forward: { error: "X: type not supported" }, reverse: {} } });
+      return { state: "done", result: {} };
+    });
+    const { exit, err } = await run("migration create orders --from old --to new --tables shop.orders --wait");
+    expect(exit).toBe(1);
+    expect(err).toMatch(/MIGRATION_STOPPED[\s\S]*type not supported[\s\S]*migration resume orders/);
+  });
+});
