@@ -94,6 +94,22 @@ describe("the product", () => {
   });
 });
 
+describe("the lock file", () => {
+  const { packages } = JSON.parse(readSource("package-lock.json").text) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string>; resolved?: string }>;
+  };
+
+  // Where a registry lacks the packages of other platforms, npm leaves them out, and then refuses its own lock file.
+  test("names the packages of every platform", () => {
+    const wanted = Object.values(packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    expect(wanted.filter((name) => packages[`node_modules/${name}`] === undefined)).toEqual([]);
+  });
+
+  test("names no registry", () => {
+    expect(Object.values(packages).filter((entry) => entry.resolved !== undefined)).toEqual([]);
+  });
+});
+
 describe("documents", () => {
   test("link only to what is there", () => {
     const broken = documents.flatMap(({ path, text }) => {
