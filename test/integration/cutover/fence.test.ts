@@ -1,0 +1,308 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { SwitchyardError } from "../../../src/base/errors.ts";
+import { noFailpoints } from "../../../src/base/failpoints.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { raiseCounters } from "../../../src/cutover/counters.ts";
+import { lockTables } from "../../../src/cutover/fence.ts";
+import type { HomeSession, SwitchPorts } from "../../../src/cutover/ports.ts";
+import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import { Connection } from "../../../src/mysql/connection.ts";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { app, closeAll, errnoOf, homeOn, pendingLocks, prepareServer, TABLES } from "./fenced-server.ts";
+
+const SIGNALLED = 1644;
+
+describe("the fence on a real server", () => {
+  let servers: { old: TestServer; new: TestServer };
+  let session: HomeSession | undefined;
+  const ports = {
+    clock: systemClock,
+    log: silentLogger,
+    failpoint: noFailpoints,
+    signal: new AbortController().signal,
+  } as unknown as SwitchPorts;
+  const lock = (on: HomeSession, mode: "write" | "read" = "write"): Promise<void> =>
+    lockTables({ session: on, ports, limits: DEFAULT_SWITCH_LIMITS, mode, tables: TABLES, home: "old" });
+
+  beforeAll(async () => {
+    servers = await startServers(["old", "new"]);
+    await Promise.all([prepareServer(servers.old), prepareServer(servers.new)]);
+  }, 120_000);
+  afterAll(() => stopServers(servers));
+  afterEach(async () => {
+    await session?.close().catch(() => undefined);
+    const cleaner = await homeOn(servers.old).open({ takeOver: "kill-holder" });
+    await cleaner.dropFences("clean");
+    await cleaner.close();
+  });
+
+  test("names the open transaction that stands in its way, and leaves nothing pending behind it", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const client = await app(servers.old);
+    await client.query("BEGIN");
+    await client.query("UPDATE shop.items SET a = a + 1");
+    const started = performance.now();
+    const error = await lock(session).catch((thrown: unknown) => thrown);
+    expect(performance.now() - started).toBeLessThan(1500);
+    expect(error).toBeInstanceOf(SwitchyardError);
+    expect((error as SwitchyardError).code).toBe("CUTOVER_FENCE_BLOCKED");
+    expect((error as SwitchyardError).message).toContain(`connection ${client.threadId} app@`);
+    expect((error as SwitchyardError).message).toContain("shop.items");
+    expect(await pendingLocks(servers.old)).toBe(0);
+    // Others were never kept waiting, and the transaction itself ends as it wishes.
+    const other = await app(servers.old);
+    await other.query("SELECT * FROM shop.items");
+    await client.query("UPDATE shop.orders SET a = a + 1");
+    await client.query("COMMIT");
+    await closeAll(client, other);
+  });
+
+  test("waits for a transaction that ends in time, without making it a deadlock's victim", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const client = await app(servers.old);
+    await client.query("BEGIN");
+    await client.query("UPDATE shop.orders SET a = a + 1");
+    const locking = lock(session);
+    await sleep(150);
+    await client.query("UPDATE shop.items SET a = a + 1");
+    await client.query("COMMIT");
+    await locking;
+    await session.prove();
+    await session.unlock();
+    await client.close();
+  });
+
+  test("takes a lock that is not granted back by interrupting it, long before the server's own whole second", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const client = await app(servers.old);
+    await client.query("BEGIN");
+    await client.query("SELECT * FROM shop.parts");
+    const started = performance.now();
+    expect(await session.lock("write", 60)).toBe(false);
+    expect(performance.now() - started).toBeLessThan(600);
+    expect(await pendingLocks(servers.old)).toBe(0);
+    // Interrupted, it still works: no late KILL QUERY ends a later statement.
+    await session.prove();
+    expect(await session.lock("read", 500)).toBe(true);
+    await session.unlock();
+    await client.query("COMMIT");
+    await client.close();
+  });
+
+  test("is granted among statements that come and go all the time", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const stop = new AbortController();
+    const writers = await hammer(servers.old, stop.signal, 6);
+    await sleep(100);
+    await lock(session);
+    const before = await session.executed();
+    await sleep(80);
+    expect(await session.executed()).toBe(before);
+    await session.unlock();
+    stop.abort();
+    const { failures } = await writers.ended;
+    expect(failures).toEqual([]);
+  });
+
+  test("refuses every kind of write for good, and lets our own account pass", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await lock(session);
+    const waiting = await app(servers.old);
+    const queued = errnoOf(waiting.query("INSERT INTO shop.items (a) VALUES (5)"));
+    await session.installFences("token1");
+    await session.installFences("token1");
+    await session.unlock();
+    expect(await queued, "a write that queued behind the lock").toBe(SIGNALLED);
+    expect((await session.fences()).filter((fence) => fence.complete && fence.token === "token1")).toHaveLength(3);
+    const client = await app(servers.old);
+    for (const sql of [
+      "INSERT INTO shop.items (a) VALUES (2)",
+      "INSERT IGNORE INTO shop.items (a) VALUES (2)",
+      "REPLACE INTO shop.items (id, a) VALUES (1, 2)",
+      "INSERT INTO shop.items (id, a) VALUES (1, 2) ON DUPLICATE KEY UPDATE a = 9",
+      "INSERT INTO shop.items (a) SELECT a FROM shop.orders",
+      "UPDATE shop.items SET a = 9",
+      "UPDATE IGNORE shop.items SET a = 9",
+      "UPDATE shop.items i JOIN shop.orders o USING (id) SET i.a = 9",
+      "DELETE FROM shop.items",
+      "DELETE IGNORE FROM shop.items",
+    ]) {
+      expect(await errnoOf(client.query(sql)), sql).toBe(SIGNALLED);
+    }
+    const load = client.loadLocal("LOAD DATA LOCAL INFILE 'x' INTO TABLE shop.items (a)", lines("7\n"));
+    expect(await errnoOf(load), "LOAD DATA").toBe(SIGNALLED);
+    const [row] = await client.rows("SELECT COUNT(*) n, MAX(a) m FROM shop.items");
+    expect(row?.["m"]).not.toBe("9");
+    const own = await Connection.connect(servers.old.endpoint("mover", "mover"));
+    await own.query("UPDATE shop.items SET b = 'by the stream'");
+    await session.dropFences("token1");
+    expect(await session.fences()).toEqual([]);
+    await client.query("INSERT INTO shop.items (a) VALUES (2)");
+    await closeAll(client, own, waiting);
+  });
+
+  test("does not take a user whose name differs in case alone for our own", async () => {
+    await servers.old.root(
+      "CREATE USER IF NOT EXISTS 'MOVER'@'%' IDENTIFIED BY 'x'; GRANT ALL ON shop.* TO 'MOVER'@'%'",
+    );
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await lock(session);
+    await session.installFences("token2");
+    await session.unlock();
+    const client = await Connection.connect(servers.old.endpoint("MOVER", "x"));
+    expect(await errnoOf(client.query("UPDATE shop.items SET a = 9"))).toBe(SIGNALLED);
+    await client.close();
+  });
+
+  test("writes its DDL into the binary log with our comment", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await lock(session);
+    await session.installFences("token3");
+    await session.unlock();
+    await session.raiseAutoIncrement("shop.items", 500n, "token3");
+    await session.dropFences("token3");
+    const log = await servers.old.root("SHOW BINARY LOGS");
+    const file = log.at(-1)?.["Log_name"] ?? "";
+    const events = await servers.old.root(`SHOW BINLOG EVENTS IN '${file}'`);
+    const ddl = events.map((event) => event["Info"] ?? "").filter((info) => /TRIGGER|ALTER TABLE/.test(info));
+    const ours = ddl.filter((info) => info.includes("/* switchyard migration=m1 token=token3 */"));
+    expect(ours).toHaveLength(3 * 3 + 3 * 3 + 1);
+  });
+
+  test("notices at once that its session was killed, and never opens another by itself", async () => {
+    const own = await homeOn(servers.old).open({ takeOver: "never" });
+    await lock(own);
+    const [row] = await servers.old.root("SELECT IS_USED_LOCK('switchyard:m1') id");
+    const lost = new Promise<void>((resolve) => own.lost.addEventListener("abort", () => resolve()));
+    await servers.old.root(`KILL ${row?.["id"]}`);
+    await lost;
+    await expect(own.prove()).rejects.toMatchObject({ code: "CUTOVER_SESSION_LOST" });
+    await expect(own.unlock()).rejects.toMatchObject({ code: "CUTOVER_SESSION_LOST" });
+    await expect(own.installFences("late")).rejects.toMatchObject({ code: "CUTOVER_SESSION_LOST" });
+    const client = await app(servers.old);
+    await client.query("INSERT INTO shop.items (a) VALUES (1)");
+    expect(await servers.old.root("SELECT IS_USED_LOCK('switchyard:m1') id")).toEqual([{ id: null }]);
+    await closeAll(client, own);
+  });
+
+  test("keeps its session for ten times the longest hold, idle or not", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const [row] = await servers.old.root(
+      "SELECT VARIABLE_VALUE seconds FROM performance_schema.variables_by_thread v JOIN performance_schema.threads t " +
+        "USING (THREAD_ID) WHERE VARIABLE_NAME = 'wait_timeout' AND PROCESSLIST_ID = IS_USED_LOCK('switchyard:m1')",
+    );
+    expect(Number(row?.["seconds"]) * 1000).toBeGreaterThanOrEqual(10 * DEFAULT_SWITCH_LIMITS.holdBudgetMs);
+  });
+
+  test("is one session for a migration: a second is refused, and a take-over ends the first", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await expect(homeOn(servers.old).open({ takeOver: "never" })).rejects.toMatchObject({
+      code: "CUTOVER_SESSION_HELD",
+    });
+    const other = await homeOn(servers.old, "m2").open({ takeOver: "never" });
+    const successor = await homeOn(servers.old).open({ takeOver: "kill-holder" });
+    await expect(session.prove()).rejects.toMatchObject({ code: "CUTOVER_SESSION_LOST" });
+    await other.prove();
+    await closeAll(successor, other);
+  });
+
+  test("passes to a successor with no moment at which a write gets in, on any of several tables", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const stop = new AbortController();
+    await lock(session);
+    const before = await session.executed();
+    const writers = await hammer(servers.old, stop.signal, 12);
+    await sleep(100);
+    const successor = await homeOn(servers.old).open({ takeOver: "keep-lock" });
+    await sleep(50);
+    expect(await successor.executed(), "nothing was written while the lock changed hands").toBe(before);
+    await expect(session.prove()).rejects.toMatchObject({ code: "CUTOVER_SESSION_LOST" });
+    await successor.prove();
+    await successor.installFences("token4");
+    await successor.unlock();
+    await sleep(50);
+    stop.abort();
+    const { failures, written } = await writers.ended;
+    expect(written).toBe(0);
+    expect(new Set(failures)).toEqual(new Set([SIGNALLED]));
+    await successor.close();
+  });
+
+  test("locks anew on a take-over when the one who had it is gone", async () => {
+    const successor = await homeOn(servers.old).open({ takeOver: "keep-lock" });
+    const client = await app(servers.old);
+    const write = client.query("INSERT INTO shop.parts (a) VALUES (1)");
+    const first = await Promise.race([write.then(() => "written"), sleep(150).then(() => "waits")]);
+    expect(first).toBe("waits");
+    await successor.unlock();
+    await write;
+    await closeAll(successor, client);
+  });
+
+  test("raises AUTO_INCREMENT to what the old home would give next, cached statistics or not", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const target = await homeOn(servers.new).open({ takeOver: "never" });
+    await session.autoIncrements();
+    await servers.old.root("INSERT INTO shop.orders (a) VALUES (1), (2), (3); DELETE FROM shop.orders WHERE a > 1");
+    await servers.old.root("START TRANSACTION; INSERT INTO shop.orders (a) VALUES (7), (8); ROLLBACK");
+    await lock(session);
+    await raiseCounters(session, target, "token5", 0n);
+    expect(await target.autoIncrements()).toEqual(await session.autoIncrements());
+    await session.unlock();
+    await servers.old.root("INSERT INTO shop.orders (id, a) VALUES (NULL, 100)");
+    await servers.new.root("INSERT INTO shop.orders (id, a) VALUES (NULL, 100)");
+    const id = "SELECT MAX(id) id FROM shop.orders WHERE a = 100";
+    expect(await servers.new.root(id)).toEqual(await servers.old.root(id));
+    await raiseCounters(session, target, "token5", 1000n);
+    await target.close();
+  });
+
+  test("ends the connections of a proxy that vanished, also one that waits for a row lock", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await servers.old.root("REPLACE INTO shop.items (id, a) VALUES (1, 1)");
+    const blocker = await app(servers.old);
+    await blocker.query("BEGIN");
+    await blocker.query("UPDATE shop.items SET a = 50 WHERE id = 1");
+    const vanished = await app(servers.old, { switchyard_proxy: "boot-1" });
+    const late = vanished.query("UPDATE shop.items SET a = 77 WHERE id = 1").catch(() => undefined);
+    await sleep(100);
+    vanished.destroy();
+    await sleep(50);
+    expect(await session.connectionsOf(["boot-1"]), "closing its socket did not end it").toHaveLength(1);
+    await session.kill(await session.connectionsOf(["boot-1", "boot-2"]));
+    while ((await session.connectionsOf(["boot-1"])).length > 0) await sleep(5);
+    await blocker.query("COMMIT");
+    await late;
+    const [row] = await blocker.rows("SELECT a FROM shop.items WHERE id = 1");
+    expect(row?.["a"]).toBe("50");
+    await blocker.close();
+  });
+});
+
+async function* lines(text: string): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(Buffer.from(text));
+}
+
+/** Clients that write to all tables, one statement after the other, until told to stop. */
+async function hammer(
+  server: TestServer,
+  stop: AbortSignal,
+  clients: number,
+): Promise<{
+  readonly ended: Promise<{ readonly written: number; readonly failures: readonly (number | undefined)[] }>;
+}> {
+  const connections = await Promise.all(Array.from({ length: clients }, () => app(server)));
+  let written = 0;
+  const failures: (number | undefined)[] = [];
+  const ended = connections.map(async (connection, index) => {
+    while (!stop.aborted) {
+      const errno = await errnoOf(connection.query(`INSERT INTO ${TABLES[index % TABLES.length]} (a) VALUES (0)`));
+      if (errno === undefined) written += 1;
+      else failures.push(errno);
+    }
+    await connection.close();
+  });
+  return { ended: Promise.all(ended).then(() => ({ written, failures })) };
+}

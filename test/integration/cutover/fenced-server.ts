@@ -1,0 +1,64 @@
+import { systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { MysqlHome } from "../../../src/cutover/mysql-home.ts";
+import type { HomeSession } from "../../../src/cutover/ports.ts";
+import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import { Connection } from "../../../src/mysql/connection.ts";
+import type { TestServer } from "../../support/servers.ts";
+
+/** What Switchyard's own account needs on a server for a switch; the tests run with exactly this. */
+const OWN_GRANTS = [
+  "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, TRIGGER, LOCK TABLES, REFERENCES, INDEX ON *.* TO 'mover'@'%'",
+  "GRANT PROCESS, REPLICATION SLAVE, REPLICATION CLIENT, CONNECTION_ADMIN ON *.* TO 'mover'@'%'",
+];
+
+export const TABLES = ["shop.items", "shop.orders", "shop.parts"];
+
+/** Accounts and tables for the tests of one server. `app` is an application's account. */
+export async function prepareServer(server: TestServer): Promise<void> {
+  await server.root("CREATE USER 'mover'@'%' IDENTIFIED BY 'mover'; CREATE USER 'app'@'%' IDENTIFIED BY 'app'");
+  for (const grant of OWN_GRANTS) await server.root(grant);
+  await server.root("CREATE DATABASE shop; GRANT ALL ON shop.* TO 'app'@'%'");
+  for (const table of TABLES) {
+    await server.root(`CREATE TABLE ${table} (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(40)) ENGINE=InnoDB`);
+  }
+  // The first statement on a table, and the first read of the server's own tables, cost more than those that follow.
+  await server.root(`INSERT INTO shop.items (a) VALUES (1); INSERT INTO shop.orders (a) VALUES (1)`);
+}
+
+export function homeOn(server: TestServer, migration = "m1", tables = TABLES): MysqlHome {
+  return new MysqlHome({
+    endpoint: server.endpoint("mover", "mover"),
+    migration,
+    tables,
+    clock: systemClock,
+    log: silentLogger,
+    limits: DEFAULT_SWITCH_LIMITS,
+  });
+}
+
+export function app(server: TestServer, attributes: Record<string, string> = {}): Promise<Connection> {
+  return Connection.connect(server.endpoint("app", "app"), { attributes, localInfile: true });
+}
+
+/** Table locks on the test's tables that somebody waits for. */
+export async function pendingLocks(server: TestServer): Promise<number> {
+  const rows = await server.root(
+    "SELECT COUNT(*) n FROM performance_schema.metadata_locks WHERE OBJECT_SCHEMA = 'shop' AND LOCK_STATUS = 'PENDING'",
+  );
+  return Number(rows[0]?.["n"]);
+}
+
+/** The server's error number of a statement that must fail. */
+export async function errnoOf(work: Promise<unknown>): Promise<number | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return (error as { readonly errno?: number }).errno;
+  }
+}
+
+export async function closeAll(...sessions: (HomeSession | Connection | undefined)[]): Promise<void> {
+  await Promise.all(sessions.map((session) => session?.close()));
+}
