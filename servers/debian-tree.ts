@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
 import { debianMirror } from "./debian-mirror.ts";
+import { fillingFolder } from "./filling-folder.ts";
 import { withLockFile } from "./lock-file.ts";
 import { runCommand } from "./run-command.ts";
 import { SetupError } from "./setup-error.ts";
@@ -54,8 +55,7 @@ export async function fetchTree(say: (line: string) => void): Promise<DebianTree
   const wait = (): void => say("another process is fetching the servers; waiting for it");
   await withLockFile(join(cacheFolder(), "servers.lock"), wait, async () => {
     if (existsSync(root)) return;
-    const work = `${root}.filling-${process.pid}`;
-    rmSync(work, { recursive: true, force: true });
+    const work = fillingFolder(root);
     try {
       await fill(work, say);
       if (!existsSync(root)) renameSync(join(work, "tree"), root);

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
+import { fillingFolder } from "./filling-folder.ts";
 import { withLockFile } from "./lock-file.ts";
 import type { Programs } from "./programs.ts";
 import { runCommand } from "./run-command.ts";
@@ -36,9 +37,7 @@ async function pristineDatadir(programs: Programs): Promise<string> {
     () => undefined,
     async () => {
       if (existsSync(place)) return;
-      const work = `${place}.filling-${process.pid}`;
-      rmSync(work, { recursive: true, force: true });
-      mkdirSync(work, { recursive: true });
+      const work = fillingFolder(place);
       try {
         const datadir = join(work, "data");
         const initFile = join(work, "init.sql");
