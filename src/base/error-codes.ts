@@ -129,6 +129,10 @@ export const ERROR_CODES = {
   RULES_CONTENDED: { retryable: true, exit: 4 },
 
   // proxy
+  /** A backend cannot be reached, does not greet, or lacks what the client uses. Nothing was sent to it. */
+  PROXY_BACKEND_UNREACHABLE: { retryable: true, exit: 1 },
+  /** The server closed a session's connection. Where a statement was in flight, its client is told and disconnected. */
+  PROXY_BACKEND_LOST: { retryable: false, exit: 1 },
 
   // replication
   /** Another process, or the end of a switch, has taken the ledger: this stream may no longer apply. Nothing is lost. */
@@ -151,6 +155,8 @@ export const ERROR_CODES = {
   REPLICATION_XA_PREPARED: { retryable: false, exit: 1 },
   /** The target refused or altered a row: fewer rows than sent, a warning, or an error. Nothing of the transaction was kept. */
   REPLICATION_ROW_REFUSED: { retryable: false, exit: 1 },
+  /** A table has rows on the target before the first row was copied. */
+  REPLICATION_TARGET_NOT_EMPTY: { retryable: false, exit: 3 },
   /** A row's statement is larger than the target's max_allowed_packet. */
   REPLICATION_ROW_TOO_LARGE: { retryable: false, exit: 1 },
   /** The source has purged transactions that the stream still needs. The migration must be created again. */

@@ -1,18 +1,11 @@
-import { constants, createPublicKey, publicEncrypt } from "node:crypto";
 import { SwitchyardError } from "../base/errors.ts";
-import {
-  AUTH,
-  CACHING_SHA2,
-  parseAuthMoreData,
-  parseAuthSwitch,
-  SHA256_REQUEST_PUBLIC_KEY,
-} from "../wire/auth-packets.ts";
-import { cachingSha2Scramble, nativeScramble, xorWithNonce } from "../wire/auth-scramble.ts";
+import { AUTH, parseAuthMoreData, parseAuthSwitch } from "../wire/auth-packets.ts";
 import { CAP, hasFlag } from "../wire/capabilities.ts";
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
 import { type Greeting, parseGreeting } from "../wire/greeting.ts";
 import { buildHandshakeResponse, buildTlsRequest } from "../wire/handshake-response.ts";
 import { okStatus } from "../wire/ok-packet.ts";
+import { AuthAnswers, firstPlugin } from "./auth-answers.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { MysqlError } from "./mysql-error.ts";
 import { PacketInbox } from "./packet-inbox.ts";
@@ -63,27 +56,20 @@ export async function login(link: PacketLink, endpoint: Endpoint, wishes: LoginW
     await startTls(link, endpoint);
   }
   const exchange = new Exchange(link, inbox, endpoint, tls || endpoint.host.startsWith("/"));
-  const plugin = greeting.authPlugin === "" ? "mysql_native_password" : greeting.authPlugin;
-  const known = KNOWN_PLUGINS.has(plugin) ? plugin : "caching_sha2_password";
+  const plugin = firstPlugin(greeting.authPlugin);
   const response = buildHandshakeResponse({
     capabilities,
     maxPacketBytes: MAX_PACKET_BYTES,
     collation: COLLATION,
     user: Buffer.from(endpoint.user, "utf8"),
-    authResponse: exchange.firstAnswer(known, greeting.nonce),
+    authResponse: exchange.answers.first(plugin, greeting.nonce),
     database: Buffer.from(wishes.database ?? "", "utf8"),
-    authPlugin: known,
+    authPlugin: plugin,
     attributes: wishes.attributes,
   });
   exchange.send(response);
   return { greeting, capabilities, status: await exchange.finish(), tls };
 }
-
-const KNOWN_PLUGINS: ReadonlySet<string> = new Set([
-  "caching_sha2_password",
-  "sha256_password",
-  "mysql_native_password",
-]);
 
 function wantsTls(endpoint: Endpoint, greeting: Greeting): boolean {
   if (endpoint.tls.mode === "disabled" || endpoint.host.startsWith("/")) return false;
@@ -112,44 +98,27 @@ async function startTls(link: PacketLink, endpoint: Endpoint): Promise<void> {
 
 /** The conversation about the password. */
 class Exchange {
+  readonly answers: AuthAnswers;
   readonly #link: PacketLink;
   readonly #inbox: PacketInbox;
   readonly #endpoint: Endpoint;
-  readonly #password: Buffer;
-  /** Whether nobody can listen: the password may go out as it is. */
-  readonly #private: boolean;
-  #plugin = "";
-  #nonce: Buffer = Buffer.alloc(0);
 
   constructor(link: PacketLink, inbox: PacketInbox, endpoint: Endpoint, isPrivate: boolean) {
     this.#link = link;
     this.#inbox = inbox;
     this.#endpoint = endpoint;
-    this.#private = isPrivate;
-    this.#password = Buffer.from(endpoint.password, "utf8");
+    const { name: server, user } = endpoint;
+    this.answers = new AuthAnswers({
+      server,
+      user,
+      password: Buffer.from(endpoint.password, "utf8"),
+      private: isPrivate,
+    });
   }
 
   send(payload: Buffer): void {
     this.#link.send(payload, this.#inbox.nextSequence);
     this.#inbox.countSent();
-  }
-
-  /** What to answer when `plugin` is chosen. */
-  firstAnswer(plugin: string, nonce: Buffer): Buffer {
-    this.#plugin = plugin;
-    this.#nonce = nonce;
-    if (plugin === "caching_sha2_password") return cachingSha2Scramble(this.#password, nonce);
-    if (plugin === "mysql_native_password") return nativeScramble(this.#password, nonce);
-    if (plugin === "sha256_password") {
-      if (this.#password.length === 0) return Buffer.alloc(1);
-      return this.#private ? this.#clear() : Buffer.from([SHA256_REQUEST_PUBLIC_KEY]);
-    }
-    throw new SwitchyardError("MYSQL_AUTH_METHOD_UNKNOWN", {
-      what: `server "${this.#endpoint.name}" wants the authentication method ${plugin} for user "${this.#endpoint.user}"`,
-      details: ["known: caching_sha2_password, sha256_password, mysql_native_password"],
-      changed: "The password was not sent.",
-      fix: "Use an account with one of these methods.",
-    });
   }
 
   /** Follows the server until it has decided. Returns the status flags. */
@@ -163,39 +132,20 @@ class Exchange {
           throw refused(parseErr(packet), this.#endpoint);
         case AUTH.SWITCH: {
           const { plugin, nonce } = parseAuthSwitch(packet);
-          this.send(this.firstAnswer(plugin, Buffer.from(nonce)));
+          this.send(this.answers.first(plugin, Buffer.from(nonce)));
           break;
         }
-        case AUTH.MORE_DATA:
-          this.#answerMoreData(parseAuthMoreData(packet));
+        case AUTH.MORE_DATA: {
+          const answer = this.answers.more(parseAuthMoreData(packet));
+          if (answer !== undefined) this.send(answer);
           break;
+        }
         default:
           throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", {
             what: `a packet that starts with ${packet[0]} in a login`,
           });
       }
     }
-  }
-
-  #answerMoreData(data: Buffer): void {
-    if (this.#plugin === "caching_sha2_password" && data.length === 1) {
-      if (data[0] === CACHING_SHA2.FAST_AUTH_OK) return;
-      if (data[0] === CACHING_SHA2.FULL_AUTH) {
-        this.send(this.#private ? this.#clear() : Buffer.from([CACHING_SHA2.REQUEST_PUBLIC_KEY]));
-        return;
-      }
-    }
-    if (this.#plugin === "mysql_native_password") {
-      throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "more data in a login by mysql_native_password" });
-    }
-    // What else comes is the server's public key, which was asked for. It never gets the password in clear text.
-    const key = createPublicKey(data);
-    const mixed = xorWithNonce(this.#clear(), this.#nonce);
-    this.send(publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING }, mixed));
-  }
-
-  #clear(): Buffer {
-    return Buffer.concat([this.#password, Buffer.alloc(1)]);
   }
 }
 

@@ -143,6 +143,19 @@ export class PacketLink {
     this.#socket.end();
   }
 
+  /**
+   * Gives the socket, paused, to another reader, with the bytes that have arrived and were not handed out. Only while
+   * the link lives; afterwards it does nothing any more.
+   */
+  detach(): { readonly socket: Socket; readonly unread: Buffer } {
+    const socket = this.#socket;
+    socket.pause();
+    socket.removeAllListeners();
+    this.#reason = "given to another reader";
+    this.#handler = undefined;
+    return { socket, unread: this.#splitter.takeRemainder() };
+  }
+
   #listen(socket: Socket): void {
     socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
     socket.on("drain", () => {

@@ -1,0 +1,226 @@
+import type { Socket } from "node:net";
+import { deferred } from "../base/deferred.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { COM, STATUS } from "../wire/capabilities.ts";
+import { parseErr } from "../wire/err-packet.ts";
+import { PacketWalker } from "../wire/packet-walker.ts";
+import { frame } from "../wire/packet-writer.ts";
+import { type PreparedFacts, ReplyTracker } from "../wire/reply-tracker.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { EditedReply, OwnReply, type PacketEdit, RelayedReply, type ReplyEnd, type ReplyJob } from "./reply-jobs.ts";
+
+/** What a login has settled. */
+export interface BackendFacts {
+  readonly name: string;
+  readonly threadId: number;
+  readonly capabilities: number;
+  readonly status: number;
+}
+
+/** The answer to a statement of our own. */
+export interface OwnAnswer extends ReplyEnd {
+  readonly rows: readonly (readonly (string | null)[])[];
+  readonly prepared: PreparedFacts | undefined;
+}
+
+/** Replies to our own statements, and packets that are changed on their way, are put together up to this size. */
+const OWN_BYTES_MAX = 1024 * 1024;
+const EDITED_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
+const GRACE_MS = 1000;
+
+/**
+ * A client's logged-in connection to one backend. One command at a time: the caller waits for the end of a reply
+ * before it sends the next command.
+ *
+ * Every method that sends does so in the very call: nothing lies between the caller's checks and the first byte.
+ */
+export class BackendConnection {
+  readonly name: string;
+  readonly threadId: number;
+  readonly capabilities: number;
+  /** The client's address as the server sees it: ours. */
+  readonly localAddress: string;
+  readonly #socket: Socket;
+  readonly #tracker: ReplyTracker;
+  readonly #walker = new PacketWalker();
+  readonly #closed = deferred<string>();
+  #job: ReplyJob | undefined;
+  #lostReason: string | undefined;
+  #waiting = false;
+
+  constructor(socket: Socket, unread: Buffer, facts: BackendFacts) {
+    this.name = facts.name;
+    this.threadId = facts.threadId;
+    this.capabilities = facts.capabilities;
+    this.#socket = socket;
+    this.localAddress = socket.localAddress ?? "";
+    this.#tracker = new ReplyTracker(facts.capabilities);
+    this.#tracker.setStatus(facts.status);
+    socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
+    socket.on("error", (error) => this.#lose(error.message));
+    socket.on("end", () => this.#lose("the server closed the connection"));
+    socket.on("close", () => this.#lose("the connection was closed"));
+    if (unread.length > 0) this.#lose("the server sent more than it owed");
+    socket.resume();
+  }
+
+  /** Settles with the reason when the connection has ended, however it did. */
+  get closed(): Promise<string> {
+    return this.#closed.promise;
+  }
+
+  get isLost(): boolean {
+    return this.#lostReason !== undefined;
+  }
+
+  /** Status flags as the server told them last. An ERR tells none: see {@link refresh}. */
+  get status(): number {
+    return this.#tracker.status;
+  }
+
+  get inTransaction(): boolean {
+    return (this.#tracker.status & STATUS.IN_TRANS) !== 0;
+  }
+
+  get prepared(): PreparedFacts | undefined {
+    return this.#tracker.prepared;
+  }
+
+  /**
+   * Sends a command of the client's and relays the reply to it, byte for byte. `before` are payloads that go ahead
+   * and get no reply.
+   *
+   * @throws {SwitchyardError} `PROXY_BACKEND_LOST` when the connection ends before the reply has
+   */
+  relay(payload: Buffer, client: ClientConnection, before: readonly Buffer[] = []): Promise<ReplyEnd> {
+    const command = payload[0] ?? 0;
+    const problem = this.#refuse();
+    if (problem !== undefined) return Promise.reject(problem);
+    this.#tracker.start(command);
+    return this.#begin(new RelayedReply(this.#tracker, this.#walker, client), payload, before);
+  }
+
+  /** As {@link relay}; each control packet passes through `edit`. */
+  relayEdited(payload: Buffer, client: ClientConnection, edit: PacketEdit): Promise<ReplyEnd> {
+    const problem = this.#refuse();
+    if (problem !== undefined) return Promise.reject(problem);
+    this.#tracker.start(payload[0] ?? 0);
+    const sequence = client.nextSequence;
+    const options = { edit, payloadBytesMax: EDITED_BYTES_MAX, sequence };
+    return this.#begin(new EditedReply(this.#tracker, client, options), payload, []);
+  }
+
+  /** Sends a command of our own; the client sees nothing of it. An ERR is an answer, not a failure. */
+  async own(payload: Buffer): Promise<OwnAnswer> {
+    const problem = this.#refuse();
+    if (problem !== undefined) throw problem;
+    this.#tracker.start(payload[0] ?? 0);
+    const reply = new OwnReply(this.#tracker, OWN_BYTES_MAX);
+    const end = await this.#begin(reply, payload, []);
+    return { ...end, rows: reply.rows, prepared: reply.prepared };
+  }
+
+  /** As {@link own}, for a statement as text. */
+  query(sql: string | Buffer): Promise<OwnAnswer> {
+    const text = typeof sql === "string" ? Buffer.from(sql, "utf8") : sql;
+    return this.own(Buffer.concat([this.#queryHead(), text]));
+  }
+
+  /** Asks the server for the status flags, which an ERR does not carry. */
+  async refresh(): Promise<void> {
+    await this.own(Buffer.from([COM.PING]));
+  }
+
+  /** Sends a command that is never answered. */
+  silent(payload: Buffer): void {
+    if (this.#lostReason === undefined) this.#socket.write(frame(payload, 0));
+  }
+
+  /** Says goodbye and closes; resolves when the server has closed too, or after a second. */
+  async quit(): Promise<void> {
+    if (this.#lostReason === undefined) {
+      this.silent(Buffer.from([COM.QUIT]));
+      this.#socket.end();
+      const timer = setTimeout(() => this.destroy("the server did not close"), GRACE_MS);
+      await this.closed;
+      clearTimeout(timer);
+    }
+    this.#socket.destroy();
+  }
+
+  destroy(reason: string): void {
+    this.#lose(reason);
+  }
+
+  #queryHead(): Buffer {
+    // With query attributes: no parameters, in one set.
+    const attributes = (this.capabilities & (1 << 27)) !== 0;
+    return Buffer.from(attributes ? [COM.QUERY, 0, 1] : [COM.QUERY]);
+  }
+
+  #refuse(): SwitchyardError | undefined {
+    if (this.#lostReason !== undefined) return lost(this.name, this.#lostReason, false);
+    if (this.#job === undefined) return undefined;
+    return new SwitchyardError("INTERNAL_INVARIANT", { what: "two commands at once on one backend connection" });
+  }
+
+  #begin(job: ReplyJob, payload: Buffer, before: readonly Buffer[]): Promise<ReplyEnd> {
+    this.#job = job;
+    if (before.length === 0) this.#socket.write(frame(payload, 0));
+    else this.#socket.write(Buffer.concat([...before.map((one) => frame(one, 0)), frame(payload, 0)]));
+    return job.end;
+  }
+
+  #arrive(chunk: Buffer): void {
+    const job = this.#job;
+    if (job === undefined) {
+      this.#lose(lastWords(chunk));
+      return;
+    }
+    try {
+      if (job.take(chunk)) this.#job = undefined;
+      const { drained } = job;
+      if (drained !== undefined) this.#wait(drained);
+    } catch (error) {
+      this.#lose(messageOf(error));
+    }
+  }
+
+  #wait(drained: Promise<void>): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#socket.pause();
+    void drained.then(() => {
+      this.#waiting = false;
+      this.#socket.resume();
+    });
+  }
+
+  #lose(reason: string): void {
+    if (this.#lostReason !== undefined) return;
+    this.#lostReason = reason;
+    this.#socket.destroy();
+    const job = this.#job;
+    this.#job = undefined;
+    job?.lost(lost(this.name, reason, true));
+    this.#closed.resolve(reason);
+  }
+}
+
+function lost(name: string, reason: string, inFlight: boolean): SwitchyardError {
+  return new SwitchyardError("PROXY_BACKEND_LOST", {
+    what: `the connection to backend "${name}" has ended: ${reason}`,
+    changed: inFlight
+      ? "A statement was in flight; whether it was carried out is not known."
+      : "Nothing was in flight.",
+  });
+}
+
+/** What a server says before it closes a connection that is idle. */
+function lastWords(chunk: Buffer): string {
+  try {
+    return parseErr(chunk.subarray(4)).message;
+  } catch {
+    return "the server sent something unasked";
+  }
+}

@@ -1,0 +1,179 @@
+import type { Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import { type Deferred, deferred } from "../base/deferred.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { PacketSplitter } from "../wire/packet-splitter.ts";
+import { frame } from "../wire/packet-writer.ts";
+
+/** Before a login, nobody may make us gather more than this. */
+const LOGIN_BYTES_MAX = 64 * 1024;
+
+/**
+ * One client's connection: commands in, bytes out, with back-pressure both ways.
+ *
+ * The socket is read even while no command is awaited, up to `pipelineBytesMax`, so that a client that leaves is
+ * noticed while its statement is held or executed.
+ */
+export class ClientConnection {
+  readonly remote: string;
+  readonly #pipelineBytesMax: number;
+  readonly #gone = deferred<string>();
+  #socket: Socket;
+  #splitter = new PacketSplitter(LOGIN_BYTES_MAX);
+  #chunks: Buffer[] = [];
+  #pendingBytes = 0;
+  #waiting: Deferred<void> | undefined;
+  #drained: Deferred<void> | undefined;
+  #goneReason: string | undefined;
+
+  constructor(socket: Socket, pipelineBytesMax: number) {
+    this.#socket = socket;
+    this.#pipelineBytesMax = pipelineBytesMax;
+    this.remote = socket.remoteAddress ?? "unknown";
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 60_000);
+    this.#listen(socket);
+  }
+
+  /** Settles with the reason when the connection has ended, however it did. */
+  get gone(): Promise<string> {
+    return this.#gone.promise;
+  }
+
+  get isGone(): boolean {
+    return this.#goneReason !== undefined;
+  }
+
+  get encrypted(): boolean {
+    return this.#socket instanceof TLSSocket;
+  }
+
+  /** Sequence number that our next packet must carry after the payload read last. */
+  get nextSequence(): number {
+    return (this.#splitter.sequence + 1) & 0xff;
+  }
+
+  /** From now on commands may be of this size; before, only what a login needs is accepted. */
+  acceptCommands(payloadBytesMax: number): void {
+    const rest = this.#splitter.takeRemainder();
+    this.#splitter = new PacketSplitter(payloadBytesMax);
+    if (rest.length > 0) this.#splitter.feed(rest);
+  }
+
+  /**
+   * The next whole payload; undefined once the client is gone.
+   *
+   * @throws {SwitchyardError} `WIRE_PACKET_TOO_LARGE`
+   */
+  async read(): Promise<Buffer | undefined> {
+    for (;;) {
+      const payload = this.readNow();
+      if (payload !== undefined) return payload;
+      if (this.#goneReason !== undefined) return undefined;
+      this.#waiting = deferred();
+      if (this.#socket.isPaused()) this.#socket.resume();
+      await this.#waiting.promise;
+    }
+  }
+
+  /** A payload that has arrived already. */
+  readNow(): Buffer | undefined {
+    for (;;) {
+      const payload = this.#splitter.next();
+      if (payload !== undefined) return payload;
+      const chunk = this.#chunks.shift();
+      if (chunk === undefined) return undefined;
+      this.#pendingBytes -= chunk.length;
+      this.#splitter.feed(chunk);
+    }
+  }
+
+  /** Sends framed bytes. False: wait for {@link drained} before sending more. */
+  write(bytes: Buffer): boolean {
+    if (this.#goneReason !== undefined) return true;
+    return this.#socket.write(bytes);
+  }
+
+  /** Sends one payload as the answer to the command read last, or the packet after `sequence`. */
+  send(payload: Buffer, sequence = this.nextSequence): boolean {
+    return this.write(frame(payload, sequence));
+  }
+
+  /** Settles when the socket takes bytes again, or the client is gone. */
+  drained(): Promise<void> {
+    if (!this.#socket.writableNeedDrain || this.#goneReason !== undefined) return Promise.resolve();
+    this.#drained ??= deferred();
+    return this.#drained.promise;
+  }
+
+  /**
+   * Puts TLS around the connection. Bytes that came in clear text behind the client's request for TLS would be taken
+   * for encrypted ones, so they end the connection.
+   */
+  async startTls(context: SecureContext): Promise<void> {
+    const plain = this.#socket;
+    if (this.#splitter.inside || this.#chunks.length > 0) {
+      throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a client sent more in clear text before TLS" });
+    }
+    plain.removeAllListeners();
+    plain.on("error", () => undefined);
+    const secure = new TLSSocket(plain, { isServer: true, secureContext: context });
+    this.#socket = secure;
+    const ready = deferred<void>();
+    secure.once("secure", () => ready.resolve());
+    secure.once("error", (error) => ready.reject(error));
+    secure.once("close", () => ready.reject(new Error("the client left during the TLS handshake")));
+    this.#listen(secure);
+    try {
+      await ready.promise;
+    } catch (cause) {
+      throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", {
+        what: `TLS with a client could not be agreed on: ${messageOf(cause)}`,
+        cause,
+      });
+    }
+  }
+
+  /** Sends what is waiting and closes. */
+  end(): void {
+    this.#socket.end();
+    this.#socket.destroySoon();
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#socket.destroy();
+    this.#leave("closed by the proxy");
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
+    socket.on("drain", () => this.#drain());
+    socket.on("error", (error) => this.#leave(error.message));
+    socket.on("end", () => this.#leave("the client closed the connection"));
+    socket.on("close", () => this.#leave("the connection was closed"));
+  }
+
+  #arrive(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#pendingBytes += chunk.length;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) waiting.resolve();
+    else if (this.#pendingBytes > this.#pipelineBytesMax) this.#socket.pause();
+  }
+
+  #drain(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+
+  #leave(reason: string): void {
+    if (this.#goneReason !== undefined) return;
+    this.#goneReason = reason;
+    this.#gone.resolve(reason);
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+    this.#drain();
+  }
+}

@@ -1,0 +1,105 @@
+import type { ErrPacket } from "../wire/err-packet.ts";
+
+/** Errors that clients get from the proxy itself, with the numbers that a server would use. */
+
+function error(errno: number, sqlState: string, message: string): ErrPacket {
+  return { errno, sqlState, message };
+}
+
+/** What the proxy does not do, or must not do: nothing was sent to any server. */
+export function notSupported(what: string): ErrPacket {
+  return error(1235, "42000", `Switchyard: ${what}`);
+}
+
+export function tooManySessions(max: number): ErrPacket {
+  return error(1040, "08004", `Too many connections: this proxy serves ${max} sessions`);
+}
+
+export function accessDenied(user: Buffer, host: string, withPassword: boolean): ErrPacket {
+  const using = withPassword ? "YES" : "NO";
+  return error(1045, "28000", `Access denied for user '${user.toString("utf8")}'@'${host}' (using password: ${using})`);
+}
+
+export function backendUnreachable(backend: string): ErrPacket {
+  return error(
+    2003,
+    "HY000",
+    `Switchyard: can't connect to the MySQL server of backend "${backend}"; nothing was sent`,
+  );
+}
+
+/** The statement had gone out: whether it was carried out is not known, so the session ends. */
+export function backendLost(backend: string): ErrPacket {
+  return error(2013, "HY000", `Lost connection to MySQL server of backend "${backend}" during query`);
+}
+
+export function commandTooLarge(): ErrPacket {
+  return error(1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes");
+}
+
+export function malformedPacket(): ErrPacket {
+  return error(1835, "HY000", "Malformed communication packet.");
+}
+
+export function shuttingDown(): ErrPacket {
+  return error(1053, "08S01", "Server shutdown in progress");
+}
+
+export function unknownStatement(id: number, inFunction: string): ErrPacket {
+  return error(1243, "HY000", `Unknown prepared statement handler (${id}) given to ${inFunction}`);
+}
+
+export function tooManyPrepared(max: number): ErrPacket {
+  return error(1461, "42000", `Can't create more than max_prepared_stmt_count statements (current value: ${max})`);
+}
+
+export function longDataTooLarge(): ErrPacket {
+  return error(
+    1105,
+    "HY000",
+    "Parameter of prepared statement which is set through mysql_send_long_data() is too long",
+  );
+}
+
+export function unknownThread(id: number): ErrPacket {
+  return error(1094, "HY000", `Unknown thread id: ${id}`);
+}
+
+/** Waited too long; certainly unsent. */
+export function givenUp(tables: string, waitedMs: number, why: string): ErrPacket {
+  const seconds = (waitedMs / 1000).toFixed(1);
+  return error(
+    1205,
+    "HY000",
+    `Switchyard: a statement on ${tables} waited ${seconds} s ${why} and was given up; nothing was written, it may be sent again`,
+  );
+}
+
+export function holdFull(tables: string, limit: string): ErrPacket {
+  return error(
+    1205,
+    "HY000",
+    `Switchyard: statements on ${tables} wait for a switch, and ${limit} wait already; nothing was written, it may be sent again`,
+  );
+}
+
+/** A transaction that began during the hold on tables which stayed, and then reached one that has moved. */
+export function rolledBackBySwitch(table: string): ErrPacket {
+  return error(
+    1213,
+    "40001",
+    `Deadlock found when trying to get lock; try restarting transaction (Switchyard: ${table} has moved to another server since the transaction began)`,
+  );
+}
+
+export function interrupted(): ErrPacket {
+  return error(1317, "70100", "Query execution was interrupted");
+}
+
+export function transactionInProgress(): ErrPacket {
+  return error(1568, "25001", "Transaction characteristics can't be changed while a transaction is in progress");
+}
+
+export function savepointUnknown(name: string): ErrPacket {
+  return error(1305, "42000", `SAVEPOINT ${name} does not exist`);
+}

@@ -1,0 +1,168 @@
+import { constants, privateDecrypt, randomBytes } from "node:crypto";
+import { SwitchyardError } from "../base/errors.ts";
+import { buildAuthMoreData, buildAuthSwitch, CACHING_SHA2 } from "../wire/auth-packets.ts";
+import { NONCE_BYTES, xorWithNonce } from "../wire/auth-scramble.ts";
+import { CAP, hasFlag } from "../wire/capabilities.ts";
+import { buildGreeting, type Greeting } from "../wire/greeting.ts";
+import { type HandshakeResponse, isTlsRequest, parseHandshakeResponse } from "../wire/handshake-response.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import type { PasswordCache } from "./password-cache.ts";
+import type { ServerKeys } from "./server-keys.ts";
+
+const PLUGIN = "caching_sha2_password";
+const CLEAR_PLUGIN = "mysql_clear_password";
+
+/** Bytes of a scramble of {@link PLUGIN}. */
+const SCRAMBLE_BYTES = 32;
+
+/**
+ * What is relayed, so that client and backend must agree on it, or what concerns the login alone. Compression and
+ * files of the client are not relayed yet, so they are never offered.
+ */
+const RELAYED =
+  CAP.LONG_PASSWORD |
+  CAP.FOUND_ROWS |
+  CAP.LONG_FLAG |
+  CAP.CONNECT_WITH_DB |
+  CAP.NO_SCHEMA |
+  CAP.ODBC |
+  CAP.IGNORE_SPACE |
+  CAP.PROTOCOL_41 |
+  CAP.INTERACTIVE |
+  CAP.IGNORE_SIGPIPE |
+  CAP.TRANSACTIONS |
+  CAP.RESERVED |
+  CAP.SECURE_CONNECTION |
+  CAP.MULTI_STATEMENTS |
+  CAP.MULTI_RESULTS |
+  CAP.PS_MULTI_RESULTS |
+  CAP.PLUGIN_AUTH |
+  CAP.CONNECT_ATTRS |
+  CAP.PLUGIN_AUTH_LENENC |
+  CAP.CAN_HANDLE_EXPIRED_PASSWORDS |
+  CAP.SESSION_TRACK |
+  CAP.DEPRECATE_EOF |
+  CAP.OPTIONAL_RESULTSET_METADATA |
+  CAP.QUERY_ATTRIBUTES;
+
+/** A client that has said who it is and shown its password; whether that is right only a backend can tell. */
+export interface Applicant {
+  readonly response: HandshakeResponse;
+  /** In force on the client's connection, and asked of every backend. */
+  readonly capabilities: number;
+  readonly password: Buffer;
+  /** The client waits to hear that its scramble was enough. */
+  readonly fast: boolean;
+}
+
+export interface ClientLoginOptions {
+  readonly keys: ServerKeys;
+  readonly passwords: PasswordCache;
+}
+
+/**
+ * Greets a client in the name of the backend whose greeting is given, and learns who it is and its password: from an
+ * earlier login, in clear text over TLS, or encrypted with our RSA key.
+ *
+ * @returns undefined when the client left, or could not show its password
+ * @throws {SwitchyardError} `WIRE_MALFORMED`, `WIRE_UNEXPECTED_PACKET`
+ */
+export async function greetClient(
+  client: ClientConnection,
+  backend: Greeting,
+  options: ClientLoginOptions,
+): Promise<Applicant | "undecipherable" | undefined> {
+  const nonce = makeNonce();
+  const offered = ((backend.capabilities & RELAYED) | (options.keys.tls === undefined ? 0 : CAP.SSL)) >>> 0;
+  client.send(buildGreeting({ ...backend, nonce, capabilities: offered, authPlugin: PLUGIN }), 0);
+  const response = await readResponse(client, options.keys);
+  if (response === undefined) return undefined;
+  const capabilities = (response.capabilities & offered & ~CAP.SSL) >>> 0;
+  const shown = await new PasswordTalk(client, options, response.user).learn(response, nonce);
+  return shown === undefined || shown === "undecipherable" ? shown : { response, capabilities, ...shown };
+}
+
+async function readResponse(client: ClientConnection, keys: ServerKeys): Promise<HandshakeResponse | undefined> {
+  let payload = await client.read();
+  if (payload !== undefined && isTlsRequest(payload)) {
+    if (keys.tls === undefined) {
+      throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a client asks for TLS, which was not offered" });
+    }
+    await client.startTls(keys.tls);
+    payload = await client.read();
+    if (payload !== undefined && isTlsRequest(payload)) {
+      throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a client asks for TLS within TLS" });
+    }
+  }
+  return payload === undefined ? undefined : parseHandshakeResponse(payload);
+}
+
+interface Shown {
+  readonly password: Buffer;
+  readonly fast: boolean;
+}
+
+/** The part of a login that is about the password. */
+class PasswordTalk {
+  readonly #client: ClientConnection;
+  readonly #options: ClientLoginOptions;
+  readonly #user: Buffer;
+
+  constructor(client: ClientConnection, options: ClientLoginOptions, user: Buffer) {
+    this.#client = client;
+    this.#options = options;
+    this.#user = user;
+  }
+
+  async learn(response: HandshakeResponse, nonce: Buffer): Promise<Shown | "undecipherable" | undefined> {
+    const { authPlugin: plugin = "", authResponse } = response;
+    if (plugin === CLEAR_PLUGIN && this.#client.encrypted) return { password: withoutNul(authResponse), fast: false };
+    if (plugin === PLUGIN) return this.#judge(authResponse, nonce);
+    if (!hasFlag(response.capabilities, CAP.PLUGIN_AUTH)) return "undecipherable";
+    const fresh = makeNonce();
+    this.#client.send(buildAuthSwitch({ plugin: PLUGIN, nonce: fresh }));
+    const answer = await this.#client.read();
+    return answer === undefined ? undefined : this.#judge(answer, fresh);
+  }
+
+  async #judge(answer: Buffer, nonce: Buffer): Promise<Shown | "undecipherable" | undefined> {
+    // The empty password is an empty answer; libraries differ on whether a NUL follows.
+    if (answer.length === 0 || (answer.length === 1 && answer[0] === 0))
+      return { password: Buffer.alloc(0), fast: false };
+    if (answer.length !== SCRAMBLE_BYTES) return "undecipherable";
+    const known = this.#options.passwords.verified(this.#user, nonce, answer);
+    if (known !== undefined) return { password: known, fast: true };
+    this.#client.send(buildAuthMoreData(Buffer.from([CACHING_SHA2.FULL_AUTH])));
+    let secret = await this.#client.read();
+    if (secret === undefined) return undefined;
+    if (this.#client.encrypted) return { password: withoutNul(secret), fast: false };
+    if (secret.length === 1 && secret[0] === CACHING_SHA2.REQUEST_PUBLIC_KEY) {
+      this.#client.send(buildAuthMoreData(this.#options.keys.passwordPublicPem));
+      secret = await this.#client.read();
+      if (secret === undefined) return undefined;
+    }
+    const password = this.#decrypt(secret, nonce);
+    return password === undefined ? "undecipherable" : { password, fast: false };
+  }
+
+  #decrypt(secret: Buffer, nonce: Buffer): Buffer | undefined {
+    const key = this.#options.keys.passwordKey;
+    try {
+      const mixed = privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING }, secret);
+      return withoutNul(xorWithNonce(mixed, nonce));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function withoutNul(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
+}
+
+/** Random bytes without NUL, which ends the nonce for some clients, and without `$`, as servers do. */
+function makeNonce(): Buffer {
+  const nonce = randomBytes(NONCE_BYTES);
+  for (const [at, byte] of nonce.entries()) nonce[at] = byte % 0x7e === 0x23 ? 0x21 : (byte % 0x7e) + 1;
+  return nonce;
+}

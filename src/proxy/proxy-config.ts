@@ -1,0 +1,86 @@
+import type { TlsSettings } from "../mysql/endpoint.ts";
+
+/** A server that the proxy relays to. It has no account of its own there: clients bring theirs. */
+export interface BackendAddress {
+  /** The name in `backends:`. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsSettings;
+}
+
+/** Bounds of one worker; the unit is the end of the name. */
+export interface ProxyLimits {
+  readonly sessionsMax: number;
+  readonly connectTimeoutMs: number;
+  /** From accepting a client until it is logged in. */
+  readonly loginTimeoutMs: number;
+  /** A command of a client, put together. */
+  readonly commandBytesMax: number;
+  /** Bytes of a client that pipelines, kept while a command of it is executed. */
+  readonly pipelineBytesMax: number;
+  readonly preparedStatementsMax: number;
+  /** Long data of one session that waits for its execute. */
+  readonly longDataBytesMax: number;
+  /** Settings of one session that are kept to be replayed elsewhere. */
+  readonly settingsMax: number;
+  readonly holdStatementsMax: number;
+  readonly holdBytesMax: number;
+  /** Held statements that go on in one turn of the event loop. */
+  readonly releasePerTurnMax: number;
+  /** How long statements of an armed migration wait for a good lease before they are given up. */
+  readonly licenceWaitMs: number;
+  readonly leaseTtlMs: number;
+  readonly leaseMarginMs: number;
+  /** Between two attempts at a store that does not answer. */
+  readonly storeRetryMs: number;
+  /** Logins to a new home that arming makes at a time. */
+  readonly armLoginsMax: number;
+  readonly tablesPerSessionMax: number;
+  readonly seenTogetherMax: number;
+  readonly accountsMax: number;
+  readonly passwordsMax: number;
+  readonly reportSessionsMax: number;
+  readonly reportEveryMs: number;
+}
+
+export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
+  sessionsMax: 10_000,
+  connectTimeoutMs: 5000,
+  loginTimeoutMs: 10_000,
+  commandBytesMax: 64 * 1024 ** 2,
+  pipelineBytesMax: 64 * 1024,
+  preparedStatementsMax: 16_382,
+  longDataBytesMax: 64 * 1024 ** 2,
+  settingsMax: 200,
+  holdStatementsMax: 100_000,
+  holdBytesMax: 256 * 1024 ** 2,
+  releasePerTurnMax: 64,
+  licenceWaitMs: 10_000,
+  leaseTtlMs: 5000,
+  leaseMarginMs: 1500,
+  storeRetryMs: 250,
+  armLoginsMax: 8,
+  tablesPerSessionMax: 500,
+  seenTogetherMax: 500,
+  accountsMax: 1000,
+  passwordsMax: 10_000,
+  reportSessionsMax: 500,
+  reportEveryMs: 1000,
+};
+
+/** Where the key and the certificate come from that clients see. */
+export type FrontTls = "generated" | "disabled" | { readonly cert: string; readonly key: string };
+
+/** Everything that one proxy worker needs to know. */
+export interface ProxyWorkerConfig {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Names this worker among all, for example `<host>-<pid>-<worker>`; the boot nonce is added to it. */
+  readonly name: string;
+  readonly version: string;
+  readonly backends: Readonly<Record<string, BackendAddress>>;
+  /** The home of all tables where the store has no rules yet. */
+  readonly defaultBackend: string;
+  readonly tls: FrontTls;
+  readonly limits?: Partial<ProxyLimits>;
+}
