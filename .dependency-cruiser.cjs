@@ -7,6 +7,8 @@ const LAYERS = [
   ["rules"],
   ["proxy", "replication", "diff", "cutover", "preflight"],
   ["controller", "admin", "cli"],
+  // The wiring of the processes that `serve` consists of.
+  ["serve"],
   ["serve"],
 ];
 
