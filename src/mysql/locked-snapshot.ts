@@ -1,9 +1,11 @@
+import { assert } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { quoteTable, type TableName } from "../base/table-name.ts";
-import { Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ERRNO, isMysqlError } from "./mysql-error.ts";
+import { connectReaders, OPEN_READ_VIEW } from "./snapshot-readers.ts";
 import { describeWriter, type TableWriter, tableWriters } from "./table-writers.ts";
 
 export interface LockedSnapshotOptions<T> {
@@ -39,11 +41,7 @@ const OLD_WRITER_MS = 50;
 const POLL_MS = 20;
 /** Attempts are this much longer apart than each may last, so that writers have most of the time for themselves. */
 const REST_FACTOR = 4;
-const READER_TIMEOUT_SECONDS = 86_400;
-
-const READER_SESSION = `SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-  SET SESSION time_zone = '+00:00', net_write_timeout = ${READER_TIMEOUT_SECONDS}, net_read_timeout = ${READER_TIMEOUT_SECONDS},
-  wait_timeout = ${READER_TIMEOUT_SECONDS}, max_execution_time = 0`;
+const LOCKER_TIMEOUT_SECONDS = 86_400;
 
 /**
  * Opens a snapshot of `tables` whose position in the server's history is known exactly.
@@ -62,11 +60,12 @@ export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): 
   };
   options.signal?.addEventListener("abort", cut, { once: true });
   try {
-    const [locker, observer, ...readers] = await openAll(options, opened);
-    if (locker === undefined || observer === undefined) throw options.signal?.reason;
+    const { endpoint, attributes, signal } = options;
+    const wishes = { ...(attributes ? { attributes } : {}), ...(signal ? { signal } : {}) };
+    const [locker, observer, ...readers] = await connectReaders(endpoint, options.connections + 2, wishes, opened);
+    assert(locker !== undefined && observer !== undefined, "as many connections come up as were asked for");
     const waitSeconds = Math.ceil(options.lockWaitMs / 1000) + 1;
-    await locker.query(`SET SESSION lock_wait_timeout = ${waitSeconds}, wait_timeout = ${READER_TIMEOUT_SECONDS}`);
-    await Promise.all(readers.map((reader) => reader.queryMulti(READER_SESSION)));
+    await locker.query(`SET SESSION lock_wait_timeout = ${waitSeconds}, wait_timeout = ${LOCKER_TIMEOUT_SECONDS}`);
     await lockTables(locker, observer, options);
     const taken = await takeUnderLock(locker, readers, options);
     await Promise.all([locker.close(), observer.close()]);
@@ -86,19 +85,6 @@ export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): 
   } finally {
     options.signal?.removeEventListener("abort", cut);
   }
-}
-
-async function openAll<T>(options: LockedSnapshotOptions<T>, opened: Connection[]): Promise<Connection[]> {
-  const { endpoint, attributes, signal } = options;
-  const wishes = { multiStatements: true, ...(attributes ? { attributes } : {}), ...(signal ? { signal } : {}) };
-  const attempts = Array.from({ length: options.connections + 2 }, async () => {
-    const connection = await Connection.connect(endpoint, wishes);
-    opened.push(connection);
-    return connection;
-  });
-  // Wait for all: one that comes up after another has failed must be in `opened` to be closed again.
-  await Promise.allSettled(attempts);
-  return Promise.all(attempts);
 }
 
 /** Returns with the tables locked on `locker`. */
@@ -195,7 +181,7 @@ async function takeUnderLock<T>(
   readers: readonly Connection[],
   options: LockedSnapshotOptions<T>,
 ): Promise<{ position: string; locked: T | undefined }> {
-  await Promise.all(readers.map((reader) => reader.query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")));
+  await Promise.all(readers.map((reader) => reader.query(OPEN_READ_VIEW)));
   const row = await locker.one("SELECT @@global.gtid_executed position");
   const locked = await options.onLocked?.(locker);
   await locker.query("UNLOCK TABLES");

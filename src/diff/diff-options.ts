@@ -1,0 +1,59 @@
+import type { Clock } from "../base/clock.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import type { TableName } from "../base/table-name.ts";
+import type { Endpoint } from "../mysql/endpoint.ts";
+import type { DiffProgress } from "./diff-report.ts";
+
+/** What a diff asks of the stream that writes to the other side. */
+export interface DiffStreamPort {
+  /** Resolves when nothing newer than what is in hand will be applied until {@link continue}. */
+  pauseIntake(): Promise<void>;
+  /** Resolves when the other side holds exactly the transactions of `position` (a GTID set), and stays there. */
+  stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void>;
+  /** Goes on as before; harmless when nothing is paused. */
+  continue(): void;
+}
+
+export interface DiffLimits {
+  /** Tables compared at a time; each takes a connection to either server. */
+  readonly tablesAtOnce: number;
+  /** How long the stream may take to reach the position of the snapshot. */
+  readonly stopTimeoutMs: number;
+  readonly lockWaitMs: number;
+  readonly lockAttempts: number;
+  readonly samplesMax: number;
+  /** Rows of both sides of a table that may be set aside until their partners come. */
+  readonly parkedRowsMax: number;
+  readonly parkedBytesMax: number;
+  readonly progressIntervalMs: number;
+}
+
+export const DEFAULT_DIFF_LIMITS: DiffLimits = {
+  tablesAtOnce: 2,
+  stopTimeoutMs: 600_000,
+  lockWaitMs: 1000,
+  lockAttempts: 10,
+  samplesMax: 100,
+  parkedRowsMax: 20_000,
+  parkedBytesMax: 32 * 1024 * 1024,
+  progressIntervalMs: 200,
+};
+
+export interface DiffOptions {
+  readonly migration: string;
+  /** Which side is the home: the migration's source when forward, its target when reverse. */
+  readonly direction: "forward" | "reverse";
+  /** Where writes go. */
+  readonly home: Endpoint;
+  /** Where the stream writes. */
+  readonly other: Endpoint;
+  readonly tables: readonly TableName[];
+  readonly stream: DiffStreamPort;
+  readonly onProgress?: (progress: DiffProgress) => void;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly failpoint: FailpointHook;
+  readonly limits?: Partial<DiffLimits>;
+}

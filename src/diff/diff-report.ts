@@ -1,0 +1,51 @@
+/** A row as people can read it, by column. Binary values are hexadecimal, NULL is null, long values are cut. */
+export type ReadableRow = Readonly<Record<string, string | null>>;
+
+export type DifferenceKind = "missing-on-target" | "missing-on-source" | "different";
+
+/** One difference, with both rows where there are two. */
+export interface DifferenceSample {
+  readonly table: string;
+  /** `id=7`, or `region=eu, id=7`. */
+  readonly key: string;
+  readonly kind: DifferenceKind;
+  readonly source?: ReadableRow;
+  readonly target?: ReadableRow;
+}
+
+export interface TableResult {
+  readonly table: string;
+  /** Keys looked at, on either side. */
+  readonly rows: number;
+  /** Bytes of rows read, of both sides. */
+  readonly bytes: number;
+  readonly differences: number;
+}
+
+/** What a diff has found. Source and target are those of the migration, whichever is the home now. */
+export interface DiffReport {
+  /** The transactions of the home as of which both sides were compared. */
+  readonly verifiedAt: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly tables: readonly TableResult[];
+  readonly rows: number;
+  readonly differences: number;
+  /** The first differences found, at most a hundred. */
+  readonly samples: readonly DifferenceSample[];
+}
+
+export interface TableProgress {
+  readonly table: string;
+  readonly rowsCompared: number;
+  readonly rowsEstimated: number;
+  readonly done: boolean;
+}
+
+export interface DiffProgress {
+  readonly step: "waiting for the stream" | "comparing";
+  readonly rowsCompared: number;
+  readonly rowsEstimated: number;
+  readonly differences: number;
+  readonly tables: readonly TableProgress[];
+}
