@@ -1,11 +1,12 @@
+import { assert } from "../base/assert.ts";
 import { messageOf } from "../base/errors.ts";
-import type { FailpointHook } from "../base/failpoints.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { StreamHealth, StreamPort } from "../cutover/ports.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import { closeLedger } from "../replication/ledger.ts";
 import { writeStartPosition } from "../replication/start-position.ts";
 import { Stream } from "../replication/stream.ts";
@@ -79,7 +80,7 @@ export class StreamKeeper implements StreamPort {
       copyCycleMaxMs: this.#context.limits.copyCycleMaxSeconds * 1000,
       clock: this.#context.clock,
       log: this.#context.log.child({ migration: this.#document.id, stream: this.#direction }),
-      failpoint: this.#context.failpoint as FailpointHook,
+      failpoint: this.#context.failpoint,
     });
     this.#stream = stream;
     this.#ended = stream.run().catch((error: unknown) => {
@@ -132,7 +133,14 @@ export class StreamKeeper implements StreamPort {
 
   async closeLedger(): Promise<void> {
     await this.close();
-    await this.#onTarget((connection) => closeLedger(connection, this.#document.id, this.#direction));
+    await this.#onTarget(async (connection) => {
+      try {
+        await closeLedger(connection, this.#document.id, this.#direction);
+      } catch (error) {
+        // Where no sidecar is, nobody has ever applied.
+        if (!isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) throw error;
+      }
+    });
   }
 
   async resume(): Promise<void> {
@@ -160,7 +168,7 @@ export class StreamKeeper implements StreamPort {
   #running(): Stream {
     if (this.#stream === undefined) this.open(this.#token ?? this.#document.fenceToken);
     const stream = this.#stream;
-    if (stream === undefined) throw new Error("a stream that was just opened is open");
+    assert(stream !== undefined, "a stream that was just opened is open");
     return stream;
   }
 

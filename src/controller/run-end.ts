@@ -1,0 +1,74 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { cancel } from "../cutover/cancel.ts";
+import { complete } from "../cutover/complete.ts";
+import type { EndPorts } from "../cutover/ends.ts";
+import type { OrderDocument } from "../cutover/order-document.ts";
+import { Connection } from "../mysql/connection.ts";
+import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import { dropSidecarRows } from "../replication/sidecar.ts";
+import { endpointOf } from "./controller-context.ts";
+import type { MigrationRunner } from "./migration-runner.ts";
+import { switchPorts } from "./switch-ports.ts";
+
+type Report = Readonly<Record<string, unknown>>;
+
+const OLD_TABLES = ["keep", "rename", "drop"] as const;
+
+/** Gives up the way back: the tables stay at home on the target. Repeating it finishes what was left. */
+export async function orderComplete(
+  runner: MigrationRunner,
+  order: OrderDocument,
+  step: (text: string) => void,
+): Promise<Report> {
+  const wanted = order.options["oldTables"] ?? "keep";
+  const oldTables = OLD_TABLES.find((choice) => choice === wanted);
+  if (oldTables === undefined) {
+    throw new SwitchyardError("MIGRATION_REQUEST_INVALID", {
+      what: `--old-tables is "${String(wanted)}"; it can be ${OLD_TABLES.join(", ")}`,
+      changed: "Nothing was changed.",
+    });
+  }
+  return await runner.exclusively("completing", async () => {
+    const report = await complete(endPorts(runner, step), { ...asked(order), oldTables });
+    await runner.reload();
+    return { ...report };
+  });
+}
+
+/** Gives the migration up while its tables are still at home on the source; works with one side down. */
+export async function orderCancel(
+  runner: MigrationRunner,
+  order: OrderDocument,
+  step: (text: string) => void,
+): Promise<Report> {
+  return await runner.exclusively("cancelling", async () => {
+    runner.diff?.abort.abort();
+    const keepData = order.options["keepData"] === true;
+    const report = await cancel(endPorts(runner, step), { ...asked(order), keepData });
+    await runner.reload();
+    return { ...report };
+  });
+}
+
+function asked(order: OrderDocument): { migration: string; who: string; reason?: string } {
+  const { migration, who, reason } = order;
+  return { migration, who, ...(reason === undefined ? {} : { reason }) };
+}
+
+function endPorts(runner: MigrationRunner, step: (text: string) => void): EndPorts {
+  return {
+    ...switchPorts(runner, step),
+    limits: runner.context.limits,
+    dropSidecarRows: async (backend) => {
+      const connection = await Connection.connect(endpointOf(runner.context, backend));
+      try {
+        await dropSidecarRows(connection, runner.id);
+      } catch (error) {
+        // A server that this migration never wrote to has no sidecar.
+        if (!isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) throw error;
+      } finally {
+        await connection.close();
+      }
+    },
+  };
+}
