@@ -9,7 +9,6 @@ const LAYERS = [
   ["controller", "admin", "cli"],
   // The wiring of the processes that `serve` consists of.
   ["serve"],
-  ["serve"],
 ];
 
 /** Folders without I/O and without packages, and what they may take from Node. */
