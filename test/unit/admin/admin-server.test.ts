@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { get as getPlain } from "node:http";
+import { get as getTls, type RequestOptions } from "node:https";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type AdminServer, startAdmin } from "../../../src/admin/admin-server.ts";
@@ -6,6 +8,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import type { AdminConfig } from "../../../src/config/config.ts";
 import type { OrderDocument } from "../../../src/cutover/order-document.ts";
+import { generateCertificate } from "../../../src/proxy/server-keys.ts";
 import {
   ALIVE_PREFIX,
   MIGRATIONS_PREFIX,
@@ -293,6 +296,37 @@ describe("who may ask", () => {
     expect((await ask("/v1/migrations", form)).status).toBe(415);
     expect((await ask("/v1/rules", { headers: bearer("wrong") })).status).toBe(401);
     expect((await store.list(ORDERS_PREFIX)).entries).toHaveLength(1);
+  });
+});
+
+describe("the transport", () => {
+  /** Status of a GET with headers that fetch would not send. */
+  function statusOf(get: typeof getTls | typeof getPlain, url: string, options: RequestOptions): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const request = get(url, options, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      });
+      request.once("error", reject);
+    });
+  }
+
+  test("is TLS where a certificate is given, and nothing else", async () => {
+    const tls = await generateCertificate(new Date());
+    const token = { name: "ann", role: "read" as const, sha256: sha256("anns-token") };
+    await start({ listen: { host: "0.0.0.0", port: 0 }, tokens: [token], insecure: false, tls });
+    const url = admin.url.replace("0.0.0.0", "127.0.0.1");
+    expect(url).toMatch(/^https:/);
+    const trusted = { rejectUnauthorized: false, headers: { authorization: "Bearer anns-token" } };
+    expect(await statusOf(getTls, `${url}/v1/rules`, trusted)).toBe(200);
+    await expect(statusOf(getPlain, `${url.replace("https", "http")}/healthz`, {})).rejects.toThrow();
+  });
+
+  test("without a token wants to be addressed as loopback: a name that was made to point here is refused", async () => {
+    await start();
+    const rebound = { headers: { host: `rebound.example:${new URL(admin.url).port}` } };
+    expect(await statusOf(getPlain, `${admin.url}/v1/rules`, rebound)).toBe(403);
+    expect(await statusOf(getPlain, `${admin.url}/v1/rules`, { headers: { host: "localhost" } })).toBe(200);
   });
 });
 
