@@ -1,0 +1,435 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { noFailpoints } from "../../../src/base/failpoints.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { parseTableKey } from "../../../src/base/table-name.ts";
+import type { DiffOptions } from "../../../src/diff/diff-options.ts";
+import type { DiffProgress, DiffReport } from "../../../src/diff/diff-report.ts";
+import { runDiff } from "../../../src/diff/run-diff.ts";
+import { Connection } from "../../../src/mysql/connection.ts";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+
+/**
+ * The other side is a native replica of the home: a stream that is not ours, which can be stopped exactly after a set
+ * of transactions. Differences are made on it beside its own history.
+ */
+let servers: { home: TestServer; other: TestServer };
+let tables: string[];
+
+beforeAll(async () => {
+  servers = await startServers(["home", "other"]);
+  await servers.home.root(`
+    CREATE USER repl IDENTIFIED BY 'r'; GRANT REPLICATION SLAVE ON *.* TO repl;
+    CREATE USER diff IDENTIFIED BY 'd'; GRANT SELECT, LOCK TABLES ON t.* TO diff;
+    GRANT SELECT ON performance_schema.* TO diff;
+    CREATE USER app IDENTIFIED BY 'a'; GRANT ALL ON t.* TO app`);
+  await servers.other.root(`
+    CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = ${servers.home.port}, SOURCE_USER = 'repl',
+      SOURCE_PASSWORD = 'r', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1;
+    START REPLICA`);
+});
+afterAll(() => stopServers(servers));
+
+beforeEach(async () => {
+  await servers.home.root("DROP DATABASE IF EXISTS t; CREATE DATABASE t");
+  tables = [];
+});
+
+/** Makes a table with rows on the home; the other side gets it by replication. */
+async function make(name: string, columns: string, ...inserts: string[]): Promise<void> {
+  tables.push(`t.${name}`);
+  await servers.home.root(
+    `CREATE TABLE t.${name} (${columns}); ${inserts.map((rows) => `INSERT INTO t.${name} ${rows}`).join(";")}`,
+  );
+}
+
+/** Changes the other side alone, once it has all that the home has. */
+async function changeOther(sql: string): Promise<void> {
+  await caughtUp();
+  await servers.other.root(`SET SESSION sql_log_bin = 0; SET SESSION sql_mode = ''; ${sql}`);
+}
+
+async function caughtUp(): Promise<void> {
+  const [row] = await servers.home.root("SELECT @@global.gtid_executed g");
+  const [waited] = await servers.other.root(`SELECT WAIT_FOR_EXECUTED_GTID_SET('${row?.["g"]}', 30) w`);
+  expect(waited).toEqual({ w: "0" });
+}
+
+const stream = {
+  pauseIntake: async () => {
+    await servers.other.root("STOP REPLICA SQL_THREAD");
+  },
+  stopAt: async (position: string) => {
+    await servers.other.root(`START REPLICA SQL_THREAD UNTIL SQL_AFTER_GTIDS = '${position}'`);
+    const [waited] = await servers.other.root(`SELECT WAIT_FOR_EXECUTED_GTID_SET('${position}', 30) w`);
+    expect(waited).toEqual({ w: "0" });
+    // The thread stops by itself behind the last of them.
+    for (;;) {
+      const [state] = await servers.other.root(
+        "SELECT SERVICE_STATE s FROM performance_schema.replication_applier_status",
+      );
+      if (state?.["s"] === "OFF") return;
+      await sleep(5);
+    }
+  },
+  continue: () => {
+    continued = servers.other.root("START REPLICA SQL_THREAD");
+  },
+};
+let continued: Promise<unknown> = Promise.resolve();
+
+async function diff(options: Partial<DiffOptions> = {}): Promise<DiffReport> {
+  try {
+    return await runDiff({
+      migration: "m",
+      direction: "forward",
+      home: servers.home.endpoint("diff", "d"),
+      other: servers.other.endpoint("diff", "d"),
+      tables: tables.map(parseTableKey),
+      stream,
+      signal: new AbortController().signal,
+      log: silentLogger,
+      clock: systemClock,
+      failpoint: noFailpoints,
+      ...options,
+    });
+  } finally {
+    await continued;
+  }
+}
+
+const EVERY_TYPE = `id BIGINT UNSIGNED PRIMARY KEY, ti TINYINT, si SMALLINT, mi MEDIUMINT UNSIGNED, i INT, de DECIMAL(30,10),
+  f FLOAT, d DOUBLE, da DATE, dt DATETIME(6), ts TIMESTAMP(3) NULL, tm TIME(2), y YEAR, c CHAR(10), vc VARCHAR(200),
+  l1 VARCHAR(40) CHARACTER SET latin1, bi BINARY(6), vb VARBINARY(100), tx TEXT, bl BLOB, e ENUM('', 'a', 'b'),
+  s SET('x', 'y', 'z'), b BIT(11), j JSON, g BIGINT GENERATED ALWAYS AS (i * 2) VIRTUAL, gs VARCHAR(60) AS (UPPER(vc)) STORED,
+  p POINT, inv INT INVISIBLE`;
+const EVERY_VALUE = `(id, ti, si, mi, i, de, f, d, da, dt, ts, tm, y, c, vc, l1, bi, vb, tx, bl, e, s, b, j, p, inv) VALUES
+  (1, -128, -32768, 16777215, 2147483647, '-12345678901234567890.0123456789', 0.1, -0e0, '2024-02-29',
+   '9999-12-31 23:59:59.999999', '2024-03-31 02:30:00.123', '-838:59:59.00', 2155, 'c', 'värchar 😀', 'é', X'00FF', X'0001',
+   'text', X'00', 'a', 'x,z', b'10000000001', '{"b": [1, 1.0, null], "a": "x"}', ST_GeomFromText('POINT(1 2)', 0), 5),
+  (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+   NULL, NULL, NULL, NULL, NULL),
+  (18446744073709551615, 0, 0, 0, 0, 0, 3.402823466e38, 5e-324, '1000-01-01', '1000-01-01', '1970-01-01 00:00:01', '00:00:00',
+   1901, '', '', '', '', '', '', '', '', '', 0, 'null', ST_GeomFromText('POINT(0 0)', 4326), NULL)`;
+
+describe("two equal sides", () => {
+  test("of every type have no difference, and every row of every table is counted", async () => {
+    await make("every", EVERY_TYPE, EVERY_VALUE);
+    await make(
+      "composite",
+      "a VARCHAR(20), b INT, c DATETIME, v INT, PRIMARY KEY (a, b, c)",
+      "VALUES ('x', 1, '2024-01-01', 1), ('X', 2, '2024-01-01', 2), ('é', -5, '1999-01-01', 3)",
+    );
+    await make("nothing", "id INT PRIMARY KEY");
+    const progress: DiffProgress[] = [];
+    const report = await diff({ onProgress: (now) => progress.push(now) });
+    expect(report).toMatchObject({ differences: 0, rows: 6, samples: [] });
+    expect(report.tables.map(({ table, rows, differences }) => [table, rows, differences])).toEqual([
+      ["t.every", 3, 0],
+      ["t.composite", 3, 0],
+      ["t.nothing", 0, 0],
+    ]);
+    const [row] = await servers.home.root("SELECT @@global.gtid_executed g");
+    expect(report.verifiedAt).toBe(row?.["g"]?.replaceAll("\n", ""));
+    expect(progress.at(-1)).toMatchObject({ step: "comparing", rowsCompared: 6, rowsEstimated: 6 });
+    expect(progress[0]?.step).toBe("waiting for the stream");
+  });
+});
+
+describe("one difference", () => {
+  const bits: [what: string, change: string, column: string, source: string | null, target: string | null][] = [
+    ["the last bit of a FLOAT", "f = f + 7.4505806e-9", "f", "0.10000000149011612", "0.10000000894069672"],
+    ["the sign of zero", "d = 0e0", "d", "-0", "0"],
+    ["case", "vc = 'Värchar 😀'", "vc", "värchar 😀", "Värchar 😀"],
+    ["a trailing space", "vc = 'värchar 😀 '", "vc", "värchar 😀", "värchar 😀 "],
+    ["another accent in latin1", "l1 = 'e'", "l1", "é", "e"],
+    [
+      "a microsecond",
+      "dt = '9999-12-31 23:59:59.999998'",
+      "dt",
+      "9999-12-31 23:59:59.999999",
+      "9999-12-31 23:59:59.999998",
+    ],
+    [
+      "an hour that time zones hide",
+      "ts = '2024-03-31 03:30:00.123'",
+      "ts",
+      "2024-03-31 02:30:00.123",
+      "2024-03-31 03:30:00.123",
+    ],
+    [
+      "a JSON number's type",
+      // In one step the server would not store it: to an UPDATE the two are the same.
+      `j = NULL WHERE id = 1; UPDATE t.every SET j = '{"b": [1, 1, null], "a": "x"}'`,
+      "j",
+      '{"a": "x", "b": [1, 1.0, null]}',
+      '{"a": "x", "b": [1, 1, null]}',
+    ],
+    ["a bit", "b = b'10000000000'", "b", "0x0401", "0x0400"],
+    ["a padded byte", "bi = X'00FF0000000001'", "bi", "0x00FF00000000", "0x00FF00000000"],
+    ["an empty BLOB for NULL", "bl = NULL", "bl", "0x00", null],
+    ["an invisible column", "inv = 6", "inv", "5", "6"],
+    ["an SRID", "p = ST_GeomFromText('POINT(1 2)', 3857)", "p", "0x00000000", "0x110F0000"],
+  ];
+
+  test.each(bits)("in %s is found, with both rows", async (what, change, column, source, target) => {
+    if (what === "a padded byte") change = "bi = X'00FF00000001'";
+    await make("every", EVERY_TYPE, EVERY_VALUE);
+    await changeOther(`UPDATE t.every SET ${change} WHERE id = 1`);
+    const report = await diff();
+    expect(report).toMatchObject({ differences: 1, rows: 3 });
+    const [sample] = report.samples;
+    expect(sample).toMatchObject({ table: "t.every", key: "id=1", kind: "different" });
+    if (column === "p") {
+      expect(sample?.source?.["p"]).toMatch(new RegExp(`^${source}`));
+      expect(sample?.target?.["p"]).toMatch(new RegExp(`^${target}`));
+    } else if (column === "bi") {
+      expect([sample?.source?.["bi"], sample?.target?.["bi"]]).toEqual(["0x00FF00000000", "0x00FF00000001"]);
+    } else expect([sample?.source?.[column], sample?.target?.[column]]).toEqual([source, target]);
+  });
+
+  test("between an empty ENUM member and the number 0, and between NULL and the empty text", async () => {
+    await make("every", EVERY_TYPE, EVERY_VALUE);
+    await changeOther(
+      "UPDATE t.every SET e = 0 WHERE id = 18446744073709551615; UPDATE t.every SET vc = '' WHERE id = 2",
+    );
+    const report = await diff();
+    expect(report.samples.map((sample) => [sample.key, sample.source?.["vc"], sample.target?.["vc"]])).toEqual([
+      ["id=2", null, ""],
+      ["id=18446744073709551615", "", ""],
+    ]);
+  });
+
+  test("between a JSON date and the text of it", async () => {
+    await make("json", "id INT PRIMARY KEY, j JSON", "VALUES (1, CAST(CAST('2024-01-01' AS DATE) AS JSON))");
+    await changeOther(`UPDATE t.json SET j = '"2024-01-01"'`);
+    expect((await diff()).differences).toBe(1);
+  });
+
+  test("in a generated column, whose expression differs", async () => {
+    await make("gen", "id INT PRIMARY KEY, v INT, g INT AS (v + 1) VIRTUAL", "(id, v) VALUES (1, 1)");
+    await changeOther("ALTER TABLE t.gen MODIFY g INT AS (v + 2) VIRTUAL");
+    expect((await diff()).samples[0]).toMatchObject({ source: { g: "2" }, target: { g: "3" } });
+  });
+
+  test("of a missing row and of an extra row is told by the sides of the migration, also when it runs in reverse", async () => {
+    await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1), (2, 2), (3, 3), (5, 5), (6, 6)");
+    await changeOther("DELETE FROM t.n WHERE id = 2; INSERT INTO t.n VALUES (4, 4), (7, 7)");
+    const forward = await diff();
+    expect(forward).toMatchObject({ rows: 7, differences: 3 });
+    expect(forward.samples).toEqual([
+      { table: "t.n", key: "id=2", kind: "missing-on-target", source: { id: "2", v: "2" } },
+      { table: "t.n", key: "id=4", kind: "missing-on-source", target: { id: "4", v: "4" } },
+      { table: "t.n", key: "id=7", kind: "missing-on-source", target: { id: "7", v: "7" } },
+    ]);
+    const reverse = await diff({ direction: "reverse" });
+    expect(reverse.samples.map((sample) => sample.kind)).toEqual([
+      "missing-on-source",
+      "missing-on-target",
+      "missing-on-target",
+    ]);
+    expect(reverse.samples[0]).toMatchObject({ key: "id=2", target: { v: "2" } });
+  });
+
+  test("of case in a key whose collation has none is two rows without partner", async () => {
+    await make(
+      "k",
+      "k VARCHAR(10) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, v INT",
+      "VALUES ('a', 1), ('b', 2), ('c', 3), ('d', 4)",
+    );
+    await changeOther("UPDATE t.k SET k = 'B' WHERE k = 'b'; UPDATE t.k SET v = 9 WHERE k = 'd'");
+    const report = await diff();
+    expect(report.samples.map((sample) => `${sample.kind} ${sample.key}`).sort()).toEqual([
+      "different k=d",
+      "missing-on-source k=B",
+      "missing-on-target k=b",
+    ]);
+  });
+});
+
+describe("keys in an order of the server's own", () => {
+  const many =
+    "SELECT CONCAT(CHAR(65 + n % 26), IF(n % 2, 'x', 'Y'), n), n FROM (WITH RECURSIVE s (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < 999) SELECT n FROM s) x";
+
+  test("are followed when the two sides order them differently", async () => {
+    await make("k", "k VARCHAR(20) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, v INT", many);
+    await changeOther(
+      "ALTER TABLE t.k MODIFY k VARCHAR(20) COLLATE utf8mb4_bin; DELETE FROM t.k WHERE v = 500; UPDATE t.k SET v = -1 WHERE v = 600",
+    );
+    const report = await diff();
+    expect(report).toMatchObject({ rows: 1000, differences: 2 });
+  });
+
+  test("are followed in the order of bytes when more rows lack a partner than may be set aside", async () => {
+    await make("k", "k VARCHAR(20) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, v INT", many);
+    await changeOther("DELETE FROM t.k WHERE v < 400; UPDATE t.k SET v = -1 WHERE v = 600");
+    const report = await diff({ limits: { parkedRowsMax: 50 } });
+    expect(report).toMatchObject({ rows: 1000, differences: 401 });
+    expect(report.samples).toHaveLength(100);
+  });
+
+  test("of an ENUM and a FLOAT and a padded text are told apart", async () => {
+    await make(
+      "k",
+      "e ENUM('b', 'a'), f DOUBLE, c VARCHAR(9) COLLATE latin1_bin, v INT, PRIMARY KEY (e, f, c)",
+      "VALUES ('a', 1.5, 'x', 1), ('b', -2, 'y\\t', 2), ('b', -2, 'y', 3), ('a', 1e300, '', 4)",
+    );
+    await changeOther("UPDATE t.k SET v = 7 WHERE f = 1e300");
+    const report = await diff();
+    expect(report).toMatchObject({ rows: 4, differences: 1 });
+    expect(report.samples[0]?.key).toBe("e=a, f=1e300, c=");
+  });
+});
+
+describe("tables that cannot be compared", () => {
+  test("are named, and the stream goes on", async () => {
+    await make("nokey", "id INT", "VALUES (1)");
+    await expect(diff()).rejects.toMatchObject({ code: "DIFF_KEY_MISSING" });
+    tables = [];
+    await make("u", "id INT PRIMARY KEY, a INT, d DECIMAL(10,2)");
+    await changeOther("ALTER TABLE t.u DROP a, MODIFY d DECIMAL(10,3), ADD z INT");
+    const failing = diff();
+    await expect(failing).rejects.toMatchObject({
+      code: "DIFF_TABLES_UNLIKE",
+      message: expect.stringMatching(
+        /a is missing on the other side[\s\S]*d is decimal\(10,2\) and decimal\(10,3\)[\s\S]*z is missing on the home/,
+      ),
+    });
+    tables = ["t.none"];
+    await expect(diff()).rejects.toMatchObject({ code: "MYSQL_SERVER_ERROR", errno: 1146 });
+    const [state] = await servers.other.root(
+      "SELECT SERVICE_STATE s FROM performance_schema.replication_applier_status",
+    );
+    expect(state).toEqual({ s: "ON" });
+  });
+
+  test("because a column is renamed between the snapshot and the reading are not compared under its new name", async () => {
+    await make("r", "id INT PRIMARY KEY, a INT, b INT", "VALUES (1, 2, 2)");
+    const failing = diff({
+      failpoint: async () => {
+        await servers.home.root("ALTER TABLE t.r RENAME COLUMN a TO b, RENAME COLUMN b TO a");
+      },
+    });
+    await expect(failing).rejects.toMatchObject({ code: "DIFF_TABLE_CHANGED" });
+  });
+
+  test("because one is rebuilt after the snapshot are reported as changed", async () => {
+    await make("r", "id INT PRIMARY KEY, a INT", "VALUES (1, 2)");
+    const failing = diff({
+      failpoint: async () => {
+        await servers.home.root("TRUNCATE t.r");
+      },
+    });
+    await expect(failing).rejects.toMatchObject({ code: "DIFF_TABLE_CHANGED" });
+  });
+});
+
+describe("a diff that is stopped", () => {
+  test("while it waits for the stream leaves nothing behind, and the stream goes on", async () => {
+    await make("n", "id INT PRIMARY KEY", "VALUES (1)");
+    const abort = new AbortController();
+    const stuck = { ...stream, stopAt: () => new Promise<void>(() => setTimeout(() => abort.abort(), 50)) };
+    await expect(diff({ signal: abort.signal, stream: stuck })).rejects.toMatchObject({ code: "CANCELLED" });
+    await sleep(50);
+    for (const server of [servers.home, servers.other]) {
+      expect(await server.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'diff'")).toEqual([]);
+    }
+    await caughtUp();
+  });
+
+  test("while it compares, or loses its connection, ends with an error", async () => {
+    await make(
+      "big",
+      "id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(1000)",
+      "(v) SELECT REPEAT('x', 900) FROM (WITH RECURSIVE s (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < 999) SELECT n FROM s) a, (SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) b",
+    );
+    const abort = new AbortController();
+    const stopped = diff({ signal: abort.signal, onProgress: ({ step }) => step === "comparing" && abort.abort() });
+    await expect(stopped).rejects.toMatchObject({ code: "CANCELLED" });
+    const killed = diff({
+      failpoint: async () => {
+        const rows = await servers.home.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'diff'");
+        for (const { ID } of rows) await servers.home.root(`KILL ${ID}`);
+      },
+    });
+    await expect(killed).rejects.toMatchObject({ code: "MYSQL_CONNECTION_LOST" });
+  });
+});
+
+describe("a diff under traffic", () => {
+  test("finds exactly the differences that are there, again and again", async () => {
+    const count = 20_000;
+    const rows = `SELECT n, n, REPEAT(CHAR(97 + n % 26), n % 90) FROM (WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ${count}) SELECT /*+ SET_VAR(cte_max_recursion_depth = 1000000) */ n FROM s) x`;
+    await make("acc", "id INT PRIMARY KEY, balance INT, v VARCHAR(100)", rows);
+    await make("log", "id BIGINT AUTO_INCREMENT PRIMARY KEY, who INT, note VARCHAR(40), KEY (who)");
+    await make("text", "k VARCHAR(30) PRIMARY KEY, n INT");
+    await caughtUp();
+    const writers = await Promise.all(
+      Array.from({ length: 4 }, () => Connection.connect(servers.home.endpoint("app", "a"), { multiStatements: true })),
+    );
+    let stop = false;
+    const writing = writers.map(async (connection, who) => {
+      for (let turn = 0; !stop; turn++) {
+        const [a, b] = [1 + ((turn * 31 + who * 977) % count), 1 + ((turn * 7 + who) % count)];
+        await connection.queryMulti(
+          `BEGIN; UPDATE t.acc SET balance = balance - 1 WHERE id = ${Math.min(a, b)};
+           UPDATE t.acc SET balance = balance + 1 WHERE id = ${Math.max(a, b)};
+           INSERT INTO t.log (who, note) VALUES (${who}, 'turn ${turn}'); COMMIT;
+           REPLACE INTO t.text VALUES (CONCAT(CHAR(65 + ${turn % 26}), ${turn % 500}, 'é', ${who}), ${turn});
+           DELETE FROM t.log WHERE who = ${who} ORDER BY id LIMIT ${turn % 3};`,
+        );
+      }
+    });
+    try {
+      for (let round = 0; round < 3; round++) {
+        const report = await diff({ limits: { lockWaitMs: 500 } });
+        expect(report.samples).toEqual([]);
+        expect(report.differences).toBe(0);
+        expect(report.rows).toBeGreaterThan(count);
+      }
+      await servers.other.root(
+        "SET SESSION sql_log_bin = 0; UPDATE t.acc SET v = CONCAT(v, ' ') WHERE id IN (7, 19999)",
+      );
+      const report = await diff({ limits: { lockWaitMs: 500 } });
+      expect(report.samples.map(({ key, kind }) => [key, kind])).toEqual([
+        ["id=7", "different"],
+        ["id=19999", "different"],
+      ]);
+    } finally {
+      stop = true;
+      await Promise.all(writing);
+      await Promise.all(writers.map((connection) => connection.close()));
+    }
+  }, 120_000);
+
+  test("shows false differences when the snapshot is not what the stream is run to, which is why intake is paused first", async () => {
+    await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+    await caughtUp();
+    const late = {
+      pauseIntake: () => Promise.resolve(),
+      // A stream that went past the snapshot cannot come back to it.
+      stopAt: async () => {
+        await servers.home.root("UPDATE t.n SET v = 2");
+        await caughtUp();
+      },
+      continue: () => undefined,
+    };
+    expect((await diff({ stream: late })).differences).toBe(1);
+    expect((await diff()).differences).toBe(0);
+  });
+});
+
+test("a table of 100,000 rows is compared whole, and any one row of it is found", async () => {
+  const rows = `SELECT n, SHA2(n, 256), n * 3 FROM (WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 100000) SELECT /*+ SET_VAR(cte_max_recursion_depth = 1000000) */ n FROM s) x`;
+  await make("big", "id INT PRIMARY KEY, h CHAR(64), n INT, KEY (n)", rows);
+  await changeOther("DELETE FROM t.big WHERE id = 50000; UPDATE t.big SET n = 0 WHERE id IN (1, 77777, 100000)");
+  const report = await diff();
+  expect(report).toMatchObject({ rows: 100_000, differences: 4 });
+  expect(report.samples.map(({ key, kind }) => `${key} ${kind}`)).toEqual([
+    "id=1 different",
+    "id=50000 missing-on-target",
+    "id=77777 different",
+    "id=100000 different",
+  ]);
+});
