@@ -1,0 +1,127 @@
+import { type Deferred, deferred } from "../base/deferred.ts";
+
+/** Why a held statement goes on, or does not. */
+export type HoldOutcome =
+  /** The hold is gone: judge the statement anew. */
+  | "released"
+  /** Too many wait already, by number or by bytes. */
+  | "full"
+  /** Its time is over, and the store could not be asked. */
+  | "given-up"
+  /** KILL QUERY. */
+  | "killed"
+  /** The client is gone. */
+  | "abandoned";
+
+/** A statement that waits. It keeps its place where it has to wait again after a release. */
+export interface HeldStatement {
+  readonly bytes: number;
+  readonly sinceMs: number;
+  /** Migrations whose hold it waits for. */
+  migrations: readonly string[];
+  /** Its place in the order of arrival; set by the queue. */
+  place: number;
+  wake: Deferred<HoldOutcome>;
+}
+
+export interface HoldQueueLimits {
+  readonly holdStatementsMax: number;
+  readonly holdBytesMax: number;
+  readonly releasePerTurnMax: number;
+}
+
+/** The statements of one worker that wait for a hold to end, in the order in which they came. */
+export class HoldQueue {
+  readonly #limits: HoldQueueLimits;
+  readonly #onChange: (waiting: number) => void;
+  #waiting: HeldStatement[] = [];
+  #released: HeldStatement[] = [];
+  #bytes = 0;
+  #places = 0;
+  #pumping = false;
+
+  constructor(limits: HoldQueueLimits, onChange: (waiting: number) => void) {
+    this.#limits = limits;
+    this.#onChange = onChange;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length + this.#released.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** A new place in the order, for a statement that is about to wait for the first time. */
+  statement(bytes: number, nowMs: number): HeldStatement {
+    return { bytes, sinceMs: nowMs, migrations: [], place: this.#places++, wake: deferred() };
+  }
+
+  /** Waits for a release of these migrations; settles at once where the queue is full. */
+  wait(statement: HeldStatement, migrations: readonly string[]): Promise<HoldOutcome> {
+    if (this.waiting >= this.#limits.holdStatementsMax || this.#bytes + statement.bytes > this.#limits.holdBytesMax) {
+      return Promise.resolve("full");
+    }
+    statement.migrations = migrations;
+    statement.wake = deferred();
+    this.#insert(statement);
+    this.#bytes += statement.bytes;
+    this.#onChange(this.waiting);
+    return statement.wake.promise;
+  }
+
+  /** Ends the wait of one statement for another reason than a release; it goes unsent. */
+  remove(statement: HeldStatement, outcome: HoldOutcome): void {
+    const from = this.#waiting.includes(statement) ? this.#waiting : this.#released;
+    const at = from.indexOf(statement);
+    if (at < 0) return;
+    from.splice(at, 1);
+    this.#settle(statement, outcome);
+  }
+
+  /** The holds of these migrations are gone. Those who waited go on in their order, some in each turn. */
+  release(migrations: ReadonlySet<string>): void {
+    const [going, staying] = partition(this.#waiting, (one) => one.migrations.some((name) => migrations.has(name)));
+    this.#waiting = staying;
+    this.#released.push(...going);
+    if (!this.#pumping && this.#released.length > 0) this.#pump();
+  }
+
+  /** Gives up those who have waited for one of these migrations since before `beforeMs`. */
+  giveUp(migrations: ReadonlySet<string>, beforeMs: number): void {
+    const tooLong = (one: HeldStatement): boolean =>
+      one.sinceMs <= beforeMs && one.migrations.some((name) => migrations.has(name));
+    const [given, staying] = partition(this.#waiting, tooLong);
+    this.#waiting = staying;
+    for (const statement of given) this.#settle(statement, "given-up");
+  }
+
+  #pump(): void {
+    this.#pumping = this.#released.length > 0;
+    if (!this.#pumping) return;
+    for (const statement of this.#released.splice(0, this.#limits.releasePerTurnMax)) {
+      this.#settle(statement, "released");
+    }
+    setImmediate(() => this.#pump());
+  }
+
+  #settle(statement: HeldStatement, outcome: HoldOutcome): void {
+    this.#bytes -= statement.bytes;
+    statement.wake.resolve(outcome);
+    this.#onChange(this.waiting);
+  }
+
+  #insert(statement: HeldStatement): void {
+    let at = this.#waiting.length;
+    while (at > 0 && (this.#waiting[at - 1]?.place ?? -1) > statement.place) at -= 1;
+    this.#waiting.splice(at, 0, statement);
+  }
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  const yes: T[] = [];
+  const no: T[] = [];
+  for (const item of items) (test(item) ? yes : no).push(item);
+  return [yes, no];
+}

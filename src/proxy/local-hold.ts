@@ -1,0 +1,60 @@
+import type { HoldAcknowledgement } from "../rules/proxy-document.ts";
+import type { HoldRule } from "../rules/rules-document.ts";
+import type { TrafficSession } from "./traffic-session.ts";
+
+const OPEN_REPORTED_MAX = 50;
+
+/**
+ * A hold as this worker keeps it, from the moment it has heard of it.
+ *
+ * Who had something open on the old home at that moment may finish it, whatever it touches next: a transaction that
+ * has so far used other tables may still need those that are held. The hold has drained when all of that has ended.
+ */
+export class LocalHold {
+  readonly migration: string;
+  readonly rule: HoldRule;
+  readonly sinceMs: number;
+  readonly #open = new Set<TrafficSession>();
+
+  constructor(migration: string, rule: HoldRule, sinceMs: number, sessions: Iterable<TrafficSession>) {
+    this.migration = migration;
+    this.rule = rule;
+    this.sinceMs = sinceMs;
+    const held = new Set(rule.tables);
+    for (const session of sessions) {
+      const flight = session.flight;
+      const flies = flight !== undefined && flight.backend === rule.oldHome;
+      const concerned = flies && (flight.opens || flight.everything || flight.tables.some((table) => held.has(table)));
+      if (concerned || session.openOn(rule.oldHome) !== undefined) this.#open.add(session);
+    }
+  }
+
+  get drained(): boolean {
+    return this.#open.size === 0;
+  }
+
+  /** Whether the session may go on at the old home: it has had something open there since before the hold. */
+  lets(session: TrafficSession): boolean {
+    return this.#open.has(session);
+  }
+
+  /**
+   * The session has come to the end of a statement, or has gone. Answers whether that was the last thing that was
+   * waited for.
+   */
+  settled(session: TrafficSession): boolean {
+    if (!this.#open.has(session) || session.flight !== undefined) return false;
+    if (session.openOn(this.rule.oldHome) !== undefined) return false;
+    this.#open.delete(session);
+    return this.#open.size === 0;
+  }
+
+  acknowledgement(): HoldAcknowledgement {
+    const open = [...this.#open].slice(0, OPEN_REPORTED_MAX).map((session) => ({
+      session: session.id,
+      user: session.user,
+      reason: session.openOn(this.rule.oldHome) ?? "a statement is in flight",
+    }));
+    return { token: this.rule.token, state: this.drained ? "drained" : "holding", open };
+  }
+}

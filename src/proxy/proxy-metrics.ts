@@ -1,0 +1,89 @@
+import type { Counter, Gauge, Histogram, Metrics } from "../metrics/metrics.ts";
+import type { StatementKind } from "../sql/statement.ts";
+import type { Disconnect } from "./disconnect.ts";
+
+/** Why the proxy answered a statement with an error of its own. */
+export type RefusalReason =
+  | "split"
+  | "transaction"
+  | "unknown-home"
+  | "pinned"
+  | "not-built"
+  | "held-too-long"
+  | "hold-full"
+  | "rolled-back"
+  | "killed"
+  | "backend"
+  | "protocol";
+
+/** The worker's figures, with handles made once. */
+export class ProxyMetrics {
+  readonly #metrics: Metrics;
+  readonly #statements = new Map<string, Counter>();
+  readonly #sessions: Gauge;
+  readonly #opened: Counter;
+  readonly #held: Gauge;
+  readonly #holdWait: Histogram;
+  readonly #generation: Gauge;
+  readonly #stale: Gauge;
+  readonly #leaseLeft: Gauge;
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+    this.#sessions = metrics.gauge("sessions", { state: "open" });
+    this.#opened = metrics.counter("sessions_total", {});
+    this.#held = metrics.gauge("held_statements", {});
+    this.#holdWait = metrics.histogram("hold_wait_seconds", {});
+    this.#generation = metrics.gauge("rules_generation", {});
+    this.#stale = metrics.gauge("rules_stale", {});
+    this.#leaseLeft = metrics.gauge("lease_seconds_left", {});
+  }
+
+  statement(backend: string, kind: StatementKind | "command"): void {
+    const key = `${backend} ${kind}`;
+    let counter = this.#statements.get(key);
+    if (counter === undefined) {
+      counter = this.#metrics.counter("statements_total", { backend, kind });
+      this.#statements.set(key, counter);
+    }
+    counter.add();
+  }
+
+  refused(reason: RefusalReason): void {
+    this.#metrics.counter("refused_statements_total", { reason }).add();
+  }
+
+  sessionOpened(): void {
+    this.#opened.add();
+    this.#sessions.add(1);
+  }
+
+  sessionClosed(end: Disconnect): void {
+    this.#sessions.add(-1);
+    this.#metrics.counter("disconnects_total", { source: end.source, reason: end.reason }).add();
+  }
+
+  backendOpened(backend: string, change: 1 | -1): void {
+    this.#metrics.gauge("backend_connections", { backend }).add(change);
+  }
+
+  held(waiting: number): void {
+    this.#held.set(waiting);
+  }
+
+  holdWaited(ms: number): void {
+    this.#holdWait.observe(ms / 1000);
+  }
+
+  generation(generation: number): void {
+    this.#generation.set(generation);
+  }
+
+  stale(isStale: boolean): void {
+    this.#stale.set(isStale ? 1 : 0);
+  }
+
+  leaseLeft(ms: number): void {
+    this.#leaseLeft.set(ms / 1000);
+  }
+}

@@ -1,0 +1,77 @@
+import type { NameScope, Routing } from "../rules/routing.ts";
+import type { StatementFacts, TableRef } from "../sql/statement.ts";
+
+/**
+ * What a session's names mean: its schema, and its temporary tables, which hide others of the same name and live on
+ * one backend each.
+ */
+export class SessionNames {
+  #schema: string | undefined;
+  /** Temporary tables by key, with the backend that has them. */
+  readonly #temporary = new Map<string, string>();
+  #scope: NameScope = {};
+
+  get schema(): string | undefined {
+    return this.#schema;
+  }
+
+  get scope(): NameScope {
+    return this.#scope;
+  }
+
+  use(schema: string | undefined): void {
+    this.#schema = schema;
+    this.#rebuild();
+  }
+
+  /** The scope in which a statement was prepared that was prepared under another schema. */
+  scopeWith(schema: string | undefined): NameScope {
+    return schema === this.#schema ? this.#scope : scopeOf(schema, this.#temporary);
+  }
+
+  addTemporary(ref: TableRef, routing: Routing, backend: string): void {
+    const key = routing.keyOf(ref, this.#schema);
+    if (key === undefined) return;
+    this.#temporary.set(key, backend);
+    this.#rebuild();
+  }
+
+  drop(refs: readonly TableRef[], routing: Routing): void {
+    for (const ref of refs) {
+      const key = routing.keyOf(ref, this.#schema);
+      if (key !== undefined) this.#temporary.delete(key);
+    }
+    this.#rebuild();
+  }
+
+  /** A connection is gone, and its temporary tables with it. */
+  dropAllAt(backend: string): void {
+    for (const [key, at] of this.#temporary) if (at === backend) this.#temporary.delete(key);
+    this.#rebuild();
+  }
+
+  /** Backends whose temporary tables the statement names. */
+  temporaryBackends(facts: StatementFacts, routing: Routing): readonly string[] {
+    if (this.#temporary.size === 0) return [];
+    const refs = [...facts.tables, ...(facts.dropsTables ?? [])];
+    return refs.flatMap((ref) => {
+      const key = routing.keyOf(ref, this.#schema);
+      return (key === undefined ? undefined : this.#temporary.get(key)) ?? [];
+    });
+  }
+
+  /** A temporary table at this backend, for messages. */
+  temporaryAt(backend?: string): string | undefined {
+    for (const [key, at] of this.#temporary) if (backend === undefined || at === backend) return key;
+    return undefined;
+  }
+
+  #rebuild(): void {
+    this.#scope = scopeOf(this.#schema, this.#temporary);
+  }
+}
+
+function scopeOf(schema: string | undefined, temporary: ReadonlyMap<string, string>): NameScope {
+  if (temporary.size === 0) return { schema };
+  return { schema, temporaryTables: new Set(temporary.keys()) };
+}

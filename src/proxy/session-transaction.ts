@@ -1,0 +1,86 @@
+import { STATUS } from "../wire/capabilities.ts";
+
+type State =
+  | { readonly is: "none" }
+  /** Begun by the client; no server knows of it. */
+  | { readonly is: "lazy"; readonly readOnly: boolean; readonly begin: string; readonly savepoints: readonly string[] }
+  | { readonly is: "open"; readonly backend: string };
+
+const NONE: State = { is: "none" };
+
+/**
+ * The transaction of a session. A plain BEGIN is answered at once and sent to a server only ahead of the first
+ * statement that needs one: until then any backend may be chosen. Savepoints made meanwhile are replayed.
+ */
+export class SessionTransaction {
+  #state: State = NONE;
+
+  get isNone(): boolean {
+    return this.#state.is === "none";
+  }
+
+  get isLazy(): boolean {
+    return this.#state.is === "lazy";
+  }
+
+  /** The backend on which it is open. */
+  get backend(): string | undefined {
+    return this.#state.is === "open" ? this.#state.backend : undefined;
+  }
+
+  /** Status flags that replies must show while no server knows of the transaction. */
+  get lazyFlags(): number {
+    if (this.#state.is !== "lazy") return 0;
+    return this.#state.readOnly ? STATUS.IN_TRANS | STATUS.IN_TRANS_READONLY : STATUS.IN_TRANS;
+  }
+
+  /** The client has begun a transaction that no server needs to know of yet. */
+  begin(form: "plain" | "read-only" | "read-write"): void {
+    const begin = form === "plain" ? "BEGIN" : `START TRANSACTION ${form === "read-only" ? "READ ONLY" : "READ WRITE"}`;
+    this.#state = { is: "lazy", readOnly: form === "read-only", begin, savepoints: [] };
+  }
+
+  /** What the server must be told before the first statement: BEGIN, and then each savepoint. Only while lazy. */
+  get opening(): readonly string[] {
+    if (this.#state.is !== "lazy") return [];
+    return [this.#state.begin, ...this.#state.savepoints.map((name) => `SAVEPOINT \`${name.replaceAll("`", "``")}\``)];
+  }
+
+  /** BEGIN goes to `backend` in this turn. */
+  opened(backend: string): void {
+    this.#state = { is: "open", backend };
+  }
+
+  /** It has ended, or its BEGIN has failed. */
+  ended(): void {
+    this.#state = NONE;
+  }
+
+  /** What a backend says of itself at the end of a statement. */
+  told(backend: string, inTransaction: boolean): void {
+    if (inTransaction) this.#state = { is: "open", backend };
+    else if (this.#state.is === "open" && this.#state.backend === backend) this.#state = NONE;
+  }
+
+  /** A savepoint while lazy; one of the same name gives way. */
+  addSavepoint(name: string): void {
+    const state = this.#state;
+    if (state.is !== "lazy") return;
+    const others = state.savepoints.filter((other) => !same(other, name));
+    this.#state = { ...state, savepoints: [...others, name] };
+  }
+
+  /** ROLLBACK TO and RELEASE while lazy. False where there is no savepoint of that name. */
+  backTo(name: string, action: "rollback-to" | "release"): boolean {
+    const state = this.#state;
+    if (state.is !== "lazy") return false;
+    const at = state.savepoints.findIndex((other) => same(other, name));
+    if (at < 0) return false;
+    this.#state = { ...state, savepoints: state.savepoints.slice(0, action === "release" ? at : at + 1) };
+    return true;
+  }
+}
+
+function same(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
+}

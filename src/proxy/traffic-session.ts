@@ -1,0 +1,26 @@
+/**
+ * A statement from its decision until its reply has ended, on the backend that was decided on. While it exists no
+ * hold on its tables counts as drained.
+ */
+export interface Flight {
+  readonly backend: string;
+  /** Keys of the tables that it names. */
+  readonly tables: readonly string[];
+  readonly everything: boolean;
+  /** It may leave a transaction open. */
+  readonly opens: boolean;
+}
+
+/** A session as the worker-wide parts see it: those that hold, drain, arm and report. */
+export interface TrafficSession {
+  readonly id: string;
+  readonly user: string;
+  /** The statement on its way, if any. */
+  readonly flight: Flight | undefined;
+  /** What of the session's would be lost, or would go on, at this backend: an open transaction, locked tables, … */
+  openOn(backend: string): string | undefined;
+  /** Whether it has used one of these tables. */
+  hasUsed(tables: ReadonlySet<string>): boolean;
+  /** Logs in to `backend` and brings it up to date. Answers why that is impossible, or undefined when it is done. */
+  prepareFor(backend: string): Promise<string | undefined>;
+}

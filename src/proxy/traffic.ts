@@ -1,0 +1,187 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { DecisionCache } from "../rules/decision-cache.ts";
+import { type LowerCaseTableNames, Routing } from "../rules/routing.ts";
+import type { RulesDocument } from "../rules/rules-document.ts";
+import { type HeldStatement, type HoldOutcome, HoldQueue } from "./hold-queue.ts";
+import type { Licence } from "./licence.ts";
+import { LocalHold } from "./local-hold.ts";
+import type { ProxyLimits } from "./proxy-config.ts";
+import type { ProxyMetrics } from "./proxy-metrics.ts";
+import type { TrafficSession } from "./traffic-session.ts";
+
+export interface TrafficOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: ProxyLimits;
+  readonly metrics: ProxyMetrics;
+  readonly licence: Licence;
+  readonly rules: RulesDocument;
+  readonly revision: number;
+}
+
+/** Waits for the licence stand in the same queue as those for holds, under a name that no migration can have. */
+const LICENCE = "(licence)";
+const LICENCE_LOOK_MS = 20;
+
+/**
+ * Who may send what now: the rules in force, the holds of this worker, and the statements that wait. All of it
+ * changes in single turns of the event loop, so whoever asks and sends in the same turn has a true answer.
+ */
+export class Traffic {
+  readonly cache: DecisionCache;
+  readonly sessions = new Set<TrafficSession>();
+  readonly #options: TrafficOptions;
+  readonly #queue: HoldQueue;
+  readonly #holds = new Map<string, LocalHold>();
+  readonly #listeners: (() => void)[] = [];
+  readonly #holdFree: (() => void)[] = [];
+  #rules: RulesDocument;
+  #revision: number;
+  #lowerCase: LowerCaseTableNames = 0;
+  #licenceTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.#rules = options.rules;
+    this.#revision = options.revision;
+    this.cache = new DecisionCache(new Routing(options.rules, this.#lowerCase));
+    this.#queue = new HoldQueue(options.limits, (waiting) => options.metrics.held(waiting));
+    this.#takeHolds();
+    options.metrics.generation(options.rules.generation);
+  }
+
+  get rules(): RulesDocument {
+    return this.#rules;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get routing(): Routing {
+    return this.cache.routing;
+  }
+
+  get holds(): ReadonlyMap<string, LocalHold> {
+    return this.#holds;
+  }
+
+  get held(): number {
+    return this.#queue.waiting;
+  }
+
+  /** Called after each change of rules or holds: what was told to others may have become old. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Puts newer rules in force: from this turn on every statement is judged by them. Older ones are passed over. */
+  apply(rules: RulesDocument, revision: number): void {
+    if (revision <= this.#revision) return;
+    this.#revision = revision;
+    this.#rules = rules;
+    this.cache.use(new Routing(rules, this.#lowerCase));
+    const gone = this.#takeHolds();
+    this.#options.metrics.generation(rules.generation);
+    if (gone.size > 0) this.#queue.release(gone);
+    if (this.#holds.size === 0) for (const resolve of this.#holdFree.splice(0)) resolve();
+    this.#changed();
+  }
+
+  /** How the server compares the names of tables, as a session has learned it. */
+  setLowerCase(lowerCase: LowerCaseTableNames): void {
+    if (lowerCase === this.#lowerCase) return;
+    this.#lowerCase = lowerCase;
+    this.cache.use(new Routing(this.#rules, lowerCase));
+  }
+
+  /** Which of these holds the session must wait for; it passes those that let it finish what it has open. */
+  blocking(session: TrafficSession, heldBy: readonly string[]): readonly string[] {
+    if (heldBy.length === 0) return heldBy;
+    return heldBy.filter((migration) => {
+      const hold = this.#holds.get(migration);
+      return hold !== undefined && !hold.lets(session);
+    });
+  }
+
+  /** Whether the lease allows to serve tables of these armed migrations in this very turn. */
+  licensed(armedBy: readonly string[]): boolean {
+    return armedBy.length === 0 || this.#options.licence.good;
+  }
+
+  /** A place for a statement that must wait; to be used for all its waits. */
+  newHeld(bytes: number): HeldStatement {
+    return this.#queue.statement(bytes, this.#options.clock.monotonicMs());
+  }
+
+  waitForRelease(statement: HeldStatement, migrations: readonly string[]): Promise<HoldOutcome> {
+    return this.#queue.wait(statement, migrations);
+  }
+
+  /** Waits until the licence is good again, or for as long as is allowed. */
+  waitForLicence(statement: HeldStatement): Promise<HoldOutcome> {
+    this.#licenceTimer ??= setInterval(() => this.#lookAtLicence(), LICENCE_LOOK_MS);
+    return this.#queue.wait(statement, [LICENCE]);
+  }
+
+  stopWaiting(statement: HeldStatement, outcome: HoldOutcome): void {
+    this.#queue.remove(statement, outcome);
+  }
+
+  /** Gives up those who have waited out the time of a hold while the store was away. */
+  giveUp(migration: string, waitedMs: number): void {
+    this.#queue.giveUp(new Set([migration]), this.#options.clock.monotonicMs() - waitedMs);
+  }
+
+  /** Resolves when no hold is in force: logins must not compete with a switch. */
+  holdFree(): Promise<void> {
+    if (this.#holds.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#holdFree.push(resolve));
+  }
+
+  /** To be called whenever a statement of the session has ended, and when the session is gone. */
+  settled(session: TrafficSession): void {
+    if (this.#holds.size === 0) return;
+    let drained = false;
+    for (const hold of this.#holds.values()) drained = hold.settled(session) || drained;
+    if (drained) this.#changed();
+  }
+
+  close(): void {
+    clearInterval(this.#licenceTimer);
+  }
+
+  /** Brings the holds in line with the rules. Answers which migrations no longer hold. */
+  #takeHolds(): Set<string> {
+    const gone = new Set<string>();
+    for (const [migration, hold] of this.#holds) {
+      if (this.#rules.holds[migration]?.token === hold.rule.token) continue;
+      this.#holds.delete(migration);
+      gone.add(migration);
+      this.#options.log.info({ migration, token: hold.rule.token }, "the hold is gone");
+    }
+    const now = this.#options.clock.monotonicMs();
+    for (const [migration, rule] of Object.entries(this.#rules.holds)) {
+      if (this.#holds.has(migration)) continue;
+      this.#holds.set(migration, new LocalHold(migration, rule, now, this.sessions));
+      // Whoever still waits for an earlier hold of the migration waits for this one.
+      gone.delete(migration);
+      this.#options.log.info({ migration, token: rule.token }, "statements on the migration's tables wait");
+    }
+    return gone;
+  }
+
+  #lookAtLicence(): void {
+    const { clock, licence, limits } = this.#options;
+    if (licence.good) this.#queue.release(new Set([LICENCE]));
+    else this.#queue.giveUp(new Set([LICENCE]), clock.monotonicMs() - limits.licenceWaitMs);
+    if (this.#queue.waiting > 0) return;
+    clearInterval(this.#licenceTimer);
+    this.#licenceTimer = undefined;
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
