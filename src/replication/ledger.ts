@@ -23,6 +23,17 @@ export interface LedgerClaim {
   /** All that has been applied so far. Gaps are fine. */
   readonly executed: GtidSet;
   readonly newest: NewestTransaction | undefined;
+  /** The server whose transactions {@link executed} names; empty before any has been recorded. */
+  readonly sourceUuid: string;
+  /** The ledger began anew at the start token's position: what an earlier attempt has left behind does not count. */
+  readonly restarted: boolean;
+}
+
+export interface ClaimOptions {
+  /** Connections that copy rows beside the applier; each gets a row of its own to prove its epoch on. */
+  readonly copiers?: number;
+  /** The epoch under which this very stream applied before it lost its connections; another one means that it was replaced. */
+  readonly ownEpoch?: bigint | undefined;
 }
 
 /** The worker whose row {@link ledgerUpdate} writes; 0 is the folded base. */
@@ -36,22 +47,28 @@ const APPLIER = 1;
  *
  * @param startToken for a stream that never copies: the ledger begins anew at the position written under this
  *   token, unless it did so before.
- * @throws {SwitchyardError} `REPLICATION_START_MISSING` when there is no position under the token.
+ * @throws {SwitchyardError} `REPLICATION_START_MISSING` when there is no position under the token;
+ *   `REPLICATION_LEDGER_TAKEN` when somebody else has claimed or closed it since `ownEpoch`.
  */
 export async function claimLedger(
   connection: Connection,
   migration: string,
   direction: Direction,
   startToken?: string,
+  options: ClaimOptions = {},
 ): Promise<LedgerClaim> {
   await killAppliers(connection, migration, direction);
   await connection.query("START TRANSACTION");
   try {
     const rows = await connection.rows(
-      `SELECT worker, epoch, gtids, start_token, newest_gtid, newest_commit_us FROM ${SIDECAR.ledger}` +
+      `SELECT worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid FROM ${SIDECAR.ledger}` +
         ` ${ofStream(migration, direction)} FOR UPDATE`,
     );
-    const epoch = rows.reduce((max, row) => larger(max, BigInt(row["epoch"] ?? 0)), 0n) + 1n;
+    const highest = rows.reduce((max, row) => larger(max, BigInt(row["epoch"] ?? 0)), 0n);
+    if (options.ownEpoch !== undefined && highest !== options.ownEpoch) {
+      throw ledgerTaken({ migration, direction, epoch: options.ownEpoch });
+    }
+    const epoch = highest + 1n;
     const base = rows.find((row) => row["worker"] === "0");
     const fresh = startToken !== undefined && base?.["start_token"] !== startToken;
     const executed = fresh
@@ -60,18 +77,14 @@ export async function claimLedger(
     const newest = fresh ? undefined : newestOf(rows);
     await connection.query(`DELETE FROM ${SIDECAR.ledger} ${ofStream(migration, direction)}`);
     const token = startToken ?? base?.["start_token"] ?? "";
-    await insertRow(connection, { migration, direction, worker: 0, epoch, executed, token, newest });
-    await insertRow(connection, {
-      migration,
-      direction,
-      worker: APPLIER,
-      epoch,
-      executed: GtidSet.parse(""),
-      token,
-      newest,
-    });
+    const sourceUuid = fresh ? "" : (base?.["source_uuid"] ?? "");
+    const row = { migration, direction, epoch, token, newest, sourceUuid };
+    await insertRow(connection, { ...row, worker: 0, executed });
+    for (let worker = APPLIER; worker <= APPLIER + (options.copiers ?? 0); worker++) {
+      await insertRow(connection, { ...row, worker, executed: GtidSet.empty });
+    }
     await connection.query("COMMIT");
-    return { migration, direction, epoch, executed, newest };
+    return { migration, direction, epoch, executed, newest, sourceUuid, restarted: fresh };
   } catch (error) {
     await connection.query("ROLLBACK").catch(() => undefined);
     throw error;
@@ -86,20 +99,38 @@ export async function claimLedger(
 export function ledgerUpdate(claim: LedgerClaim, applied: string, newest: NewestTransaction | undefined): string {
   const last = newest === undefined ? "" : `, newest_gtid = '${newest.gtid}', newest_commit_us = ${newest.commitUs}`;
   return (
-    `UPDATE ${SIDECAR.ledger} SET gtids = '${applied}'${last}` +
+    `UPDATE ${SIDECAR.ledger} SET writes = writes + 1, gtids = '${applied}'${last}` +
     ` ${ofStream(claim.migration, claim.direction)} AND worker = ${APPLIER} AND epoch = ${claim.epoch}`
   );
 }
 
-/** Locks the claim's row and proves the epoch, for transactions that apply rows without a GTID: chunks of a copy. */
-export async function proveEpoch(connection: Connection, claim: LedgerClaim): Promise<void> {
-  const row = await connection.one(
-    `SELECT epoch FROM ${SIDECAR.ledger} ${ofStream(claim.migration, claim.direction)} AND worker = 0 FOR SHARE`,
+/**
+ * The first statement of every transaction that writes rows without recording a transaction of the source: chunks of a
+ * copy by copier `copier` (from 1), or with 0 the applier itself. It too must affect exactly one row.
+ */
+export function epochUpdate(claim: LedgerClaim, copier: number): string {
+  return (
+    `UPDATE ${SIDECAR.ledger} SET writes = writes + 1 ${ofStream(claim.migration, claim.direction)}` +
+    ` AND worker = ${APPLIER + copier} AND epoch = ${claim.epoch}`
   );
-  if (row?.["epoch"] !== String(claim.epoch)) throw ledgerTaken(claim);
 }
 
-export function ledgerTaken(claim: LedgerClaim): SwitchyardError {
+/** Proves the epoch inside an open transaction, and marks that transaction as ours. */
+export async function proveEpoch(connection: Connection, claim: LedgerClaim, copier = 0): Promise<void> {
+  const { affectedRows } = await connection.query(epochUpdate(claim, copier));
+  if (affectedRows !== 1) throw ledgerTaken(claim);
+}
+
+/** Notes which server the ledger's transactions are of, in a transaction of its own. */
+export async function recordSource(connection: Connection, claim: LedgerClaim, sourceUuid: string): Promise<void> {
+  const { affectedRows } = await connection.query(
+    `UPDATE ${SIDECAR.ledger} SET writes = writes + 1, source_uuid = '${sourceUuid}'` +
+      ` ${ofStream(claim.migration, claim.direction)} AND worker = 0 AND epoch = ${claim.epoch}`,
+  );
+  if (affectedRows !== 1) throw ledgerTaken(claim);
+}
+
+export function ledgerTaken(claim: Pick<LedgerClaim, "migration" | "direction" | "epoch">): SwitchyardError {
   return new SwitchyardError("REPLICATION_LEDGER_TAKEN", {
     what: `the ${claim.direction} stream of migration "${claim.migration}" has been closed or taken over; this one held epoch ${claim.epoch}`,
     changed: "The transaction that noticed it was rolled back.",
@@ -111,13 +142,15 @@ export function ledgerTaken(claim: LedgerClaim): SwitchyardError {
  * has resolved, all that any of them committed is visible.
  */
 export async function closeLedger(connection: Connection, migration: string, direction: Direction): Promise<void> {
-  await connection.query(`UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1 ${ofStream(migration, direction)}`);
+  await connection.query(
+    `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1 ${ofStream(migration, direction)}`,
+  );
 }
 
 /** KILLs connections of a former applier: a half-open one keeps its row locks for hours. */
 async function killAppliers(connection: Connection, migration: string, direction: Direction): Promise<void> {
   const rows = await connection.rows(
-    "SELECT PROCESSLIST_ID AS id FROM performance_schema.session_connect_attrs" +
+    "SELECT PROCESSLIST_ID AS id FROM performance_schema.session_account_connect_attrs" +
       ` WHERE ATTR_NAME = '${APPLIER_ATTRIBUTE}' AND ATTR_VALUE = '${applierName(migration, direction)}'` +
       ` AND PROCESSLIST_ID <> CONNECTION_ID()`,
   );
@@ -157,14 +190,15 @@ interface LedgerRow {
   readonly executed: GtidSet;
   readonly token: string;
   readonly newest: NewestTransaction | undefined;
+  readonly sourceUuid: string;
 }
 
 async function insertRow(connection: Connection, row: LedgerRow): Promise<void> {
   const { gtid, commitUs } = row.newest ?? { gtid: "", commitUs: 0n };
   await connection.query(
-    `INSERT INTO ${SIDECAR.ledger} (migration, direction, worker, epoch, gtids, start_token, newest_gtid, newest_commit_us)` +
+    `INSERT INTO ${SIDECAR.ledger} (migration, direction, worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid)` +
       ` VALUES ('${row.migration}', '${row.direction}', ${row.worker}, ${row.epoch}, '${row.executed.toString()}',` +
-      ` '${row.token}', '${gtid}', ${commitUs})`,
+      ` '${row.token}', '${gtid}', ${commitUs}, '${row.sourceUuid}')`,
   );
 }
 

@@ -1,6 +1,15 @@
 import type { Connection } from "../mysql/connection.ts";
 
-/** The schema on each server that Switchyard writes to. It is left out of every copy, stream and diff. */
+/**
+ * The schema on each server that a stream writes to or follows. It is left out of every copy, stream and diff. What a
+ * stream has done to a server stands there, changed in the same transactions as the data, so that both cannot disagree.
+ *
+ * - `ledger`: what has been applied. A transaction in a binary log is ours if and only if it changes this table.
+ * - `chunk`, `snapshot`: how far the copy is, and as of when.
+ * - `shape`: the definitions by which rows of the log are read, as they were when the stream began.
+ * - `start_position`: where the stream of a switch attempt begins, by the attempt's token.
+ * - `heartbeat`: changed on the followed server, so that an idle log still tells how late the stream is.
+ */
 export const SIDECAR_SCHEMA = "_switchyard";
 
 /** Qualified names of the sidecar's tables. */
@@ -8,9 +17,14 @@ export const SIDECAR = {
   ledger: "`_switchyard`.`ledger`",
   chunk: "`_switchyard`.`chunk`",
   snapshot: "`_switchyard`.`snapshot`",
+  shape: "`_switchyard`.`shape`",
   startPosition: "`_switchyard`.`start_position`",
   heartbeat: "`_switchyard`.`heartbeat`",
 } as const;
+
+/** Names without schema, as they come in a binary log. */
+export const LEDGER_TABLE = "ledger";
+export const HEARTBEAT_TABLE = "heartbeat";
 
 const TABLE_OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=ascii COLLATE=ascii_bin COMMENT='switchyard format 1'";
 
@@ -26,6 +40,8 @@ const DDL: readonly string[] = [
     start_token VARCHAR(80) NOT NULL DEFAULT '',
     newest_gtid VARCHAR(120) NOT NULL DEFAULT '',
     newest_commit_us BIGINT UNSIGNED NOT NULL DEFAULT 0,
+    source_uuid VARCHAR(36) NOT NULL DEFAULT '',
+    writes BIGINT UNSIGNED NOT NULL DEFAULT 0,
     PRIMARY KEY (migration, direction, worker)
   ) ${TABLE_OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS ${SIDECAR.snapshot} (
@@ -43,7 +59,17 @@ const DDL: readonly string[] = [
     high LONGTEXT,
     snapshot INT UNSIGNED NOT NULL,
     row_count BIGINT UNSIGNED NOT NULL,
+    complete TINYINT NOT NULL,
     PRIMARY KEY (migration, table_key, chunk)
+  ) ${TABLE_OPTIONS}`,
+  `CREATE TABLE IF NOT EXISTS ${SIDECAR.shape} (
+    migration VARCHAR(40) NOT NULL,
+    direction ENUM('forward','reverse') NOT NULL,
+    table_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    definition LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    shape LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    keyed TINYINT NOT NULL,
+    PRIMARY KEY (migration, direction, table_key)
   ) ${TABLE_OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS ${SIDECAR.startPosition} (
     migration VARCHAR(40) NOT NULL,
@@ -60,14 +86,32 @@ const DDL: readonly string[] = [
   ) ${TABLE_OPTIONS}`,
 ];
 
-/** Makes the sidecar schema and its tables where they are missing. */
+/** The comment by which a stream that follows a server knows a definition statement in its log as ours. */
+export function ddlComment(migration: string, token: string): string {
+  return `/* switchyard migration=${migration} token=${token} */`;
+}
+
+/** Whether a statement from a binary log carries {@link ddlComment}. */
+export function isOurDdl(sql: string): boolean {
+  return /^\s*\/\* switchyard migration=/.test(sql);
+}
+
+/** Makes the sidecar schema and its tables where they are missing. Safe to run at any time, by several at once. */
 export async function ensureSidecar(connection: Connection): Promise<void> {
-  for (const statement of DDL) await connection.query(statement);
+  const row = await connection.one(
+    `SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema = '${SIDECAR_SCHEMA}'`,
+  );
+  if (Number(row?.["n"]) === DDL.length - 1) return;
+  for (const statement of DDL) await connection.query(`${ddlComment("-", "sidecar")} ${statement}`);
 }
 
 /** Removes all rows of a migration. The schema stays, for other migrations and for the next. */
 export async function dropSidecarRows(connection: Connection, migration: string): Promise<void> {
+  const present = await connection.rows(
+    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = '${SIDECAR_SCHEMA}'`,
+  );
+  const names = new Set(present.map((row) => `\`${SIDECAR_SCHEMA}\`.\`${row["name"]}\``));
   for (const table of Object.values(SIDECAR)) {
-    await connection.query(`DELETE FROM ${table} WHERE migration = '${migration}'`);
+    if (names.has(table)) await connection.query(`DELETE FROM ${table} WHERE migration = '${migration}'`);
   }
 }

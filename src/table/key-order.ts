@@ -46,7 +46,7 @@ const BYTE_COLLATIONS: ReadonlySet<string> = new Set([
 
 /**
  * How the primary key compares; `undefined` where its order is not ours to compute (collations with weights, floating
- * point, ENUM, SET, BIT, keys over the beginning of a column): such a table is copied as one piece.
+ * point, ENUM, SET, BIT, generated columns): such a table is copied as one piece.
  */
 export function keyKinds(shape: TableShape): readonly KeyKind[] | undefined {
   if (shape.primaryKey.length === 0) return undefined;
@@ -61,6 +61,7 @@ export function keyKinds(shape: TableShape): readonly KeyKind[] | undefined {
 }
 
 function kindOf(column: ColumnShape): KeyKind | undefined {
+  if (column.generated) return undefined;
   if (INTEGERS.has(column.dataType)) return { kind: "integer" };
   if (column.dataType === "decimal") return { kind: "decimal", scale: column.scale };
   if (DATES.has(column.dataType)) return { kind: "date" };

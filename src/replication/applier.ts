@@ -1,0 +1,295 @@
+import type { BoundedQueue } from "../base/bounded-queue.ts";
+import type { Clock } from "../base/clock.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import { formatGtid } from "../gtid/gtid-set.ts";
+import type { Connection } from "../mysql/connection.ts";
+import { isMysqlError } from "../mysql/mysql-error.ts";
+import type { QueryResult } from "../mysql/result.ts";
+import type { IntakeItem, TransactionPiece } from "./intake.ts";
+import { type LedgerClaim, ledgerTaken, ledgerUpdate, type NewestTransaction } from "./ledger.ts";
+import { isRetryable } from "./retryable.ts";
+import type { ExpectedStatement } from "./row-renderer.ts";
+import type { StreamGate } from "./stream-gate.ts";
+
+export interface ApplierOptions {
+  /** With several statements at once, counting rows found. */
+  readonly connection: Connection;
+  readonly claim: LedgerClaim;
+  readonly gate: StreamGate;
+  readonly queue: BoundedQueue<IntakeItem>;
+  readonly limits: {
+    readonly groupTransactionsMax: number;
+    readonly groupBytesMax: number;
+    readonly idlePositionMs: number;
+    /** The target's `max_allowed_packet`. */
+    readonly packetBytesMax: number;
+  };
+  readonly clock: Clock;
+  readonly failpoint: FailpointHook;
+  readonly log: Logger;
+  readonly events: ApplierEvents;
+}
+
+/** What the applier tells as it goes. */
+export interface ApplierEvents {
+  /** Begins with a transaction of this commit time; undefined when it has nothing at hand. */
+  working(commitMicros: number | undefined): void;
+  beat(number: number, commitMicros: number): void;
+  done(piece: TransactionPiece): void;
+  applied(transactions: number, rows: number): void;
+  drift(rows: number): void;
+}
+
+/**
+ * Applies transactions in the order of the log, on one connection, each source transaction whole inside one target
+ * transaction. While several wait they share one; alone, each has its own. The first statement of each target
+ * transaction proves the epoch and records what it applies, so that data and position commit together or not at all.
+ */
+export class Applier {
+  readonly #options: ApplierOptions;
+  #pending: TransactionPiece | undefined;
+  /** Transactions are done with that the ledger does not have yet. */
+  #dirty = false;
+  #lastRecordedMs: number;
+  #newest: NewestTransaction | undefined;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#lastRecordedMs = options.clock.monotonicMs();
+  }
+
+  /** Applies until `until` says so between transactions, or the queue ends. Throws what made the queue fail. */
+  async run(until: () => boolean): Promise<void> {
+    const { queue, gate } = this.#options;
+    while (!until()) {
+      const item = this.#pending ?? (await queue.shift());
+      if (item === undefined) return;
+      if (item.kind === "tick") {
+        await this.#recordIfIdle(false);
+        continue;
+      }
+      this.#pending = item;
+      if (gate.verdict(item.gtid, item.touches) === "hold") {
+        this.#options.events.working(item.commitMicros);
+        const change = gate.changed();
+        await this.#recordIfIdle(true);
+        if (gate.verdict(item.gtid, item.touches) === "hold" && !until()) await change;
+        continue;
+      }
+      this.#pending = undefined;
+      gate.setBusy(true);
+      try {
+        await this.#group(item);
+      } finally {
+        gate.setBusy(false);
+      }
+      this.#options.events.working(undefined);
+      await this.#recordIfIdle(gate.stoppedAt);
+    }
+    await this.#recordIfIdle(true);
+  }
+
+  /** One target transaction: `first` and what else waits and fits. */
+  async #group(first: TransactionPiece): Promise<void> {
+    const { queue, gate, limits, events } = this.#options;
+    const group = new Group();
+    events.working(first.commitMicros);
+    let piece = first;
+    for (;;) {
+      group.add(piece);
+      if (!piece.last) {
+        if (group.bytes >= limits.groupBytesMax) await this.#send(group);
+        piece = await this.#nextPiece();
+        continue;
+      }
+      if (group.sent || group.bytes >= limits.groupBytesMax) break;
+      if (group.pieces.length >= limits.groupTransactionsMax || queue.length === 0) break;
+      const next = await queue.shift();
+      if (next === undefined) break;
+      if (next.kind === "tick") break;
+      if (gate.verdict(next.gtid, next.touches) === "hold") {
+        this.#pending = next;
+        break;
+      }
+      piece = next;
+    }
+    await this.#commit(group);
+  }
+
+  async #nextPiece(): Promise<TransactionPiece> {
+    for (;;) {
+      const item = await this.#options.queue.shift();
+      if (item === undefined) {
+        throw new SwitchyardError("CANCELLED", { what: "the stream ended inside a transaction" });
+      }
+      if (item.kind === "piece") return item;
+    }
+  }
+
+  async #commit(group: Group): Promise<void> {
+    const { connection, gate, failpoint, events } = this.#options;
+    const writes = group.sent || group.bytes > 0;
+    if (writes) {
+      await this.#send(group);
+      await failpoint("catch-up-before-commit");
+      await connection.query("COMMIT");
+      this.#recorded(newestOf(group));
+    }
+    for (const piece of group.pieces) {
+      gate.done(piece.gtid, piece.touches);
+      if (piece.beat !== undefined) events.beat(piece.beat, piece.commitMicros);
+      events.done(piece);
+    }
+    this.#newest = newestOf(group);
+    if (writes) {
+      events.applied(group.pieces.filter((piece) => piece.touches).length, group.rows);
+      events.drift(group.drift);
+      await failpoint("catch-up-after-commit");
+    } else {
+      this.#dirty = true;
+    }
+    gate.settle();
+  }
+
+  /** Sends what the group has gathered; the first time, after the statements that every transaction begins with. */
+  async #send(group: Group): Promise<void> {
+    const { connection, claim, gate, limits } = this.#options;
+    const head = group.sent ? "" : `BEGIN;${ledgerUpdate(claim, executedWith(gate, group), newestOf(group))};`;
+    const sql = Buffer.concat([Buffer.from(head, "latin1"), ...group.sql]);
+    if (sql.length + 16 > limits.packetBytesMax) throw tooLarge(sql.length, limits.packetBytesMax, group.expected);
+    let results: QueryResult[];
+    try {
+      results = sql.length === 0 ? [] : await connection.queryMulti(sql);
+    } catch (error) {
+      if (!connection.isClosed) await connection.query("ROLLBACK").catch(() => undefined);
+      if (isMysqlError(error) && !isRetryable(error)) throw refused(group, error);
+      throw error;
+    }
+    if (!group.sent && results[1]?.affectedRows !== 1) {
+      await connection.query("ROLLBACK");
+      throw ledgerTaken(claim);
+    }
+    const offset = group.sent ? 0 : 2;
+    for (const [i, expected] of group.expected.entries()) {
+      const result = results[i + offset];
+      if (result === undefined || result.warnings > 0) {
+        await connection.query("ROLLBACK");
+        throw altered(expected, group);
+      }
+      if (result.affectedRows !== expected.rows) this.#drifted(group, expected, result.affectedRows);
+    }
+    group.flushed();
+  }
+
+  #drifted(group: Group, expected: ExpectedStatement, found: number): void {
+    const missed = Math.abs(expected.rows - found);
+    group.drift += missed;
+    const gtid = group.pieces.at(-1)?.gtid;
+    this.#options.log.error(
+      {
+        table: expected.table,
+        verb: expected.verb,
+        expected: expected.rows,
+        found,
+        upTo: gtid === undefined ? "" : formatGtid(gtid),
+      },
+      "rows on the target were not as the stream left them",
+    );
+  }
+
+  /** Records transactions that needed no write, when it is time, or `now`. */
+  async #recordIfIdle(now: boolean): Promise<void> {
+    const { clock, limits, connection, claim, gate } = this.#options;
+    if (!this.#dirty) return;
+    if (!now && clock.monotonicMs() - this.#lastRecordedMs < limits.idlePositionMs) return;
+    const update = ledgerUpdate(claim, gate.executed.toString(), this.#newest);
+    const results = await connection.queryMulti(`BEGIN;${update}`);
+    if (results[1]?.affectedRows !== 1) {
+      await connection.query("ROLLBACK");
+      throw ledgerTaken(claim);
+    }
+    await connection.query("COMMIT");
+    this.#recorded(this.#newest);
+  }
+
+  #recorded(newest: NewestTransaction | undefined): void {
+    this.#newest = newest;
+    this.#dirty = false;
+    this.#lastRecordedMs = this.#options.clock.monotonicMs();
+  }
+}
+
+/** The pieces of one target transaction that is being put together. */
+class Group {
+  readonly pieces: TransactionPiece[] = [];
+  sql: Buffer[] = [];
+  expected: ExpectedStatement[] = [];
+  bytes = 0;
+  rows = 0;
+  drift = 0;
+  /** Something of it has been sent: its record in the ledger is fixed. */
+  sent = false;
+
+  add(piece: TransactionPiece): void {
+    if (piece.first) this.pieces.push(piece);
+    if (piece.changes === undefined) return;
+    this.sql.push(piece.changes.sql);
+    this.expected.push(...piece.changes.expected);
+    this.bytes += piece.changes.sql.length;
+    this.rows += piece.changes.rows;
+  }
+
+  flushed(): void {
+    this.sent = true;
+    this.sql = [];
+    this.expected = [];
+    this.bytes = 0;
+  }
+}
+
+function newestOf(group: Group): NewestTransaction | undefined {
+  const last = group.pieces.at(-1);
+  return last === undefined ? undefined : { gtid: formatGtid(last.gtid), commitUs: BigInt(last.commitMicros) };
+}
+
+function executedWith(gate: StreamGate, group: Group): string {
+  return gate.executedWith(group.pieces.map((piece) => piece.gtid)).toString();
+}
+
+function upTo(group: Group): string {
+  const last = group.pieces.at(-1);
+  return `transactions up to  ${last === undefined ? "" : formatGtid(last.gtid)}`;
+}
+
+function refused(group: Group, error: unknown): SwitchyardError {
+  return new SwitchyardError("REPLICATION_ROW_REFUSED", {
+    what: "the target refused a change that the source has made",
+    details: [messageOf(error), upTo(group)],
+    changed: "The transaction was rolled back on the target; all before it is applied.",
+    fix: "Compare the tables' definitions and rows on both sides (a diff shows them); somebody may have written to the target.",
+    cause: error,
+  });
+}
+
+function altered(expected: ExpectedStatement, group: Group): SwitchyardError {
+  return new SwitchyardError("REPLICATION_ROW_REFUSED", {
+    what: `the target would have altered a value of ${expected.table} (${expected.verb}) instead of storing it`,
+    details: [upTo(group)],
+    changed: "The transaction was rolled back on the target; all before it is applied.",
+    fix: "Compare the table's definition on both sides.",
+  });
+}
+
+function tooLarge(bytes: number, max: number, expected: readonly ExpectedStatement[]): SwitchyardError {
+  return new SwitchyardError("REPLICATION_ROW_TOO_LARGE", {
+    what: `a change of ${expected
+      .map((one) => one.table)
+      .join(", ")
+      .slice(0, 200)} takes ${bytes} bytes as a statement`,
+    details: [`the target allows ${max} (max_allowed_packet)`],
+    changed: "Nothing of its transaction was kept.",
+    fix: "Raise max_allowed_packet on the target, to twice the largest row and more, then resume.",
+  });
+}

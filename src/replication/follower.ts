@@ -1,0 +1,118 @@
+import { randomInt, randomUUID } from "node:crypto";
+import { BoundedQueue } from "../base/bounded-queue.ts";
+import type { Clock } from "../base/clock.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import { formatGtid } from "../gtid/gtid-set.ts";
+import { Connection } from "../mysql/connection.ts";
+import type { Endpoint } from "../mysql/endpoint.ts";
+import { Applier, type ApplierEvents } from "./applier.ts";
+import type { CopyState } from "./copy-state.ts";
+import { DdlJudge } from "./ddl-judge.ts";
+import { Intake, type IntakeItem } from "./intake.ts";
+import { type LedgerClaim, type NewestTransaction, recordSource } from "./ledger.ts";
+import { settledJudge } from "./row-judge.ts";
+import { checkSource } from "./source-position.ts";
+import type { StreamGate } from "./stream-gate.ts";
+import type { StreamLimits } from "./stream-options.ts";
+import { connectSource, readerAttributes } from "./stream-session.ts";
+
+export interface FollowContext {
+  readonly claim: LedgerClaim;
+  readonly source: Endpoint;
+  /** The session on the target that applies; no transaction is open on it. */
+  readonly writer: Connection;
+  readonly gate: StreamGate;
+  readonly state: CopyState;
+  readonly limits: StreamLimits;
+  readonly packetBytesMax: number;
+  readonly clock: Clock;
+  readonly failpoint: FailpointHook;
+  readonly log: Logger;
+  readonly events: ApplierEvents;
+  readonly signal: AbortSignal;
+  /** Names this stream to the server: a second dump under the same name would end the first. */
+  readonly replicaUuid: string;
+  /** The server that the ledger's transactions are of; empty until one is known. */
+  sourceUuid: string;
+  newest: NewestTransaction | undefined;
+}
+
+/** Bounds of the server ids that dumps announce: far from those that people give to servers. */
+const SERVER_ID_MIN = 0x4000_0000;
+const SERVER_ID_MAX = 0x7fff_ffff;
+
+/**
+ * Follows the source's log from what the gate says is done, and applies, until `until` says so between transactions.
+ * Whatever ends the dump otherwise is thrown; nothing of a transaction that was cut is kept.
+ */
+export async function follow(context: FollowContext, until: () => boolean): Promise<void> {
+  const { gate, limits, signal } = context;
+  const observer = await connectSource(context.source, context.claim, signal);
+  const start = await checkSource(observer, context.sourceUuid, gate.executed, context.newest).finally(() =>
+    observer.close(),
+  );
+  if (context.sourceUuid === "") await recordSource(context.writer, context.claim, start.sourceUuid);
+  context.sourceUuid = start.sourceUuid;
+  const passed = gate.executed.contains(context.state.snapshotUnion);
+  const queue = new BoundedQueue<IntakeItem>(limits.queueBytesMax);
+  const intake = new Intake({
+    name: context.claim,
+    tables: context.state.tables.map((table) => ({
+      table,
+      judge: passed && context.state.copied ? settledJudge : context.state.judge(table),
+    })),
+    statements: new DdlJudge(context.state.tables.map((table) => table.name)),
+    queue,
+    queueBytesMax: limits.queueBytesMax,
+    newest: start.compare,
+  });
+  const applier = new Applier({
+    connection: context.writer,
+    claim: context.claim,
+    gate,
+    queue,
+    limits: { ...limits, packetBytesMax: context.packetBytesMax },
+    clock: context.clock,
+    failpoint: context.failpoint,
+    log: context.log,
+    events: {
+      ...context.events,
+      done: (piece) => {
+        context.newest = { gtid: formatGtid(piece.gtid), commitUs: BigInt(piece.commitMicros) };
+        context.events.done(piece);
+      },
+    },
+  });
+  const dump = await Connection.connect(context.source, { attributes: readerAttributes(context.claim), signal });
+  const stop = (): void => queue.fail(new SwitchyardError("CANCELLED", { what: "the stream was closed" }));
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  const dumping = dump
+    .binlogDump(
+      {
+        serverId: randomInt(SERVER_ID_MIN, SERVER_ID_MAX),
+        executed: start.executed.encodeBinary(),
+        heartbeatMs: limits.dumpHeartbeatMs,
+        replicaUuid: context.replicaUuid,
+      },
+      (event) => intake.event(event),
+    )
+    .then(
+      () => queue.fail(new SwitchyardError("MYSQL_CONNECTION_LOST", { what: "the source ended the dump of its log" })),
+      (error: unknown) => queue.fail(error),
+    );
+  try {
+    await applier.run(until);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    dump.destroy();
+    await dumping;
+  }
+}
+
+/** A name for the dumps of one stream. */
+export function newReplicaUuid(): string {
+  return randomUUID();
+}

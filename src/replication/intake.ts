@@ -1,0 +1,251 @@
+import type { BoundedQueue } from "../base/bounded-queue.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import { tableKey } from "../base/table-name.ts";
+import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
+import type { GtidEvent, RowsEvent } from "../binlog/binlog-event.ts";
+import { RowWalker } from "../binlog/row-walker.ts";
+import type { TableMap } from "../binlog/table-map.ts";
+import { type TransactionPart, TransactionReader } from "../binlog/transaction-reader.ts";
+import { valueText } from "../binlog/value-text.ts";
+import { formatGtid, type Gtid } from "../gtid/gtid-set.ts";
+import type { CopiedTable } from "./copy-state.ts";
+import type { DdlJudge } from "./ddl-judge.ts";
+import type { NewestTransaction } from "./ledger.ts";
+import type { RowJudge } from "./row-judge.ts";
+import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
+import { HEARTBEAT_TABLE, LEDGER_TABLE, SIDECAR_SCHEMA } from "./sidecar.ts";
+import type { StreamName } from "./stream-session.ts";
+import { TableLayout } from "./table-layout.ts";
+
+/** A piece of a transaction on its way to the target; small transactions are one piece. */
+export interface TransactionPiece {
+  readonly kind: "piece";
+  readonly gtid: Gtid;
+  readonly commitMicros: number;
+  readonly first: boolean;
+  readonly last: boolean;
+  /** Whether the transaction changes migrating tables and is not ours; known with its first piece. */
+  readonly touches: boolean;
+  readonly changes: RenderedChanges | undefined;
+  /** The heartbeat that the transaction carries. */
+  readonly beat: number | undefined;
+}
+
+/** `tick`: the log has nothing new. */
+export type IntakeItem = TransactionPiece | { readonly kind: "tick" };
+
+export interface IntakeOptions {
+  readonly name: StreamName;
+  readonly tables: readonly { readonly table: CopiedTable; readonly judge: RowJudge }[];
+  readonly statements: DdlJudge;
+  readonly queue: BoundedQueue<IntakeItem>;
+  readonly queueBytesMax: number;
+  /** The last transaction of which the ledger knows: it comes again, and must be the same. */
+  readonly newest: NewestTransaction | undefined;
+}
+
+const PIECE_BYTES = 64 * 1024;
+/** What an item weighs in the queue besides its SQL. */
+const ITEM_BYTES = 200;
+
+interface RunningTransaction {
+  readonly event: GtidEvent;
+  first: boolean;
+  /** It changes our ledger: nothing of it is ours to apply. */
+  own: boolean;
+  touches: boolean;
+  beat: number | undefined;
+}
+
+interface FollowedTable {
+  readonly layout: TableLayout;
+  readonly judge: RowJudge;
+}
+
+/**
+ * Turns the events of one dump into pieces of transactions, rendered as SQL, and puts them into a queue. What does
+ * not concern the stream is passed over here: other tables, and transactions that a stream of ours has made.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #decoder = new BinlogDecoder();
+  readonly #reader = new TransactionReader();
+  readonly #renderer = new RowRenderer();
+  readonly #byName = new Map<string, { readonly table: CopiedTable; readonly judge: RowJudge }>();
+  /** By table map: the decoder gives the same object for the same map. */
+  readonly #followed = new WeakMap<TableMap, FollowedTable | "other">();
+  #transaction: RunningTransaction | undefined;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    for (const entry of options.tables) this.#byName.set(entry.table.key, entry);
+  }
+
+  /** Takes one event; a promise where the queue is full. */
+  event(packet: Buffer): void | Promise<void> {
+    const event = this.#decoder.decode(packet);
+    if (event.kind === "heartbeat") return this.#push({ kind: "tick" }, ITEM_BYTES);
+    if (event.kind === "payload") return this.#unpack(this.#reader.push(event));
+    let wait: void | Promise<void> = undefined;
+    for (const part of this.#reader.push(event)) wait = this.#part(part) ?? wait;
+    return wait;
+  }
+
+  /** The parts of a compressed transaction, as fast as the queue takes them. */
+  async #unpack(parts: Generator<TransactionPart>): Promise<void> {
+    for (const part of parts) await this.#part(part);
+  }
+
+  #part(part: TransactionPart): void | Promise<void> {
+    switch (part.kind) {
+      case "begin":
+        this.#verify(part.event);
+        this.#transaction = { event: part.event, first: true, own: false, touches: false, beat: undefined };
+        return;
+      case "rows":
+        return this.#rows(part.event);
+      case "statement": {
+        const verdict = this.#options.statements.judge(part.event);
+        if ("stop" in verdict && !this.#running().own) throw this.#statementSeen(part.event.sql, verdict.stop);
+        return;
+      }
+      case "end":
+        return this.#end(part.how);
+    }
+  }
+
+  #rows(event: RowsEvent): void | Promise<void> {
+    const transaction = this.#running();
+    if (transaction.own) return;
+    if (event.table.schema === SIDECAR_SCHEMA) {
+      this.#sidecarRows(event, transaction);
+      return;
+    }
+    const followed = this.#follow(event.table);
+    if (followed === "other") return;
+    transaction.touches = true;
+    this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
+    if (this.#renderer.length >= PIECE_BYTES) return this.#pushPiece(false);
+  }
+
+  #sidecarRows(event: RowsEvent, transaction: RunningTransaction): void {
+    if (event.table.table === LEDGER_TABLE) {
+      if (transaction.touches) {
+        throw new SwitchyardError("REPLICATION_STATEMENT_SEEN", {
+          what: `transaction ${formatGtid(transaction.event.gtid)} changed a migrating table first and the ledger of Switchyard after it`,
+          changed: "The stream stopped before this transaction.",
+          fix: "Nobody but Switchyard may write to the schema _switchyard. Run a diff before going on.",
+        });
+      }
+      transaction.own = true;
+    } else if (event.table.table === HEARTBEAT_TABLE && event.operation !== "delete") {
+      transaction.beat = this.#beatOf(event) ?? transaction.beat;
+    }
+  }
+
+  /** The number of the last beat of this stream in the event. */
+  #beatOf(event: RowsEvent): number | undefined {
+    const walker = new RowWalker(event);
+    const { name } = this.#options;
+    const [first, second, third] = event.table.columns;
+    if (first === undefined || second === undefined || third === undefined) return undefined;
+    let beat: number | undefined;
+    while (walker.next()) {
+      const { buffer, starts, ends } = walker.after;
+      const migration = buffer.toString("latin1", starts[0], ends[0]);
+      // An ENUM, by number: forward is 1.
+      const direction = valueText(second, true, buffer, starts[1] ?? 0) === "1" ? "forward" : "reverse";
+      if (migration !== name.migration || direction !== name.direction) continue;
+      beat = Number(valueText(third, true, buffer, starts[2] ?? 0));
+    }
+    return beat;
+  }
+
+  #end(how: "commit" | "prepare"): void | Promise<void> {
+    const transaction = this.#running();
+    if (how === "prepare" && transaction.touches) {
+      throw new SwitchyardError("REPLICATION_XA_PREPARED", {
+        what: `the XA transaction ${formatGtid(transaction.event.gtid)} changes migrating tables and is only prepared`,
+        details: ["whether it will be committed is not known yet"],
+        changed: "The stream stopped before it; nothing of it was applied.",
+        fix: "Move these tables while no XA transactions use them, or let the application use ordinary transactions.",
+      });
+    }
+    return this.#pushPiece(true);
+  }
+
+  #pushPiece(last: boolean): void | Promise<void> {
+    const transaction = this.#running();
+    const changes = this.#renderer.length > 0 ? this.#renderer.take() : undefined;
+    const piece: TransactionPiece = {
+      kind: "piece",
+      gtid: transaction.event.gtid,
+      commitMicros: transaction.event.commitMicros,
+      first: transaction.first,
+      last,
+      touches: transaction.touches,
+      changes,
+      beat: transaction.beat,
+    };
+    transaction.first = false;
+    if (last) this.#transaction = undefined;
+    if (this.#isKnown(transaction.event.gtid)) return;
+    return this.#push(piece, ITEM_BYTES + (changes?.sql.length ?? 0));
+  }
+
+  #push(item: IntakeItem, bytes: number): void | Promise<void> {
+    const full = this.#options.queue.size + bytes > this.#options.queueBytesMax;
+    const pushed = this.#options.queue.push(item, bytes);
+    if (full) return pushed;
+    // What makes the queue fail is seen by whoever takes from it.
+    pushed.catch(() => undefined);
+  }
+
+  /** The newest transaction of the ledger is asked for again, only to be looked at. */
+  #isKnown(gtid: Gtid): boolean {
+    const { newest } = this.#options;
+    return newest !== undefined && newest.gtid === formatGtid(gtid);
+  }
+
+  #verify(event: GtidEvent): void {
+    const { newest } = this.#options;
+    if (newest === undefined || !this.#isKnown(event.gtid)) return;
+    if (BigInt(event.commitMicros) === newest.commitUs) return;
+    throw new SwitchyardError("STREAM_SOURCE_WENT_BACK", {
+      what: `the source gave the GTID ${newest.gtid} to another transaction than the one that was applied`,
+      details: [`applied    committed at ${newest.commitUs} µs`, `the source  committed at ${event.commitMicros} µs`],
+      changed: "Nothing was applied since.",
+      fix: "The source has lost transactions (a crash with sync_binlog other than 1, or a restore). Cancel the migration and create it again.",
+    });
+  }
+
+  #follow(map: TableMap): FollowedTable | "other" {
+    let followed = this.#followed.get(map);
+    if (followed === undefined) {
+      const entry = this.#byName.get(tableKey({ schema: map.schema, table: map.table }));
+      followed =
+        entry === undefined ? "other" : { layout: new TableLayout(entry.table.shape, map), judge: entry.judge };
+      this.#followed.set(map, followed);
+    }
+    return followed;
+  }
+
+  #running(): RunningTransaction {
+    if (this.#transaction === undefined) {
+      throw new SwitchyardError("INTERNAL_INVARIANT", { what: "a part of a transaction came without its beginning" });
+    }
+    return this.#transaction;
+  }
+
+  #statementSeen(sql: string, why: string): SwitchyardError {
+    return new SwitchyardError("REPLICATION_STATEMENT_SEEN", {
+      what: `a statement on the source may change the tables that are followed: ${why}`,
+      details: [
+        `transaction  ${formatGtid(this.#running().event.gtid)}`,
+        `statement    ${sql.replaceAll(/\s+/g, " ").slice(0, 200)}`,
+      ],
+      changed: "The stream stopped before it; all earlier transactions are applied.",
+      fix: "Cancel the migration and create it again, with the tables as they are now.",
+    });
+  }
+}

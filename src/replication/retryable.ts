@@ -1,0 +1,38 @@
+import { isSwitchyardError } from "../base/errors.ts";
+import { isMysqlError } from "../mysql/mysql-error.ts";
+
+/** Server errors after which the same work can succeed: lost races, killed sessions, servers that stop or start. */
+const RETRYABLE_ERRNOS: readonly number[] = [
+  1040, // too many connections
+  1053, // server shutdown in progress
+  1077, // normal shutdown
+  1152, // aborted connection
+  1158, // network read error
+  1159, // network read timeout
+  1160, // network write error
+  1161, // network write timeout
+  1203, // too many connections of this user
+  1205, // lock wait timeout
+  1213, // deadlock
+  1236, // the dump of the log ended; whether transactions are lost is checked before the next one
+  1317, // query interrupted
+  1412, // the table was changed since the snapshot began
+  3032, // server is offline
+  3101, // rolled back by group replication
+  3168, // server is not available
+  3169, // session was killed
+];
+
+/** Whether the stream may try again after this, from what the ledger says. */
+export function isRetryable(error: unknown): boolean {
+  if (isMysqlError(error)) return RETRYABLE_ERRNOS.includes(error.errno);
+  return isSwitchyardError(
+    error,
+    "MYSQL_CONNECTION_LOST",
+    "MYSQL_UNREACHABLE",
+    "MYSQL_SNAPSHOT_LOCK_TIMEOUT",
+    "TIMEOUT",
+    "CANCELLED",
+    "BINLOG_CHECKSUM_WRONG",
+  );
+}

@@ -1,0 +1,225 @@
+import { isSwitchyardError } from "../base/errors.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import { quoteText } from "../base/table-name.ts";
+import type { Connection } from "../mysql/connection.ts";
+import { runCopyCycle } from "./copy-cycle.ts";
+import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
+import { type FollowContext, follow } from "./follower.ts";
+import type { LagMeter } from "./lag-meter.ts";
+import { claimLedger, type LedgerClaim } from "./ledger.ts";
+import { ensureSidecar } from "./sidecar.ts";
+import type { StreamGate } from "./stream-gate.ts";
+import type { StreamLimits, StreamOptions } from "./stream-options.ts";
+import type { StreamProgress } from "./stream-progress.ts";
+import { connectSource, connectWriter, type StreamName } from "./stream-session.ts";
+import { readDefinition } from "./table-definitions.ts";
+import { buildKeys, createTargetTables } from "./target-tables.ts";
+
+export interface AttemptContext {
+  readonly options: StreamOptions;
+  readonly limits: StreamLimits;
+  readonly failpoint: FailpointHook;
+  readonly gate: StreamGate;
+  readonly progress: StreamProgress;
+  readonly lag: LagMeter;
+  readonly signal: AbortSignal;
+  readonly replicaUuid: string;
+  readonly ownEpoch: bigint | undefined;
+  readonly onClaim: (epoch: bigint) => void;
+  /** Both servers have the sidecar. */
+  readonly onReady: () => void;
+}
+
+const EARLY_SNAPSHOT_WAIT_MS = 100;
+
+/** One life of a stream's connections: from the claim of the ledger until something ends it. */
+export class StreamAttempt {
+  readonly #context: AttemptContext;
+  readonly #name: StreamName;
+
+  constructor(context: AttemptContext) {
+    this.#context = context;
+    this.#name = { migration: context.options.migration, direction: context.options.direction };
+  }
+
+  /** Returns when the stream is closed; throws what ended it otherwise. */
+  async run(): Promise<void> {
+    const { options, signal } = this.#context;
+    const opened: Connection[] = [];
+    try {
+      const observer = await connectSource(options.source, this.#name, signal);
+      opened.push(observer);
+      const writer = await connectWriter(options.target, this.#name, { signal });
+      opened.push(writer);
+      await ensureSidecar(observer);
+      await ensureSidecar(writer);
+      await this.#work(observer, writer);
+    } finally {
+      await Promise.all(opened.map((connection) => connection.close()));
+    }
+  }
+
+  async #work(observer: Connection, writer: Connection): Promise<void> {
+    const { options, limits, gate, onClaim, onReady } = this.#context;
+    const claim = await claimLedger(writer, options.migration, options.direction, options.startToken, {
+      copiers: limits.copyReaders,
+      ownEpoch: this.#context.ownEpoch,
+    });
+    onClaim(claim.epoch);
+    gate.reset(claim.executed);
+    onReady();
+    const state = await this.#loadState(observer, writer, claim);
+    const context = this.#followContext(claim, writer, state, await packetBytesMax(writer));
+    await this.#copy(observer, writer, claim, state, context);
+    await this.#follow(writer, state, context);
+  }
+
+  /** What the sidecar knows of the tables; read from the source and kept there the first time. */
+  async #loadState(observer: Connection, writer: Connection, claim: LedgerClaim): Promise<CopyState> {
+    const { options, progress } = this.#context;
+    const copies = options.startToken === undefined;
+    let state = claim.restarted ? undefined : await loadCopyState(writer, this.#name, options.tables);
+    if (state === undefined) {
+      const definitions = [];
+      for (const table of options.tables) definitions.push(await readDefinition(observer, table));
+      if (copies) await createTargetTables(observer, writer, this.#name, definitions);
+      state = await saveShapes(writer, this.#name, definitions, !copies);
+    }
+    const estimates = copies ? await estimateRows(observer, state) : new Map<string, number>();
+    for (const table of state.tables) {
+      progress.setTable(table.key, {
+        rowsCopied: table.chunks.reduce((sum, chunk) => sum + chunk.rows, 0),
+        rowsEstimated: estimates.get(table.key) ?? 0,
+        done: state.gaps(table).length === 0,
+      });
+    }
+    progress.copied = state.keyed;
+    progress.phase = state.copied ? "catching-up" : "copying";
+    return state;
+  }
+
+  #followContext(claim: LedgerClaim, writer: Connection, state: CopyState, packetBytes: number): FollowContext {
+    const { options, limits, gate, progress, lag } = this.#context;
+    return {
+      claim,
+      source: options.source,
+      writer,
+      gate,
+      state,
+      limits,
+      packetBytesMax: packetBytes,
+      clock: options.clock,
+      failpoint: this.#context.failpoint,
+      log: options.log,
+      signal: this.#context.signal,
+      replicaUuid: this.#context.replicaUuid,
+      sourceUuid: claim.sourceUuid,
+      newest: claim.newest,
+      events: {
+        working: (commitMicros) => lag.working(commitMicros),
+        beat: (number) => lag.seen(number),
+        done: (piece) => lag.done(piece.commitMicros),
+        applied: (transactions, rows) => progress.addApplied(transactions, rows),
+        drift: (rows) => {
+          progress.drift += rows;
+        },
+      },
+    };
+  }
+
+  /** Snapshot after snapshot, with catch-up between them, until every row has been copied once. */
+  async #copy(
+    observer: Connection,
+    writer: Connection,
+    claim: LedgerClaim,
+    state: CopyState,
+    context: FollowContext,
+  ): Promise<void> {
+    const { options, limits, gate, progress, lag, signal } = this.#context;
+    const estimates = await estimateRows(observer, state);
+    while (!state.copied && !signal.aborted) {
+      this.#phase("copying");
+      const overAt = options.clock.monotonicMs() + limits.copyCycleMaxMs;
+      const outcome = await runCopyCycle(
+        {
+          claim,
+          source: options.source,
+          target: options.target,
+          observer,
+          control: writer,
+          limits,
+          failpoint: this.#context.failpoint,
+          log: options.log,
+          signal,
+          isOver: () => options.clock.monotonicMs() >= overAt,
+          whilePaused: () => gate.whilePaused(),
+          onRows: (table, rows) => progress.addRows(table.key, rows),
+          estimates,
+        },
+        state,
+        gate.executed,
+        (position) => gate.reset(position),
+      );
+      for (const table of state.tables) progress.setTable(table.key, { done: state.gaps(table).length === 0 });
+      if (outcome.kind === "copied") return;
+      if (outcome.kind === "early") await options.clock.sleep(EARLY_SNAPSHOT_WAIT_MS, signal);
+      this.#phase("catching-up");
+      await this.#followUntil(context, () => lag.lagMs() <= limits.cycleLagMaxMs);
+    }
+  }
+
+  async #follow(writer: Connection, state: CopyState, context: FollowContext): Promise<void> {
+    const { options, limits, gate, lag, signal, progress } = this.#context;
+    if (!state.keyed) {
+      this.#phase("catching-up");
+      const snapshots = state.snapshotUnion;
+      await this.#followUntil(context, () => gate.executed.contains(snapshots));
+      if (signal.aborted) return;
+      await buildKeys(writer, this.#name, state.tables, (table) =>
+        options.log.info({ table: `${table.schema}.${table.table}` }, "adding keys on the target"),
+      );
+      for (const table of state.tables) table.keyed = true;
+    }
+    progress.copied = true;
+    await this.#followUntil(context, () => {
+      if (progress.phase !== "running" && lag.lagMs() <= limits.cycleLagMaxMs) this.#phase("running");
+      return false;
+    });
+  }
+
+  async #followUntil(context: FollowContext, until: () => boolean): Promise<void> {
+    const { signal, progress } = this.#context;
+    try {
+      await follow(context, () => signal.aborted || until());
+    } catch (error) {
+      if (isSwitchyardError(error, "REPLICATION_STATEMENT_SEEN")) progress.ddl++;
+      throw error;
+    }
+  }
+
+  #phase(phase: "copying" | "catching-up" | "running"): void {
+    const { options, progress } = this.#context;
+    if (progress.phase === phase) return;
+    progress.phase = phase;
+    options.log.info({ phase }, "the stream's phase changed");
+  }
+}
+
+async function packetBytesMax(writer: Connection): Promise<number> {
+  const row = await writer.one("SELECT @@session.max_allowed_packet AS bytes");
+  return Number(row?.["bytes"]);
+}
+
+/** The source's own guess; never used for anything but progress and the size of pieces. */
+async function estimateRows(observer: Connection, state: CopyState): Promise<Map<string, number>> {
+  const estimates = new Map<string, number>();
+  await observer.query("SET SESSION information_schema_stats_expiry = 0");
+  for (const { name, key } of state.tables) {
+    const row = await observer.one(
+      `SELECT table_rows AS n FROM information_schema.tables WHERE table_schema = ${quoteText(name.schema)} ` +
+        `AND table_name = ${quoteText(name.table)}`,
+    );
+    estimates.set(key, Number(row?.["n"] ?? 0));
+  }
+  return estimates;
+}

@@ -1,0 +1,81 @@
+import type { Clock } from "../base/clock.ts";
+import type { FailpointHook } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import type { TableName } from "../base/table-name.ts";
+import type { Endpoint } from "../mysql/endpoint.ts";
+import type { Direction } from "./direction.ts";
+import type { StreamStatus } from "./stream-status.ts";
+
+/** What bounds a stream. Times in milliseconds. */
+export interface StreamLimits {
+  /** Connections that read ranges of the tables side by side, each with one that writes. */
+  readonly copyReaders: number;
+  /** A chunk ends at whichever of both comes first. Two of them are in memory for each reader. */
+  readonly chunkRowsMax: number;
+  readonly chunkBytesMax: number;
+  /** How long one snapshot of the source may stay open before catch-up gets its turn. */
+  readonly copyCycleMaxMs: number;
+  /** How long the source's tables may be waited for, and how often, to take a snapshot. */
+  readonly snapshotLockWaitMs: number;
+  readonly snapshotAttempts: number;
+  /** Lag below which the next snapshot is opened, and below which the stream counts as running. */
+  readonly cycleLagMaxMs: number;
+  /** Source transactions that may share one target transaction while the stream is behind. */
+  readonly groupTransactionsMax: number;
+  /** Bytes of SQL sent to the target at once; a larger row goes alone. */
+  readonly groupBytesMax: number;
+  /** Bytes of rendered changes that wait for the target before the source's log is left waiting. */
+  readonly queueBytesMax: number;
+  /** How often the heartbeat row of the source is written. */
+  readonly heartbeatMs: number;
+  /** How often the server is to say that it has nothing to say. */
+  readonly dumpHeartbeatMs: number;
+  /** How often the position is written while no transaction touches the tables. */
+  readonly idlePositionMs: number;
+  readonly reconnectFirstMs: number;
+  readonly reconnectMaxMs: number;
+  /** Failures in a row, without progress between them, after which the stream gives up. */
+  readonly failuresMax: number;
+}
+
+export const DEFAULT_STREAM_LIMITS: StreamLimits = {
+  copyReaders: 2,
+  chunkRowsMax: 50_000,
+  chunkBytesMax: 4 * 1024 * 1024,
+  copyCycleMaxMs: 3_600_000,
+  snapshotLockWaitMs: 500,
+  snapshotAttempts: 60,
+  cycleLagMaxMs: 1000,
+  groupTransactionsMax: 500,
+  groupBytesMax: 1024 * 1024,
+  queueBytesMax: 16 * 1024 * 1024,
+  heartbeatMs: 500,
+  dumpHeartbeatMs: 5000,
+  idlePositionMs: 5000,
+  reconnectFirstMs: 100,
+  reconnectMaxMs: 5000,
+  failuresMax: 100,
+};
+
+export interface StreamOptions {
+  readonly migration: string;
+  readonly direction: Direction;
+  /** The server whose changes are followed. */
+  readonly source: Endpoint;
+  /** The server that is written to; the ledger lives there. */
+  readonly target: Endpoint;
+  readonly tables: readonly TableName[];
+  /**
+   * The token under which a switch has written this stream's start position. Such a stream never copies. Left out
+   * for the first stream of a migration, which copies first.
+   */
+  readonly startToken?: string;
+  /** How long one snapshot of the source may stay open; wins over {@link limits}. */
+  readonly copyCycleMaxMs?: number;
+  readonly limits?: Partial<StreamLimits>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly failpoint?: FailpointHook;
+  /** Called when the status has changed in a way that people want to see at once; poll {@link Stream.status} for the rest. */
+  readonly onStatus?: (status: StreamStatus) => void;
+}

@@ -1,0 +1,72 @@
+import { messageOf } from "../base/errors.ts";
+import { type TableName, tableKey } from "../base/table-name.ts";
+import type { StreamGate } from "./stream-gate.ts";
+import type { StreamStatus, TableProgress } from "./stream-status.ts";
+
+/** What a stream counts as it goes, and how that reads as a status. */
+export class StreamProgress {
+  readonly #tables: Map<string, { rowsCopied: number; rowsEstimated: number; done: boolean }>;
+  phase: "copying" | "catching-up" | "running" = "copying";
+  copied = false;
+  appliedTransactions = 0;
+  appliedRows = 0;
+  drift = 0;
+  ddl = 0;
+  /** Grows with everything that has been committed; two equal readings mean no progress between them. */
+  steps = 0;
+
+  constructor(tables: readonly TableName[]) {
+    this.#tables = new Map(tables.map((table) => [tableKey(table), { rowsCopied: 0, rowsEstimated: 0, done: false }]));
+  }
+
+  setTable(key: string, progress: Partial<{ rowsCopied: number; rowsEstimated: number; done: boolean }>): void {
+    const table = this.#tables.get(key);
+    if (table !== undefined) Object.assign(table, progress);
+  }
+
+  addRows(key: string, rows: number): void {
+    const table = this.#tables.get(key);
+    if (table !== undefined) table.rowsCopied += rows;
+    this.steps++;
+  }
+
+  addApplied(transactions: number, rows: number): void {
+    this.appliedTransactions += transactions;
+    this.appliedRows += rows;
+    this.steps++;
+  }
+
+  status(now: {
+    readonly gate: StreamGate;
+    readonly lagMs: number;
+    readonly closed: boolean;
+    readonly failure: unknown;
+  }): StreamStatus {
+    const tables: TableProgress[] = [...this.#tables].map(([table, progress]) => ({ table, ...progress }));
+    return {
+      state: this.#state(now),
+      copied: this.copied,
+      rowsCopied: tables.reduce((sum, table) => sum + table.rowsCopied, 0),
+      rowsEstimated: tables.reduce((sum, table) => sum + table.rowsEstimated, 0),
+      tables,
+      lagMs: now.lagMs,
+      appliedTransactions: this.appliedTransactions,
+      drift: this.drift,
+      ddl: this.ddl,
+      executed: now.gate.executed.toString(),
+      ...(now.failure === undefined ? {} : { error: messageOf(now.failure) }),
+    };
+  }
+
+  #state(now: {
+    readonly gate: StreamGate;
+    readonly closed: boolean;
+    readonly failure: unknown;
+  }): StreamStatus["state"] {
+    if (now.failure !== undefined) return "failed";
+    if (now.closed) return "closed";
+    if (now.gate.stoppedAt) return "stopped-at";
+    if (now.gate.paused) return "paused";
+    return this.phase;
+  }
+}

@@ -1,0 +1,183 @@
+import { backoffMs } from "../base/backoff.ts";
+import { within } from "../base/deadline.ts";
+import { messageOf } from "../base/errors.ts";
+import { noFailpoints } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import type { GtidSet } from "../gtid/gtid-set.ts";
+import { newReplicaUuid } from "./follower.ts";
+import { LagMeter } from "./lag-meter.ts";
+import { isRetryable } from "./retryable.ts";
+import { StreamAttempt } from "./stream-attempt.ts";
+import { StreamGate } from "./stream-gate.ts";
+import { DEFAULT_STREAM_LIMITS, type StreamLimits, type StreamOptions } from "./stream-options.ts";
+import { StreamProgress } from "./stream-progress.ts";
+import { connectSource } from "./stream-session.ts";
+import type { StreamStatus } from "./stream-status.ts";
+
+/**
+ * One direction of a migration: copies what is not copied yet, then follows the source's log for as long as it runs.
+ *
+ * {@link run} is called once. The other methods may be called at any time from then on; what they ask for holds
+ * over reconnects. Everything that has been done is in the ledger of the target, so a stream may be killed at any
+ * moment and a new one goes on from there, in this process or another: the newer one wins.
+ */
+export class Stream {
+  readonly #options: StreamOptions;
+  readonly #limits: StreamLimits;
+  readonly #log: Logger;
+  readonly #gate = new StreamGate();
+  readonly #progress: StreamProgress;
+  readonly #lag: LagMeter;
+  readonly #closing = new AbortController();
+  readonly #replicaUuid = newReplicaUuid();
+  #epoch: bigint | undefined;
+  #running: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor(options: StreamOptions) {
+    this.#options = options;
+    this.#limits = {
+      ...DEFAULT_STREAM_LIMITS,
+      ...options.limits,
+      ...(options.copyCycleMaxMs === undefined ? {} : { copyCycleMaxMs: options.copyCycleMaxMs }),
+    };
+    this.#log = options.log;
+    this.#progress = new StreamProgress(options.tables);
+    const name = { migration: options.migration, direction: options.direction };
+    this.#lag = new LagMeter({
+      name,
+      connect: () => connectSource(options.source, name, this.#closing.signal),
+      clock: options.clock,
+      everyMs: this.#limits.heartbeatMs,
+      log: options.log,
+      signal: this.#closing.signal,
+    });
+  }
+
+  /**
+   * Claims the ledger, copies what is not copied, follows. Connections that are lost are made again. Resolves after
+   * {@link close}; rejects with what a person must look at.
+   */
+  run(): Promise<void> {
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  status(): StreamStatus {
+    return this.#progress.status({
+      gate: this.#gate,
+      lagMs: this.#lag.lagMs(),
+      closed: this.#closing.signal.aborted,
+      failure: this.#failure,
+    });
+  }
+
+  /** Stops copying and applying between chunks and transactions, until {@link resume}. */
+  pause(): void {
+    this.#gate.setPaused(true);
+  }
+
+  resume(): void {
+    this.#gate.setPaused(false);
+  }
+
+  /**
+   * From when it resolves on, nothing newer is applied until {@link continue} or {@link stopAt}. To be called before
+   * a snapshot of the source whose position the stream is then brought to.
+   */
+  async pauseIntake(): Promise<void> {
+    this.#gate.close();
+    await this.#gate.idle();
+  }
+
+  /**
+   * Applies everything in `position`, nothing else that concerns the tables, and stays there until {@link continue}.
+   *
+   * Differs from {@link waitFor}, which lets the stream run on past `position`.
+   *
+   * @throws {SwitchyardError} `STREAM_POSITION_PASSED` when the target already holds more than `position`; `TIMEOUT`,
+   *   after which the stream still stops there when it arrives
+   */
+  async stopAt(position: GtidSet, options: { readonly timeoutMs: number }): Promise<void> {
+    await within(this.#orFailure(this.#gate.until(position)), options.timeoutMs, "bringing the stream to a position");
+  }
+
+  /** Lets the stream go on after {@link pauseIntake} or {@link stopAt}. */
+  continue(): void {
+    this.#gate.open();
+  }
+
+  /** Resolves once everything in `position` is done with. @throws {SwitchyardError} `TIMEOUT` */
+  async waitFor(position: GtidSet, options: { readonly timeoutMs: number }): Promise<void> {
+    const { promise, give } = this.#gate.reached(position);
+    try {
+      await within(this.#orFailure(promise), options.timeoutMs, "waiting for the stream to reach a position");
+    } finally {
+      give();
+    }
+  }
+
+  /**
+   * Ends the stream after the transaction under way and closes its connections. Never throws; what `run` would have
+   * rejected with, it still does.
+   */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#gate.wake();
+    await this.#running?.catch(() => undefined);
+  }
+
+  /** Rejects as soon as the stream has failed, so that nobody waits for what cannot come. */
+  async #orFailure<T>(work: Promise<T>): Promise<T> {
+    const ended = this.#running?.then(() => new Promise<never>(() => undefined)) ?? new Promise<never>(() => undefined);
+    return await Promise.race([work, ended]);
+  }
+
+  async #run(): Promise<void> {
+    const beating = { started: false };
+    for (let failures = 0; ; failures++) {
+      const before = this.#progress.steps;
+      try {
+        await this.#attempt(beating);
+        return;
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        if (this.#progress.steps !== before) failures = 0;
+        if (!isRetryable(error) || failures >= this.#limits.failuresMax) {
+          this.#failure = error;
+          this.#closing.abort();
+          this.#log.error({ error: messageOf(error) }, "the stream has stopped");
+          throw error;
+        }
+        this.#log.warn({ error: messageOf(error), failures }, "the stream tries again");
+        const limits = { firstMs: this.#limits.reconnectFirstMs, maxMs: this.#limits.reconnectMaxMs };
+        await this.#options.clock
+          .sleep(backoffMs(failures, limits, Math.random()), this.#closing.signal)
+          .catch(() => undefined);
+        if (this.#closing.signal.aborted) return;
+      }
+    }
+  }
+
+  async #attempt(beating: { started: boolean }): Promise<void> {
+    const attempt = new StreamAttempt({
+      options: this.#options,
+      limits: this.#limits,
+      failpoint: this.#options.failpoint ?? noFailpoints,
+      gate: this.#gate,
+      progress: this.#progress,
+      lag: this.#lag,
+      signal: this.#closing.signal,
+      replicaUuid: this.#replicaUuid,
+      ownEpoch: this.#epoch,
+      onClaim: (epoch) => {
+        this.#epoch = epoch;
+      },
+      onReady: () => {
+        if (!beating.started) void this.#lag.run();
+        beating.started = true;
+      },
+    });
+    await attempt.run();
+  }
+}

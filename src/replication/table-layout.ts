@@ -1,0 +1,188 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { quoteId, quoteTable, tableKey } from "../base/table-name.ts";
+import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
+import { type RowImage, VALUE_ABSENT, VALUE_NULL } from "../binlog/row-walker.ts";
+import type { TableMap } from "../binlog/table-map.ts";
+import { hasValueText, valueText } from "../binlog/value-text.ts";
+import { type Key, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
+import type { ColumnShape, TableShape } from "../table/table-shape.ts";
+import type { SqlWriter } from "./sql-writer.ts";
+import { type ValueWriter, valueWriter } from "./value-writer.ts";
+
+/** Type codes under which a column of each type may come in the log. */
+const WIRE_TYPES: Readonly<Record<string, readonly number[]>> = {
+  tinyint: [COLUMN.TINY],
+  smallint: [COLUMN.SHORT],
+  mediumint: [COLUMN.INT24],
+  int: [COLUMN.LONG],
+  bigint: [COLUMN.LONGLONG],
+  float: [COLUMN.FLOAT],
+  double: [COLUMN.DOUBLE],
+  decimal: [COLUMN.NEWDECIMAL],
+  year: [COLUMN.YEAR],
+  date: [COLUMN.DATE, COLUMN.NEWDATE],
+  time: [COLUMN.TIME2],
+  datetime: [COLUMN.DATETIME2],
+  timestamp: [COLUMN.TIMESTAMP2],
+  bit: [COLUMN.BIT],
+  char: [COLUMN.STRING],
+  binary: [COLUMN.STRING],
+  varchar: [COLUMN.VARCHAR],
+  varbinary: [COLUMN.VARCHAR],
+  enum: [COLUMN.ENUM],
+  set: [COLUMN.SET],
+  json: [COLUMN.JSON],
+  vector: [COLUMN.VECTOR],
+};
+const BLOB_TYPES: readonly number[] = [COLUMN.BLOB];
+const GEOMETRY_TYPES: readonly number[] = [COLUMN.GEOMETRY];
+const BLOBS = /^(?:tiny|medium|long)?(?:blob|text)$/;
+
+/**
+ * How the row images of one table map become SQL on the target: the shape of the table and the layout of its rows in
+ * the log, checked against each other.
+ */
+export class TableLayout {
+  readonly shape: TableShape;
+  readonly map: TableMap;
+  /** How keys compare; `undefined` where only the server knows. */
+  readonly kinds: readonly KeyKind[] | undefined;
+  /** `INSERT INTO t (columns) VALUES ` */
+  readonly insertHead: Buffer;
+  readonly updateHead: Buffer;
+  readonly deleteHead: Buffer;
+  /** Positions of the columns that are written. */
+  readonly stored: readonly number[];
+  readonly #names: readonly string[];
+  readonly #writers: readonly (ValueWriter | undefined)[];
+
+  /** @throws {SwitchyardError} `REPLICATION_TABLE_CHANGED` when shape and log disagree, `REPLICATION_TABLE_WITHOUT_KEY` */
+  constructor(shape: TableShape, map: TableMap) {
+    checkLayout(shape, map);
+    this.shape = shape;
+    this.map = map;
+    this.kinds = keyKinds(shape);
+    this.stored = shape.columns.flatMap((column, i) => (column.generated ? [] : [i]));
+    this.#names = shape.columns.map((column) => quoteId(column.name));
+    this.#writers = shape.columns.map((column, i) =>
+      column.generated && !shape.primaryKey.includes(i) ? undefined : valueWriter(column, map.columns[i] as ColumnType),
+    );
+    const table = quoteTable(shape.name);
+    const names = this.stored.map((i) => this.#names[i]).join(", ");
+    this.insertHead = Buffer.from(`INSERT INTO ${table} (${names}) VALUES `, "utf8");
+    this.updateHead = Buffer.from(`UPDATE ${table} SET `, "utf8");
+    this.deleteHead = Buffer.from(`DELETE FROM ${table} WHERE `, "utf8");
+  }
+
+  /** The key of an image; only where {@link kinds} are known. */
+  keyOf(image: RowImage): Key {
+    const kinds = this.kinds ?? [];
+    return this.shape.primaryKey.map((position, i) => {
+      const start = this.#start(image, position);
+      const type = this.map.columns[position] as ColumnType;
+      const unsigned = this.shape.columns[position]?.unsigned ?? false;
+      const text = hasValueText(type)
+        ? valueText(type, unsigned, image.buffer, start)
+        : image.buffer.toString("latin1", start, image.ends[position]);
+      return parseKeyPart(kinds[i] as KeyKind, text);
+    });
+  }
+
+  /** `(v1, v2, …)` for {@link insertHead}. */
+  writeValues(out: SqlWriter, image: RowImage): void {
+    let separator = "(";
+    for (const position of this.stored) {
+      out.ascii(separator);
+      separator = ",";
+      this.#write(out, image, position);
+    }
+    out.ascii(")");
+  }
+
+  /** `a=1,b=2` for {@link updateHead}. */
+  writeAssignments(out: SqlWriter, image: RowImage): void {
+    let separator = "";
+    for (const position of this.stored) {
+      out
+        .ascii(separator)
+        .utf8(this.#names[position] as string)
+        .ascii("=");
+      separator = ",";
+      this.#write(out, image, position);
+    }
+  }
+
+  /** `(k1=1 AND k2=2)`: the row, by its primary key alone. */
+  writeCondition(out: SqlWriter, image: RowImage): void {
+    let separator = "(";
+    for (const position of this.shape.primaryKey) {
+      out
+        .ascii(separator)
+        .utf8(this.#names[position] as string)
+        .ascii("=");
+      separator = " AND ";
+      this.#write(out, image, position);
+    }
+    out.ascii(")");
+  }
+
+  #write(out: SqlWriter, image: RowImage, position: number): void {
+    const start = image.starts[position] as number;
+    if (start === VALUE_NULL) {
+      out.ascii("NULL");
+      return;
+    }
+    const writer = this.#writers[position] as ValueWriter;
+    writer(out, image.buffer, this.#start(image, position), image.ends[position] as number);
+  }
+
+  #start(image: RowImage, position: number): number {
+    const start = image.starts[position] as number;
+    if (start === VALUE_ABSENT) {
+      throw new SwitchyardError("REPLICATION_ROW_IMAGE_PARTIAL", {
+        what: `a change of ${tableKey(this.shape.name)} was logged without column ${this.shape.columns[position]?.name}`,
+        changed: "The stream stopped before this row; nothing of its transaction was kept.",
+        fix: "Set binlog_row_image=FULL on the source, also for sessions that set it themselves, then copy the table anew.",
+      });
+    }
+    return start;
+  }
+}
+
+function checkLayout(shape: TableShape, map: TableMap): void {
+  if (shape.primaryKey.length === 0) {
+    throw new SwitchyardError("REPLICATION_TABLE_WITHOUT_KEY", {
+      what: `${tableKey(shape.name)} has no primary key`,
+      changed: "Nothing was applied to it.",
+      fix: "Add a primary key; rows cannot be followed without one.",
+    });
+  }
+  if (shape.columns.length !== map.columns.length) {
+    throw changed(shape, `${map.columns.length} columns in the log, ${shape.columns.length} known`);
+  }
+  for (const [i, column] of shape.columns.entries()) {
+    const type = map.columns[i] as ColumnType;
+    if (!wireTypes(column).includes(type.type)) {
+      throw changed(shape, `column ${column.name} is ${column.columnType} and came as type ${type.type}`);
+    }
+    const unsigned = map.unsigned?.[i];
+    if (unsigned !== undefined && column.dataType !== "year" && unsigned !== column.unsigned) {
+      throw changed(shape, `column ${column.name} is ${column.columnType} and came ${unsigned ? "un" : ""}signed`);
+    }
+    const name = map.names?.[i];
+    if (name !== undefined && name !== column.name) throw changed(shape, `column ${column.name} came as ${name}`);
+  }
+}
+
+function wireTypes(column: ColumnShape): readonly number[] {
+  return WIRE_TYPES[column.dataType] ?? (BLOBS.test(column.dataType) ? BLOB_TYPES : GEOMETRY_TYPES);
+}
+
+function changed(shape: TableShape, how: string): SwitchyardError {
+  return new SwitchyardError("REPLICATION_TABLE_CHANGED", {
+    what: `the definition of ${tableKey(shape.name)} is not the one that was copied`,
+    details: [how],
+    changed: "The stream stopped before the first row with another definition.",
+    fix: "Undo the change on the source, or cancel the migration and create it again.",
+  });
+}

@@ -1,0 +1,98 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import type { Connection } from "../mysql/connection.ts";
+import { ddlComment, SIDECAR } from "./sidecar.ts";
+import type { StreamName } from "./stream-session.ts";
+import type { TableDefinition } from "./table-definitions.ts";
+import { addClauses, createSchema, cutDefinition } from "./target-definition.ts";
+
+/** How a statement of ours on the target is marked, for the stream that will follow the target one day. */
+function marked(name: StreamName, sql: string): string {
+  return `${ddlComment(name.migration, "copy")} ${sql}`;
+}
+
+/**
+ * Creates schemas and tables on the target where they are missing, without secondary and foreign keys. A table that
+ * is there already must be empty: its rows would mix with ours.
+ *
+ * @throws {SwitchyardError} `REPLICATION_TARGET_NOT_EMPTY`
+ */
+export async function createTargetTables(
+  source: Connection,
+  target: Connection,
+  name: StreamName,
+  definitions: readonly TableDefinition[],
+): Promise<void> {
+  for (const schema of new Set(definitions.map((one) => one.name.schema))) {
+    const row = await source.one(
+      "SELECT default_character_set_name AS charset, default_collation_name AS collation " +
+        `FROM information_schema.schemata WHERE schema_name = ${quoteText(schema)}`,
+    );
+    const sql = createSchema(schema, row?.["charset"] ?? "utf8mb4", row?.["collation"] ?? "utf8mb4_0900_ai_ci");
+    if (!(await schemaExists(target, schema))) await target.query(marked(name, sql));
+  }
+  for (const { name: table, definition } of definitions) {
+    if (await tableExists(target, table)) {
+      const row = await target.one(`SELECT 1 AS present FROM ${quoteTable(table)} LIMIT 1`);
+      if (row !== undefined) throw notEmpty(table);
+    } else {
+      await target.query(marked(name, cutDefinition(table, definition).create));
+    }
+  }
+}
+
+/**
+ * Adds the secondary keys, then the foreign keys, that the target's tables lack, and notes that they have them. To be
+ * called when every row has been copied and the stream has done with all that any snapshot held: before that, rows of
+ * different moments lie side by side and may share a unique value for a while.
+ */
+export async function buildKeys(
+  target: Connection,
+  name: StreamName,
+  tables: readonly TableDefinition[],
+  onTable: (table: TableName) => void,
+): Promise<void> {
+  const cut = tables.map(({ name: table, definition }) => cutDefinition(table, definition));
+  for (const { table, keys } of cut) {
+    onTable(table);
+    const sql = addClauses(table, keys, await presentNames(target, table));
+    if (sql !== undefined) await target.query(marked(name, sql));
+  }
+  for (const { table, foreignKeys } of cut) {
+    const sql = addClauses(table, foreignKeys, await presentNames(target, table));
+    if (sql !== undefined) await target.query(marked(name, sql));
+  }
+  await target.query(
+    `UPDATE ${SIDECAR.shape} SET keyed = 1 WHERE migration = ${quoteText(name.migration)} ` +
+      `AND direction = '${name.direction}'`,
+  );
+}
+
+async function presentNames(target: Connection, table: TableName): Promise<ReadonlySet<string>> {
+  const where = `table_schema = ${quoteText(table.schema)} AND table_name = ${quoteText(table.table)}`;
+  const rows = await target.rows(
+    `SELECT DISTINCT index_name AS name FROM information_schema.statistics WHERE ${where} UNION ` +
+      `SELECT constraint_name FROM information_schema.table_constraints WHERE ${where}`,
+  );
+  return new Set(rows.map((row) => row["name"] ?? ""));
+}
+
+async function schemaExists(target: Connection, schema: string): Promise<boolean> {
+  const sql = `SELECT 1 AS present FROM information_schema.schemata WHERE schema_name = ${quoteText(schema)}`;
+  return (await target.one(sql)) !== undefined;
+}
+
+async function tableExists(target: Connection, { schema, table }: TableName): Promise<boolean> {
+  const sql =
+    `SELECT 1 AS present FROM information_schema.tables WHERE table_schema = ${quoteText(schema)} ` +
+    `AND table_name = ${quoteText(table)}`;
+  return (await target.one(sql)) !== undefined;
+}
+
+function notEmpty(table: TableName): SwitchyardError {
+  return new SwitchyardError("REPLICATION_TARGET_NOT_EMPTY", {
+    what: `${tableKey(table)} has rows on the target already`,
+    changed: "Nothing was copied.",
+    fix: "Empty or drop the table on the target, after making sure that nobody needs it there.",
+  });
+}

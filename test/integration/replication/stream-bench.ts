@@ -1,0 +1,116 @@
+import { systemClock } from "../../../src/base/clock.ts";
+import type { FailpointHook } from "../../../src/base/failpoints.ts";
+import { type Logger, silentLogger } from "../../../src/base/logger.ts";
+import { parseTableKey } from "../../../src/base/table-name.ts";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import { Stream } from "../../../src/replication/stream.ts";
+import type { StreamLimits } from "../../../src/replication/stream-options.ts";
+import type { TestServer } from "../../support/servers.ts";
+
+export interface Ends {
+  readonly source: TestServer;
+  readonly target: TestServer;
+}
+
+export interface OpenOptions {
+  readonly migration?: string;
+  readonly direction?: "forward" | "reverse";
+  readonly startToken?: string;
+  readonly limits?: Partial<StreamLimits>;
+  readonly failpoint?: FailpointHook;
+  readonly log?: Logger;
+}
+
+/** A stream between two servers, and the promise of its end with the error as a value. */
+export function openStream(ends: Ends, tables: readonly string[], options: OpenOptions = {}): OpenedStream {
+  const stream = new Stream({
+    migration: options.migration ?? "m",
+    direction: options.direction ?? "forward",
+    source: ends.source.endpoint("root", ""),
+    target: ends.target.endpoint("root", ""),
+    tables: tables.map(parseTableKey),
+    ...(options.startToken === undefined ? {} : { startToken: options.startToken }),
+    limits: { heartbeatMs: 100, reconnectFirstMs: 20, ...options.limits },
+    log: options.log ?? (process.env["STREAM_LOG"] ? consoleLogger() : silentLogger),
+    clock: systemClock,
+    ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
+  });
+  const ended = stream.run().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return { stream, ended };
+}
+
+export interface OpenedStream {
+  readonly stream: Stream;
+  readonly ended: Promise<unknown>;
+}
+
+function consoleLogger(): Logger {
+  const write = (level: string) => (fields: unknown, message: string) =>
+    void process.stderr.write(`${level} ${message} ${JSON.stringify(fields)}\n`);
+  const logger: Logger = {
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    child: () => logger,
+  };
+  return logger;
+}
+
+export async function executedOn(server: TestServer): Promise<GtidSet> {
+  const [row] = await server.root("SELECT @@global.gtid_executed AS g");
+  return GtidSet.parse(row?.["g"] ?? "");
+}
+
+/** Waits until the condition holds, for at most `timeoutMs`; fails early when the stream does. */
+export async function until(
+  what: string,
+  opened: OpenedStream,
+  condition: () => boolean,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  let failure: unknown;
+  void opened.ended.then((error) => {
+    failure = error ?? new Error("the stream ended");
+  });
+  while (!condition()) {
+    if (failure !== undefined) throw failure;
+    if (performance.now() > deadline) {
+      throw new Error(`${what}: not within ${timeoutMs} ms; ${JSON.stringify(opened.stream.status())}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export async function untilRunning(opened: OpenedStream, timeoutMs = 30_000): Promise<void> {
+  await until("running", opened, () => opened.stream.status().state === "running", timeoutMs);
+}
+
+/** Brings the target to all that the source has, and gives what both servers make of each table. */
+export async function settled(
+  ends: Ends,
+  opened: OpenedStream,
+  tables: readonly string[],
+): Promise<{ readonly source: unknown; readonly target: unknown }> {
+  const failed = opened.ended.then((error) => Promise.reject(error ?? new Error("the stream ended")));
+  failed.catch(() => undefined);
+  await Promise.race([opened.stream.waitFor(await executedOn(ends.source), { timeoutMs: 60_000 }), failed]);
+  return await checksums(ends, tables);
+}
+
+/** `CHECKSUM TABLE … EXTENDED` of both sides: the servers' own, over every byte of every stored row. */
+export async function checksums(
+  ends: Ends,
+  tables: readonly string[],
+): Promise<{ readonly source: unknown; readonly target: unknown }> {
+  const sql = tables.map((table) => `SELECT '${table}' AS name, COUNT(*) AS n FROM ${table}`).join(" UNION ALL ");
+  const one = async (server: TestServer): Promise<unknown> => [
+    await server.root(sql),
+    await server.root(`CHECKSUM TABLE ${tables.join(", ")} EXTENDED`),
+  ];
+  return { source: await one(ends.source), target: await one(ends.target) };
+}
