@@ -1,0 +1,32 @@
+import type { TableName } from "../base/table-name.ts";
+import type { Finding } from "./finding.ts";
+import type { ServerView } from "./server-view.ts";
+
+/** What the checks look at. */
+export interface CheckContext {
+  readonly source: ServerView;
+  readonly target: ServerView;
+  /** The tables to move, as the source spells them. */
+  readonly tables: readonly TableName[];
+  /**
+   * `absent`: the migration begins, and no table of ours may be on the target yet. `present`: the tables have been
+   * copied, and stay where they are.
+   */
+  readonly targetTables: "absent" | "present";
+}
+
+/** One question about a migration. It changes nothing that lasts on either server. */
+export interface Check {
+  readonly id: string;
+  /** What is asked, for a list of checks: "every table has a primary key". */
+  readonly title: string;
+  /**
+   * Looks, and says what it found: at least one finding. Throws only what its connections throw.
+   */
+  run(context: CheckContext): Promise<Finding[]>;
+}
+
+/** Both servers, the source first. */
+export function bothServers(context: CheckContext): readonly [ServerView, ServerView] {
+  return [context.source, context.target];
+}

@@ -1,0 +1,128 @@
+/** What an account is used for. `serve` is all of it, as one account per backend does in a `serve` process. */
+export const GRANT_ROLES = ["source-reader", "target-writer", "fence", "diff", "proxy", "check", "serve"] as const;
+
+export type GrantRole = (typeof GRANT_ROLES)[number];
+
+/** Where a privilege must hold. `schemas` stands for each schema that has a table to move. */
+export type RequirementScope =
+  | { readonly on: "server" }
+  | { readonly on: "schemas" }
+  | { readonly on: "schema"; readonly schema: string }
+  | { readonly on: "table"; readonly schema: string; readonly table: string };
+
+export interface Requirement {
+  readonly privileges: readonly string[];
+  readonly scope: RequirementScope;
+  readonly roles: readonly Exclude<GrantRole, "serve">[];
+  /** What cannot be done without it. */
+  readonly why: string;
+  /** Without it a check sees less, and everything else works. */
+  readonly optional?: boolean;
+}
+
+/** The sidecar schema, on each server. */
+export const SIDECAR_SCHEMA = "_switchyard";
+
+/** Tables of `mysql` that the check of accounts reads. */
+export const ACCOUNT_TABLES = ["user", "default_roles"] as const;
+
+/**
+ * All that Switchyard needs, found by running it with less. Each privilege says who needs it, so that an operator who
+ * wants an account per task can have it, and one who asks why can be told.
+ */
+export const REQUIREMENTS: readonly Requirement[] = [
+  {
+    privileges: ["SELECT"],
+    scope: { on: "schemas" },
+    roles: ["source-reader", "target-writer", "fence", "diff", "check"],
+    why: "to read the rows and definitions of the tables",
+  },
+  {
+    privileges: ["LOCK TABLES"],
+    scope: { on: "schemas" },
+    roles: ["source-reader", "fence", "diff"],
+    why: "to take a snapshot at a known position, and to stop writes during a switch",
+  },
+  {
+    privileges: ["INSERT", "UPDATE", "DELETE"],
+    scope: { on: "schemas" },
+    roles: ["target-writer"],
+    why: "to write the rows of the tables",
+  },
+  {
+    privileges: ["CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"],
+    scope: { on: "schemas" },
+    roles: ["target-writer"],
+    why: "to create the tables, and to drop them when the migration is cancelled",
+  },
+  {
+    privileges: ["TRIGGER"],
+    scope: { on: "schemas" },
+    roles: ["fence", "check"],
+    why: "to see the tables' triggers, and to keep writes off the old home after a switch",
+  },
+  {
+    privileges: ["SHOW VIEW", "EVENT"],
+    scope: { on: "schemas" },
+    roles: ["check"],
+    why: "to find views and events that use the tables",
+    optional: true,
+  },
+  {
+    privileges: ["REPLICATION SLAVE", "REPLICATION CLIENT"],
+    scope: { on: "server" },
+    roles: ["source-reader"],
+    why: "to follow the binary log",
+  },
+  {
+    privileges: ["CONNECTION_ADMIN"],
+    scope: { on: "server" },
+    roles: ["fence"],
+    why: "to end connections of a proxy that has vanished, and transactions that stand in the way of a switch",
+  },
+  {
+    privileges: ["PROCESS"],
+    scope: { on: "server" },
+    roles: ["check", "fence"],
+    why: "to see foreign keys of every schema, and who holds the tables",
+  },
+  {
+    privileges: ["XA_RECOVER_ADMIN"],
+    scope: { on: "server" },
+    roles: ["check"],
+    why: "to see prepared distributed transactions",
+  },
+  {
+    privileges: ["SHOW DATABASES", "SHOW_ROUTINE"],
+    scope: { on: "server" },
+    roles: ["check"],
+    why: "to find routines that use the tables",
+    optional: true,
+  },
+  {
+    privileges: ["SELECT"],
+    scope: { on: "schema", schema: "performance_schema" },
+    roles: ["source-reader", "fence", "proxy", "check"],
+    why: "to see who uses the tables, and what sessions have set",
+  },
+  {
+    privileges: ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "LOCK TABLES", "TRIGGER"],
+    scope: { on: "schema", schema: SIDECAR_SCHEMA },
+    roles: ["source-reader", "target-writer", "fence", "diff", "check"],
+    why: "to keep positions beside the rows that they are of",
+  },
+  ...ACCOUNT_TABLES.map(
+    (table): Requirement => ({
+      privileges: ["SELECT"],
+      scope: { on: "table", schema: "mysql", table },
+      roles: ["check"],
+      why: "to compare the accounts of both servers",
+      optional: true,
+    }),
+  ),
+];
+
+/** What a role needs; `serve` needs everything. */
+export function requirementsOf(role: GrantRole): readonly Requirement[] {
+  return role === "serve" ? REQUIREMENTS : REQUIREMENTS.filter(({ roles }) => roles.includes(role));
+}
