@@ -17,6 +17,7 @@ const SIGNALLED = 1644;
 describe("the fence on a real server", () => {
   let servers: { old: TestServer; new: TestServer };
   let session: HomeSession | undefined;
+  let stop = new AbortController();
   const ports = {
     clock: systemClock,
     log: silentLogger,
@@ -32,6 +33,8 @@ describe("the fence on a real server", () => {
   }, 120_000);
   afterAll(() => stopServers(servers));
   afterEach(async () => {
+    stop.abort();
+    stop = new AbortController();
     await session?.close().catch(() => undefined);
     const cleaner = await homeOn(servers.old).open({ takeOver: "kill-holder" });
     await cleaner.dropFences("clean");
@@ -93,7 +96,6 @@ describe("the fence on a real server", () => {
 
   test("is granted among statements that come and go all the time", async () => {
     session = await homeOn(servers.old).open({ takeOver: "never" });
-    const stop = new AbortController();
     const writers = await hammer(servers.old, stop.signal, 6);
     await sleep(100);
     await lock(session);
@@ -210,7 +212,6 @@ describe("the fence on a real server", () => {
 
   test("passes to a successor with no moment at which a write gets in, on any of several tables", async () => {
     session = await homeOn(servers.old).open({ takeOver: "never" });
-    const stop = new AbortController();
     await lock(session);
     const before = await session.executed();
     const writers = await hammer(servers.old, stop.signal, 12);
