@@ -51,7 +51,7 @@ export function buildProgram(context: CliContext, exit: (code: number) => void):
       exit(await context.serve(config));
     });
   const create = (name: string): Command => program.command(name);
-  checkCommand(context, create, (command) => configOf(context, command), exit);
+  checkCommand(context, create, (command) => configOf(context, command));
   program.addCommand(migrationCommands(context));
   program.addCommand(diffCommands(context));
   switchCommand(context, "switch", create);

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { runs, SwitchyardRun } from "./serve-run.ts";
+import { runs, SwitchyardRun } from "../../support/switchyard-run.ts";
 
 const SECRET = "s3cret-of-the-backend";
 

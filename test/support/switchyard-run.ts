@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const MAIN = join(import.meta.dirname, "../../../src/main.ts");
+const MAIN = join(import.meta.dirname, "../../src/main.ts");
 const START_MAX_MS = 15_000;
 
 /** How a process has ended. */
