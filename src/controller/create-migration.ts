@@ -4,6 +4,8 @@ import { migrationKey, parseMigration } from "../cutover/journal.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
+import type { Finding } from "../preflight/finding.ts";
+import { refuseByFindings, runPreflight } from "../preflight/run-preflight.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import { homeOf, withTable } from "../rules/rules-edits.ts";
 import { changeRulesTogether } from "../rules/rules-store.ts";
@@ -11,7 +13,6 @@ import { CLAIMS_PREFIX } from "../rules/store-keys.ts";
 import type { Compare, StoreWrite } from "../store/store.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { type CreateRequest, parseCreateRequest } from "./migration-requests.ts";
-import { refuseByPreflight } from "./preflight-gate.ts";
 
 /** What the target lacks, and this migration will therefore create. */
 interface Lacking {
@@ -51,7 +52,7 @@ export async function createMigration(
       const uuids = { source: await serverUuid(source), target: await serverUuid(target) };
       await refuseClaimed(context, request, uuids.source);
       step("check both servers");
-      await refuseByPreflight(context, request, { source, target });
+      refuseByFindings(request.id, await look(context, request, source, target));
       const lacking = await findLacking(target, request.tables);
       const document = newDocument(context, order, request, uuids, lacking);
       return await store(context, request, document, uuids.source);
@@ -61,6 +62,19 @@ export async function createMigration(
   } finally {
     await source.close();
   }
+}
+
+function look(
+  context: ControllerContext,
+  request: CreateRequest,
+  source: AdminConnection,
+  target: AdminConnection,
+): Promise<readonly Finding[]> {
+  return runPreflight({
+    source: { endpoint: endpointOf(context, request.source), connection: source },
+    target: { endpoint: endpointOf(context, request.target), connection: target },
+    tables: request.tables.map(parseTableKey),
+  });
 }
 
 async function store(

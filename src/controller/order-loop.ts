@@ -5,7 +5,10 @@ import { ORDERS_PREFIX } from "../rules/store-keys.ts";
 import type { Store, StoreEntry, Watch } from "../store/store.ts";
 import { OrderJournal, parseOrder } from "./order-journal.ts";
 
-/** Does what an order asks, and returns what its command reports. */
+/**
+ * Does what an order asks, and returns what its command reports. The order is as it was found: `pending`, or `running`
+ * where an earlier leader had begun with it.
+ */
 export type OrderHandler = (
   order: OrderDocument,
   step: (text: string) => void,
@@ -74,12 +77,13 @@ export class OrderLoop {
   }
 
   async #run(journal: OrderJournal): Promise<void> {
-    const { id, command, migration, who } = journal.order;
+    const found = journal.order;
+    const { id, command, migration, who } = found;
     const log = this.#log.child({ order: id, command, migration });
     try {
       await journal.take();
       log.info({ who }, "order taken");
-      const result = await this.#handle(journal.order, (text) => journal.step(text));
+      const result = await this.#handle(found, (text) => journal.step(text));
       await journal.done(result);
       log.info({}, "order done");
     } catch (error) {

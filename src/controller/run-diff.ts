@@ -65,7 +65,7 @@ async function compare(
       if (runner.diff !== undefined) runner.diff.progress = { ...progress };
     },
     signal: AbortSignal.any([signal, context.signal]),
-    log: runner.log,
+    log: context.log,
     clock: context.clock,
     failpoint: context.failpoint,
   });

@@ -8,7 +8,7 @@ export function switchPorts(runner: MigrationRunner, progress: (line: string) =>
   const { context } = runner;
   return {
     clock: context.clock,
-    log: runner.log,
+    log: context.log,
     failpoint: context.failpoint,
     store: context.store,
     leadership: context.leadership,

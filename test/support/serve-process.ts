@@ -51,8 +51,13 @@ export class ServeProcess {
   /** Starts it and waits until it serves. */
   static async start(options: ServeOptions): Promise<ServeProcess> {
     const serve = new ServeProcess(options, { proxy: await freePort(), admin: await freePort() });
-    await serve.ready();
-    return serve;
+    try {
+      await serve.ready();
+      return serve;
+    } catch (error) {
+      await serve.kill9();
+      throw error;
+    }
   }
 
   /** All that it has written on stderr. */

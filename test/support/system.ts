@@ -61,9 +61,8 @@ export class TestSystem {
   }
 
   async #prepare(server: TestServer): Promise<void> {
-    const version = (await server.root("SELECT VERSION() AS v"))[0]?.["v"] ?? "";
-    const statements = printGrants("all", version, { user: "switchyard", host: "127.0.0.1", schemas: ["ledger"] });
-    await server.root(statements.map((text) => text.replaceAll("<password>", PASSWORD)).join(";\n"));
+    const target = { user: "switchyard", host: "127.0.0.1", schemas: ["ledger"], password: PASSWORD };
+    await server.root(printGrants("serve", target).join("\n"));
     await server.root(
       `CREATE USER app@'127.0.0.1' IDENTIFIED BY '${APP_PASSWORD}'; GRANT ALL ON ledger.* TO app@'127.0.0.1'`,
     );

@@ -67,10 +67,10 @@ describe("a controller that is killed with SIGKILL", () => {
     await running.stop();
   };
 
-  test.each([
+  test.each<readonly [Failpoint, string]>([
     ["copy-after-chunk-commit", "during the copy"],
     ["catch-up-before-commit", "during catch-up"],
-  ] as const)(
+  ])(
     "at %s (%s) goes on where the rows are, and loses none",
     async (point) => {
       const rows = "WITH RECURSIVE n AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM n WHERE n < 20000)";
