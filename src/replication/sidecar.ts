@@ -91,9 +91,12 @@ export function ddlComment(migration: string, token: string): string {
   return `/* switchyard migration=${migration} token=${token} */`;
 }
 
-/** Whether a statement from a binary log carries {@link ddlComment}. */
+/**
+ * Whether a statement from a binary log carries {@link ddlComment}: in front, or, in a CREATE TRIGGER, after that word.
+ * The server writes that statement anew, beginning with the definer, and drops what stood before TRIGGER.
+ */
 export function isOurDdl(sql: string): boolean {
-  return /^\s*\/\* switchyard migration=/.test(sql);
+  return /^\s*(?:CREATE\s+DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`\s+TRIGGER\s+)?\/\* switchyard migration=/i.test(sql);
 }
 
 /** Makes the sidecar schema and its tables where they are missing. Safe to run at any time, by several at once. */
