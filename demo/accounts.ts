@@ -1,4 +1,5 @@
 import type { MysqlServer } from "../servers/mysql-server.ts";
+import { TABLES } from "./schema.ts";
 import type { SwitchyardProcess } from "./switchyard-process.ts";
 
 /** The account of the applications: it exists on both homes, and may do what applications do. */
@@ -6,7 +7,14 @@ export const APPLICATION = { user: "shop_app", password: "demo-application" };
 
 /** What an operator does on each server beforehand: runs the statements that `check --print-grants` prints for it. */
 export async function createSwitchyardAccount(server: MysqlServer, switchyard: SwitchyardProcess): Promise<void> {
-  const statements = await switchyard.text(["check", "--print-grants", server.name]);
+  const statements = await switchyard.text([
+    "check",
+    "--print-grants",
+    server.name,
+    "--with-passwords",
+    "--tables",
+    TABLES.join(","),
+  ]);
   await server.root(statements);
 }
 

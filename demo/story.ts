@@ -68,7 +68,7 @@ export async function tellStory(scene: Scene, findings: Findings): Promise<void>
   const { switchyard, display, newHome } = scene;
   await display.step(
     "check",
-    () => switchyard.json(["check"]),
+    () => switchyard.json(["check", "--tables", TABLES.join(",")]),
     () => "both servers are fit for it",
   );
   await display.step(
