@@ -1,0 +1,266 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Check } from "../../../src/preflight/check.ts";
+import { charsetsCheck } from "../../../src/preflight/checks/charsets.ts";
+import { columnTypesCheck } from "../../../src/preflight/checks/column-types.ts";
+import { definitionCheck } from "../../../src/preflight/checks/definition.ts";
+import { eventsCheck } from "../../../src/preflight/checks/events.ts";
+import { foreignKeysCheck } from "../../../src/preflight/checks/foreign-keys.ts";
+import { generatedColumnsCheck } from "../../../src/preflight/checks/generated-columns.ts";
+import { primaryKeyCheck } from "../../../src/preflight/checks/primary-key.ts";
+import { routinesCheck } from "../../../src/preflight/checks/routines.ts";
+import { storageEngineCheck } from "../../../src/preflight/checks/storage-engine.ts";
+import { tablesExistCheck } from "../../../src/preflight/checks/tables-exist.ts";
+import { targetEmptyCheck } from "../../../src/preflight/checks/target-empty.ts";
+import { triggersCheck } from "../../../src/preflight/checks/triggers.ts";
+import { viewsCheck } from "../../../src/preflight/checks/views.ts";
+import { visibilityCheck } from "../../../src/preflight/checks/visibility.ts";
+import { PreflightServers, problems } from "./preflight-servers.ts";
+
+let servers: PreflightServers;
+
+beforeAll(async () => {
+  servers = await PreflightServers.start();
+});
+
+afterAll(async () => {
+  await servers.stop();
+});
+
+afterEach(async () => {
+  for (const server of [servers.source, servers.target]) {
+    await server.root("DROP DATABASE IF EXISTS shop; DROP DATABASE IF EXISTS other");
+  }
+  await servers.source.root("CREATE DATABASE shop");
+});
+
+const source = (sql: string) => servers.source.root(`USE shop; ${sql}`);
+const run = (check: Check, tables?: readonly string[]) => servers.run(check, tables);
+
+/** A check that is silent about one definition and speaks about another. */
+async function compare(check: Check, good: string, bad: string, observed: string): Promise<void> {
+  await source(good);
+  expect(problems(await run(check))).toEqual([]);
+  await source(`DROP TABLE orders; ${bad}`);
+  expect(problems(await run(check)).join("\n")).toContain(observed);
+}
+
+const PLAIN = "CREATE TABLE orders (id INT PRIMARY KEY, note VARCHAR(50))";
+
+describe("a table", () => {
+  test("that is not there, or is a view, is told by name", async () => {
+    await source(`${PLAIN}; CREATE VIEW seen AS SELECT 1`);
+    expect(problems(await run(tablesExistCheck))).toEqual([]);
+    const missing = problems(await run(tablesExistCheck, ["shop.nothing", "shop.seen"]));
+    expect(missing[0]).toContain("error shop.nothing: shop.nothing does not exist");
+    expect(missing[1]).toContain("error shop.seen: shop.seen is not a table");
+  });
+
+  test("needs a primary key", async () => {
+    await compare(primaryKeyCheck, PLAIN, "CREATE TABLE orders (id INT UNIQUE NOT NULL)", "no primary key");
+  });
+
+  test("may have a primary key that only the server sees, as long as it shows it", async () => {
+    await source("SET sql_generate_invisible_primary_key=ON; CREATE TABLE orders (id INT)");
+    expect(problems(await run(primaryKeyCheck))).toEqual([]);
+    await servers.source.root("SET GLOBAL show_gipk_in_create_table_and_information_schema=OFF");
+    expect(problems(await run(primaryKeyCheck)).join("\n")).toContain("no primary key that can be seen");
+    await servers.source.root("SET GLOBAL show_gipk_in_create_table_and_information_schema=ON");
+  });
+
+  test("must be of InnoDB", async () => {
+    await compare(storageEngineCheck, PLAIN, `${PLAIN} ENGINE=MyISAM`, "engine MyISAM");
+  });
+
+  test("must have columns of types that are carried exactly", async () => {
+    const many =
+      "CREATE TABLE orders (id BIGINT UNSIGNED PRIMARY KEY, a TINYINT, b SMALLINT, c MEDIUMINT, d INT, e DECIMAL(20,5), " +
+      "f FLOAT, g DOUBLE, h BIT(7), i YEAR, j DATE, k TIME(3), l DATETIME(6), m TIMESTAMP(2) NULL, n CHAR(3), " +
+      "o BINARY(4), p VARBINARY(9), q TINYTEXT, r LONGTEXT, s MEDIUMBLOB, t ENUM('x','y'), u SET('a','b'), v JSON)";
+    await compare(columnTypesCheck, many, "CREATE TABLE orders (id INT PRIMARY KEY, p POINT)", "p point");
+  });
+
+  test("may have generated columns, but not in its key", async () => {
+    const key = "CREATE TABLE orders (id INT, twice INT AS (id * 2) STORED, PRIMARY KEY (twice))";
+    const column = "CREATE TABLE orders (id INT PRIMARY KEY, twice INT AS (id * 2) VIRTUAL)";
+    await compare(generatedColumnsCheck, column, key, "the primary key has the generated column twice");
+  });
+
+  test("must have collations that the target has", async () => {
+    const context = await servers.context(["shop.orders"]);
+    await source("CREATE TABLE orders (id INT PRIMARY KEY, a TEXT COLLATE latin1_german2_ci) COLLATE utf8mb4_0900_bin");
+    expect(problems(await charsetsCheck.run(context))).toEqual([]);
+    // No two servers here differ in their collations: one is hidden from the account's own view.
+    const rows = context.target.connection.rows.bind(context.target.connection);
+    context.target.connection.rows = async (sql) => {
+      const all = await rows(sql);
+      return all.filter((row) => row["name"] !== "latin1_german2_ci");
+    };
+    expect(problems(await charsetsCheck.run(context))).toEqual([
+      "error shop.orders: missing on the target: latin1_german2_ci",
+    ]);
+    await servers.close();
+  });
+});
+
+describe("a definition", () => {
+  test.each([
+    ["plain", PLAIN],
+    [
+      "with everything",
+      "CREATE TABLE orders (id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(20) DEFAULT 'x' COMMENT 'it''s', b INT AS (id+1), UNIQUE KEY (a), KEY ((id*2)), FULLTEXT KEY (a), CONSTRAINT c CHECK (id > 0)) AUTO_INCREMENT=500 ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=4 COMMENT='t'",
+    ],
+    [
+      "with partitions",
+      "CREATE TABLE orders (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE)",
+    ],
+    ["with a name that needs quotes", "CREATE TABLE orders (`id``s, (x)` INT PRIMARY KEY)"],
+  ])("%s is made on the target and shown unchanged, and nothing is left behind", async (_name, sql) => {
+    await source(sql);
+    expect(problems(await run(definitionCheck))).toEqual([]);
+    expect(await servers.target.root("SHOW TABLES FROM _switchyard")).toEqual([]);
+  });
+
+  test("that the target refuses is told with its words", async () => {
+    await source("CREATE TABLESPACE ts ADD DATAFILE 'ts.ibd'; CREATE TABLE orders (id INT PRIMARY KEY) TABLESPACE ts");
+    expect(problems(await run(definitionCheck)).join("\n")).toMatch(/refused: .*[Tt]ablespace/);
+    await source("DROP TABLE orders; DROP TABLESPACE ts");
+  });
+
+  test("that the target changes is told with the line", async () => {
+    await servers.target.root("SET GLOBAL innodb_strict_mode=OFF; SET GLOBAL innodb_file_per_table=OFF");
+    await source("CREATE TABLE orders (id INT PRIMARY KEY) ROW_FORMAT=COMPRESSED");
+    await servers.target.root("SET GLOBAL innodb_file_per_table=ON; SET GLOBAL innodb_strict_mode=ON");
+    await servers.target.root("SET PERSIST_ONLY show_create_table_verbosity=ON").catch(() => undefined);
+    const context = await servers.context(["shop.orders"]);
+    await context.target.rows("SET show_create_table_verbosity=ON");
+    expect(problems(await definitionCheck.run(context)).join("\n")).toContain("it makes");
+    await servers.close();
+    await servers.target.root("RESET PERSIST IF EXISTS show_create_table_verbosity");
+  });
+});
+
+describe("the target", () => {
+  const onTarget = (sql: string) => servers.target.root(`CREATE DATABASE IF NOT EXISTS shop; USE shop; ${sql}`);
+
+  test("may have an empty table of the same definition", async () => {
+    await source(`${PLAIN}; INSERT INTO orders VALUES (1, 'x')`);
+    expect(problems(await run(targetEmptyCheck))).toEqual([]);
+    await onTarget(PLAIN);
+    expect(problems(await run(targetEmptyCheck))).toEqual([]);
+  });
+
+  test.each([
+    ["rows", `${PLAIN}; INSERT INTO orders VALUES (2, 'y')`, "a table with rows"],
+    ["another definition", "CREATE TABLE orders (id BIGINT PRIMARY KEY)", "an empty table of another definition"],
+    ["a view of the name", "CREATE VIEW orders AS SELECT 1 AS id", "a view of that name"],
+  ])("is refused with %s", async (_name, sql, observed) => {
+    await source(PLAIN);
+    await onTarget(sql);
+    expect(problems(await run(targetEmptyCheck))).toEqual([`error shop.orders: ${observed}`]);
+  });
+
+  test("may have rows once they were copied", async () => {
+    await source(PLAIN);
+    await onTarget(`${PLAIN}; INSERT INTO orders VALUES (2, 'y')`);
+    expect(problems(await servers.run(targetEmptyCheck, ["shop.orders"], "present"))).toEqual([]);
+  });
+});
+
+describe("foreign keys", () => {
+  const PARENT = "CREATE TABLE orders (id INT PRIMARY KEY)";
+  const CHILD =
+    "CREATE TABLE items (id INT PRIMARY KEY, o INT, CONSTRAINT belongs FOREIGN KEY (o) REFERENCES orders (id) ON DELETE CASCADE)";
+
+  test("within the tables are well, cascades included, where the server logs them", async () => {
+    await source(`${PARENT}; ${CHILD}`);
+    expect(problems(await run(foreignKeysCheck, ["shop.orders", "shop.items"]))).toEqual([]);
+  });
+
+  test("that lead out of the tables are refused, from either end", async () => {
+    await source(`${PARENT}; ${CHILD}`);
+    const observed = "belongs: shop.items references shop.orders";
+    expect(problems(await run(foreignKeysCheck, ["shop.items"]))).toEqual([`error shop.items: ${observed}`]);
+    expect(problems(await run(foreignKeysCheck, ["shop.orders"]))).toEqual([`error shop.orders: ${observed}`]);
+  });
+
+  test("from a schema that the account has no rights on are found, too", async () => {
+    await source(PARENT);
+    await servers.source.root(
+      "CREATE DATABASE other; CREATE TABLE other.`odd-name` (id INT PRIMARY KEY, o INT, FOREIGN KEY (o) REFERENCES shop.orders (id))",
+    );
+    expect(problems(await run(foreignKeysCheck)).join("\n")).toContain("other.odd-name references shop.orders");
+  });
+
+  test("of a table whose name needs quotes are found", async () => {
+    await source(
+      "CREATE TABLE `odd-name` (id INT PRIMARY KEY); CREATE TABLE `größe` (id INT PRIMARY KEY, o INT, FOREIGN KEY (o) REFERENCES `odd-name` (id))",
+    );
+    expect(problems(await run(foreignKeysCheck, ["shop.odd-name"]))).toHaveLength(1);
+    expect(problems(await run(foreignKeysCheck, ["shop.größe"]))).toHaveLength(1);
+    expect(problems(await run(foreignKeysCheck, ["shop.odd-name", "shop.größe"]))).toEqual([]);
+  });
+});
+
+describe("what uses the tables from outside", () => {
+  const OTHER = "CREATE DATABASE other; CREATE TABLE other.log (id INT PRIMARY KEY)";
+
+  test("a trigger on a table is refused, save for our own fences", async () => {
+    await source(PLAIN);
+    expect(problems(await run(triggersCheck))).toEqual([]);
+    await source("CREATE TRIGGER switchyard_m_1234_i BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = 'x'");
+    expect(problems(await run(triggersCheck))).toEqual([]);
+    await source("CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = 'x'");
+    expect(problems(await run(triggersCheck))).toEqual([
+      'error shop.orders: source "source" has trigger shop.stamp on it',
+    ]);
+  });
+
+  test("a trigger of another table that writes one is refused", async () => {
+    await source(`${PLAIN}; CREATE TABLE log (id INT PRIMARY KEY)`);
+    await source(
+      "CREATE TRIGGER copy AFTER INSERT ON log FOR EACH ROW INSERT INTO `Orders` VALUES (NEW.id, 'from log')",
+    );
+    expect(problems(await run(triggersCheck)).join("\n")).toContain("trigger shop.copy on shop.log uses it");
+  });
+
+  test("a view that reads one is refused, by the table and not by its name in a text", async () => {
+    await source(
+      `${PLAIN}; CREATE TABLE log (id INT PRIMARY KEY); CREATE VIEW v AS SELECT 'orders' AS orders FROM log`,
+    );
+    expect(problems(await run(viewsCheck))).toEqual([]);
+    await source("CREATE VIEW w AS SELECT l.id FROM log l JOIN orders o USING (id)");
+    expect(problems(await run(viewsCheck))).toEqual(["error shop.orders: view shop.w reads it"]);
+  });
+
+  test("a routine that names one is refused, others are told of", async () => {
+    await source(PLAIN);
+    expect(problems(await run(routinesCheck))).toEqual([]);
+    await servers.source.root(`${OTHER}; CREATE PROCEDURE other.harmless() SELECT 1`);
+    expect(problems(await run(routinesCheck))).toEqual([
+      'warning source "source": 1 routines that do not name the tables',
+    ]);
+    await servers.source.root("CREATE PROCEDURE other.total() SELECT COUNT(*) FROM shop.orders");
+    expect(problems(await run(routinesCheck))).toContain("error shop.orders: procedure other.total names it");
+  });
+
+  test("an event that names one is refused while it is enabled", async () => {
+    await source(PLAIN);
+    expect(problems(await run(eventsCheck))).toEqual([]);
+    await source("CREATE EVENT tidy ON SCHEDULE EVERY 1 DAY DO DELETE FROM orders WHERE note = 'old'");
+    expect(problems(await run(eventsCheck))).toEqual([
+      'error shop.orders: event shop.tidy on source "source" names it, enabled',
+    ]);
+    await source("ALTER EVENT tidy DISABLE");
+    expect(problems(await run(eventsCheck)).join("\n")).toContain("warning");
+  });
+
+  test("what the account cannot look into is said, until it may", async () => {
+    await source(PLAIN);
+    expect(problems(await run(visibilityCheck))).toEqual([]);
+    await servers.source.root(OTHER);
+    expect(problems(await run(visibilityCheck))).toEqual(['warning source "source": not looked into: other']);
+    await servers.source.root("GRANT TRIGGER, EVENT, SHOW VIEW, SELECT ON other.* TO switchyard@'%'");
+    expect(problems(await run(visibilityCheck))).toEqual([]);
+    await servers.source.root("REVOKE TRIGGER, EVENT, SHOW VIEW, SELECT ON other.* FROM switchyard@'%'");
+  });
+});
