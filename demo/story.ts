@@ -42,7 +42,7 @@ interface Status {
       readonly rowsEstimated: number;
       readonly lagMs: number;
     };
-    readonly diff?: { readonly rows?: number; readonly rowsEstimated?: number };
+    readonly diff?: { readonly rowsCompared?: number; readonly rowsEstimated?: number };
   };
 }
 
@@ -142,7 +142,7 @@ async function diff({ switchyard, display }: Scene, findings: Findings, name: st
         const progress = (await readStatus(switchyard))?.status?.diff;
         if (progress !== undefined) {
           display.progress({
-            done: progress.rows ?? 0,
+            done: progress.rowsCompared ?? 0,
             total: progress.rowsEstimated ?? findings.rowsCopied,
             unit: "rows",
           });

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
-import type { DiffSummary } from "../cutover/migration-document.ts";
+import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
+import type { DifferenceSample, DiffReport } from "../diff/diff-report.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, type Session, withServer } from "./command-tools.ts";
 import { count, facts, table } from "./format.ts";
@@ -10,23 +11,7 @@ import { ReportedError } from "./remote-error.ts";
 const SAMPLES_SHOWN_MAX = 10;
 
 /** A finished diff as it is stored and reported. */
-interface ShownReport {
-  readonly direction?: string;
-  readonly verifiedAt?: string;
-  readonly finishedAt?: string;
-  readonly rows?: number;
-  readonly differences?: number;
-  readonly tables?: readonly { readonly table: string; readonly rows: number; readonly differences: number }[];
-  readonly samples?: readonly ShownSample[];
-}
-
-interface ShownSample {
-  readonly table: string;
-  readonly key: unknown;
-  readonly kind: string;
-  readonly source?: Readonly<Record<string, unknown>>;
-  readonly target?: Readonly<Record<string, unknown>>;
-}
+type ShownReport = Partial<DiffReport> & { readonly direction?: Direction };
 
 /** `switchyard diff …` */
 export function diffCommands(context: CliContext): Command {
@@ -41,7 +26,7 @@ export function diffCommands(context: CliContext): Command {
         diffPath(id),
       );
       const running = answer.status?.diff;
-      const lines = running === undefined ? [] : [`under way: ${count(running.rows ?? 0)} rows compared`];
+      const lines = running === undefined ? [] : [`under way: ${count(running.rowsCompared)} rows compared`];
       if (answer.report !== undefined) lines.push(describeReport(answer.report));
       session.print(answer, lines.join("\n") || "No diff of this migration has finished yet.");
     });
@@ -97,10 +82,10 @@ function describeReport(report: ShownReport): string {
   return head + tables + describeSamples(report.samples ?? []);
 }
 
-function describeSamples(samples: readonly ShownSample[]): string {
+function describeSamples(samples: readonly DifferenceSample[]): string {
   const shown = samples.slice(0, SAMPLES_SHOWN_MAX).map((sample) => {
     const sides = [sample.source, sample.target].map((row) => (row === undefined ? "absent" : JSON.stringify(row)));
-    return `\n${sample.kind} ${sample.table} ${JSON.stringify(sample.key)}\n  source ${sides[0]}\n  target ${sides[1]}`;
+    return `\n${sample.kind} ${sample.table} ${sample.key}\n  source ${sides[0]}\n  target ${sides[1]}`;
   });
   return shown.length === 0 ? "" : `\n${shown.join("")}`;
 }

@@ -1,4 +1,5 @@
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import type { DiffProgress } from "../diff/diff-report.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
 import { count, duration, facts, table } from "./format.ts";
 import type { Progress } from "./progress.ts";
@@ -13,14 +14,8 @@ export interface ShownStatus {
   /** What the controller is busy with, for example `switch`. */
   readonly busy?: string;
   /** Present while a diff runs. */
-  readonly diff?: ShownDiffProgress;
+  readonly diff?: DiffProgress;
   readonly strays?: { readonly total: number };
-}
-
-export interface ShownDiffProgress {
-  readonly rows?: number;
-  readonly rowsEstimated?: number;
-  readonly differences?: number;
 }
 
 /** The pages of a migration, as text. */
@@ -38,7 +33,7 @@ export function describeMigration(migration: ShownMigration, status: ShownStatus
     const total = count(Math.max(stream.rowsEstimated, stream.rowsCopied));
     lines.push(["copied", `${count(stream.rowsCopied)} of about ${total} rows`]);
   }
-  if (status?.diff !== undefined) lines.push(["comparing", `${count(status.diff.rows ?? 0)} rows so far`]);
+  if (status?.diff !== undefined) lines.push(["comparing", `${count(status.diff.rowsCompared)} rows so far`]);
   for (const diff of migration.diffs) {
     const found = diff.differences === 0 ? "clean" : `${count(diff.differences)} differences`;
     lines.push(["last diff", `${diff.direction}: ${found}, ${count(diff.rows)} rows, finished ${diff.finishedAt}`]);
@@ -95,9 +90,15 @@ export function migrationProgress(migration: ShownMigration, status: ShownStatus
 }
 
 /** How far a running diff is, for a bar. */
-export function diffProgress(diff: ShownDiffProgress | undefined): Progress {
+export function diffProgress(diff: DiffProgress | undefined): Progress {
   const note = (diff?.differences ?? 0) > 0 ? `${count(diff?.differences ?? 0)} differences` : "";
-  return { label: "comparing", done: diff?.rows ?? 0, total: diff?.rowsEstimated ?? 0, unit: "rows", note };
+  return {
+    label: diff?.step ?? "comparing",
+    done: diff?.rowsCompared ?? 0,
+    total: diff?.rowsEstimated ?? 0,
+    unit: "rows",
+    note,
+  };
 }
 
 /** Whether nothing more will happen to it by itself. */

@@ -235,12 +235,12 @@ describe("an order", () => {
 
   test("of a diff that finds differences prints them and ends with 1", async () => {
     await putMigration();
-    const samples = [{ table: "shop.a", key: [1], kind: "missing-on-target", source: { id: "1" } }];
+    const samples = [{ table: "shop.a", key: "id=1", kind: "missing-on-target", source: { id: "1" } }];
     const report = { direction: "forward", verifiedAt: "u:1-9", rows: 10, differences: 1, tables: [], samples };
     await controller(() => ({ state: "done", result: report }));
     const text = await run("diff start orders");
     expect(text.exit).toBe(1);
-    expect(text.out).toContain('missing-on-target shop.a [1]\n  source {"id":"1"}\n  target absent');
+    expect(text.out).toContain('missing-on-target shop.a id=1\n  source {"id":"1"}\n  target absent');
     const { json } = await run("diff start orders --json");
     expect(json).toMatchObject({ differences: 1, samples, error: { code: "DIFF_FOUND_DIFFERENCES", exit: 1 } });
   });
