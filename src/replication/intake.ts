@@ -82,11 +82,11 @@ export class Intake {
   }
 
   /** Takes one event; a promise where the queue is full. */
-  event(packet: Buffer): void | Promise<void> {
+  event(packet: Buffer): Promise<void> | undefined {
     const event = this.#decoder.decode(packet);
     if (event.kind === "heartbeat") return this.#push({ kind: "tick" }, ITEM_BYTES);
     if (event.kind === "payload") return this.#unpack(this.#reader.push(event));
-    let wait: void | Promise<void> = undefined;
+    let wait: Promise<void> | undefined;
     for (const part of this.#reader.push(event)) wait = this.#part(part) ?? wait;
     return wait;
   }
@@ -96,36 +96,36 @@ export class Intake {
     for (const part of parts) await this.#part(part);
   }
 
-  #part(part: TransactionPart): void | Promise<void> {
+  #part(part: TransactionPart): Promise<void> | undefined {
     switch (part.kind) {
       case "begin":
         this.#verify(part.event);
         this.#transaction = { event: part.event, first: true, own: false, touches: false, beat: undefined };
-        return;
+        return undefined;
       case "rows":
         return this.#rows(part.event);
       case "statement": {
         const verdict = this.#options.statements.judge(part.event);
         if ("stop" in verdict && !this.#running().own) throw this.#statementSeen(part.event.sql, verdict.stop);
-        return;
+        return undefined;
       }
       case "end":
         return this.#end(part.how);
     }
   }
 
-  #rows(event: RowsEvent): void | Promise<void> {
+  #rows(event: RowsEvent): Promise<void> | undefined {
     const transaction = this.#running();
-    if (transaction.own) return;
+    if (transaction.own) return undefined;
     if (event.table.schema === SIDECAR_SCHEMA) {
       this.#sidecarRows(event, transaction);
-      return;
+      return undefined;
     }
     const followed = this.#follow(event.table);
-    if (followed === "other") return;
+    if (followed === "other") return undefined;
     transaction.touches = true;
     this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
-    if (this.#renderer.length >= PIECE_BYTES) return this.#pushPiece(false);
+    return this.#renderer.length >= PIECE_BYTES ? this.#pushPiece(false) : undefined;
   }
 
   #sidecarRows(event: RowsEvent, transaction: RunningTransaction): void {
@@ -161,7 +161,7 @@ export class Intake {
     return beat;
   }
 
-  #end(how: "commit" | "prepare"): void | Promise<void> {
+  #end(how: "commit" | "prepare"): Promise<void> | undefined {
     const transaction = this.#running();
     if (how === "prepare" && transaction.touches) {
       throw new SwitchyardError("REPLICATION_XA_PREPARED", {
@@ -174,7 +174,7 @@ export class Intake {
     return this.#pushPiece(true);
   }
 
-  #pushPiece(last: boolean): void | Promise<void> {
+  #pushPiece(last: boolean): Promise<void> | undefined {
     const transaction = this.#running();
     const changes = this.#renderer.length > 0 ? this.#renderer.take() : undefined;
     const piece: TransactionPiece = {
@@ -189,16 +189,17 @@ export class Intake {
     };
     transaction.first = false;
     if (last) this.#transaction = undefined;
-    if (this.#isKnown(transaction.event.gtid)) return;
+    if (this.#isKnown(transaction.event.gtid)) return undefined;
     return this.#push(piece, ITEM_BYTES + (changes?.sql.length ?? 0));
   }
 
-  #push(item: IntakeItem, bytes: number): void | Promise<void> {
+  #push(item: IntakeItem, bytes: number): Promise<void> | undefined {
     const full = this.#options.queue.size + bytes > this.#options.queueBytesMax;
     const pushed = this.#options.queue.push(item, bytes);
     if (full) return pushed;
     // What makes the queue fail is seen by whoever takes from it.
     pushed.catch(() => undefined);
+    return undefined;
   }
 
   /** The newest transaction of the ledger is asked for again, only to be looked at. */

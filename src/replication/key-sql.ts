@@ -1,6 +1,7 @@
 import { quoteId } from "../base/table-name.ts";
 import { type Key, type KeyKind, type KeyPart, keyPartText } from "../table/key-order.ts";
 import type { KeyRange } from "../table/key-ranges.ts";
+import { COMPARED_AS } from "./value-writer.ts";
 
 /** A part of a key as a literal that compares by the column's own rules. */
 export function keyLiteral(kind: KeyKind, part: KeyPart): string {
@@ -15,7 +16,7 @@ export function keyLiteral(kind: KeyKind, part: KeyPart): string {
     case "bytes":
       return text === ""
         ? "''"
-        : `_${kind.charset === "utf8mb3" ? "utf8mb4" : kind.charset} 0x${Buffer.from(text, "latin1").toString("hex")}`;
+        : `_${COMPARED_AS[kind.charset] ?? kind.charset} 0x${Buffer.from(text, "latin1").toString("hex")}`;
   }
 }
 

@@ -1,11 +1,18 @@
 import { quoteId } from "../base/table-name.ts";
+import { digitsAreNumbers } from "../table/enum-labels.ts";
 
 /** A stored column as far as copying it needs to know it. */
 export interface CopiedColumn {
   readonly name: string;
   /** `DATA_TYPE` of information_schema, lower case. */
   readonly dataType: string;
+  /** `COLUMN_TYPE`: an ENUM's labels. */
+  readonly columnType?: string;
+  readonly charset?: string | undefined;
 }
+
+/** Character sets in which digits are not their ASCII bytes. */
+const WIDE_CHARSETS: ReadonlySet<string> = new Set(["ucs2", "utf16", "utf16le", "utf32"]);
 
 /** How the rows of one table leave the source and enter the target without a bit changing. */
 export interface LoadColumns {
@@ -22,7 +29,8 @@ export interface LoadColumns {
  *
  * - FLOAT prints six digits; through DOUBLE it prints all that it has.
  * - BIT is bytes, which LOAD DATA would take for a string of digits or truncate.
- * - ENUM and SET travel by number: labels may hold separators or look like numbers.
+ * - ENUM and SET travel by number: labels may hold separators or look like numbers. Where no label of an ENUM can be
+ *   taken for digits, these are stored as text, which alone stores the number 0 without a warning.
  * - JSON refuses bytes that claim no character set.
  *
  * Everything else is sent as the bytes that the column holds, under `CHARACTER SET binary`.
@@ -39,8 +47,15 @@ export function loadColumns(columns: readonly CopiedColumn[]): LoadColumns {
         select.push(`CAST(${name} AS DOUBLE)`);
         targets.push(name);
         break;
-      case "bit":
       case "enum":
+        select.push(`CAST(${name} AS UNSIGNED)`);
+        if (takesDigits(column)) targets.push(name);
+        else {
+          targets.push(variable);
+          assignments.push(`${name} = CAST(${variable} AS UNSIGNED)`);
+        }
+        break;
+      case "bit":
       case "set":
         select.push(`CAST(${name} AS UNSIGNED)`);
         targets.push(variable);
@@ -66,4 +81,9 @@ export function loadStatement(quotedTable: string, columns: LoadColumns): string
     `LOAD DATA LOCAL INFILE 'switchyard' INTO TABLE ${quotedTable} CHARACTER SET binary` +
     ` FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (${columns.targets.join(", ")})${set}`
   );
+}
+
+function takesDigits(column: CopiedColumn): boolean {
+  if (column.columnType === undefined || WIDE_CHARSETS.has(column.charset ?? "")) return false;
+  return digitsAreNumbers(column.columnType);
 }

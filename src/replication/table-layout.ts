@@ -55,6 +55,7 @@ export class TableLayout {
   readonly stored: readonly number[];
   readonly #names: readonly string[];
   readonly #writers: readonly (ValueWriter | undefined)[];
+  readonly #keyWriters: readonly ValueWriter[];
 
   /** @throws {SwitchyardError} `REPLICATION_TABLE_CHANGED` when shape and log disagree, `REPLICATION_TABLE_WITHOUT_KEY` */
   constructor(shape: TableShape, map: TableMap) {
@@ -65,7 +66,10 @@ export class TableLayout {
     this.stored = shape.columns.flatMap((column, i) => (column.generated ? [] : [i]));
     this.#names = shape.columns.map((column) => quoteId(column.name));
     this.#writers = shape.columns.map((column, i) =>
-      column.generated && !shape.primaryKey.includes(i) ? undefined : valueWriter(column, map.columns[i] as ColumnType),
+      column.generated ? undefined : valueWriter(column, map.columns[i] as ColumnType, "store"),
+    );
+    this.#keyWriters = shape.primaryKey.map((position) =>
+      valueWriter(shape.columns[position] as ColumnShape, map.columns[position] as ColumnType, "compare"),
     );
     const table = quoteTable(shape.name);
     const names = this.stored.map((i) => this.#names[i]).join(", ");
@@ -94,7 +98,7 @@ export class TableLayout {
     for (const position of this.stored) {
       out.ascii(separator);
       separator = ",";
-      this.#write(out, image, position);
+      this.#write(out, image, position, this.#writers[position]);
     }
     out.ascii(")");
   }
@@ -108,32 +112,31 @@ export class TableLayout {
         .utf8(this.#names[position] as string)
         .ascii("=");
       separator = ",";
-      this.#write(out, image, position);
+      this.#write(out, image, position, this.#writers[position]);
     }
   }
 
   /** `(k1=1 AND k2=2)`: the row, by its primary key alone. */
   writeCondition(out: SqlWriter, image: RowImage): void {
     let separator = "(";
-    for (const position of this.shape.primaryKey) {
+    for (const [i, position] of this.shape.primaryKey.entries()) {
       out
         .ascii(separator)
         .utf8(this.#names[position] as string)
         .ascii("=");
       separator = " AND ";
-      this.#write(out, image, position);
+      this.#write(out, image, position, this.#keyWriters[i]);
     }
     out.ascii(")");
   }
 
-  #write(out: SqlWriter, image: RowImage, position: number): void {
-    const start = image.starts[position] as number;
-    if (start === VALUE_NULL) {
+  #write(out: SqlWriter, image: RowImage, position: number, writer: ValueWriter | undefined): void {
+    if (image.starts[position] === VALUE_NULL) {
       out.ascii("NULL");
       return;
     }
-    const writer = this.#writers[position] as ValueWriter;
-    writer(out, image.buffer, this.#start(image, position), image.ends[position] as number);
+    const start = this.#start(image, position);
+    if (writer !== undefined) writer(out, image.buffer, start, image.ends[position] as number);
   }
 
   #start(image: RowImage, position: number): number {

@@ -1,12 +1,16 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
+import { digitsAreNumbers } from "../table/enum-labels.ts";
 import type { ColumnShape } from "../table/table-shape.ts";
 import { jsonLiteral } from "./json-literal.ts";
 import type { SqlWriter } from "./sql-writer.ts";
 
 /** Writes a value of a row image, not NULL, as a literal that stores exactly the same value. */
 export type ValueWriter = (out: SqlWriter, buffer: Buffer, start: number, end: number) => void;
+
+/** What a literal is for: a value to be stored, or one that a row is found by. */
+export type ValueUse = "store" | "compare";
 
 /** Character sets in which the bytes of ASCII text do not mean that text. */
 const WIDE_CHARSETS: ReadonlySet<string> = new Set(["ucs2", "utf16", "utf16le", "utf32"]);
@@ -17,15 +21,16 @@ const QUOTED: ReadonlySet<number> = new Set([
   COLUMN.TIME2,
   COLUMN.DATETIME2,
   COLUMN.TIMESTAMP2,
+  // As a number 0 would be the year 2000 in a comparison.
+  COLUMN.YEAR,
 ]);
 
 /**
  * The writer for a column, chosen once for each table map. Numbers are written as digits, FLOAT as the DOUBLE of the
  * same value and always with an exponent (a literal without one is a decimal), ENUM, SET and BIT as numbers, times
- * quoted, strings as ASCII between quotes where nothing in them can be misread and else as hexadecimal with their
- * character set.
+ * quoted, strings as ASCII between quotes where nothing in them can be misread and else as hexadecimal.
  */
-export function valueWriter(column: ColumnShape, type: ColumnType): ValueWriter {
+export function valueWriter(column: ColumnShape, type: ColumnType, use: ValueUse): ValueWriter {
   switch (type.type) {
     case COLUMN.FLOAT:
     case COLUMN.DOUBLE:
@@ -47,7 +52,7 @@ export function valueWriter(column: ColumnShape, type: ColumnType): ValueWriter 
     case COLUMN.STRING:
     case COLUMN.VARCHAR:
     case COLUMN.BLOB:
-      return stringWriter(column);
+      return stringWriter(column, use);
     default:
       if (!hasValueText(type)) throw unsupported(column, type);
       return numberOrTime(column, type);
@@ -56,10 +61,10 @@ export function valueWriter(column: ColumnShape, type: ColumnType): ValueWriter 
 
 /**
  * The number 0, which stands for what was not in the list, would warn; as text it means the same and does not, unless
- * the list has a "0" in it.
+ * a label may be taken for it.
  */
 function enumWriter(column: ColumnShape, type: ColumnType): ValueWriter {
-  const zero = /[(,]'0'[,)]/.test(column.columnType) ? "0" : "'0'";
+  const zero = digitsAreNumbers(column.columnType) ? "'0'" : "0";
   return (out, buffer, start) => {
     const text = valueText(type, true, buffer, start);
     out.ascii(text === "0" ? zero : text);
@@ -78,10 +83,16 @@ function numberOrTime(column: ColumnShape, type: ColumnType): ValueWriter {
   };
 }
 
-function stringWriter(column: ColumnShape): ValueWriter {
+/** How a character set is named in front of a literal that is compared; some names warn and have a better form. */
+export const COMPARED_AS: Readonly<Record<string, string>> = { utf8mb3: "utf8mb4", ucs2: "utf16" };
+
+/**
+ * Bytes that are stored come as binary strings, which go into a column of any character set as they are. Those that
+ * are compared name their character set, so that the column's collation and its index are used.
+ */
+function stringWriter(column: ColumnShape, use: ValueUse): ValueWriter {
   const charset = column.charset ?? "binary";
-  // The name of the three-byte form is deprecated and warns; its bytes mean the same in the four-byte form.
-  const introducer = charset === "utf8mb3" ? "_utf8mb4 0x" : `_${charset} 0x`;
+  const introducer = use === "store" ? "_binary 0x" : `_${COMPARED_AS[charset] ?? charset} 0x`;
   const asciiMeansText = !WIDE_CHARSETS.has(charset);
   // The log leaves out the zero bytes at the end of a BINARY(n).
   const fill = column.dataType === "binary" ? column.octets : 0;

@@ -2,7 +2,7 @@ import type { ColumnShape, TableShape } from "./table-shape.ts";
 
 /**
  * A column's value inside a key, in a form that compares as the server compares it: numbers and scaled decimals as
- * `number` or `bigint` (mixing both is exact), times as microseconds, dates as their text, strings as one character
+ * `number` or `bigint` (mixing both is exact), times as microseconds, dates and years as their text, strings as one character
  * per byte.
  */
 export type KeyPart = number | bigint | string;
@@ -25,8 +25,8 @@ export type KeyKind =
       readonly charset: string;
     };
 
-const INTEGERS: ReadonlySet<string> = new Set(["tinyint", "smallint", "mediumint", "int", "bigint", "year"]);
-const DATES: ReadonlySet<string> = new Set(["date", "datetime", "timestamp"]);
+const INTEGERS: ReadonlySet<string> = new Set(["tinyint", "smallint", "mediumint", "int", "bigint"]);
+const DATES: ReadonlySet<string> = new Set(["date", "datetime", "timestamp", "year"]);
 const STRINGS: ReadonlySet<string> = new Set(["char", "varchar", "binary", "varbinary"]);
 
 /** Collations that order by bytes. All but two of them compare with trailing spaces ignored. */

@@ -1,0 +1,16 @@
+/** Labels of an ENUM or SET as its `COLUMN_TYPE` lists them, escapes left in. */
+function labels(columnType: string): string[] {
+  return [...columnType.matchAll(/'((?:[^'\\]|''|\\.)*)'/gs)].map((match) => match[1] ?? "");
+}
+
+/**
+ * Whether digits given as text always mean a label's number: then also `'0'`, which stores the empty value that is in
+ * no list, without a warning. Not so where a label might equal a run of digits under some collation: one without any
+ * Latin letter that has a digit or a character beyond ASCII (`'10'`, `'³'`).
+ */
+export function digitsAreNumbers(columnType: string): boolean {
+  return labels(columnType).every((label) => {
+    const plain = label.replaceAll(/\\./gs, "");
+    return /[A-Za-z]/.test(plain) || !/[0-9]|[^\x20-\x7e]/.test(plain);
+  });
+}
