@@ -84,6 +84,7 @@ export class Display {
 
   #facts(): string {
     const { statements, errors, longestWaitMs, lagMs } = this.#vitals();
+    if (statements === 0) return "";
     const now = performance.now();
     const perSecond = Math.round(((statements - this.#last.statements) * 1000) / Math.max(1, now - this.#last.at));
     this.#last = { at: now, statements };

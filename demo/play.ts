@@ -7,6 +7,7 @@ import { Display } from "./display.ts";
 import { LatencyLog } from "./latency-log.ts";
 import { Ledger } from "./ledger.ts";
 import { readWrittenTables } from "./read-rows.ts";
+import { ROWS } from "./schema.ts";
 import { seed } from "./seed.ts";
 import { type Findings, noFindings, readStatus, tellStory, writesOnNewHome } from "./story.ts";
 import type { Summary } from "./summary.ts";
@@ -17,6 +18,7 @@ const CLIENTS = 16;
 const THINK_MS = 60;
 const RECENT_STATEMENTS = 500;
 const ERRORS_SHOWN_MAX = 5;
+const ROWS_TOTAL = Object.values(ROWS).reduce((sum, rows) => sum + rows, 0);
 const AFTERWARDS_MS = 1_000;
 
 /** What has been set up before anything plays. */
@@ -96,7 +98,7 @@ async function setUp({ oldHome, newHome, switchyard }: Stage, display: Display):
   const start = (): Promise<unknown> => Promise.all([oldHome.start(), newHome.start()]);
   const places = (): string => `old on port ${oldHome.port}, new on port ${newHome.port}`;
   await display.step("two MySQL servers", start, places);
-  const onRows = (done: number): void => display.progress({ done, total: 0, unit: "rows" });
+  const onRows = (done: number): void => display.progress({ done, total: ROWS_TOTAL, unit: "rows" });
   await display.step(
     "seed the shop",
     () => seed(oldHome, onRows),
