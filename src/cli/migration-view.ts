@@ -81,7 +81,8 @@ export function describeMigrations(list: readonly (ShownMigration & { readonly s
 /** What a migration is busy with, for a bar. */
 export function migrationProgress(migration: ShownMigration, status: ShownStatus | undefined): Progress {
   const stream = status?.stream;
-  const lag = stream === undefined ? "" : `lag ${duration(stream.lagMs)}`;
+  // Until the first catch-up no lag is known; infinity does not survive JSON and arrives as null.
+  const lag = Number.isFinite(stream?.lagMs) ? `lag ${duration(stream?.lagMs ?? 0)}` : "";
   if (migration.phase === "copying" || migration.phase === "created") {
     const total = stream?.rowsEstimated ?? 0;
     return { label: migration.phase, done: stream?.rowsCopied ?? 0, total, unit: "rows", note: lag };
