@@ -29,8 +29,28 @@ export async function startRole(start: ChildStart, context: RoleContext): Promis
   return await (start.role === "proxy" ? startProxy(start, context) : startControllerRole(start, context));
 }
 
-async function startProxy(_start: ChildStart, _context: RoleContext): Promise<RunningRole> {
-  return { ended: new Promise(() => undefined), close: () => Promise.resolve() };
+async function startProxy({ config, name, version }: ChildStart, context: RoleContext): Promise<RunningRole> {
+  const { startProxyWorker } = await import("../proxy/proxy-worker.ts");
+  const { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs } = config.limits;
+  const { clientTls } = config;
+  const worker = await startProxyWorker({
+    ...context,
+    config: {
+      listen: config.listen,
+      name: `${hostname()}-${process.pid}-${name}`,
+      version,
+      backends: config.backends,
+      defaultBackend: config.default,
+      tls: clientTls.kind === "given" ? { cert: clientTls.cert, key: clientTls.key } : clientTls.kind,
+      limits: { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs },
+    },
+  });
+  const { address: host, family, port } = worker.address;
+  return {
+    address: family === "IPv6" ? `[${host}]:${port}` : `${host}:${port}`,
+    ended: new Promise(() => undefined),
+    close: () => worker.close({ drainMs: config.limits.shutdownTimeoutMs }),
+  };
 }
 
 async function startControllerRole({ config, name }: ChildStart, context: RoleContext): Promise<RunningRole> {
