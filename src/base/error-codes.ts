@@ -97,7 +97,7 @@ export const ERROR_CODES = {
   MYSQL_CONNECTION_LOST: { retryable: true, exit: 1 },
   /** A MySQL server asked for the contents of a file that no statement of ours offered. It got nothing. Distrust that server. */
   MYSQL_LOCAL_INFILE_REFUSED: { retryable: false, exit: 1 },
-  /** Tables could not be locked for a snapshot within the attempts allowed: others held them. The message names who. */
+  /** A table could not be locked for a snapshot within the attempts allowed: others held it. The message names who. */
   MYSQL_SNAPSHOT_LOCK_TIMEOUT: { retryable: true, exit: 1 },
 
   // store
@@ -133,6 +133,8 @@ export const ERROR_CODES = {
   PROXY_BACKEND_UNREACHABLE: { retryable: true, exit: 1 },
   /** The server closed a session's connection. Where a statement was in flight, its client is told and disconnected. */
   PROXY_BACKEND_LOST: { retryable: false, exit: 1 },
+  /** The proxy cannot listen on its address: another program uses the port, or the address is not this machine's. */
+  PROXY_LISTEN_FAILED: { retryable: false, exit: 1 },
 
   // replication
   /** Another process, or the end of a switch, has taken the ledger: this stream may no longer apply. Nothing is lost. */

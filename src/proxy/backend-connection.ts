@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { deferred } from "../base/deferred.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
-import { COM, STATUS } from "../wire/capabilities.ts";
+import { CAP, COM, HEADER_BYTES, hasFlag, STATUS } from "../wire/capabilities.ts";
 import { parseErr } from "../wire/err-packet.ts";
 import { PacketWalker } from "../wire/packet-walker.ts";
 import { frame } from "../wire/packet-writer.ts";
@@ -27,6 +27,7 @@ export interface OwnAnswer extends ReplyEnd {
 const OWN_BYTES_MAX = 1024 * 1024;
 const EDITED_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
 const GRACE_MS = 1000;
+const DISCONNECTED_FOR_INACTIVITY = 4031;
 
 /**
  * A client's logged-in connection to one backend. One command at a time: the caller waits for the end of a reply
@@ -47,6 +48,8 @@ export class BackendConnection {
   #job: ReplyJob | undefined;
   #lostReason: string | undefined;
   #waiting = false;
+  #timedOut = false;
+  #relayedSome = false;
 
   constructor(socket: Socket, unread: Buffer, facts: BackendFacts) {
     this.name = facts.name;
@@ -76,6 +79,16 @@ export class BackendConnection {
   /** Status flags as the server told them last. An ERR tells none: see {@link refresh}. */
   get status(): number {
     return this.#tracker.status;
+  }
+
+  /** The server has closed it because it was idle for so long: whoever used it has lost nothing. */
+  get timedOut(): boolean {
+    return this.#timedOut;
+  }
+
+  /** Whether the client has got part of the reply that is being relayed, or was when the connection ended. */
+  get relayedSome(): boolean {
+    return this.#relayedSome;
   }
 
   get inTransaction(): boolean {
@@ -154,7 +167,7 @@ export class BackendConnection {
 
   #queryHead(): Buffer {
     // With query attributes: no parameters, in one set.
-    const attributes = (this.capabilities & (1 << 27)) !== 0;
+    const attributes = hasFlag(this.capabilities, CAP.QUERY_ATTRIBUTES);
     return Buffer.from(attributes ? [COM.QUERY, 0, 1] : [COM.QUERY]);
   }
 
@@ -166,6 +179,7 @@ export class BackendConnection {
 
   #begin(job: ReplyJob, payload: Buffer, before: readonly Buffer[]): Promise<ReplyEnd> {
     this.#job = job;
+    this.#relayedSome = false;
     if (before.length === 0) this.#socket.write(frame(payload, 0));
     else this.#socket.write(Buffer.concat([...before.map((one) => frame(one, 0)), frame(payload, 0)]));
     return job.end;
@@ -174,15 +188,27 @@ export class BackendConnection {
   #arrive(chunk: Buffer): void {
     const job = this.#job;
     if (job === undefined) {
-      this.#lose(lastWords(chunk));
+      this.#hearLastWords(chunk);
       return;
     }
+    this.#relayedSome = true;
     try {
       if (job.take(chunk)) this.#job = undefined;
       const { drained } = job;
       if (drained !== undefined) this.#wait(drained);
     } catch (error) {
       this.#lose(messageOf(error));
+    }
+  }
+
+  /** What a server says before it closes a connection that is idle. */
+  #hearLastWords(chunk: Buffer): void {
+    try {
+      const { errno, message } = parseErr(chunk.subarray(HEADER_BYTES));
+      this.#timedOut = errno === DISCONNECTED_FOR_INACTIVITY;
+      this.#lose(message);
+    } catch {
+      this.#lose("the server sent something unasked");
     }
   }
 
@@ -214,13 +240,4 @@ function lost(name: string, reason: string, inFlight: boolean): SwitchyardError 
       ? "A statement was in flight; whether it was carried out is not known."
       : "Nothing was in flight.",
   });
-}
-
-/** What a server says before it closes a connection that is idle. */
-function lastWords(chunk: Buffer): string {
-  try {
-    return parseErr(chunk.subarray(4)).message;
-  } catch {
-    return "the server sent something unasked";
-  }
 }

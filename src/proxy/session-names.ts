@@ -44,9 +44,8 @@ export class SessionNames {
     this.#rebuild();
   }
 
-  /** A connection is gone, and its temporary tables with it. */
-  dropAllAt(backend: string): void {
-    for (const [key, at] of this.#temporary) if (at === backend) this.#temporary.delete(key);
+  dropAllTemporary(): void {
+    this.#temporary.clear();
     this.#rebuild();
   }
 
@@ -61,8 +60,14 @@ export class SessionNames {
   }
 
   /** A temporary table at this backend, for messages. */
-  temporaryAt(backend?: string): string | undefined {
-    for (const [key, at] of this.#temporary) if (backend === undefined || at === backend) return key;
+  temporaryAt(backend: string): string | undefined {
+    for (const [key, at] of this.#temporary) if (at === backend) return key;
+    return undefined;
+  }
+
+  /** A temporary table that would be left behind by leaving for this backend. */
+  temporaryElsewhere(backend: string): string | undefined {
+    for (const [key, at] of this.#temporary) if (at !== backend) return key;
     return undefined;
   }
 

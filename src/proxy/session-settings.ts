@@ -18,6 +18,9 @@ const NOT_MOVABLE: ReadonlySet<string> = new Set([
 /** Variables with which a BEGIN is no longer invisible until its first statement. */
 const FORBID_LAZY: ReadonlySet<string> = new Set(["completion_type", "session_track_transaction_info"]);
 
+/** Their values with which it is. */
+const LAZY_VALUES = /^(0|off|no_chain)$/i;
+
 interface Setting {
   readonly key: string;
   readonly sql: string;
@@ -36,9 +39,11 @@ export class SessionSettings {
   readonly #max: number;
   #settings: Setting[] = [];
   #serial = 0;
+  #resets = 0;
   #modes: SqlModes;
   #initialModes: SqlModes;
   #lazyForbidden = new Set<string>();
+  #initiallyForbidden: ReadonlySet<string> = new Set();
 
   constructor(max: number, modes: SqlModes) {
     this.#max = max;
@@ -56,15 +61,28 @@ export class SessionSettings {
     return this.#serial;
   }
 
+  /** Grows with each {@link reset}: a login that has replayed settings of before must be made anew. */
+  get resets(): number {
+    return this.#resets;
+  }
+
   /** Whether a plain BEGIN may be kept back. */
   get allowsLazy(): boolean {
     return this.#lazyForbidden.size === 0;
   }
 
-  /** The session's modes at login, as the server has told them. */
-  setInitialModes(modes: SqlModes): void {
-    this.#initialModes = modes;
-    this.#modes = modes;
+  /** What the session begins with, as the server has told after the login. */
+  begin(
+    initial: Readonly<
+      Record<"sql_mode" | "character_set_client" | "completion_type" | "session_track_transaction_info", string>
+    >,
+  ): void {
+    this.#initialModes = { ...modesOf(initial.sql_mode), charset: charsetClass(initial.character_set_client) };
+    this.#modes = this.#initialModes;
+    for (const name of ["completion_type", "session_track_transaction_info"] as const) {
+      if (!LAZY_VALUES.test(initial[name])) this.#lazyForbidden.add(name);
+    }
+    this.#initiallyForbidden = new Set(this.#lazyForbidden);
   }
 
   /** Statements that a backend has not heard, which was told everything up to `serial`. */
@@ -109,7 +127,7 @@ export class SessionSettings {
     if (name === "sql_mode") this.#modes = { ...this.#modes, ...modesOf(value) };
     if (name === "character_set_client") this.#modes = { ...this.#modes, charset: charsetClass(value) };
     if (FORBID_LAZY.has(name)) {
-      if (/^(0|off|no_chain)$/i.test(value)) this.#lazyForbidden.delete(name);
+      if (LAZY_VALUES.test(value)) this.#lazyForbidden.delete(name);
       else this.#lazyForbidden.add(name);
     }
     return this.#keep(name, `SET SESSION ${quoteId(name).replaceAll(".", "`.`")} = ${valueSql}`);
@@ -119,8 +137,9 @@ export class SessionSettings {
   reset(): void {
     this.#settings = [];
     this.#serial += 1;
+    this.#resets += 1;
     this.#modes = this.#initialModes;
-    this.#lazyForbidden.clear();
+    this.#lazyForbidden = new Set(this.#initiallyForbidden);
   }
 
   #recordCharacterSet(scope: "names" | "character-set", valueText: string): Recorded {

@@ -56,6 +56,11 @@ export class SessionTransaction {
     this.#state = NONE;
   }
 
+  /** COMMIT or ROLLBACK AND CHAIN while lazy: one of the same kind begins, without savepoints. */
+  restart(): void {
+    if (this.#state.is === "lazy") this.#state = { ...this.#state, savepoints: [] };
+  }
+
   /** What a backend says of itself at the end of a statement. */
   told(backend: string, inTransaction: boolean): void {
     if (inTransaction) this.#state = { is: "open", backend };

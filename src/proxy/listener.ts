@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { buildErr } from "../wire/err-packet.ts";
+import { ClientConnection } from "./client-connection.ts";
+import { shuttingDown, tooManySessions } from "./client-errors.ts";
+import type { ProxyWorkerConfig } from "./proxy-config.ts";
+import type { Session } from "./session.ts";
+import type { SessionContext } from "./session-context.ts";
+import { logIn } from "./session-login.ts";
+
+/** The listener and everyone who came through it. */
+export class Listener {
+  readonly sessions = new Set<Session>();
+  readonly #context: SessionContext;
+  readonly #config: ProxyWorkerConfig;
+  readonly #server: Server;
+  readonly #clients = new Set<ClientConnection>();
+  readonly #ended = new Set<Promise<void>>();
+  #closing = false;
+
+  constructor(context: SessionContext, config: ProxyWorkerConfig) {
+    this.#context = context;
+    this.#config = config;
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  async listen(): Promise<AddressInfo> {
+    const { host, port } = this.#config.listen;
+    this.#server.listen({ host, port, backlog: 1024 });
+    try {
+      await once(this.#server, "listening");
+    } catch (cause) {
+      throw new SwitchyardError("PROXY_LISTEN_FAILED", {
+        what: `cannot listen on ${host}:${port}: ${messageOf(cause)}`,
+        fix: "Stop the program that uses the port, or set another one under `listen:`.",
+        cause,
+      });
+    }
+    return this.#server.address() as AddressInfo;
+  }
+
+  async close(drainMs: number): Promise<void> {
+    this.#closing = true;
+    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.sessions) session.close();
+    if (this.#ended.size > 0 && drainMs > 0) {
+      await Promise.race([Promise.all(this.#ended), this.#context.clock.sleep(drainMs)]);
+    }
+    for (const session of this.sessions) session.disconnect({ source: "proxy", reason: "shutdown" }, shuttingDown());
+    for (const client of this.#clients) client.end();
+    await Promise.all(this.#ended);
+    await stopped;
+  }
+
+  #accept(socket: Socket): void {
+    const { limits, metrics } = this.#context;
+    const client = new ClientConnection(socket, limits.pipelineBytesMax);
+    if (this.#closing || this.#clients.size >= limits.sessionsMax) {
+      client.send(buildErr(this.#closing ? shuttingDown() : tooManySessions(limits.sessionsMax)), 0);
+      client.end();
+      return;
+    }
+    metrics.sessionOpened();
+    this.#clients.add(client);
+    const ended = this.#serve(client)
+      .catch((error: unknown) => this.#context.log.error({ error: messageOf(error) }, "a session failed"))
+      .finally(() => {
+        this.#clients.delete(client);
+        this.#ended.delete(ended);
+      });
+    this.#ended.add(ended);
+  }
+
+  async #serve(client: ClientConnection): Promise<void> {
+    const { metrics, log } = this.#context;
+    const outcome = await logIn(this.#context, client);
+    if ("ended" in outcome) {
+      metrics.sessionClosed(outcome.ended);
+      return;
+    }
+    const { session } = outcome;
+    this.sessions.add(session);
+    if (this.#closing) session.close();
+    const end = await session.run();
+    this.sessions.delete(session);
+    metrics.sessionClosed(end);
+    const level = end.source === "client" ? "debug" : "info";
+    log[level]({ session: session.id, source: end.source, reason: end.reason }, "a session has ended");
+  }
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { SESSIONS_PREFIX } from "../rules/store-keys.ts";
+import type { Store } from "../store/store.ts";
+import { Listener } from "./listener.ts";
+import { participate } from "./participation.ts";
+import { PasswordCache } from "./password-cache.ts";
+import { DEFAULT_PROXY_LIMITS, type ProxyLimits, type ProxyWorkerConfig } from "./proxy-config.ts";
+import { ProxyMetrics } from "./proxy-metrics.ts";
+import { makeServerKeys } from "./server-keys.ts";
+import { reportSessions } from "./session-report.ts";
+
+/** What a worker is given. */
+export interface ProxyWorkerOptions {
+  readonly config: ProxyWorkerConfig;
+  readonly store: Store;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** One process's share of the proxy: a listener, its sessions, and a participant of its own in the store. */
+export interface ProxyWorker {
+  readonly id: string;
+  readonly address: AddressInfo;
+  /** Accepts nobody any more, lets open transactions end for `drainMs`, ends the rest, and leaves the store. */
+  close(options?: { readonly drainMs: number }): Promise<void>;
+}
+
+/**
+ * Starts a worker: it joins the store first and accepts clients only then.
+ *
+ * @throws {SwitchyardError} `PROXY_LISTEN_FAILED`, and what the store throws when it cannot be reached
+ */
+export async function startProxyWorker(options: ProxyWorkerOptions): Promise<ProxyWorker> {
+  const { config, store, clock, log } = options;
+  const limits: ProxyLimits = { ...DEFAULT_PROXY_LIMITS, ...config.limits };
+  const bootNonce = randomBytes(12).toString("hex");
+  const id = `${config.name}-${bootNonce}`;
+  const metrics = new ProxyMetrics(options.metrics);
+  const keys = await makeServerKeys(config.tls, clock.now());
+  const { licence, close: leave, ...joined } = await participate(options, { id, bootNonce, limits, metrics });
+  const listener = new Listener(
+    {
+      ...{ ...joined, metrics, limits, clock, log, bootNonce, keys },
+      backends: config.backends,
+      passwords: new PasswordCache(limits.passwordsMax),
+      byThread: new Map(),
+    },
+    config,
+  );
+  const report = async (): Promise<void> => {
+    metrics.leaseLeft(licence.leftMs);
+    const { lease } = licence;
+    if (lease === undefined || lease.lost.aborted) return;
+    const value = JSON.stringify(reportSessions(id, listener.sessions, clock, limits.reportSessionsMax));
+    await store
+      .transact([], [{ put: SESSIONS_PREFIX + id, value, lease }])
+      .catch((error: unknown) => log.debug({ error: messageOf(error) }, "the sessions could not be reported"));
+  };
+  const reporter = setInterval(() => void report(), limits.reportEveryMs);
+  const address = await listener.listen().catch(async (error: unknown) => {
+    clearInterval(reporter);
+    await leave();
+    throw error;
+  });
+  log.info({ id, host: address.address, port: address.port }, "the proxy accepts clients");
+  return {
+    id,
+    address,
+    close: async ({ drainMs } = { drainMs: 0 }) => {
+      await listener.close(drainMs);
+      clearInterval(reporter);
+      await leave();
+    },
+  };
+}

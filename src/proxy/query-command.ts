@@ -1,0 +1,173 @@
+import type { StatementFacts } from "../sql/statement.ts";
+import { buildErr } from "../wire/err-packet.ts";
+import { statementOffset } from "../wire/query-attributes.ts";
+import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
+import { runKill } from "./kill-command.ts";
+import type { ReplyEnd } from "./reply-jobs.ts";
+import type { Session } from "./session.ts";
+import type { SessionBackend } from "./session-backends.ts";
+import { autocommits } from "./session-state.ts";
+import { relayReply, routeContext } from "./simple-commands.ts";
+import { applyEffects } from "./statement-effects.ts";
+import { type Route, routePacket } from "./statement-route.ts";
+import type { Work } from "./work.ts";
+
+/** COM_QUERY: one statement, or several that share a home. */
+export async function runQuery(session: Session, payload: Buffer): Promise<void> {
+  const text = payload.subarray(statementOffset(payload, session.applicant.capabilities));
+  const { facts } = session.state.judge(text, session.state.names.schema);
+  const [only] = facts;
+  if (only !== undefined && facts.length === 1) {
+    if (only.kind === "kill" && only.kill?.id !== undefined) {
+      await runKill(session, only.kill.id, only.kill.what, payload);
+      return;
+    }
+    if (await answerHere(session, only)) return;
+  }
+  await session.perform(queryWork(session, payload, text, facts));
+}
+
+/** What prepared statements and texts have in common: their facts decide on the route and on what they leave behind. */
+export function statementTraits(
+  session: Session,
+  facts: readonly StatementFacts[],
+): Pick<Work, "kind" | "opens" | "readsInsertId"> {
+  const first = session.backends.all[0];
+  return {
+    kind: facts.length === 1 ? (facts[0]?.kind ?? "other") : "other",
+    opens: facts.length > 1 || facts[0]?.kind === "begin" || !autocommits(first?.connection.status ?? 0),
+    readsInsertId: facts.some(({ effects }) => effects.includes("reads-last-insert-id")),
+  };
+}
+
+/** Routes a text by the rules in force in this turn. */
+export function routeText(session: Session, text: Buffer, schema: string | undefined): Route {
+  const { state } = session;
+  const judgement = state.judge(text, schema);
+  const { routing } = state;
+  const temporary = judgement.facts.flatMap((facts) => state.names.temporaryBackends(facts, routing));
+  const route = routePacket(judgement, routeContext(session, temporary));
+  const opensAnyway = judgement.facts.length > 1 || judgement.facts.some((facts) => facts.causesImplicitCommit);
+  return opensAnyway && state.transaction.isLazy && !route.chooses ? { ...route, chooses: true } : route;
+}
+
+function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
+  const leaves = facts.length === 1 && facts[0]?.kind === "use";
+  return {
+    ...statementTraits(session, facts),
+    bytes: payload.length,
+    schema: () => (leaves ? undefined : session.state.names.schema),
+    route: () => routeText(session, text, session.state.names.schema),
+    prepare: () => undefined,
+    send: (backend, lazyFlags) => relayReply(session, backend, payload, lazyFlags),
+    after: (backend, end) => afterStatements(session, { text, facts, backend, end }),
+  };
+}
+
+const INSERTS: ReadonlySet<StatementFacts["kind"]> = new Set(["insert", "replace", "call", "load-data"]);
+
+/** Keeps the session's state in step with the statements that have succeeded. */
+export async function afterStatements(
+  session: Session,
+  done: { text: Buffer; facts: readonly StatementFacts[]; backend: SessionBackend; end: ReplyEnd },
+): Promise<void> {
+  const { text, facts, backend, end } = done;
+  const { state } = session;
+  const pinned = state.pins.size;
+  const succeeded = end.error === undefined ? facts.length : facts.length === 1 ? 0 : end.results;
+  for (const one of facts.slice(0, succeeded)) {
+    await applyEffects(state, one, text, backend);
+    if (INSERTS.has(one.kind) || one.effects.includes("sets-last-insert-id")) state.insertBackend = backend.name;
+  }
+  const opaque = end.error !== undefined && facts.some(({ kind }) => kind === "call");
+  if (opaque) {
+    state.pins.set("call", {
+      backend: backend.name,
+      reason: "a stored procedure that failed may have changed it",
+      open: false,
+    });
+  }
+  if (state.pins.size !== pinned) session.context.arming.changed(session);
+}
+
+/** Statements about a transaction that no server knows of yet are answered here. Answers whether this was one. */
+async function answerHere(session: Session, facts: StatementFacts): Promise<boolean> {
+  const { transaction } = session.state;
+  switch (facts.kind) {
+    case "begin":
+      return await beginLazily(session, facts);
+    case "commit":
+    case "rollback":
+      return transaction.isLazy && endLazily(session, facts);
+    case "savepoint":
+      return transaction.isLazy && facts.savepoint !== undefined && savepointLazily(session, facts.savepoint);
+    case "set":
+      return setNextTransaction(session, facts);
+    default:
+      return false;
+  }
+}
+
+async function beginLazily(session: Session, facts: StatementFacts): Promise<boolean> {
+  const { state } = session;
+  const form = facts.beginForm;
+  if (form === undefined || form === "consistent-snapshot") return false;
+  if (!state.settings.allowsLazy || state.pins.has("lock-tables") || state.pins.has("flush")) return false;
+  const open = state.transaction.backend;
+  if (open !== undefined) {
+    // A BEGIN commits what is open; only then is the next home free.
+    const backend = session.backends.get(open);
+    const answer = await backend?.connection.query("COMMIT");
+    if (answer?.error !== undefined) {
+      await backend?.connection.refresh();
+      state.transaction.told(open, backend?.connection.inTransaction ?? false);
+      session.client.send(buildErr(answer.error));
+      return true;
+    }
+    state.transaction.ended();
+    state.used([]);
+    session.context.traffic.settled(session);
+  }
+  state.transaction.begin(form);
+  session.answerOk();
+  return true;
+}
+
+function endLazily(session: Session, facts: StatementFacts): boolean {
+  if (facts.release === true) return false;
+  if (facts.chain === true) session.state.transaction.restart();
+  else session.state.transaction.ended();
+  session.answerOk();
+  return true;
+}
+
+function savepointLazily(session: Session, savepoint: NonNullable<StatementFacts["savepoint"]>): boolean {
+  const { transaction } = session.state;
+  const { action, name } = savepoint;
+  if (action === "set") transaction.addSavepoint(name);
+  else if (!transaction.backTo(name, action)) {
+    session.client.send(buildErr(savepointUnknown(name)));
+    return true;
+  }
+  session.answerOk();
+  return true;
+}
+
+/** SET TRANSACTION for the next transaction goes ahead of it, to the backend that gets it. */
+function setNextTransaction(session: Session, facts: StatementFacts): boolean {
+  const { state } = session;
+  const assignments = facts.setAssignments ?? [];
+  const all =
+    assignments.length > 0 && assignments.every(({ scope, literal }) => scope === "next-transaction" && literal);
+  if (!all || state.transaction.backend !== undefined) return false;
+  if (state.transaction.isLazy) {
+    session.client.send(buildErr(transactionInProgress()));
+    return true;
+  }
+  for (const { name, valueText } of assignments) {
+    const sql = `SET @@${name} = ${valueText}`;
+    state.oneShot = [...state.oneShot.filter((other) => !other.startsWith(`SET @@${name} `)), sql];
+  }
+  session.answerOk();
+  return true;
+}

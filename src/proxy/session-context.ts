@@ -1,0 +1,29 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Arming } from "./arming.ts";
+import type { PasswordCache } from "./password-cache.ts";
+import type { BackendAddress, ProxyLimits } from "./proxy-config.ts";
+import type { ProxyMetrics } from "./proxy-metrics.ts";
+import type { SeenTogether } from "./seen-together.ts";
+import type { ServerKeys } from "./server-keys.ts";
+import type { Session } from "./session.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** What every session of a worker shares. */
+export interface SessionContext {
+  readonly traffic: Traffic;
+  readonly arming: Arming;
+  readonly seen: SeenTogether;
+  readonly metrics: ProxyMetrics;
+  readonly limits: ProxyLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bootNonce: string;
+  readonly backends: Readonly<Record<string, BackendAddress>>;
+  readonly keys: ServerKeys;
+  readonly passwords: PasswordCache;
+  /** Logged-in sessions by the thread id that their clients were greeted with. */
+  readonly byThread: Map<number, Session>;
+  /** An account has logged in, from where the backend sees it. */
+  readonly account: (user: string, host: string) => void;
+}

@@ -1,0 +1,124 @@
+import { within } from "../base/deadline.ts";
+import { isSwitchyardError, messageOf } from "../base/errors.ts";
+import type { LowerCaseTableNames } from "../rules/routing.ts";
+import { buildAuthMoreData, CACHING_SHA2 } from "../wire/auth-packets.ts";
+import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
+import { frame } from "../wire/packet-writer.ts";
+import { type DialedBackend, dialBackend, loginBackend } from "./backend-login.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { accessDenied, backendUnreachable, malformedPacket, notSupported } from "./client-errors.ts";
+import { type Applicant, greetClient } from "./client-login.ts";
+import type { Disconnect } from "./disconnect.ts";
+import { Session } from "./session.ts";
+import type { SessionContext } from "./session-context.ts";
+
+const ACCESS_DENIED = 1045;
+
+/** Either a session, or who ended the login and why; the client was then told. */
+export type LoginOutcome = { readonly session: Session } | { readonly ended: Disconnect };
+
+/**
+ * Makes a session of a client that has just connected: dials the default backend, greets in its name, learns the
+ * password and proves it there. Nothing of the proxy's own decides who may come in.
+ */
+export async function logIn(context: SessionContext, client: ClientConnection): Promise<LoginOutcome> {
+  let dialed: DialedBackend | undefined;
+  let made: Session | undefined;
+  const work = (async (): Promise<LoginOutcome> => {
+    const name = context.traffic.rules.default;
+    const address = context.backends[name];
+    if (address === undefined)
+      return turnAway(client, notSupported(`the default backend "${name}" is not configured`), 0);
+    dialed = await dialBackend(address, context.limits.connectTimeoutMs);
+    const outcome = await converse(context, client, dialed);
+    if (!("session" in outcome)) return outcome;
+    made = outcome.session;
+    await learnServer(context, made);
+    return outcome;
+  })();
+  try {
+    return await within(work, context.limits.loginTimeoutMs, "the login of a client");
+  } catch (error) {
+    dialed?.link.end("the client's login failed");
+    made?.backends.destroy("the client's login failed");
+    if (isSwitchyardError(error, "PROXY_BACKEND_UNREACHABLE")) {
+      context.log.warn({ error: messageOf(error) }, "a client could not be served");
+      return turnAway(client, backendUnreachable(context.traffic.rules.default), "unreachable");
+    }
+    context.log.info({ client: client.remote, error: messageOf(error) }, "the login of a client failed");
+    const broken = isSwitchyardError(error, "WIRE_MALFORMED", "WIRE_UNEXPECTED_PACKET", "WIRE_PACKET_TOO_LARGE");
+    return turnAway(client, malformedPacket(), broken ? "protocol" : "login");
+  }
+}
+
+async function converse(
+  context: SessionContext,
+  client: ClientConnection,
+  dialed: DialedBackend,
+): Promise<LoginOutcome> {
+  const applicant = await greetClient(client, dialed.greeting, context);
+  if (applicant === undefined) {
+    dialed.link.end("the client left during its login");
+    return { ended: { source: "client", reason: "login" } };
+  }
+  if (applicant === "undecipherable") {
+    dialed.link.end("the client's password could not be read");
+    return turnAway(client, accessDenied(Buffer.from("?"), client.remote, true), "login");
+  }
+  const { user, database } = applicant.response;
+  const wanted = database === undefined || database.length === 0 ? undefined : database;
+  const login = await loginBackend(dialed, applicant, { bootNonce: context.bootNonce, database: wanted });
+  if ("refused" in login) {
+    if (login.refused.errno === ACCESS_DENIED && applicant.fast) context.passwords.forget(user);
+    return turnAway(client, login.refused, "login");
+  }
+  context.passwords.keep(user, applicant.password);
+  if (client.isGone) {
+    login.connection.destroy("the client left during its login");
+    return { ended: { source: "client", reason: "login" } };
+  }
+  admit(client, applicant, login.ok);
+  const session = new Session(context, client, applicant, login);
+  client.acceptCommands(context.limits.commandBytesMax);
+  context.account(session.user, login.connection.localAddress);
+  return { session };
+}
+
+function admit(client: ClientConnection, applicant: Applicant, ok: Buffer): void {
+  const sequence = client.nextSequence;
+  if (!applicant.fast) client.write(frame(ok, sequence));
+  else {
+    const fast = buildAuthMoreData(Buffer.from([CACHING_SHA2.FAST_AUTH_OK]));
+    client.write(Buffer.concat([frame(fast, sequence), frame(ok, (sequence + 1) & 0xff)]));
+  }
+}
+
+function turnAway(client: ClientConnection, error: ErrPacket, reason: Disconnect["reason"] | 0): LoginOutcome {
+  if (!client.isGone) client.send(buildErr(error), reason === 0 || reason === "unreachable" ? 0 : client.nextSequence);
+  client.end();
+  const why = reason === 0 ? "internal" : reason;
+  const source = why === "protocol" ? "client" : why === "internal" ? "proxy" : "backend";
+  return { ended: { source, reason: why } };
+}
+
+const LEARN =
+  "SELECT @@lower_case_table_names, @@session.sql_mode, @@session.character_set_client, @@session.completion_type, @@session.session_track_transaction_info";
+
+/** What of the server decides on how texts are read. An account whose password has expired may not ask. */
+async function learnServer(context: SessionContext, session: Session): Promise<void> {
+  const connection = session.backends.all[0]?.connection;
+  if (connection === undefined) return;
+  const answer = await connection.query(LEARN);
+  const [row] = answer.rows;
+  if (row === undefined) return;
+  const [lowerCase = "0", sqlMode, charset, completion, track] = row;
+  if (lowerCase === "0" || lowerCase === "1" || lowerCase === "2") {
+    context.traffic.setLowerCase(Number(lowerCase) as LowerCaseTableNames);
+  }
+  session.state.settings.begin({
+    sql_mode: sqlMode ?? "",
+    character_set_client: charset ?? "utf8mb4",
+    completion_type: completion ?? "NO_CHAIN",
+    session_track_transaction_info: track ?? "OFF",
+  });
+}

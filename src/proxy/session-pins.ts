@@ -1,0 +1,50 @@
+/** Something of a session that lives on one backend and cannot be replayed on another. */
+export interface Pin {
+  readonly backend: string;
+  /** For people: continues "this session cannot leave it: …". */
+  readonly reason: string;
+  /** It holds locks on the server or rows that wait, so a drain must wait until it is gone. */
+  readonly open: boolean;
+}
+
+/** Why a session cannot leave a backend; by kind, so that the same thing done twice is one pin. */
+export class SessionPins {
+  readonly #pins = new Map<string, Pin>();
+
+  get first(): Pin | undefined {
+    for (const pin of this.#pins.values()) return pin;
+    return undefined;
+  }
+
+  get size(): number {
+    return this.#pins.size;
+  }
+
+  has(kind: string): boolean {
+    return this.#pins.has(kind);
+  }
+
+  set(kind: string, pin: Pin): void {
+    this.#pins.set(kind, pin);
+  }
+
+  clear(kind: string): void {
+    this.#pins.delete(kind);
+  }
+
+  clearAll(): void {
+    this.#pins.clear();
+  }
+
+  /** What keeps locks or rows at this backend. */
+  openAt(backend: string): string | undefined {
+    for (const pin of this.#pins.values()) if (pin.open && pin.backend === backend) return pin.reason;
+    return undefined;
+  }
+
+  /** What would be lost by leaving for `backend`. */
+  against(backend: string): string | undefined {
+    for (const pin of this.#pins.values()) if (pin.backend !== backend) return pin.reason;
+    return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import { isSwitchyardError } from "../base/errors.ts";
+import type { ErrPacket } from "../wire/err-packet.ts";
+import { backendLost } from "./client-errors.ts";
+import type { Session } from "./session.ts";
+import type { SessionBackend } from "./session-backends.ts";
+import type { Route } from "./statement-route.ts";
+import type { Work } from "./work.ts";
+
+/**
+ * The next thing that must happen at the backend before the statement itself may be sent, begun in this very call;
+ * undefined when there is none. After each such step the statement is judged anew, since rules may have changed.
+ */
+export function nextPreparation(
+  session: Session,
+  work: Work,
+  route: Route,
+): Promise<ErrPacket | undefined> | undefined {
+  const backend = session.backends.get(route.backend);
+  if (backend === undefined) return openBackend(session, route.backend);
+  const step =
+    session.backends.bringUpToDate(backend, session.shared(work.schema(backend))) ??
+    carryInsertId(session, work, backend) ??
+    (route.chooses ? openTransaction(session, backend) : undefined) ??
+    work.prepare(backend);
+  return step === undefined ? undefined : unlessLost(session, step, backend);
+}
+
+/** No login competes with a switch: while a hold is in force, the caller waits for its end and judges anew. */
+function openBackend(session: Session, name: string): Promise<ErrPacket | undefined> {
+  if (session.context.traffic.holds.size > 0) return Promise.resolve(undefined);
+  return session.backends.open(name, session.applicant, () => session.shared());
+}
+
+/** SET TRANSACTION, BEGIN and savepoints that the client has sent before any backend was chosen. */
+function openTransaction(session: Session, backend: SessionBackend): Promise<ErrPacket | undefined> | undefined {
+  const { state } = session;
+  const [oneShot] = state.oneShot;
+  if (oneShot !== undefined) {
+    state.oneShot = state.oneShot.slice(1);
+    return tell(backend, [oneShot]);
+  }
+  if (!state.transaction.isLazy) return undefined;
+  const { opening } = state.transaction;
+  // Open from this turn on: its BEGIN is on its way.
+  state.transaction.opened(backend.name);
+  return tell(backend, opening).then((problem) => {
+    if (problem !== undefined) state.transaction.ended();
+    return problem;
+  });
+}
+
+/** LAST_INSERT_ID() goes along when a statement that may ask for it goes elsewhere than the insert before. */
+function carryInsertId(
+  session: Session,
+  work: Work,
+  backend: SessionBackend,
+): Promise<ErrPacket | undefined> | undefined {
+  const { insertBackend } = session.state;
+  if (!work.readsInsertId || insertBackend === undefined || insertBackend === backend.name) return undefined;
+  const from = session.backends.get(insertBackend);
+  if (from === undefined) return undefined;
+  return (async () => {
+    const answer = await from.connection.query("SELECT LAST_INSERT_ID()");
+    const value = answer.rows[0]?.[0];
+    session.state.insertBackend = backend.name;
+    if (value === undefined || value === null) return undefined;
+    return tell(backend, [`SET SESSION last_insert_id = ${value}`]);
+  })();
+}
+
+async function tell(backend: SessionBackend, statements: readonly string[]): Promise<ErrPacket | undefined> {
+  for (const statement of statements) {
+    const answer = await backend.connection.query(statement);
+    if (answer.error !== undefined) return answer.error;
+  }
+  return undefined;
+}
+
+/** Nothing of the client's own had been sent, so a lost connection is an error like any other. */
+async function unlessLost(
+  session: Session,
+  step: Promise<ErrPacket | undefined>,
+  backend: SessionBackend,
+): Promise<ErrPacket | undefined> {
+  try {
+    return await step;
+  } catch (error) {
+    if (!isSwitchyardError(error, "PROXY_BACKEND_LOST")) throw error;
+    session.disconnect({ source: "backend", reason: "lost" }, backendLost(backend.name));
+    throw error;
+  }
+}

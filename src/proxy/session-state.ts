@@ -1,0 +1,116 @@
+import type { Judgement } from "../rules/decision-cache.ts";
+import { scopeKey } from "../rules/decision-cache.ts";
+import type { Routing } from "../rules/routing.ts";
+import { STATUS } from "../wire/capabilities.ts";
+import type { PreparedStatement } from "./prepared-statement.ts";
+import type { SessionBackend } from "./session-backends.ts";
+import type { SessionContext } from "./session-context.ts";
+import { SessionNames } from "./session-names.ts";
+import { SessionPins } from "./session-pins.ts";
+import { SessionSettings } from "./session-settings.ts";
+import { SessionTransaction } from "./session-transaction.ts";
+
+const DEFAULT_MODES = { ansiQuotes: false, noBackslashEscapes: false } as const;
+
+/** All that is known of a session beside its connections. */
+export class SessionState {
+  readonly transaction = new SessionTransaction();
+  readonly names = new SessionNames();
+  readonly pins = new SessionPins();
+  readonly settings: SessionSettings;
+  readonly prepared = new Map<number, PreparedStatement>();
+  readonly #context: SessionContext;
+  readonly #used = new Set<string>();
+  readonly #together = new Set<string>();
+  /** SET TRANSACTION for the next transaction alone, to be sent ahead of it. */
+  oneShot: string[] = [];
+  /** The last COM_SET_OPTION. */
+  option: number | undefined;
+  /** Where the last statement went. */
+  lastBackend: string;
+  /** Where the session's LAST_INSERT_ID() was set last. */
+  insertBackend: string | undefined;
+  longDataBytes = 0;
+  #nextPreparedId = 1;
+
+  constructor(context: SessionContext, defaultBackend: string) {
+    this.#context = context;
+    this.lastBackend = defaultBackend;
+    this.settings = new SessionSettings(context.limits.settingsMax, DEFAULT_MODES);
+  }
+
+  get routing(): Routing {
+    return this.#context.traffic.routing;
+  }
+
+  newPreparedId(): number {
+    const id = this.#nextPreparedId;
+    this.#nextPreparedId = id >= 0xffff_ffff ? 1 : id + 1;
+    return id;
+  }
+
+  /** Judges a text by the rules in force and by what its names mean under `schema`. */
+  judge(text: Buffer, schema: string | undefined): Judgement {
+    const { modes } = this.settings;
+    return this.#context.traffic.cache.judge(text, scopeKey(modes, schema), modes, this.names.scopeWith(schema));
+  }
+
+  /** The status flags of an OK that no server has sent. */
+  statusLike(backend: SessionBackend | undefined): number {
+    const kept = STATUS.AUTOCOMMIT | STATUS.NO_BACKSLASH_ESCAPES;
+    return ((backend?.connection.status ?? STATUS.AUTOCOMMIT) & kept) | this.transaction.lazyFlags;
+  }
+
+  /** Tables that a statement has used, once its reply has ended and the transaction's state is known. */
+  used(tables: readonly string[]): void {
+    for (const table of tables) {
+      if (this.#used.size < this.#context.limits.tablesPerSessionMax) this.#used.add(table);
+      if (!this.transaction.isNone) this.#together.add(table);
+    }
+    if (this.transaction.isNone) {
+      if (this.#together.size > 0) this.#endTogether(tables);
+      else this.#context.seen.note(tables);
+    }
+  }
+
+  /** Whether one of these tables was used. A session that has used too many to remember may have used any. */
+  hasUsed(tables: ReadonlySet<string>): boolean {
+    if (this.#used.size >= this.#context.limits.tablesPerSessionMax) return true;
+    for (const table of tables) if (this.#used.has(table)) return true;
+    return false;
+  }
+
+  /** What this session has open at a backend; a drain waits for it. */
+  openOn(backend: string): string | undefined {
+    if (this.transaction.backend === backend) return "a transaction is open";
+    const pinned = this.pins.openAt(backend);
+    if (pinned !== undefined) return pinned;
+    for (const { cursor } of this.prepared.values()) if (cursor?.name === backend) return "a cursor is open";
+    return undefined;
+  }
+
+  /** COM_RESET_CONNECTION: all is gone but the schema. */
+  reset(): void {
+    this.transaction.ended();
+    this.#endTogether([]);
+    this.pins.clearAll();
+    this.settings.reset();
+    this.prepared.clear();
+    this.names.dropAllTemporary();
+    this.oneShot = [];
+    this.option = undefined;
+    this.longDataBytes = 0;
+    this.insertBackend = undefined;
+  }
+
+  #endTogether(tables: readonly string[]): void {
+    for (const table of tables) this.#together.add(table);
+    this.#context.seen.note(this.#together);
+    this.#together.clear();
+  }
+}
+
+/** Whether the status flags say that autocommit is on. */
+export function autocommits(status: number): boolean {
+  return (status & STATUS.AUTOCOMMIT) !== 0;
+}

@@ -1,0 +1,333 @@
+import { isSwitchyardError, messageOf } from "../base/errors.ts";
+import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
+import { buildOk } from "../wire/ok-packet.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import { backendLost, commandTooLarge, malformedPacket, rolledBackBySwitch } from "./client-errors.ts";
+import type { Applicant } from "./client-login.ts";
+import { dispatchCommand } from "./commands.ts";
+import type { Disconnect } from "./disconnect.ts";
+import { errorOfOutcome } from "./held-error.ts";
+import type { HeldStatement, HoldOutcome } from "./hold-queue.ts";
+import type { RefusalReason } from "./proxy-metrics.ts";
+import type { ReplyEnd } from "./reply-jobs.ts";
+import { type SessionBackend, SessionBackends } from "./session-backends.ts";
+import type { SessionContext } from "./session-context.ts";
+import { nextPreparation } from "./session-preparation.ts";
+import { SessionState } from "./session-state.ts";
+import type { Refusal, Route } from "./statement-route.ts";
+import type { Flight, TrafficSession } from "./traffic-session.ts";
+import type { Work } from "./work.ts";
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/**
+ * One logged-in client. It reads a command, has it done, and only then reads the next, so that replies keep their
+ * order. See README.md for its states and for the protocol of admission that {@link perform} follows.
+ */
+export class Session implements TrafficSession {
+  readonly context: SessionContext;
+  readonly client: ClientConnection;
+  readonly applicant: Applicant;
+  readonly backends: SessionBackends;
+  readonly state: SessionState;
+  readonly id: string;
+  readonly user: string;
+  /** The thread id that the client was greeted with. */
+  readonly threadId: number;
+  readonly #loginBackend: string;
+  #flight: Flight | undefined;
+  #held: HeldStatement | undefined;
+  #end: Disconnect | undefined;
+  #closing = false;
+  #busy = false;
+  #leaving = false;
+
+  constructor(context: SessionContext, client: ClientConnection, applicant: Applicant, first: SessionBackendSeed) {
+    this.context = context;
+    this.client = client;
+    this.applicant = applicant;
+    this.user = applicant.response.user.toString("utf8");
+    this.threadId = first.connection.threadId;
+    this.id = String(this.threadId);
+    this.#loginBackend = first.connection.name;
+    this.backends = new SessionBackends(context, (backend, reason) => this.#backendClosed(backend, reason));
+    this.state = new SessionState(context, first.connection.name);
+    const schema = applicant.response.database?.toString("utf8");
+    const known = schema === undefined || schema === "" ? undefined : schema;
+    this.state.names.use(known);
+    this.backends.install(first.connection, { settings: this.state.settings.serial, schema: known });
+  }
+
+  get flight(): Flight | undefined {
+    return this.#flight;
+  }
+
+  /** When its present statement began to wait. */
+  get heldSinceMs(): number | undefined {
+    return this.#held?.sinceMs;
+  }
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  openOn(backend: string): string | undefined {
+    return this.state.openOn(backend);
+  }
+
+  hasUsed(tables: ReadonlySet<string>): boolean {
+    return this.state.hasUsed(tables);
+  }
+
+  async prepareFor(backend: string): Promise<string | undefined> {
+    const immovable = (): string | undefined => this.immovable(backend);
+    if (immovable() !== undefined || this.#leaving) return immovable();
+    const problem = await this.backends.open(backend, this.applicant, () => this.shared());
+    if (problem !== undefined) return `it cannot log in to ${backend}: ${problem.message}`;
+    return immovable();
+  }
+
+  /** Why the session cannot do without the other backends than this one. */
+  immovable(backend: string): string | undefined {
+    const temporary = this.state.names.temporaryElsewhere(backend);
+    if (temporary !== undefined) return `it has the temporary table ${temporary}`;
+    return this.state.pins.against(backend);
+  }
+
+  shared(schema = this.state.names.schema): Parameters<SessionBackends["bringUpToDate"]>[1] {
+    return { settings: this.state.settings, schema, option: this.state.option };
+  }
+
+  /** Serves the client until it leaves. Resolves when everything of the session has ended on every server. */
+  async run(): Promise<Disconnect> {
+    this.context.traffic.sessions.add(this);
+    this.context.byThread.set(this.threadId, this);
+    try {
+      await this.#loop();
+    } catch (error) {
+      this.#fail(error);
+    }
+    await this.#leave();
+    return this.#end ?? { source: "client", reason: "gone" };
+  }
+
+  /** Ends the session when its present statement and transaction have ended; at once where it has none. */
+  close(): void {
+    this.#closing = true;
+    if (!this.#busy && this.state.transaction.isNone) this.disconnect({ source: "proxy", reason: "shutdown" });
+  }
+
+  /** Ends the session now. The first reason given is the one that counts. */
+  disconnect(end: Disconnect, last?: ErrPacket): void {
+    this.#end ??= end;
+    if (last !== undefined && !this.client.isGone) this.client.send(buildErr(last));
+    this.client.end();
+    if (this.#held !== undefined) this.context.traffic.stopWaiting(this.#held, "abandoned");
+  }
+
+  /** KILL QUERY for a statement that waits. False where none does. */
+  killHeld(): boolean {
+    if (this.#held === undefined) return false;
+    this.context.traffic.stopWaiting(this.#held, "killed");
+    return true;
+  }
+
+  /** Answers the present command with an error of the proxy's own. */
+  refuse(reason: RefusalReason, error: ErrPacket): void {
+    this.context.metrics.refused(reason);
+    this.client.send(buildErr(error));
+  }
+
+  /** Answers the present command with the OK that the server would have sent. */
+  answerOk(): void {
+    const backend = this.backends.get(this.state.lastBackend) ?? this.backends.all[0];
+    const status = this.state.statusLike(backend);
+    const ok = { affectedRows: 0, lastInsertId: 0n, status, warnings: 0, info: EMPTY, tracks: [] };
+    this.client.send(buildOk(ok, this.applicant.capabilities));
+  }
+
+  /**
+   * Has one command done: judges it, waits where a hold or the licence demands it, gets the backend ready, and sends
+   * it in the same turn of the event loop in which it was last judged. Answers undefined where nothing was sent; the
+   * client then has its answer.
+   */
+  async perform(work: Work): Promise<ReplyEnd | undefined> {
+    const { traffic } = this.context;
+    for (;;) {
+      const route = work.route();
+      if (route.refusal !== undefined) return await this.#refuseRoute(route.refusal);
+      const blocking = traffic.blocking(this, route.heldBy);
+      if (blocking.length > 0) {
+        if (!(await this.#wait(work, route, blocking))) return undefined;
+        continue;
+      }
+      if (!traffic.licensed(route.armedBy)) {
+        if (!(await this.#wait(work, route, undefined))) return undefined;
+        continue;
+      }
+      // From here to the first byte nothing is awaited: what was just found is still true when it is sent.
+      this.#begin(work, route);
+      try {
+        const step = nextPreparation(this, work, route);
+        if (step === undefined) return await this.#send(work, route);
+        const problem = await step;
+        if (problem !== undefined) {
+          this.refuse("backend", problem);
+          return undefined;
+        }
+      } catch (error) {
+        if (!isSwitchyardError(error, "PROXY_BACKEND_LOST")) throw error;
+        this.disconnect({ source: "backend", reason: "lost" });
+        return undefined;
+      } finally {
+        this.#flight = undefined;
+        traffic.settled(this);
+      }
+      if (this.backends.get(route.backend) === undefined) await traffic.holdFree();
+    }
+  }
+
+  #begin(work: Work, route: Route): void {
+    if (this.#held !== undefined) this.#endWait();
+    const opens = work.opens || (route.chooses && this.state.transaction.isLazy);
+    this.#flight = { backend: route.backend, tables: route.tables, everything: route.everything, opens };
+  }
+
+  async #send(work: Work, route: Route): Promise<ReplyEnd> {
+    const { state, context } = this;
+    const backend = this.#backend(route.backend);
+    const stays = state.transaction.isLazy && !route.chooses;
+    context.metrics.statement(route.backend, work.kind);
+    let end: ReplyEnd;
+    try {
+      end = await work.send(backend, stays ? state.transaction.lazyFlags : 0);
+    } catch (error) {
+      if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) {
+        this.disconnect(
+          { source: "backend", reason: "lost" },
+          backend.connection.relayedSome ? undefined : backendLost(route.backend),
+        );
+      }
+      throw error;
+    }
+    state.lastBackend = route.backend;
+    // An ERR carries no status: a deadlock has ended the transaction, a lock timeout has not.
+    if (end.error !== undefined && (route.chooses || !state.transaction.isNone)) await backend.connection.refresh();
+    if (!stays) state.transaction.told(route.backend, backend.connection.inTransaction);
+    if (work.after !== undefined) await work.after(backend, end);
+    state.used(route.tables);
+    if (route.armedBy.length > 0) context.arming.used(this, route.armedBy);
+    return end;
+  }
+
+  #backend(name: string): SessionBackend {
+    const backend = this.backends.get(name);
+    if (backend === undefined) throw new Error(`backend ${name} is not open`);
+    return backend;
+  }
+
+  async #refuseRoute(refusal: Refusal): Promise<undefined> {
+    const heldThen = this.#held !== undefined;
+    if (heldThen) this.#endWait();
+    if (!heldThen || refusal.beyond === undefined || this.state.transaction.backend === undefined) {
+      this.refuse(refusal.reason, refusal.error);
+      return undefined;
+    }
+    // The transaction began during the hold on tables that stayed; now the table that it reached has moved.
+    const backend = this.backends.get(this.state.transaction.backend);
+    await backend?.connection.query("ROLLBACK");
+    this.state.transaction.ended();
+    this.context.traffic.settled(this);
+    this.refuse("rolled-back", rolledBackBySwitch(refusal.beyond));
+    return undefined;
+  }
+
+  /** Waits for the release of a hold, or for the licence. False: the statement goes unsent, and that was answered. */
+  async #wait(work: Work, route: Route, migrations: readonly string[] | undefined): Promise<boolean> {
+    const { traffic, clock } = this.context;
+    this.#held ??= traffic.newHeld(work.bytes);
+    const held = this.#held;
+    if (this.client.isGone) return this.#endWait();
+    const waiting = migrations === undefined ? traffic.waitForLicence(held) : traffic.waitForRelease(held, migrations);
+    void this.client.gone.then(() => traffic.stopWaiting(held, "abandoned"));
+    const outcome: HoldOutcome = await waiting;
+    if (outcome === "released") return true;
+    const waitedMs = clock.monotonicMs() - held.sinceMs;
+    this.#endWait();
+    const error = errorOfOutcome(outcome, route, waitedMs, this.context.limits);
+    if (error !== undefined) this.refuse(error.reason, error.error);
+    return false;
+  }
+
+  #endWait(): false {
+    if (this.#held !== undefined) {
+      this.context.metrics.holdWaited(this.context.clock.monotonicMs() - this.#held.sinceMs);
+    }
+    this.#held = undefined;
+    return false;
+  }
+
+  async #loop(): Promise<void> {
+    for (;;) {
+      const payload = await this.client.read();
+      if (payload === undefined || this.#end !== undefined) return;
+      this.#busy = true;
+      const goesOn = await dispatchCommand(this, payload);
+      this.#busy = false;
+      if (!goesOn) {
+        this.#end ??= { source: "client", reason: "quit" };
+        return;
+      }
+      if (this.#closing) this.close();
+    }
+  }
+
+  #fail(error: unknown): void {
+    const { log } = this.context;
+    if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) {
+      log.info({ session: this.id, error: messageOf(error) }, "a backend has closed a session's connection");
+      this.disconnect({ source: "backend", reason: "lost" });
+    } else if (isSwitchyardError(error, "WIRE_PACKET_TOO_LARGE")) {
+      this.disconnect({ source: "client", reason: "limit" }, commandTooLarge());
+    } else if (isSwitchyardError(error, "WIRE_MALFORMED", "WIRE_UNEXPECTED_PACKET")) {
+      log.info({ session: this.id, error: messageOf(error) }, "a client broke the protocol");
+      this.disconnect({ source: "client", reason: "protocol" }, malformedPacket());
+    } else {
+      log.error({ session: this.id, error: messageOf(error) }, "a session failed");
+      this.disconnect({ source: "proxy", reason: "internal" });
+    }
+  }
+
+  #backendClosed(backend: SessionBackend, reason: string): void {
+    for (const statement of this.state.prepared.values()) statement.forget(backend.connection);
+    const needed =
+      this.state.openOn(backend.name) !== undefined ||
+      this.state.names.temporaryAt(backend.name) !== undefined ||
+      this.#flight?.backend === backend.name ||
+      (backend.name === this.#loginBackend && !backend.connection.timedOut);
+    if (!needed || this.#leaving) return;
+    this.context.log.info({ session: this.id, backend: backend.name, reason }, "a session has lost its backend");
+    // A statement in flight answers for itself: its client must be told.
+    if (this.#flight?.backend !== backend.name) this.disconnect({ source: "backend", reason: "lost" });
+  }
+
+  /** The client is gone: what it has open is rolled back before the connections go. Until then it counts as open. */
+  async #leave(): Promise<void> {
+    this.#leaving = true;
+    this.client.end();
+    this.context.byThread.delete(this.threadId);
+    try {
+      await this.backends.close();
+    } finally {
+      this.state.reset();
+      this.context.traffic.sessions.delete(this);
+      this.context.arming.left(this);
+      this.context.traffic.settled(this);
+    }
+  }
+}
+
+/** The connection on which a session has logged in. */
+export interface SessionBackendSeed {
+  readonly connection: SessionBackend["connection"];
+}
