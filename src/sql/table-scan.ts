@@ -74,6 +74,8 @@ export class TableScan {
   #previousStart = 0;
   #previousEnd = 0;
   #beforePrevious = 0;
+  /** How many tables were known before the list of a DELETE began: those of common table expressions. */
+  #beforeDelete = 0;
 
   constructor(lexer: Tokenizer, draft: FactsDraft, start: ScanStart, mainStatement?: MainStatement) {
     this.#lexer = lexer;
@@ -303,7 +305,7 @@ export class TableScan {
   #using(): void {
     const level = this.#level;
     if (level.phase === PHASE.NONE || (level.flags & DELETE) === 0 || nextIs(this.#lexer, PAREN_OPEN)) return;
-    this.#draft.tables = undefined;
+    this.#draft.tables?.splice(this.#beforeDelete);
     level.flags &= ~DELETE;
     level.phase = PHASE.EXPECT;
   }
@@ -409,6 +411,7 @@ export class TableScan {
     else {
       outer.flags |= STARTS[start].flags;
       outer.phase = STARTS[start].phase;
+      this.#beforeDelete = this.#draft.tables?.length ?? 0;
     }
   }
 }

@@ -79,7 +79,13 @@ const CASES: readonly Case[] = [
     "purged after 20000 s",
   ),
   error(writableCheck, "target", ...global("read_only", "ON", "OFF"), "read_only is ON"),
-  error(writableCheck, "target", ...global("super_read_only", "ON", "OFF"), "read_only and super_read_only are ON"),
+  error(
+    writableCheck,
+    "target",
+    "SET GLOBAL super_read_only=ON",
+    "SET GLOBAL read_only=OFF",
+    "read_only and super_read_only are ON",
+  ),
   error(sessionDefaultsCheck, "target", ...global("sql_mode", "'NO_ENGINE_SUBSTITUTION'", "DEFAULT"), "sql_mode="),
   error(
     sessionDefaultsCheck,

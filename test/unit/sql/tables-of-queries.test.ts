@@ -115,6 +115,11 @@ const CTES: readonly (readonly [sql: string, tables: string, why: string])[] = [
   ["with x as (select 1) delete from t where a in (select * from x)", "t!", "before DELETE"],
   ["with x as (select 1) delete from x", "x!", "a table to delete from is never one"],
   ["with x as (select 1) delete t from t join x", "t!", "in a join it is"],
+  [
+    "with x as (select * from a) delete from q using b as q join x",
+    "a b!",
+    "the tables of its body stay, whatever USING replaces",
+  ],
   ["insert into t with x as (select * from a) select * from x", "t! a", "after INSERT"],
   ["insert into x with x as (select * from a) select * from x", "x! a", "the table to insert into is never one"],
   ["explain with x as (select * from a) select * from x", "a", "after EXPLAIN"],
