@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import type { SessionReport } from "../proxy/session-report.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, withServer } from "./command-tools.ts";
-import { table } from "./format.ts";
+import { count, duration, table } from "./format.ts";
 
 /** `switchyard rules …` */
 export function rulesCommands(context: CliContext): Command {
@@ -29,34 +30,33 @@ function describeRules(rules: RulesDocument): string {
   return lines.join("\n");
 }
 
-/** What a proxy shows of one client session. */
-type ShownSession = Readonly<Record<string, unknown>>;
-
 /** `switchyard sessions` */
 export function sessionsCommand(context: CliContext, create: (name: string) => Command): Command {
   return withServer(create("sessions"))
     .description("the client sessions of all proxies")
     .action(async (_: object, command: Command) => {
       const session = openSession(context, command);
-      const answer = await session.client.get<{ sessions: readonly Record<string, unknown>[] }>("/v1/sessions");
-      session.print(answer, describeSessions(answer.sessions.flatMap(sessionsOf)));
+      const answer = await session.client.get<{ sessions: readonly SessionReport[] }>("/v1/sessions");
+      session.print(answer, describeSessions(answer.sessions));
     });
 }
 
-/** One stored document holds one session or a list of them. */
-function sessionsOf(document: Readonly<Record<string, unknown>>): readonly ShownSession[] {
-  const list = document["sessions"];
-  return Array.isArray(list) ? (list as ShownSession[]) : [document];
-}
-
-function describeSessions(sessions: readonly ShownSession[]): string {
-  if (sessions.length === 0) return "No client is connected.";
-  const names = [...new Set(sessions.flatMap((session) => Object.keys(session)))].filter((name) => name !== "format");
-  const rows = sessions.map((session) => names.map((name) => cell(session[name])));
-  return table([names.map((name) => name.toUpperCase()), ...rows]);
-}
-
-function cell(value: unknown): string {
-  if (value === undefined || value === null) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+function describeSessions(reports: readonly SessionReport[]): string {
+  const total = reports.reduce((sum, report) => sum + report.total, 0);
+  if (total === 0) return "No client is connected.";
+  const shown = reports.flatMap((report) => report.sessions);
+  const rows = shown.map(({ id, user, host, backends, state, transaction, at, pinned, heldForMs }) => [
+    id,
+    user,
+    host,
+    heldForMs === undefined ? state : `held ${duration(heldForMs)}`,
+    transaction === "none" ? "" : transaction,
+    Object.keys(backends)
+      .map((name) => (name === at ? `${name}*` : name))
+      .join(" "),
+    pinned === undefined ? "" : `pinned: ${pinned}`,
+  ]);
+  const head = ["ID", "USER", "FROM", "STATE", "TRANSACTION", "BACKENDS", ""];
+  const rest = total > shown.length ? `\n… and ${count(total - shown.length)} more` : "";
+  return table([head, ...rows]) + rest;
 }

@@ -33,6 +33,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const log = createLogger(options.config.log, { process: "primary" });
   const primary = new Primary(options, log);
   process.title = "switchyard primary";
+  primary.heedSignals();
   try {
     await primary.start();
   } catch (error) {
@@ -86,8 +87,8 @@ class Primary {
     log.info({ version, listen: address, admin: this.#admin.url, pid: process.pid }, "switchyard serves");
   }
 
-  /** Waits for a signal or a failure, then stops everything. */
-  async untilStopped(): Promise<number> {
+  /** From now on a signal stops everything in order, and a second one at once; also while it is still starting. */
+  heedSignals(): void {
     const onSignal = (signal: NodeJS.Signals): void => {
       if (this.#stopping.signal.aborted) process.exit(1);
       this.#log.info({ signal }, "stopping: open transactions may end; a second signal ends everything at once");
@@ -98,6 +99,10 @@ class Primary {
     for (const event of ["uncaughtException", "unhandledRejection"] as const) {
       process.on(event, (error: unknown) => this.#giveUp(`a defect: ${messageOf(error)}\n${(error as Error).stack}`));
     }
+  }
+
+  /** Waits for a signal, then stops everything. */
+  async untilStopped(): Promise<number> {
     await this.#keepMetrics();
     await this.stop();
     this.#log.info({}, "stopped");

@@ -7,7 +7,13 @@ import { silentLogger } from "../../../src/base/logger.ts";
 import type { CliContext } from "../../../src/cli/cli-context.ts";
 import { runCli } from "../../../src/cli/program.ts";
 import type { OrderDocument } from "../../../src/cutover/order-document.ts";
-import { MIGRATIONS_PREFIX, ORDERS_PREFIX, RULES_KEY, STATUS_PREFIX } from "../../../src/rules/store-keys.ts";
+import {
+  MIGRATIONS_PREFIX,
+  ORDERS_PREFIX,
+  RULES_KEY,
+  SESSIONS_PREFIX,
+  STATUS_PREFIX,
+} from "../../../src/rules/store-keys.ts";
 import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
 
 let store: EmbeddedStore;
@@ -354,6 +360,26 @@ describe("what is shown", () => {
     const { out } = await run("rules show");
     expect(out).toMatch(/^generation 7\nshop.orders +→ new {2}migration orders\neverything else +→ old\n$/);
   });
+});
+
+test("of sessions: who is where, who waits, and who cannot move", async () => {
+  const one = { id: "7", user: "app", host: "10.0.0.1:5", backends: { old: 7 }, state: "idle", transaction: "none" };
+  const sessions = [
+    one,
+    { ...one, id: "8", backends: { old: 8, new: 3 }, at: "old", state: "held", heldForMs: 1500, transaction: "open" },
+    { ...one, id: "9", pinned: "temporary table t" },
+  ];
+  const report = { format: 1, proxy: "p", at: "2026-01-01T00:00:00Z", total: 5, sessions };
+  await store.transact([], [{ put: `${SESSIONS_PREFIX}p`, value: JSON.stringify(report) }]);
+  const { out } = await run("sessions");
+  expect(out.split("\n").map((line) => line.split(/ {2,}/).filter(Boolean))).toEqual([
+    ["ID", "USER", "FROM", "STATE", "TRANSACTION", "BACKENDS"],
+    ["7", "app", "10.0.0.1:5", "idle", "old"],
+    ["8", "app", "10.0.0.1:5", "held 1.5 s", "open", "old* new"],
+    ["9", "app", "10.0.0.1:5", "idle", "old", "pinned: temporary table t"],
+    ["… and 2 more"],
+    [],
+  ]);
 });
 
 describe("waiting for a migration to run", () => {
