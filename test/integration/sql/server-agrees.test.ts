@@ -33,11 +33,11 @@ describe("the tables that a server locks for a statement", () => {
     expect(verdict).toMatchObject({ accepted: true, extra: [], everything: /\bf\(1\)/.test(sql) });
   });
 
-  test.each([
+  test.each<readonly [SqlModes, string]>([
     [PLAIN, "plain"],
     [{ ansiQuotes: true, noBackslashEscapes: false }, "ANSI_QUOTES"],
     [{ ansiQuotes: false, noBackslashEscapes: true }, "NO_BACKSLASH_ESCAPES"],
-  ] as const)("are named by the reader, however the statement was changed (%j)", async (modes) => {
+  ])("are named by the reader, however the statement was changed (%j)", async (modes) => {
     const oracle = await SqlOracle.open(server, { ...modes, serverVersions: versions });
     let accepted = 0;
     await fc.assert(
