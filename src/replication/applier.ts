@@ -109,7 +109,7 @@ export class Applier {
       const next = await queue.shift();
       if (next === undefined) break;
       if (next.kind === "tick") break;
-      if (gate.verdict(next.gtid, next.touches) === "hold") {
+      if (gate.verdict(next.gtid, next.touches, () => group.pieces.map((one) => one.gtid)) === "hold") {
         this.#pending = next;
         break;
       }
@@ -144,7 +144,7 @@ export class Applier {
     }
     this.#newest = newestOf(group);
     if (writes) {
-      events.applied(group.pieces.filter((piece) => piece.touches).length, group.rows);
+      events.applied(group.pieces.filter(({ touches }) => touches === "all" || touches.size > 0).length, group.rows);
       events.drift(group.drift);
       await failpoint("catch-up-after-commit");
     } else {

@@ -89,6 +89,12 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
   const stop = (): void => queue.fail(new SwitchyardError("CANCELLED", { what: "the stream was closed" }));
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
+  // A target that goes away is noticed at once, not with the next write.
+  void context.writer.closed.then((reason) =>
+    queue.fail(
+      new SwitchyardError("MYSQL_CONNECTION_LOST", { what: `the session on the target has ended: ${reason}` }),
+    ),
+  );
   const dumping = dump
     .binlogDump(
       {

@@ -5,10 +5,19 @@ import { formatGtid, type Gtid, GtidSet, GtidSetBuilder } from "../gtid/gtid-set
 /** What may happen to the next transaction of the log. */
 export type GateVerdict = "apply" | "hold";
 
+/** Keys of the migrating tables that a transaction changes; `all` where it is too large to be known in time. */
+export type Touched = ReadonlySet<string> | "all";
+
 type Mode =
   | { readonly kind: "open" }
   | { readonly kind: "closed" }
-  | { readonly kind: "until"; readonly position: GtidSet; readonly reached: Deferred<void> };
+  | {
+      readonly kind: "until";
+      readonly position: GtidSet;
+      /** The tables for which the position is exact; all of the migration where it is undefined. */
+      readonly tables: ReadonlySet<string> | undefined;
+      readonly reached: Deferred<void>;
+    };
 
 /**
  * Decides how far a stream may go, transaction by transaction, and knows what it has done. It outlives the
@@ -16,8 +25,8 @@ type Mode =
  */
 export class StreamGate {
   readonly #executed = new GtidSetBuilder();
-  /** Transactions that changed the tables since this process began, plus all from before, of which it cannot know. */
-  readonly #touching = new GtidSetBuilder();
+  /** By table: transactions that changed it since this process began. Under "all": those that may have changed any. */
+  readonly #touching = new Map<string, GtidSetBuilder>();
   #snapshot: GtidSet | undefined;
   #mode: Mode = { kind: "open" };
   #paused = false;
@@ -49,26 +58,31 @@ export class StreamGate {
 
   /** Begins anew from what the ledger says. */
   reset(executed: GtidSet): void {
-    this.#touching.addSet(executed.subtract(this.executed));
+    this.#touchingOf("all").addSet(executed.subtract(this.executed));
     this.#executed.addSet(executed);
     this.#snapshot = undefined;
     this.#notify();
   }
 
-  verdict(gtid: Gtid, touches: boolean): GateVerdict {
+  /** `ahead` gives the transactions that are being applied and not done with yet. */
+  verdict(gtid: Gtid, touches: Touched, ahead?: () => readonly Gtid[]): GateVerdict {
     if (this.#paused || this.#mode.kind === "closed") return "hold";
     if (this.#mode.kind === "open") return "apply";
     if (this.#mode.reached.settled) return "hold";
-    if (this.#mode.position.has(gtid) || !touches) return "apply";
+    if (this.#mode.position.has(gtid)) return "apply";
+    if (ahead !== undefined && this.executedWith(ahead()).contains(this.#mode.position)) return "hold";
+    if (!concerns(touches, this.#mode.tables)) return "apply";
     // Others may come earlier in the log than the last of the position, but then they concern other tables.
     this.#mode.reached.reject(passed(this.#mode.position, { toString: () => formatGtid(gtid) }));
     return "hold";
   }
 
   /** The transaction is done with: applied and committed, or skipped. */
-  done(gtid: Gtid, touched: boolean): void {
+  done(gtid: Gtid, touched: Touched): void {
     this.#executed.add(gtid.uuid, gtid.tag, gtid.gno);
-    if (touched) this.#touching.add(gtid.uuid, gtid.tag, gtid.gno);
+    for (const table of touched === "all" ? ["all"] : touched) {
+      this.#touchingOf(table).add(gtid.uuid, gtid.tag, gtid.gno);
+    }
     this.#snapshot = undefined;
   }
 
@@ -127,13 +141,17 @@ export class StreamGate {
     this.#notify();
   }
 
-  /** @throws {SwitchyardError} `STREAM_POSITION_PASSED` */
-  until(position: GtidSet): Promise<void> {
-    const beyond = this.executed.subtract(position).intersect(this.#touching.build());
+  /**
+   * Stops when everything in `position` is done with, and nothing else that concerns these tables.
+   *
+   * @throws {SwitchyardError} `STREAM_POSITION_PASSED`
+   */
+  until(position: GtidSet, tables?: ReadonlySet<string>): Promise<void> {
+    const beyond = this.executed.subtract(position).intersect(this.#touchingAny(tables));
     if (!beyond.isEmpty) throw passed(position, beyond);
     if (this.#mode.kind === "until") this.#mode.reached.reject(replaced());
     const reached = deferred<void>();
-    this.#mode = { kind: "until", position, reached };
+    this.#mode = { kind: "until", position, tables, reached };
     this.settle();
     this.#notify();
     return reached.promise;
@@ -153,10 +171,29 @@ export class StreamGate {
     return this.#change.promise;
   }
 
+  #touchingOf(table: string): GtidSetBuilder {
+    const known = this.#touching.get(table) ?? new GtidSetBuilder();
+    this.#touching.set(table, known);
+    return known;
+  }
+
+  #touchingAny(tables: ReadonlySet<string> | undefined): GtidSet {
+    let union = GtidSet.empty;
+    for (const [table, builder] of this.#touching) {
+      if (tables === undefined || table === "all" || tables.has(table)) union = union.union(builder.build());
+    }
+    return union;
+  }
+
   #notify(): void {
     this.#change?.resolve();
     this.#change = undefined;
   }
+}
+
+function concerns(touched: Touched, tables: ReadonlySet<string> | undefined): boolean {
+  if (touched === "all") return true;
+  return tables === undefined ? touched.size > 0 : [...touched].some((table) => tables.has(table));
 }
 
 function passed(position: GtidSet, beyond: { toString(): string }): SwitchyardError {

@@ -1,0 +1,362 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import {
+  checksums,
+  type Ends,
+  executedOn,
+  type OpenedStream,
+  type OpenOptions,
+  openStream,
+  settled,
+  until,
+  untilRunning,
+} from "./stream-bench.ts";
+
+let servers: Ends & { readonly another: TestServer };
+let ends: Ends;
+const streams: OpenedStream[] = [];
+let sequence = 0;
+
+beforeAll(async () => {
+  servers = await startServers(["source", "target", "another"]);
+  ends = servers;
+}, 60_000);
+afterAll(async () => stopServers(servers as unknown as Record<string, never>));
+afterEach(async () => {
+  for (const one of streams.splice(0)) await one.stream.close();
+});
+
+function open(tables: readonly string[], options: OpenOptions, between: Ends = ends): OpenedStream {
+  const one = openStream(between, tables, options);
+  streams.push(one);
+  return one;
+}
+
+interface Moving {
+  readonly schema: string;
+  readonly table: string;
+  readonly opened: OpenedStream;
+}
+
+async function running(options: OpenOptions = {}): Promise<Moving> {
+  const schema = `h${++sequence}`;
+  const table = `${schema}.t`;
+  await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY, v VARCHAR(40), n INT);
+    CREATE TABLE ${schema}.other (id INT PRIMARY KEY, v INT);
+    INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, CONCAT('v', i), i FROM n`);
+  const opened = open([table], { migration: schema, ...options });
+  await untilRunning(opened);
+  return { schema, table, opened };
+}
+
+async function equal({ opened, table }: Moving): Promise<void> {
+  const { source, target } = await settled(ends, opened, [table]);
+  expect(target).toEqual(source);
+  expect(opened.stream.status().drift).toBe(0);
+}
+
+const failure = async (opened: OpenedStream): Promise<string> => String(await opened.ended);
+
+describe("statements in the log", () => {
+  test.each([
+    ["ALTER TABLE $t ADD COLUMN x INT", "a column is added"],
+    ["TRUNCATE TABLE $t", "rows vanish without row events"],
+    ["RENAME TABLE $t TO $s.gone", "the table goes away"],
+    ["RENAME TABLE $s.other TO $s.x, $t TO $s.other", "it swaps places with another, as online schema changes do"],
+    ["DROP TABLE $t", "it is dropped"],
+    ["DROP DATABASE $s", "its schema is dropped"],
+    ["CREATE INDEX i ON $t (n)", "a key is added"],
+    ["CREATE TRIGGER $s.trg BEFORE INSERT ON $t FOR EACH ROW SET NEW.n = 1", "a trigger appears that the target lacks"],
+    [
+      "CREATE TABLE $s.child (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES $t (id))",
+      "a foreign key arrives from outside",
+    ],
+    ["USE $s; ALTER TABLE t ADD COLUMN y INT", "it is named without its schema"],
+    [
+      "USE $s; SET sql_mode='ANSI_QUOTES'; ALTER TABLE \"t\" ADD COLUMN y INT",
+      "it is quoted as the session's mode allows",
+    ],
+    ["SET SESSION binlog_format = STATEMENT; UPDATE $t SET n = n + 1", "rows change in statement format"],
+  ])("%s stops the stream: %s", async (sql) => {
+    const moving = await running();
+    await ends.source.root(`UPDATE ${moving.table} SET n = 555 WHERE id = 1`);
+    await ends.source.root(sql.replaceAll("$t", moving.table).replaceAll("$s", moving.schema));
+    expect(await failure(moving.opened)).toContain("REPLICATION_STATEMENT_SEEN");
+    expect(moving.opened.stream.status().ddl).toBe(1);
+    expect(await ends.target.root(`SELECT n FROM ${moving.table} WHERE id = 1`), "all before it is applied").toEqual([
+      { n: "555" },
+    ]);
+  });
+
+  test("about other tables, accounts and routines do not stop it", async () => {
+    const moving = await running();
+    const { schema } = moving;
+    await ends.source.root(`ALTER TABLE ${schema}.other ADD COLUMN x INT; TRUNCATE ${schema}.other; CREATE TABLE ${schema}.t2 LIKE ${schema}.other;
+      DROP TABLE ${schema}.t2; CREATE USER ${schema}@localhost; GRANT SELECT ON ${moving.table} TO ${schema}@localhost; DROP USER ${schema}@localhost;
+      CREATE PROCEDURE ${schema}.p() UPDATE t SET n = 0; DROP PROCEDURE ${schema}.p; CREATE DATABASE ${schema}x; DROP DATABASE ${schema}x;
+      ANALYZE TABLE ${moving.table}; OPTIMIZE TABLE ${moving.table}; CREATE VIEW ${schema}.vw AS SELECT * FROM ${moving.table}; FLUSH TABLES ${schema}.other;
+      CREATE TABLE ${schema}.c AS SELECT * FROM ${moving.table}; INSERT INTO ${schema}.other (id) VALUES (1);
+      /* switchyard migration=${schema} token=x */ ALTER TABLE ${moving.table} COMMENT = 'ours';
+      UPDATE ${moving.table} SET n = 556 WHERE id = 1`);
+    await equal(moving);
+  });
+});
+
+describe("transactions of every shape", () => {
+  test("compressed, with savepoints, in one XA phase, empty, under foreign and tagged GTIDs", async () => {
+    const moving = await running();
+    const { table } = moving;
+    await ends.source.root(
+      `SET SESSION binlog_transaction_compression = ON; BEGIN; UPDATE ${table} SET v = REPEAT('c', 40); DELETE FROM ${table} WHERE id = 100; COMMIT`,
+    );
+    await ends.source.root(
+      `BEGIN; INSERT INTO ${table} VALUES (300, 'a', 1); SAVEPOINT s; INSERT INTO ${table} VALUES (301, 'b', 1); ROLLBACK TO s; UPDATE ${table} SET n = 9 WHERE id = 300; COMMIT`,
+    );
+    await ends.source.root(
+      `XA START 'x'; UPDATE ${table} SET n = 77 WHERE id = 3; XA END 'x'; XA COMMIT 'x' ONE PHASE`,
+    );
+    await ends.source.root(
+      `SET gtid_next = '3e11fa47-71ca-11e1-9e33-c80aa9429562:${sequence}'; UPDATE ${table} SET n = 78 WHERE id = 4; SET gtid_next = AUTOMATIC`,
+    );
+    await ends.source.root(
+      "SET gtid_next = '4e11fa47-71ca-11e1-9e33-c80aa9429562:7'; BEGIN; COMMIT; SET gtid_next = AUTOMATIC",
+    );
+    await ends.source.root(
+      `SET gtid_next = 'AUTOMATIC:nightly'; UPDATE ${table} SET n = 79 WHERE id = 5; SET gtid_next = AUTOMATIC`,
+    );
+    await equal(moving);
+    expect(moving.opened.stream.status().executed).toContain(":nightly:");
+    // Over a reconnect too: the server must understand the set with its tags.
+    await moving.opened.stream.close();
+    await ends.source.root(`UPDATE ${table} SET n = 80 WHERE id = 6`);
+    const again = open([table], { migration: moving.schema });
+    await equal({ ...moving, opened: again });
+  });
+
+  test("an XA transaction that is only prepared stops the stream if it concerns the tables, and not otherwise", async () => {
+    const moving = await running();
+    const { schema, table } = moving;
+    await ends.source.root(`XA START 'o'; INSERT INTO ${schema}.other VALUES (5, 5); XA END 'o'; XA PREPARE 'o'`);
+    await ends.source.root(`XA COMMIT 'o'; UPDATE ${table} SET n = 1`);
+    await equal(moving);
+    await ends.source.root(`XA START 'p'; UPDATE ${table} SET n = 2 WHERE id = 1; XA END 'p'; XA PREPARE 'p'`);
+    expect(await failure(moving.opened)).toContain("REPLICATION_XA_PREPARED");
+    await ends.source.root("XA ROLLBACK 'p'");
+    expect(await ends.target.root(`SELECT n FROM ${table} WHERE id = 1`)).toEqual([{ n: "1" }]);
+  });
+
+  test("one that is larger than all buffers is streamed, and is there whole or not at all", async () => {
+    const moving = await running({ limits: { queueBytesMax: 100_000, groupBytesMax: 50_000 } });
+    const { table } = moving;
+    const grow = `SET SESSION cte_max_recursion_depth = 1000000; BEGIN; INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT i, 'large', i FROM n;
+      UPDATE ${table} SET v = 'larger' WHERE id % 2 = 0; DELETE FROM ${table} WHERE id > 59000; COMMIT`;
+    let partial = false;
+    const watching = setInterval(() => {
+      void ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`).then(([row]) => {
+        const n = Number(row?.["n"]);
+        if (n !== 100 && n < 50_000) partial = true;
+      });
+    }, 20);
+    await ends.source.root(grow);
+    await equal(moving);
+    clearInterval(watching);
+    expect(partial).toBe(false);
+    const before = await executedOn(ends.target);
+    await ends.source.root(`UPDATE ${table} SET v = 'one more'`);
+    await equal(moving);
+    const after = (await executedOn(ends.target)).subtract(before).count;
+    expect(after, "one target transaction, and a few of the ledger").toBeLessThan(10);
+  });
+
+  test("many small ones share target transactions while the stream is behind", async () => {
+    const moving = await running();
+    moving.opened.stream.pause();
+    const statements = Array.from(
+      { length: 600 },
+      (_, i) => `UPDATE ${moving.table} SET n = ${i} WHERE id = ${(i % 100) + 1}`,
+    );
+    await ends.source.root(statements.join("; "));
+    const before = await executedOn(ends.target);
+    moving.opened.stream.resume();
+    await equal(moving);
+    expect((await executedOn(ends.target)).subtract(before).count).toBeLessThan(100);
+    expect(moving.opened.stream.status().appliedTransactions).toBeGreaterThanOrEqual(600);
+  });
+});
+
+describe("what was not as expected is never silent", () => {
+  test("rows that somebody removed on the target are counted as drift", async () => {
+    const { opened, table } = await running();
+    await ends.target.root(`DELETE FROM ${table} WHERE id IN (1, 2, 3)`);
+    await ends.source.root(`UPDATE ${table} SET n = 5 WHERE id = 1; DELETE FROM ${table} WHERE id IN (2, 3, 4)`);
+    await opened.stream.waitFor(await executedOn(ends.source), { timeoutMs: 5000 });
+    expect(opened.stream.status().drift).toBe(3);
+  });
+
+  test("an update to the same values counts no drift", async () => {
+    const moving = await running();
+    await ends.target.root(`UPDATE ${moving.table} SET n = 5 WHERE id = 1`);
+    await ends.source.root(`UPDATE ${moving.table} SET n = 5 WHERE id = 1`);
+    await equal(moving);
+  });
+
+  test("a row that somebody added on the target stops the stream when the source adds it", async () => {
+    const { opened, table } = await running();
+    await ends.target.root(`INSERT INTO ${table} VALUES (500, 'x', 1)`);
+    await ends.source.root(`INSERT INTO ${table} VALUES (500, 'y', 1)`);
+    expect(await failure(opened)).toContain("REPLICATION_ROW_REFUSED");
+    expect(await ends.target.root(`SELECT v FROM ${table} WHERE id = 500`)).toEqual([{ v: "x" }]);
+  });
+
+  test("rows on the target before the copy refuse it", async () => {
+    const schema = `h${++sequence}`;
+    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY)`);
+    await ends.target.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY); INSERT INTO ${schema}.t VALUES (1)`,
+    );
+    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_TARGET_NOT_EMPTY");
+  });
+
+  test("values that the target would cut are refused by the copy, which a local load reports as warnings only", async () => {
+    const schema = `h${++sequence}`;
+    await ends.source.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO ${schema}.t VALUES (1, 'short'), (2, 'much too long')`,
+    );
+    await ends.target.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, v VARCHAR(5))`);
+    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_ROW_REFUSED");
+    expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${schema}.t`)).toEqual([{ n: "0" }]);
+  });
+
+  test("and duplicates of a key that the target alone has", async () => {
+    const schema = `h${++sequence}`;
+    await ends.source.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO ${schema}.t VALUES (1, 'a'), (2, 'a')`,
+    );
+    await ends.target.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, v VARCHAR(20), UNIQUE KEY (v))`,
+    );
+    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_ROW_REFUSED");
+    expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${schema}.t`)).toEqual([{ n: "0" }]);
+  });
+
+  test("a session that logs partial rows stops the stream", async () => {
+    const { opened, table } = await running();
+    await ends.source.root(`SET SESSION binlog_row_image = MINIMAL; UPDATE ${table} SET n = 6 WHERE id = 1`);
+    expect(await failure(opened)).toContain("REPLICATION_ROW_IMAGE_PARTIAL");
+  });
+
+  test("a table without primary key is refused before anything is copied", async () => {
+    const schema = `h${++sequence}`;
+    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT)`);
+    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_TABLE_WITHOUT_KEY");
+    expect(await ends.target.root(`SHOW DATABASES LIKE '${schema}'`)).toEqual([]);
+  });
+
+  test("a foreign write to the ledger inside a transaction on the tables stops the stream", async () => {
+    const { opened, table } = await running();
+    await ends.source.root(
+      `INSERT INTO _switchyard.ledger (migration, direction, worker, epoch, gtids) VALUES ('zz', 'forward', 0, 1, '')`,
+    );
+    await ends.source.root(
+      `BEGIN; UPDATE ${table} SET n = 3; UPDATE _switchyard.ledger SET epoch = 2 WHERE migration = 'zz'; COMMIT`,
+    );
+    expect(await failure(opened)).toContain("REPLICATION_STATEMENT_SEEN");
+  });
+});
+
+describe("the target's definition", () => {
+  test("has the counter's own key at once, other keys and foreign keys only at the end", async () => {
+    const schema = `h${++sequence}`;
+    await ends.source.root(`CREATE DATABASE ${schema} CHARACTER SET latin1;
+      CREATE TABLE ${schema}.p (id VARCHAR(10) PRIMARY KEY, seq INT NOT NULL AUTO_INCREMENT, u INT, KEY (seq), UNIQUE KEY u (u), FULLTEXT KEY f (id));
+      CREATE TABLE ${schema}.c (id INT PRIMARY KEY, p VARCHAR(10), KEY (p), CONSTRAINT fk FOREIGN KEY (p) REFERENCES ${schema}.p (id) ON DELETE CASCADE);
+      INSERT INTO ${schema}.p (id, u) VALUES ('a', 1), ('b', 2), ('c', 3); INSERT INTO ${schema}.c VALUES (1, 'a'), (2, 'a'), (3, 'b')`);
+    const tables = [`${schema}.c`, `${schema}.p`];
+    let early: string | undefined;
+    const opened = open(tables, {
+      migration: schema,
+      failpoint: async (point) => {
+        if (point !== "copy-after-chunk-commit" || early !== undefined) return;
+        const [row] = await ends.target.root(`SHOW CREATE TABLE ${schema}.p`);
+        early = row?.["Create Table"] ?? "";
+      },
+    });
+    await untilRunning(opened);
+    expect(early).toContain("KEY `seq`");
+    expect(early).not.toContain("UNIQUE");
+    // Children follow their parent by the log, not by the target's own cascade.
+    await ends.source.root(`UPDATE ${schema}.p SET u = u + 10; DELETE FROM ${schema}.p WHERE id = 'a'`);
+    const { source, target } = await settled(ends, opened, tables);
+    expect(target).toEqual(source);
+    expect(opened.stream.status().drift).toBe(0);
+    for (const table of tables) {
+      expect(await ends.target.root(`SHOW CREATE TABLE ${table}`)).toEqual(
+        await ends.source.root(`SHOW CREATE TABLE ${table}`),
+      );
+    }
+    expect(await ends.target.root(`SHOW CREATE DATABASE ${schema}`)).toEqual(
+      await ends.source.root(`SHOW CREATE DATABASE ${schema}`),
+    );
+  });
+});
+
+describe("a source that is not what it was", () => {
+  test("another server behind the same name", async () => {
+    const { opened, schema, table } = await running();
+    await opened.stream.close();
+    const next = open([table], { migration: schema }, { source: servers.another, target: ends.target });
+    expect(await failure(next)).toContain("STREAM_SOURCE_CHANGED");
+  });
+
+  test("that purged what is still needed", async () => {
+    const { opened, schema, table } = await running();
+    await opened.stream.close();
+    await ends.source.root(`UPDATE ${table} SET n = 1; FLUSH BINARY LOGS`);
+    const [status] = await ends.source.root("SHOW BINARY LOG STATUS");
+    await ends.source.root(`PURGE BINARY LOGS TO '${status?.["File"]}'`);
+    expect(await failure(open([table], { migration: schema }))).toContain("STREAM_POSITION_PURGED");
+  });
+
+  test("that restarts, in good order or after a crash: the stream waits and goes on", async () => {
+    const moving = await running();
+    await ends.source.restart();
+    await ends.source.root(`UPDATE ${moving.table} SET n = 11`);
+    await equal(moving);
+    await ends.source.kill9();
+    await ends.source.start();
+    await ends.source.root(`UPDATE ${moving.table} SET n = 12`);
+    await equal(moving);
+    await ends.target.kill9();
+    await ends.source.root(`UPDATE ${moving.table} SET n = 13`);
+    await ends.target.start();
+    await equal(moving);
+  });
+
+  test("that lost transactions which were applied", async () => {
+    const { opened, schema, table } = await running();
+    await opened.stream.close();
+    await ends.source.root("RESET BINARY LOGS AND GTIDS");
+    expect(await failure(open([table], { migration: schema }))).toContain("STREAM_SOURCE_WENT_BACK");
+  });
+
+  test("that lost transactions and gave their GTIDs to others", async () => {
+    // 1. the stream applies U:n; 2. the source forgets it, as after a crash without sync_binlog; 3. it gives U:n to another.
+    const { opened, schema, table } = await running();
+    await ends.source.root(`UPDATE ${table} SET n = 21`);
+    await settled(ends, opened, [table]);
+    await opened.stream.close();
+    const [row] = await ends.target.root(
+      `SELECT newest_gtid AS g FROM _switchyard.ledger WHERE migration = '${schema}' AND worker = 1`,
+    );
+    const [uuid, gno] = (row?.["g"] ?? "").split(":");
+    const lost = await executedOn(ends.source);
+    await ends.source.root(`RESET BINARY LOGS AND GTIDS; SET GLOBAL gtid_purged = '${uuid}:1-${Number(gno) - 1}'`);
+    while (!(await executedOn(ends.source)).contains(lost))
+      await ends.source.root(`UPDATE ${table} SET n = n + 1 WHERE id = 1`);
+    const next = open([table], { migration: schema });
+    expect(await failure(next)).toContain("STREAM_SOURCE_WENT_BACK");
+    expect(await failure(next)).toContain("another transaction");
+    expect((await checksums(ends, [table])).target).not.toEqual((await checksums(ends, [table])).source);
+    await until("nothing", { ...next, ended: new Promise(() => undefined) }, () => true);
+  });
+});
