@@ -14,6 +14,7 @@ import type { NewestTransaction } from "./ledger.ts";
 import type { RowJudge } from "./row-judge.ts";
 import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
 import { HEARTBEAT_TABLE, LEDGER_TABLE, SIDECAR_SCHEMA } from "./sidecar.ts";
+import type { Touched } from "./stream-gate.ts";
 import type { StreamName } from "./stream-session.ts";
 import { TableLayout } from "./table-layout.ts";
 
@@ -24,8 +25,8 @@ export interface TransactionPiece {
   readonly commitMicros: number;
   readonly first: boolean;
   readonly last: boolean;
-  /** Whether the transaction changes migrating tables and is not ours; known with its first piece. */
-  readonly touches: boolean;
+  /** What it changes of the migrating tables; empty where it is ours. Only the first piece is asked. */
+  readonly touches: Touched;
   readonly changes: RenderedChanges | undefined;
   /** The heartbeat that the transaction carries. */
   readonly beat: number | undefined;
@@ -53,7 +54,7 @@ interface RunningTransaction {
   first: boolean;
   /** It changes our ledger: nothing of it is ours to apply. */
   own: boolean;
-  touches: boolean;
+  readonly touches: Set<string>;
   beat: number | undefined;
 }
 
@@ -100,7 +101,7 @@ export class Intake {
     switch (part.kind) {
       case "begin":
         this.#verify(part.event);
-        this.#transaction = { event: part.event, first: true, own: false, touches: false, beat: undefined };
+        this.#transaction = { event: part.event, first: true, own: false, touches: new Set(), beat: undefined };
         return undefined;
       case "rows":
         return this.#rows(part.event);
@@ -123,14 +124,14 @@ export class Intake {
     }
     const followed = this.#follow(event.table);
     if (followed === "other") return undefined;
-    transaction.touches = true;
+    transaction.touches.add(tableKey(event.table));
     this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
     return this.#renderer.length >= PIECE_BYTES ? this.#pushPiece(false) : undefined;
   }
 
   #sidecarRows(event: RowsEvent, transaction: RunningTransaction): void {
     if (event.table.table === LEDGER_TABLE) {
-      if (transaction.touches) {
+      if (transaction.touches.size > 0) {
         throw new SwitchyardError("REPLICATION_STATEMENT_SEEN", {
           what: `transaction ${formatGtid(transaction.event.gtid)} changed a migrating table first and the ledger of Switchyard after it`,
           changed: "The stream stopped before this transaction.",
@@ -163,7 +164,7 @@ export class Intake {
 
   #end(how: "commit" | "prepare"): Promise<void> | undefined {
     const transaction = this.#running();
-    if (how === "prepare" && transaction.touches) {
+    if (how === "prepare" && transaction.touches.size > 0) {
       throw new SwitchyardError("REPLICATION_XA_PREPARED", {
         what: `the XA transaction ${formatGtid(transaction.event.gtid)} changes migrating tables and is only prepared`,
         details: ["whether it will be committed is not known yet"],
@@ -183,7 +184,7 @@ export class Intake {
       commitMicros: transaction.event.commitMicros,
       first: transaction.first,
       last,
-      touches: transaction.touches,
+      touches: last ? transaction.touches : "all",
       changes,
       beat: transaction.beat,
     };

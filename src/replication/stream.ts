@@ -3,6 +3,7 @@ import { within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
 import { noFailpoints } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
+import { type TableName, tableKey } from "../base/table-name.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import { newReplicaUuid } from "./follower.ts";
 import { LagMeter } from "./lag-meter.ts";
@@ -92,14 +93,23 @@ export class Stream {
 
   /**
    * Applies everything in `position`, nothing else that concerns the tables, and stays there until {@link continue}.
+   * A position that was read while only some tables were locked is exact for these alone: they are named then.
    *
    * Differs from {@link waitFor}, which lets the stream run on past `position`.
    *
    * @throws {SwitchyardError} `STREAM_POSITION_PASSED` when the target already holds more than `position`; `TIMEOUT`,
    *   after which the stream still stops there when it arrives
    */
-  async stopAt(position: GtidSet, options: { readonly timeoutMs: number }): Promise<void> {
-    await within(this.#orFailure(this.#gate.until(position)), options.timeoutMs, "bringing the stream to a position");
+  async stopAt(
+    position: GtidSet,
+    options: { readonly timeoutMs: number; readonly tables?: readonly TableName[] },
+  ): Promise<void> {
+    const tables = options.tables === undefined ? undefined : new Set(options.tables.map(tableKey));
+    await within(
+      this.#orFailure(this.#gate.until(position, tables)),
+      options.timeoutMs,
+      "bringing the stream to a position",
+    );
   }
 
   /** Lets the stream go on after {@link pauseIntake} or {@link stopAt}. */
