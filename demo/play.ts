@@ -43,6 +43,7 @@ export async function play(stage: Stage): Promise<Played> {
   const latencies = new LatencyLog();
   const ledgerPath = join(stage.folder, "ledger.jsonl");
   const ledger = new Ledger(ledgerPath);
+  const findings = noFindings();
   const live: { clients?: Clients; lagMs?: number } = {};
   const display = new Display(() => ({
     statements: latencies.statements,
@@ -51,6 +52,7 @@ export async function play(stage: Stage): Promise<Played> {
     lagMs: live.lagMs,
   }));
   const lag = setInterval(() => {
+    if (!findings.created) return;
     readStatus(switchyard).then(
       (status) => {
         live.lagMs = status?.status?.stream?.lagMs ?? live.lagMs ?? 0;
@@ -70,7 +72,6 @@ export async function play(stage: Stage): Promise<Played> {
       () => clients.start(),
       () => `${CLIENTS} connected through Switchyard`,
     );
-    const findings = noFindings();
     const failure = await tellStory({ switchyard, newHome, latencies, display }, findings).then(
       () => undefined,
       (error: unknown) => error,

@@ -21,6 +21,8 @@ export interface Scene {
 
 /** What the story found. */
 export interface Findings {
+  /** Whether there is a migration to ask after. */
+  created: boolean;
   rowsCopied: number;
   rowsVerified: number;
   differences: number;
@@ -48,6 +50,7 @@ interface Status {
 
 export function noFindings(): Findings {
   return {
+    created: false,
     rowsCopied: 0,
     rowsVerified: 0,
     differences: 0,
@@ -76,6 +79,7 @@ export async function tellStory(scene: Scene, findings: Findings): Promise<void>
     () => switchyard.json(createArgs()),
     () => `${TABLES.length} tables`,
   );
+  findings.created = true;
   await copyAndCatchUp(scene, findings);
   await diff(scene, findings, "diff");
   findings.newHomeFrom = await presentPlace(newHome);

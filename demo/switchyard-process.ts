@@ -9,6 +9,7 @@ import type { MysqlServer } from "../servers/mysql-server.ts";
 const PROGRAM = resolve(import.meta.dirname, "../dist/main.js");
 const READY_SECONDS_MAX = 30;
 const STOP_SECONDS_MAX = 20;
+const LOG_LINES_SHOWN = 30;
 
 /** The account that Switchyard uses on a server. */
 export interface Account {
@@ -144,7 +145,7 @@ export class SwitchyardProcess {
 
   logTail(): string {
     try {
-      return readFileSync(this.logFile, "utf8").trimEnd().split("\n").slice(-30).join("\n");
+      return readFileSync(this.logFile, "utf8").trimEnd().split("\n").slice(-LOG_LINES_SHOWN).join("\n");
     } catch {
       return "";
     }
