@@ -26,7 +26,7 @@ export const SCHEMA: readonly string[] = [
     origin TINYTEXT CHARACTER SET latin1 NULL,
     price DECIMAL(10,2) NOT NULL,
     vat SMALLINT UNSIGNED NOT NULL,
-    gross DECIMAL(12,2) GENERATED ALWAYS AS (price + price * vat / 100) STORED,
+    gross DECIMAL(12,2) GENERATED ALWAYS AS (ROUND(price + price * vat / 100, 2)) STORED,
     weight DOUBLE NOT NULL,
     attributes JSON NULL,
     picture BLOB NULL,
