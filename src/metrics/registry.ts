@@ -35,6 +35,7 @@ class ProcessMetrics implements MetricsRegistry {
   readonly #registry = new Registry();
   readonly #series = new Map<MetricName, Series>();
   readonly #cells = new Map<string, { readonly name: MetricName; readonly cell: Cell }>();
+  readonly #histograms = new Map<string, { readonly name: MetricName; readonly labels: Record<string, string> }>();
   /** Gauges that this process speaks of: one without labels would otherwise say 0, and be the lowest of all. */
   readonly #spoken = new Set<string>();
   readonly #process: string;
@@ -74,7 +75,10 @@ class ProcessMetrics implements MetricsRegistry {
   histogram(name: MetricName, labels: Readonly<Record<string, string>>): { observe(value: number): void } {
     const histogram = this.#series.get(name) as Histogram;
     const filled = { ...labels };
-    histogram.zero(filled);
+    const id = `${name} ${JSON.stringify(Object.entries(labels).sort())}`;
+    // From now on it is there, with nothing in it yet; a handle that is asked for again must not empty it.
+    if (!this.#histograms.has(id)) histogram.zero(filled);
+    this.#histograms.set(id, { name, labels: filled });
     return { observe: (value) => histogram.observe(filled, value) };
   }
 
@@ -84,6 +88,9 @@ class ProcessMetrics implements MetricsRegistry {
       Object.entries(labels).every(([label, value]) => have[label] === value);
     for (const [id, held] of this.#cells) {
       if (held.name === name && matches(held.cell.labels)) this.#cells.delete(id);
+    }
+    for (const [id, held] of this.#histograms) {
+      if (held.name === name && matches(held.labels)) this.#histograms.delete(id);
     }
     void series.get().then(({ values }) => {
       const seen = new Set<string>();

@@ -4,7 +4,7 @@ import type { LogFields, Logger } from "../base/logger.ts";
 import type { LogConfig } from "../config/config.ts";
 
 /** Names under which a secret might be handed to a log line; the layers hand none, this is the second lock. */
-const SECRETS = ["password", "token", "authorization", "sha256", "secret", "privateKey"];
+const SECRETS = ["password", "authorization", "sha256", "secret", "privateKey"];
 const REDACTED = SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /** Logs to stderr: JSON lines, or for people where that is a terminal. Lines are written at once, so none is lost. */

@@ -58,6 +58,15 @@ describe("a metric", () => {
     expect(seriesValue(text, 'switchyard_copy_rows_total{migration="orders"}')).toBe(8);
   });
 
+  test("that is a histogram keeps what it has when a handle is asked for again", async () => {
+    const metrics = createMetrics("x");
+    for (const seconds of [0.01, 0.02]) metrics.histogram("switch_pause_seconds", { kind: "switch" }).observe(seconds);
+    metrics.histogram("switch_pause_seconds", { kind: "rollback" });
+    const { text } = await renderMetrics([await metrics.snapshot()]);
+    expect(seriesValue(text, 'switchyard_switch_pause_seconds_count{kind="switch"}')).toBe(2);
+    expect(seriesValue(text, 'switchyard_switch_pause_seconds_count{kind="rollback"}')).toBe(0);
+  });
+
   test("is there as zero from the moment a handle exists, and gone once it is removed", async () => {
     const metrics = createMetrics("x");
     metrics.counter("drift_total", { migration: "a", direction: "forward" });
