@@ -50,7 +50,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     why: "to write the rows of the tables",
   },
   {
-    privileges: ["CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"],
+    privileges: ["CREATE", "ALTER", "DROP", "REFERENCES"],
     scope: { on: "schemas" },
     roles: ["target-writer"],
     why: "to create the tables, and to drop them when the migration is cancelled",
@@ -106,7 +106,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     why: "to see who uses the tables, and what sessions have set",
   },
   {
-    privileges: ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "LOCK TABLES", "TRIGGER"],
+    privileges: ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "LOCK TABLES", "TRIGGER"],
     scope: { on: "schema", schema: SIDECAR_SCHEMA },
     roles: ["source-reader", "target-writer", "fence", "diff", "check"],
     why: "to keep positions beside the rows that they are of",
