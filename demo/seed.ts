@@ -14,7 +14,7 @@ const SELECTS: Readonly<Record<keyof typeof ROWS, string>> = {
   products: `SELECT CONCAT('SKU-', LPAD(n, 6, '0')), CONCAT('Product №', n, IF(n % 10 = 0, ' 🚲', '')),
       IF(n % 5 = 0, NULL, REPEAT(CONCAT('Line ', n, '. '), 1 + n % 20)), IF(n % 3 = 0, NULL, 'Übersee'), n % 100000 / 100 + 1,
       n % 3 * 7, n / 7, IF(n % 6 = 0, NULL, JSON_OBJECT('colour', ELT(1 + n % 3, 'red', 'blue', 'grün'), 'size', n % 50,
-      'parts', JSON_ARRAY(n, n / 4, NULL, TRUE))), IF(n % 8 = 0, NULL, RANDOM_BYTES(64)), UNHEX(LEFT(SHA2(n, 256), 32)),
+      'parts', JSON_ARRAY(n, n / 4e0, NULL, TRUE))), IF(n % 8 = 0, NULL, RANDOM_BYTES(64)), UNHEX(LEFT(SHA2(n, 256), 32)),
       IF(n % 4 = 0, NULL, UNHEX(CONCAT('00', LPAD(HEX(n), 8, '0'), 'FF'))), n % 4096, 1901 + n % 200,
       SEC_TO_TIME(n % 86400 + n % 1000 / 1000), IF(n % 2 = 0, NULL, SEC_TO_TIME(n % 1000000 - 500000))`,
   visits: `SELECT n DIV 2 + 1, DATE '2023-01-01' + INTERVAL n % 700 DAY,
