@@ -1,6 +1,6 @@
 import { backoffMs } from "../base/backoff.ts";
 import { within } from "../base/deadline.ts";
-import { messageOf } from "../base/errors.ts";
+import { isSwitchyardError, messageOf } from "../base/errors.ts";
 import { noFailpoints } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
@@ -14,6 +14,9 @@ import { DEFAULT_STREAM_LIMITS, type StreamLimits, type StreamOptions } from "./
 import { StreamProgress } from "./stream-progress.ts";
 import { connectSource } from "./stream-session.ts";
 import type { StreamStatus } from "./stream-status.ts";
+
+/** Beyond this count the waits between attempts no longer grow. */
+const AWAY_FAILURES = 10;
 
 /**
  * One direction of a migration: copies what is not copied yet, then follows the source's log for as long as it runs.
@@ -152,7 +155,9 @@ export class Stream {
         return;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        if (this.#progress.steps !== before) failures = 0;
+        // A server that is away for long may still come back; anything else that only repeats itself will not pass.
+        const away = isSwitchyardError(error, "MYSQL_UNREACHABLE", "MYSQL_CONNECTION_LOST");
+        if (this.#progress.steps !== before || away) failures = away ? Math.min(failures, AWAY_FAILURES) : 0;
         if (!isRetryable(error) || failures >= this.#limits.failuresMax) {
           this.#failure = error;
           this.#closing.abort();

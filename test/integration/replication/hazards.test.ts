@@ -317,11 +317,8 @@ describe("a source that is not what it was", () => {
     expect(await failure(open([table], { migration: schema }))).toContain("STREAM_POSITION_PURGED");
   });
 
-  test("that restarts, in good order or after a crash: the stream waits and goes on", async () => {
+  test("that crashes and comes back, as the target may: the stream waits and goes on", async () => {
     const moving = await running();
-    await ends.source.restart();
-    await ends.source.root(`UPDATE ${moving.table} SET n = 11`);
-    await equal(moving);
     await ends.source.kill9();
     await ends.source.start();
     await ends.source.root(`UPDATE ${moving.table} SET n = 12`);
