@@ -19,6 +19,8 @@ export interface AdminOptions {
   readonly version: string;
   /** The text of one scrape over all processes. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Whether the processes around this API do what they are for; a proxy registers before it listens. */
+  readonly started?: () => boolean;
 }
 
 export interface AdminServer {
@@ -69,7 +71,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     const { contentType, text } = await options.metrics();
     await reply.header("content-type", contentType).send(text);
   });
-  addHealthRoutes(app, documents, options.version);
+  addHealthRoutes(app, documents, { version: options.version, started: options.started ?? (() => true) });
   addRoutes(app, {
     documents,
     desk: new OrderDesk(options.store, documents, options.clock),

@@ -60,6 +60,7 @@ function addCreate(context: CliContext, parent: Command): void {
         return;
       }
       await watchUntil(session, id, ({ phase }) => phase === "running");
+      if (context.signal.aborted) throw interrupted(id);
       const now = await readMigration(session, id);
       session.print({ format: 1, ...now }, `Migration ${id} is running: everything is copied and followed.`);
     });
@@ -115,6 +116,7 @@ function addLooking(context: CliContext, parent: Command): void {
     .action(async (id: string, options: { watch?: boolean }, command: Command) => {
       const session = openSession(context, command);
       if (options.watch === true) await watchUntil(session, id, (migration) => !isOpen(migration));
+      if (context.signal.aborted) return;
       const answer = await readMigration(session, id);
       session.print(answer, describeMigration(answer.migration, answer.status));
     });
@@ -177,7 +179,7 @@ function readMigration({ client }: Session, id: string): Promise<OneMigration> {
 }
 
 /**
- * Shows progress until `enough` holds.
+ * Shows progress until `enough` holds, or until Ctrl-C.
  *
  * @throws {SwitchyardError} `MIGRATION_STOPPED` where it cannot come to that by itself any more.
  */
@@ -192,9 +194,18 @@ async function watchUntil(session: Session, id: string, enough: (migration: Show
       if (stopped !== undefined) throw stopped;
       await context.clock.sleep(WATCH_MS, context.signal);
     }
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
   } finally {
     view.clear();
   }
+}
+
+function interrupted(id: string): SwitchyardError {
+  return new SwitchyardError("CANCELLED", {
+    what: `the command was interrupted; migration "${id}" is created and goes on without it`,
+    fix: `\`switchyard migration status ${id} --watch\` shows how far it is.`,
+  });
 }
 
 function stoppedBy(migration: ShownMigration): SwitchyardError | undefined {

@@ -404,6 +404,16 @@ describe("waiting for a migration to run", () => {
     expect(JSON.parse((await run(`${create} --json`)).out)).toMatchObject({ migration: { phase: "running" } });
   });
 
+  test("can be interrupted: watching ends quietly, waiting says that the migration goes on", async () => {
+    await putMigration({ phase: "copying" });
+    await controller(() => ({ state: "done", result: {} }));
+    const soon = (): Partial<CliContext> => ({ signal: AbortSignal.timeout(300) });
+    expect(await run("migration status orders --watch", soon())).toMatchObject({ exit: 0, out: "" });
+    const { exit, err } = await run("migration create orders --from old --to new --tables shop.orders --wait", soon());
+    expect(exit).toBe(1);
+    expect(err).toContain("goes on without it");
+  });
+
   test("ends with 1 and the reason when its stream has stopped for a person", async () => {
     await controller(() => {
       void putMigration({ phase: "copying", streams: { forward: { error: "X: type not supported" }, reverse: {} } });
