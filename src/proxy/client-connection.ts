@@ -7,6 +7,8 @@ import { frame } from "../wire/packet-writer.ts";
 
 /** Before a login, nobody may make us gather more than this. */
 const LOGIN_BYTES_MAX = 64 * 1024;
+/** How long a client that is being disconnected may take to read its last packet. */
+const FLUSH_MS = 2000;
 
 /**
  * One client's connection: commands in, bytes out, with back-pressure both ways.
@@ -106,16 +108,15 @@ export class ClientConnection {
     return this.#drained.promise;
   }
 
-  /**
-   * Puts TLS around the connection. Bytes that came in clear text behind the client's request for TLS would be taken
-   * for encrypted ones, so they end the connection.
-   */
+  /** Puts TLS around the connection. Clients begin with it right behind their request, so bytes may be here already. */
   async startTls(context: SecureContext): Promise<void> {
     const plain = this.#socket;
-    if (this.#splitter.inside || this.#chunks.length > 0) {
-      throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a client sent more in clear text before TLS" });
-    }
-    plain.removeAllListeners();
+    const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#chunks.splice(0)]);
+    this.#pendingBytes = 0;
+    // All listeners at once would set the stream flowing again in the next tick, and what is put back would be lost.
+    plain.pause();
+    for (const event of ["data", "drain", "error", "end", "close"]) plain.removeAllListeners(event);
+    if (early.length > 0) plain.unshift(early);
     plain.on("error", () => undefined);
     const secure = new TLSSocket(plain, { isServer: true, secureContext: context });
     this.#socket = secure;
@@ -134,10 +135,13 @@ export class ClientConnection {
     }
   }
 
-  /** Sends what is waiting and closes. */
+  /** Sends what is waiting and closes; at once where the client does not take it. */
   end(): void {
-    this.#socket.end();
-    this.#socket.destroySoon();
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    const timer = setTimeout(() => this.destroy(), FLUSH_MS);
+    socket.once("close", () => clearTimeout(timer));
+    socket.destroySoon();
   }
 
   /** Closes at once. */
