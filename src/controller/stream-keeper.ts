@@ -7,7 +7,7 @@ import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
-import { closeLedger } from "../replication/ledger.ts";
+import { closeLedger, retireLedger } from "../replication/ledger.ts";
 import { writeStartPosition } from "../replication/start-position.ts";
 import { Stream } from "../replication/stream.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
@@ -159,6 +159,11 @@ export class StreamKeeper implements StreamPort {
     if (this.#stream !== undefined && this.#token === token) return;
     await this.close();
     this.open(token);
+  }
+
+  async retire(token: string | undefined): Promise<void> {
+    await this.close();
+    await this.#onTarget((connection) => retireLedger(connection, this.#document.id, this.#direction, token));
   }
 
   async stop(): Promise<void> {

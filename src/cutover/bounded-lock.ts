@@ -14,13 +14,13 @@ export function lockStatement(tables: readonly TableName[], mode: "write" | "rea
 }
 
 /**
- * Sends LOCK TABLES, and takes it back by KILL QUERY from `helper` when it is not granted within `pendingMs`: the
- * server's own limit knows whole seconds only, and while the lock is pending every new statement on the tables waits
- * behind it.
+ * Sends a statement that waits for metadata locks, such as LOCK TABLES, and takes it back by KILL QUERY from `helper`
+ * when it is not done within `pendingMs`: the server's own limit knows whole seconds only, and while the statement is
+ * pending every new one on the tables waits behind it.
  *
- * @returns whether the tables are locked. If not, nothing is pending and nothing is locked any more.
+ * @returns whether it was carried out. If not, nothing is pending, and nothing locked, any more.
  */
-export async function lockBounded(
+export async function runBounded(
   session: LockingSession,
   helper: RowSource,
   clock: Clock,

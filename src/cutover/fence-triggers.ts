@@ -8,6 +8,15 @@ const EVENTS = [
   ["DELETE", "d"],
 ] as const;
 
+/** `fence`: refuses for good. `guard`: refuses while the session that put it up holds the guard's lock. */
+export type TriggerKind = "fence" | "guard";
+const KIND_SUFFIX: Readonly<Record<TriggerKind, string>> = { fence: "", guard: "g" };
+
+/** The user-level lock that a guard asks for. It goes with its session, however that ends. */
+export function guardLock(migration: string): string {
+  return `switchyard-guard:${migration}`;
+}
+
 /** The comment by which whoever follows the server's binary log knows a DDL statement as ours. */
 export function ourComment(migration: string, token: string): string {
   return `/* switchyard migration=${migration} token=${token} */`;
@@ -31,7 +40,7 @@ export interface FenceDefinition {
 }
 
 /**
- * The statements that put the lasting fence on one table: triggers that refuse every write by another user.
+ * The statements that put a fence or a guard on one table: triggers that refuse every write by another user.
  *
  * They ask `USER()`, which is the client; `CURRENT_USER()` would be the trigger's definer, for everybody. User names
  * are compared byte by byte, as the server does for logins.
@@ -39,16 +48,17 @@ export interface FenceDefinition {
  * The comment stands twice: the server writes its own text into the binary log, beginning with the definer, and keeps
  * only what comes after TRIGGER; the one in front is for whoever reads the statement as it was sent.
  */
-export function createFence(table: string, fence: FenceDefinition): readonly string[] {
+export function createTriggers(table: string, kind: TriggerKind, fence: FenceDefinition): readonly string[] {
   const name = parseTableKey(table);
   const comment = ourComment(fence.migration, fence.token);
   const moved = `switchyard: ${table} has moved to another server; nothing was written`.slice(0, 128);
+  const held = kind === "guard" ? ` AND IS_USED_LOCK(${quoteText(guardLock(fence.migration))}) IS NOT NULL` : "";
   const user = "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
   return EVENTS.map(
     ([event, suffix]) =>
-      `${comment} CREATE TRIGGER ${comment} ${quoteId(name.schema)}.${quoteId(triggerName(fence.migration, table, suffix))} ` +
+      `${comment} CREATE TRIGGER ${comment} ${quoteId(name.schema)}.${quoteId(triggerName(fence.migration, table, KIND_SUFFIX[kind] + suffix))} ` +
       `BEFORE ${event} ON ${quoteTable(name)} FOR EACH ROW ` +
-      `BEGIN ${comment} IF CAST(${user} AS BINARY) <> CAST(${quoteText(fence.ownUser)} AS BINARY) ` +
+      `BEGIN ${comment} IF CAST(${user} AS BINARY) <> CAST(${quoteText(fence.ownUser)} AS BINARY)${held} ` +
       `THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = ${quoteText(moved)}; END IF; END`,
   );
 }
@@ -63,6 +73,7 @@ export interface FenceTrigger {
   readonly name: string;
   readonly table: string;
   readonly token: string;
+  readonly kind: TriggerKind;
 }
 
 /** Lists the triggers of a migration on its tables. */
@@ -81,14 +92,21 @@ export function readTriggers(rows: readonly Readonly<Record<string, string | nul
     schema: row["db"] ?? "",
     name: row["name"] ?? "",
     table: tableKey({ schema: row["table_db"] ?? "", table: row["table_name"] ?? "" }),
+    kind: /_g[iud]$/.test(row["name"] ?? "") ? "guard" : "fence",
     token: /\/\* switchyard migration=\S+ token=(\S+) \*\//.exec(row["body"] ?? "")?.[1] ?? "",
   }));
 }
 
-/** The triggers as fences: one for each table and token. */
+/** Whether a guard stands complete on a table. */
+export function isGuarded(triggers: readonly FenceTrigger[], table: string): boolean {
+  return triggers.filter((one) => one.kind === "guard" && one.table === table).length === EVENTS.length;
+}
+
+/** The lasting fences among the triggers: one for each table and token. */
 export function fencesOf(triggers: readonly FenceTrigger[]): readonly LastingFence[] {
   const count = new Map<string, { table: string; token: string; triggers: number }>();
-  for (const { table, token } of triggers) {
+  for (const { table, token, kind } of triggers) {
+    if (kind !== "fence") continue;
     const key = `${table} ${token}`;
     const fence = count.get(key) ?? { table, token, triggers: 0 };
     count.set(key, { ...fence, triggers: fence.triggers + 1 });

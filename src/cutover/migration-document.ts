@@ -32,6 +32,8 @@ export interface SwitchAttempt {
    * servers. Absent while it may still swap, and after it has.
    */
   readonly state?: "aborting";
+  /** The token under which the stream that feeds the new home had begun; absent for the first forward stream. */
+  readonly feedingToken?: string;
 }
 
 /** The outcome of the last diff of one direction, as far as the gate needs it. */

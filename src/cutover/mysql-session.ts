@@ -4,8 +4,8 @@ import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey
 import type { Connection } from "../mysql/connection.ts";
 import { isConnectionLost } from "../mysql/connection-lost.ts";
 import { autoIncrementMax } from "./auto-increment-max.ts";
-import { lockBounded, lockStatement } from "./bounded-lock.ts";
-import { createFence, dropTrigger, ourComment } from "./fence-triggers.ts";
+import { lockStatement, runBounded } from "./bounded-lock.ts";
+import { createTriggers, dropTrigger, type FenceTrigger, guardLock, isGuarded, ourComment } from "./fence-triggers.ts";
 import { HomeQueries, type RowSource, readExecuted, type TextRow } from "./home-queries.ts";
 import { killConnection } from "./migration-lock.ts";
 import type { HomeSession, HomeView, LastingFence, LockHolder } from "./ports.ts";
@@ -75,10 +75,7 @@ export class MysqlSession implements HomeSession {
   }
 
   async lock(mode: "write" | "read", pendingMs: number): Promise<boolean> {
-    const guarded = this.#guarded(this.#main);
-    const session = { threadId: this.#main.threadId, rows: (sql: string) => guarded.rows(sql) };
-    const statement = lockStatement(this.#facts.tables, mode);
-    return await lockBounded(session, this.#guarded(this.#helper), this.#facts.clock, statement, pendingMs);
+    return await this.#bounded(lockStatement(this.#facts.tables, mode), pendingMs);
   }
 
   async prove(): Promise<void> {
@@ -95,13 +92,40 @@ export class MysqlSession implements HomeSession {
     const standing = await this.fences();
     for (const table of tables.map(tableKey)) {
       if (standing.some((fence) => fence.table === table && fence.token === token && fence.complete)) continue;
-      await this.#dropTriggers(token, table);
-      for (const statement of createFence(table, { migration, token, ownUser })) await this.#run(statement);
+      await this.#dropTriggers(token, (one) => one.table === table && one.kind === "fence");
+      for (const statement of createTriggers(table, "fence", { migration, token, ownUser })) await this.#run(statement);
     }
+    await this.#dropTriggers(token, (one) => one.kind === "guard");
   }
 
   async dropFences(token: string): Promise<void> {
-    await this.#dropTriggers(token, undefined);
+    await this.#dropTriggers(token, () => true);
+  }
+
+  async installGuards(token: string): Promise<void> {
+    const { migration, tables, ownUser } = this.#facts;
+    const [row] = await this.#run(`SELECT GET_LOCK(${quoteText(guardLock(migration))}, 0) got`);
+    if (row?.["got"] !== "1") throw this.#lostError("another session holds the guard's lock");
+    const standing = await this.#view.triggers();
+    for (const table of tables.map(tableKey)) {
+      if (isGuarded(standing, table)) continue;
+      await this.#dropTriggers(token, (one) => one.table === table && one.kind === "guard");
+      for (const statement of createTriggers(table, "guard", { migration, token, ownUser })) await this.#run(statement);
+    }
+    await this.#dropTriggers(token, (one) => one.kind === "fence");
+  }
+
+  async liftGuard(): Promise<void> {
+    await this.#run(`DO RELEASE_LOCK(${quoteText(guardLock(this.#facts.migration))})`);
+  }
+
+  async removeGuards(token: string, pendingMs: number): Promise<boolean> {
+    const guards = (await this.#view.triggers()).filter((one) => one.kind === "guard");
+    let left = 0;
+    for (const trigger of guards) {
+      if (!(await this.#bounded(dropTrigger(trigger, this.#facts.migration, token), pendingMs))) left += 1;
+    }
+    return left === 0;
   }
 
   async autoIncrements(): Promise<ReadonlyMap<string, bigint>> {
@@ -167,9 +191,16 @@ export class MysqlSession implements HomeSession {
     await Promise.all([this.#main.close(), this.#helper.close()]);
   }
 
-  async #dropTriggers(token: string, table: string | undefined): Promise<void> {
+  /** Runs a statement that waits for metadata locks, and takes it back when it waits for too long. */
+  async #bounded(statement: string, pendingMs: number): Promise<boolean> {
+    const guarded = this.#guarded(this.#main);
+    const session = { threadId: this.#main.threadId, rows: (sql: string) => guarded.rows(sql) };
+    return await runBounded(session, this.#guarded(this.#helper), this.#facts.clock, statement, pendingMs);
+  }
+
+  async #dropTriggers(token: string, which: (trigger: FenceTrigger) => boolean): Promise<void> {
     const triggers = await this.#view.triggers();
-    for (const trigger of triggers.filter((one) => table === undefined || one.table === table)) {
+    for (const trigger of triggers.filter(which)) {
       await this.#run(dropTrigger(trigger, this.#facts.migration, token));
     }
   }

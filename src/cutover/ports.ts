@@ -88,6 +88,12 @@ export interface StreamPort {
    * nothing is done.
    */
   start(token: string): Promise<void>;
+  /**
+   * The tables have left the home that this stream followed: whoever began it under `token` (absent for the first
+   * forward stream), in whatever process, can neither go on nor claim its ledger again. A stream that has begun under
+   * another token since is left alone. Repeating it does nothing.
+   */
+  retire(token: string | undefined): Promise<void>;
   /** Ends the stream in this and in every other process, and closes its ledger. Repeating it does nothing. */
   stop(): Promise<void>;
 }
@@ -159,10 +165,25 @@ export interface HomeSession extends HomeView {
   /** One round trip on the session that holds the lock: proves that it was held until now. */
   prove(): Promise<void>;
   unlock(): Promise<void>;
-  /** Puts the triggers that refuse writes by others on all tables; the tables must be locked for writing. Idempotent. */
+  /**
+   * Puts the triggers that refuse writes by others on all tables, and takes guards away; the tables must be locked for
+   * writing. Idempotent.
+   */
   installFences(token: string): Promise<void>;
-  /** Removes every lasting fence of this migration from the tables. */
+  /** Removes every lasting fence and guard of this migration from the tables. */
   dropFences(token: string): Promise<void>;
+  /**
+   * Replaces lasting fences by guards: triggers that refuse writes by others only for as long as this very session
+   * stands and has not called {@link liftGuard}. There is no moment at which neither refuses.
+   */
+  installGuards(token: string): Promise<void>;
+  /** Lets everybody write past the guards: one round trip, however many tables. Idempotent. */
+  liftGuard(): Promise<void>;
+  /**
+   * Takes the guards off a home that is in use, one by one, each pending for at most `pendingMs`. Answers whether all
+   * are gone; those that are left let everybody pass.
+   */
+  removeGuards(token: string, pendingMs: number): Promise<boolean>;
   /** Next AUTO_INCREMENT value by table key, as the engine has it now; tables without one are left out. */
   autoIncrements(): Promise<ReadonlyMap<string, bigint>>;
   /** Raises the counter of one table to at least `value`. */

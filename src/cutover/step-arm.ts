@@ -49,7 +49,13 @@ function armedJournal(attempt: Attempt, document: MigrationDocument): MigrationD
   const next: MigrationDocument = {
     ...document,
     phase: nextPhase(ends.migration, document.phase, ends.kind === "switch" ? "switch-armed" : "rollback-armed"),
-    attempt: { token, kind: ends.kind, startedAt: at, who: options.who },
+    attempt: {
+      token,
+      kind: ends.kind,
+      startedAt: at,
+      who: options.who,
+      ...(document.fenceToken === undefined ? {} : { feedingToken: document.fenceToken }),
+    },
   };
   const reason = options.reason ?? options.force;
   return withHistory(next, {

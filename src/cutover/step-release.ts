@@ -1,4 +1,4 @@
-import { type Attempt, checkSessions, oldSession, proxyView } from "./attempt.ts";
+import { type Attempt, checkSessions, newSession, oldSession, proxyView } from "./attempt.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { endConnections } from "./vanished.ts";
 
@@ -55,9 +55,36 @@ export async function unlockOldHome(attempt: Attempt): Promise<void> {
   await oldSession(attempt).unlock();
 }
 
-/** From now on the new home's writes flow back, so that the move can be undone. */
+/**
+ * From now on the new home's writes flow back, so that the move can be undone.
+ *
+ * First the stream that fed the new home is retired: a controller that was stopped with that stream in its hands could
+ * otherwise claim it again when it wakes, long after the tables have moved back, and apply everything twice.
+ */
 export async function startReturnStream(attempt: Attempt): Promise<void> {
+  const { document } = attempt.state.migration;
+  await attempt.ports.stream(attempt.ends.feeding).retire(document.attempt?.feedingToken);
   await attempt.ports.stream(attempt.ends.returning).start(attempt.token);
+}
+
+const GUARD_ROUNDS_MAX = 20;
+const GUARD_PENDING_MS = 30;
+const GUARD_REST_MS = 100;
+
+/**
+ * Takes the guards off the new home. They let everybody pass already; each goes in a moment in which its table is not
+ * in use for long, so that clients hardly wait. What cannot go is left for the next switch and said.
+ */
+export async function removeGuards(attempt: Attempt): Promise<void> {
+  const { ports, ends, token } = attempt;
+  attempt.newSession ??= await ports.home(ends.newHome).open({ takeOver: "kill-holder" });
+  for (let round = 0; round < GUARD_ROUNDS_MAX; round += 1) {
+    if (await newSession(attempt).removeGuards(token, GUARD_PENDING_MS)) return;
+    await ports.clock.sleep(GUARD_REST_MS, ports.signal);
+  }
+  attempt.notes.push(
+    `triggers that refuse nothing any more are left on ${ends.newHome}: long transactions kept their tables`,
+  );
 }
 
 /**

@@ -1,7 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, isUnderWay, newSession, oldSession } from "./attempt.ts";
 import { raiseCounters } from "./counters.ts";
-import { lockTables } from "./fence.ts";
 import { readMigration } from "./journal.ts";
 
 /**
@@ -24,7 +23,11 @@ export async function openSessions(attempt: Attempt): Promise<void> {
 
 /**
  * Makes the new home ready to take writes while clients still work on the old one: begins to watch it for writes that
- * are not ours, removes the fences that an earlier switch has left there, and sets its counters ahead.
+ * are not ours, replaces the fences that an earlier switch has left there, and sets its counters ahead.
+ *
+ * Taking the fences away within the pause would cost clients some milliseconds for each table. So they give way now, to
+ * guards that refuse the same writes, but fall with one round trip just before the swap, and by themselves if this
+ * session should end: a home that is in use can never be shut by what an attempt has left behind.
  */
 export async function clearNewHome(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
@@ -32,19 +35,7 @@ export async function clearNewHome(attempt: Attempt): Promise<void> {
   // Read before the fences go: nothing can slip in between the fence and the watch.
   const from = await session.executed();
   if ((await session.fences()).length > 0) {
-    await lockTables({
-      session,
-      ports,
-      limits: attempt.options.limits,
-      mode: "write",
-      tables: ends.tables,
-      home: ends.newHome,
-    });
-    try {
-      await session.dropFences(token);
-    } finally {
-      await session.unlock();
-    }
+    await session.installGuards(token);
     await requireNoFences(attempt);
   }
   attempt.newWatch = await ports.home(ends.newHome).watchStrays(from);

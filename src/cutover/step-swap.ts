@@ -1,6 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
-import { type Attempt, checkBudget, hasSwapped, oldSession } from "./attempt.ts";
+import { type Attempt, checkBudget, hasSwapped, newSession, oldSession } from "./attempt.ts";
 import { decideInStore } from "./decide.ts";
 import { migrationKey, type SwitchState, unchanged, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
@@ -13,6 +13,9 @@ import { nextPhase } from "./transitions.ts";
  * Right before it is sent, a round trip on the fence's session proves that the old home has been locked until then.
  * It applies only if both documents are as read, with this attempt's hold still there: a proxy that gave the hold up,
  * or a controller that took over, has changed them.
+ *
+ * Before it is sent, the guards on the new home are lifted: the first client may be there before this controller hears
+ * that the swap was applied.
  *
  * It is sent again only after a read that shows the hold and the attempt still standing. If the end of it cannot be
  * learned in time, this throws, and the abort decides: its own transaction under the revisions then read.
@@ -31,7 +34,7 @@ export async function swap(attempt: Attempt): Promise<void> {
       const rules = swappedRules(state.rules.document, ends, attempt.switchId);
       const migration = swappedJournal(attempt, state.migration.document, rules.generation);
       return {
-        beforeWrite: () => oldSession(attempt).prove(),
+        beforeWrite: () => readyToSwap(attempt),
         conditions: unchanged(state),
         writes: [
           { put: RULES_KEY, value: JSON.stringify(rules) },
@@ -46,6 +49,11 @@ export async function swap(attempt: Attempt): Promise<void> {
     { deadline: attempt.holdDeadline, from: attempt.state },
   );
   attempt.swappedAtMs = ports.clock.monotonicMs();
+}
+
+async function readyToSwap(attempt: Attempt): Promise<void> {
+  await newSession(attempt).liftGuard();
+  await oldSession(attempt).prove();
 }
 
 function requireHold(attempt: Attempt, state: SwitchState): void {

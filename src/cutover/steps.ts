@@ -5,7 +5,7 @@ import { arm } from "./step-arm.ts";
 import { awaitArmed, watchProxies } from "./step-armed.ts";
 import { closeFeedingStream, fence, levelCounters, setReturnPosition } from "./step-fence.ts";
 import { drain, hold } from "./step-hold.ts";
-import { fenceForGood, findStrays, release, startReturnStream, unlockOldHome } from "./step-release.ts";
+import { fenceForGood, findStrays, release, removeGuards, startReturnStream, unlockOldHome } from "./step-release.ts";
 import { clearNewHome, openSessions } from "./step-sessions.ts";
 import { swap } from "./step-swap.ts";
 import type { SwitchOptions } from "./switch-options.ts";
@@ -35,7 +35,8 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
   },
   {
     name: "clear",
-    title: (ends) => `free ${ends.newHome} of fences, watch it for foreign writes, set its counters ahead`,
+    title: (ends) =>
+      `make ${ends.newHome} ready: watch it for foreign writes, replace fences by guards, set its counters ahead`,
     run: clearNewHome,
   },
   {
@@ -118,6 +119,11 @@ export const STEPS_AFTER_SWAP: readonly SwitchStep[] = [
     name: "return-stream",
     title: (ends) => `start the ${ends.returning} stream: what ${ends.newHome} takes flows back to ${ends.oldHome}`,
     run: startReturnStream,
+  },
+  {
+    name: "remove-guards",
+    title: (ends) => `take off ${ends.newHome} what had kept others from writing before the swap`,
+    run: removeGuards,
   },
 ];
 

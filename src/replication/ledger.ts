@@ -70,6 +70,9 @@ export async function claimLedger(
     }
     const epoch = highest + 1n;
     const base = rows.find((row) => row["worker"] === "0");
+    if (startToken === undefined && (base?.["start_token"] ?? "") !== "") {
+      throw ledgerTaken({ migration, direction, epoch: highest });
+    }
     const fresh = startToken !== undefined && base?.["start_token"] !== startToken;
     const executed = fresh
       ? await startPosition(connection, migration, direction, startToken)
@@ -145,6 +148,39 @@ export async function closeLedger(connection: Connection, migration: string, dir
   await connection.query(
     `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1 ${ofStream(migration, direction)}`,
   );
+}
+
+/** What stands for a start token in the ledger of a stream whose tables have left the home that it followed. */
+const RETIRED = "(retired)";
+
+/**
+ * The tables have left the home that this stream followed: a process that was stopped with the stream in its hands, and
+ * wakes after the tables have moved back, must not claim the ledger again and apply everything twice.
+ *
+ * @param startToken what the stream began under; absent for one that copied. A ledger that has begun anew under
+ *   another token since is left alone.
+ */
+export async function retireLedger(
+  connection: Connection,
+  migration: string,
+  direction: Direction,
+  startToken: string | undefined,
+): Promise<void> {
+  const token = startToken ?? "";
+  await connection.query("START TRANSACTION");
+  try {
+    await connection.query(
+      `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, start_token = '${RETIRED}'` +
+        ` ${ofStream(migration, direction)} AND start_token = '${token}'`,
+    );
+    await connection.query(
+      `DELETE FROM ${SIDECAR.startPosition} ${ofStream(migration, direction)} AND token = '${token}'`,
+    );
+    await connection.query("COMMIT");
+  } catch (error) {
+    await connection.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
 }
 
 /** KILLs connections of a former applier: a half-open one keeps its row locks for hours. */

@@ -1,0 +1,303 @@
+import type { Failpoint } from "../../../src/base/failpoints.ts";
+import { migrationKey } from "../../../src/cutover/journal.ts";
+import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
+import type { SwitchPorts } from "../../../src/cutover/ports.ts";
+import { DEFAULT_SWITCH_LIMITS, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
+import type { RulesDocument } from "../../../src/rules/rules-document.ts";
+import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
+import { RULES_KEY } from "../../../src/rules/store-keys.ts";
+import { Checker } from "./checker.ts";
+import { MIGRATION, SimController } from "./sim-controller.ts";
+import { TABLE } from "./sim-home.ts";
+import { SimProxy } from "./sim-proxy.ts";
+import { type Connection, SimServer } from "./sim-server.ts";
+import { SimStore, SimStoreServer } from "./sim-store.ts";
+import { SimProcess, World } from "./world.ts";
+
+/** What is allowed to go wrong in a run. */
+export interface Faults {
+  /** Requests and answers of the store get lost or late. */
+  readonly messages?: number;
+  /** The store is away for a while, now and then. */
+  readonly storeAway?: boolean;
+  /** At a failpoint, the probability that the controller is killed, stopped, cut off, or loses its fence. */
+  readonly controller?: number;
+  /** Proxies are stopped, cut off from the store, or killed. */
+  readonly proxies?: boolean;
+  /** Somebody KILLs the sessions that lock and fence. */
+  readonly sessions?: boolean;
+}
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly faults: Faults;
+  readonly activeMs?: number;
+  readonly bypass?: boolean;
+  /** Test-only: a rule that is switched off. */
+  readonly weaken?: (ports: SwitchPorts) => SwitchPorts;
+}
+
+export interface RunResult {
+  readonly breaches: readonly string[];
+  readonly outcomes: readonly string[];
+  readonly errors: number;
+  readonly trace: readonly string[];
+}
+
+const LIMITS: SwitchLimits = {
+  ...DEFAULT_SWITCH_LIMITS,
+  armTimeoutMs: 400,
+  drainTimeoutMs: 250,
+  holdBudgetMs: 600,
+  fenceWaitMs: 80,
+  releaseTimeoutMs: 150,
+  killTimeoutMs: 400,
+};
+const PROXY_LEASE_MS = 200;
+const LEADER_LEASE_MS = 150;
+
+/** One run of the whole protocol: servers, store, two controllers, two proxies, clients. Ends healed and quiet. */
+export class Run {
+  readonly world: World;
+  readonly checker: Checker;
+  readonly store: SimStoreServer;
+  readonly servers: { readonly old: SimServer; readonly new: SimServer };
+  readonly options: RunOptions;
+  controllers: SimController[] = [];
+  proxies: SimProxy[] = [];
+  readonly #all: SimController[] = [];
+  #processes = 0;
+  #healing = false;
+
+  constructor(options: RunOptions) {
+    this.options = options;
+    this.world = new World(options.seed);
+    this.checker = new Checker(this.world);
+    this.store = new SimStoreServer(this.world);
+    this.servers = { old: new SimServer(this.world, "old"), new: new SimServer(this.world, "new") };
+    this.checker.watch(this.servers.old);
+    this.checker.watch(this.servers.new);
+    this.checker.home = () => homeOf(this.rules, TABLE);
+  }
+
+  get rules(): RulesDocument {
+    return JSON.parse(this.store.state.get(RULES_KEY)?.value ?? "{}") as RulesDocument;
+  }
+
+  get document(): MigrationDocument {
+    return JSON.parse(this.store.state.get(migrationKey(MIGRATION))?.value ?? "{}") as MigrationDocument;
+  }
+
+  async go(): Promise<RunResult> {
+    const { world, checker } = this;
+    this.#setUp();
+    for (let index = 0; index < 2; index += 1) {
+      this.#addProxy();
+      this.#addController();
+    }
+    if (this.options.bypass !== false) void this.#bypass();
+    this.#makeTrouble();
+    await world.run(this.options.activeMs ?? 2000);
+    this.#heal();
+    const quiet = await world.run(20_000, () => this.#quiet());
+    if (!quiet) checker.breaches.push(`the system did not come to rest: ${this.#state()}`);
+    for (const proxy of this.proxies) proxy.finish();
+    const ended = await world.run(5000, () => this.proxies.every((proxy) => proxy.process.dead || proxy.idle));
+    if (!ended) checker.breaches.push("a client is still waiting for a statement");
+    const home = this.checker.home() === "old" ? this.servers.old : this.servers.new;
+    checker.final(home, home === this.servers.old ? this.servers.new : this.servers.old);
+    return {
+      breaches: checker.breaches,
+      outcomes: this.#all.flatMap((controller) => controller.outcomes),
+      errors: checker.errors,
+      trace: world.trace,
+    };
+  }
+
+  #setUp(): void {
+    const { faults } = this.options;
+    const document: MigrationDocument = {
+      format: 1,
+      id: MIGRATION,
+      source: "old",
+      target: "new",
+      sourceUuid: "u-old",
+      targetUuid: "u-new",
+      tables: [TABLE],
+      createdTables: [TABLE],
+      createdSchemas: [],
+      phase: "running",
+      streams: { forward: {}, reverse: {} },
+      diffs: [
+        {
+          direction: "forward",
+          finishedAt: new Date(1_700_000_000_000).toISOString(),
+          verifiedAt: "",
+          rows: 0,
+          differences: 0,
+        },
+      ],
+      generation: 1,
+      switchId: "",
+      history: [{ at: new Date(1_700_000_000_000).toISOString(), who: "sim", what: "created" }],
+    };
+    this.store.apply(
+      [],
+      [
+        { put: RULES_KEY, value: JSON.stringify(initialRules("old")) },
+        { put: migrationKey(MIGRATION), value: JSON.stringify(document) },
+      ],
+    );
+    let switchId = "";
+    this.store.watchers.add({
+      prefix: RULES_KEY,
+      deliver: () => {
+        if (this.rules.switchId === switchId) return;
+        switchId = this.rules.switchId;
+        this.world.note(`the tables are at home on ${this.checker.home()}`);
+        this.checker.swapped();
+      },
+    });
+    const share = faults.messages ?? 0;
+    Object.assign(this.store.faults, { lostRequest: share, lostAnswer: share, lateRequest: share, refused: share });
+  }
+
+  #addProxy(): void {
+    const process = new SimProcess(this.world, `proxy${++this.#processes}`);
+    const store = new SimStore(this.store, process);
+    const { world, servers, checker } = this;
+    this.proxies.push(
+      new SimProxy({ world, process, store, servers, checker, clients: 2, leaseTtlMs: PROXY_LEASE_MS }),
+    );
+  }
+
+  #addController(): void {
+    const process = new SimProcess(this.world, `controller${++this.#processes}`);
+    const { world, servers, checker } = this;
+    const controller = new SimController({
+      world,
+      process,
+      store: new SimStore(this.store, process),
+      servers,
+      checker,
+      limits: LIMITS,
+      leaseTtlMs: LEADER_LEASE_MS,
+      disturb: (point, who) => this.#disturb(point, who),
+      ...(this.options.weaken === undefined ? {} : { weaken: this.options.weaken }),
+    });
+    controller.busy = !this.#healing;
+    this.controllers.push(controller);
+    this.#all.push(controller);
+  }
+
+  #disturb(point: Failpoint, controller: SimController): void {
+    const { random } = this.world;
+    if (this.#healing || !random.chance(this.options.faults.controller ?? 0)) return;
+    this.world.note(`trouble at ${point}`);
+    const kind = random.next();
+    if (kind < 0.35) {
+      this.checker.fenceFaulty = true;
+      controller.process.kill();
+      this.world.after(random.between(20, 300), () => this.#replace(controller));
+    } else if (kind < 0.8) controller.process.stop(random.between(50, 900));
+    else controller.process.cutOff(random.between(50, 500));
+  }
+
+  #replace(controller: SimController): void {
+    this.controllers = this.controllers.filter((one) => one !== controller);
+    this.#addController();
+  }
+
+  #makeTrouble(): void {
+    const { world, options } = this;
+    if (this.#healing) return;
+    const { random } = world;
+    if (options.faults.storeAway === true && random.chance(0.15)) {
+      this.checker.storeFaulty = true;
+      this.store.awayUntil = world.now + random.between(20, 900);
+      world.note("the store is away");
+    }
+    if (options.faults.sessions === true && random.chance(0.2))
+      this.#killSession(random.pick([this.servers.old, this.servers.new]));
+    if (options.faults.proxies === true && random.chance(0.25)) this.#troubleProxy();
+    world.after(random.between(30, 120), () => this.#makeTrouble());
+  }
+
+  #killSession(server: SimServer): void {
+    if (server.namedLock === undefined) return;
+    this.checker.fenceFaulty = true;
+    this.world.note(`the migration's session on ${server.name} is KILLed by somebody`);
+    server.close(server.namedLock);
+  }
+
+  #troubleProxy(): void {
+    const { random } = this.world;
+    if (this.proxies.length === 0) return;
+    const proxy = random.pick(this.proxies);
+    const kind = random.next();
+    if (kind < 0.4) proxy.process.stop(random.between(50, 800));
+    else if (kind < 0.75) proxy.process.cutOff(random.between(50, 800));
+    else {
+      proxy.process.kill();
+      this.proxies = this.proxies.filter((one) => one !== proxy);
+      this.world.after(random.between(20, 200), () => this.#addProxy());
+    }
+  }
+
+  /** Somebody who writes straight to the old server, whatever is going on. */
+  async #bypass(): Promise<void> {
+    const { world, checker } = this;
+    const server = this.servers.old;
+    let connection: Connection = server.connect(undefined, false);
+    for (let sequence = 1; !this.#healing; sequence += 1) {
+      await world.delay(world.random.between(2, 60));
+      if (!connection.open) connection = server.connect(undefined, false);
+      const write = { client: "bypass", sequence, id: 0 };
+      await server.insert(connection, write, true).then(
+        () => checker.acknowledged([write]),
+        () => undefined,
+      );
+    }
+  }
+
+  #heal(): void {
+    this.#healing = true;
+    this.world.note("all faults end");
+    Object.assign(this.store.faults, { lostRequest: 0, lostAnswer: 0, lateRequest: 0, refused: 0 });
+    this.store.awayUntil = 0;
+    for (const controller of this.controllers) controller.busy = false;
+    if (this.controllers.every((controller) => controller.process.dead)) this.#addController();
+  }
+
+  /** Nothing of an attempt is left anywhere, and the server that is not the home refuses writes. */
+  #quiet(): boolean {
+    const { rules, document, servers } = this;
+    if (document.attempt !== undefined || Object.keys(rules.armed).length + Object.keys(rules.holds).length > 0)
+      return false;
+    if (servers.old.lockOwner !== undefined || servers.new.lockOwner !== undefined) return false;
+    if (this.controllers.some((controller) => controller.working)) return false;
+    if (document.fenceToken === undefined) return true;
+    const [home, other] = this.checker.home() === "old" ? [servers.old, servers.new] : [servers.new, servers.old];
+    if (home.fence !== undefined || other.fence !== document.fenceToken) return false;
+    // The stream back has brought the old home up to date.
+    const direction = this.checker.home() === "old" ? "forward" : "reverse";
+    return other.ledger(direction).token === document.fenceToken;
+  }
+
+  #state(): string {
+    const { rules, document, servers } = this;
+    return JSON.stringify({
+      attempt: document.attempt,
+      phase: document.phase,
+      armed: rules.armed,
+      holds: rules.holds,
+      locks: [servers.old.lockOwner?.id, servers.new.lockOwner?.id],
+      fences: [servers.old.fence, servers.new.fence, document.fenceToken],
+      working: this.controllers.map((controller) => controller.working),
+    });
+  }
+}
+
+export async function simulate(options: RunOptions): Promise<RunResult> {
+  return await new Run(options).go();
+}

@@ -1,0 +1,162 @@
+import { SwitchyardError } from "../../../src/base/errors.ts";
+import type { Failpoint } from "../../../src/base/failpoints.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { readMigration } from "../../../src/cutover/journal.ts";
+import type { Direction } from "../../../src/cutover/migration-document.ts";
+import type { SwitchPorts } from "../../../src/cutover/ports.ts";
+import { settle } from "../../../src/cutover/settle.ts";
+import { runSwitch } from "../../../src/cutover/switch.ts";
+import type { SwitchLimits } from "../../../src/cutover/switch-options.ts";
+import type { SwitchOutcome } from "../../../src/cutover/switch-outcome.ts";
+import { LEADER_KEY } from "../../../src/rules/store-keys.ts";
+import type { Lease } from "../../../src/store/store.ts";
+import type { Checker } from "./checker.ts";
+import { SimHome } from "./sim-home.ts";
+import type { SimServer } from "./sim-server.ts";
+import type { SimStore } from "./sim-store.ts";
+import { SimStream } from "./sim-stream.ts";
+import type { SimProcess, World } from "./world.ts";
+
+export const MIGRATION = "m";
+
+export interface SimControllerOptions {
+  readonly world: World;
+  readonly process: SimProcess;
+  readonly store: SimStore;
+  readonly servers: { readonly old: SimServer; readonly new: SimServer };
+  readonly checker: Checker;
+  readonly limits: SwitchLimits;
+  readonly leaseTtlMs: number;
+  /** Called at each failpoint; may kill, stop or cut off this controller. */
+  readonly disturb: (point: Failpoint, controller: SimController) => void;
+  /** Test-only: a rule of the switch that is switched off. */
+  readonly weaken?: (ports: SwitchPorts) => SwitchPorts;
+}
+
+/** A controller: seeks to lead, settles what it finds, then switches and rolls back in turn. */
+export class SimController {
+  readonly process: SimProcess;
+  readonly options: SimControllerOptions;
+  readonly outcomes: SwitchOutcome["outcome"][] = [];
+  /** Whether it gives itself new switches to do. */
+  busy = true;
+  working = false;
+  #tokens = 0;
+
+  constructor(options: SimControllerOptions) {
+    this.options = options;
+    this.process = options.process;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { world } = this.options;
+    while (!this.process.dead) {
+      await this.process.gate();
+      await this.#term().catch(() => undefined);
+      await world.delay(world.random.between(10, 60));
+    }
+  }
+
+  async #term(): Promise<void> {
+    const { store, leaseTtlMs, world, process } = this.options;
+    const lease = await store.lease(leaseTtlMs);
+    const put = { put: LEADER_KEY, value: JSON.stringify({ format: 1, id: process.name }), lease };
+    const result = await store.transact([{ key: LEADER_KEY, revision: 0 }], [put]).catch(() => undefined);
+    if (result?.succeeded !== true) return await lease.revoke();
+    world.note(`${process.name} leads`);
+    const ended = this.#watchdog(lease);
+    const streams = {
+      forward: new SimStream("forward", this.options.servers.old, this.options.servers.new, process),
+      reverse: new SimStream("reverse", this.options.servers.new, this.options.servers.old, process),
+    };
+    const ports = this.#ports(result.revision, streams, ended);
+    try {
+      await this.#lead(ports, streams, ended);
+    } finally {
+      world.note(`${process.name} does not lead any more`);
+      streams.forward.drop();
+      streams.reverse.drop();
+      await lease.revoke();
+    }
+  }
+
+  async #lead(ports: SwitchPorts, streams: Record<Direction, SimStream>, ended: AbortSignal): Promise<void> {
+    const { world, limits } = this.options;
+    while (!ended.aborted) {
+      await this.process.gate();
+      const before = await readMigration(ports.store, MIGRATION);
+      const fed = before.document.attempt?.feedingToken ?? before.document.fenceToken;
+      for (const stream of Object.values(streams)) stream.began(fed);
+      const settled = await settle(ports, { migration: MIGRATION, who: this.process.name, limits });
+      if (settled !== undefined) this.#record("settle", settled);
+      if (settled?.outcome === "unsettled" || settled?.outcome === "superseded") {
+        await world.delay(30);
+        continue;
+      }
+      const { document } = await readMigration(ports.store, MIGRATION);
+      const direction: Direction = document.phase === "switched" ? "reverse" : "forward";
+      if (document.fenceToken === undefined) await streams[direction].resume();
+      else await streams[direction].start(document.fenceToken);
+      await world.delay(world.random.between(10, 80));
+      if (!this.busy) continue;
+      const kind = document.phase === "switched" ? "rollback" : "switch";
+      this.working = true;
+      const outcome = await runSwitch(ports, { migration: MIGRATION, kind, who: this.process.name, limits }).finally(
+        () => {
+          this.working = false;
+        },
+      );
+      this.#record(kind, outcome);
+    }
+  }
+
+  #record(what: string, outcome: SwitchOutcome): void {
+    this.outcomes.push(outcome.outcome);
+    const why =
+      "reason" in outcome ? outcome.reason.facts.what : outcome.outcome === "refused" ? outcome.error.message : "";
+    this.options.world.note(`${this.process.name} ${what}: ${outcome.outcome} ${why}`);
+    if (outcome.outcome === "switched") this.options.checker.stray(outcome.strays);
+  }
+
+  /** A term ends with its lease, by the store's word or by this controller's own clock. */
+  #watchdog(lease: Lease): AbortSignal {
+    const { world } = this.options;
+    const ended = new AbortController();
+    lease.lost.addEventListener("abort", () => ended.abort());
+    const look = async (): Promise<void> => {
+      while (!ended.signal.aborted) {
+        await world.delay(20);
+        await this.process.gate();
+        if (world.now > lease.confirmedSentAtMs() + lease.ttlMs * 0.7) ended.abort();
+      }
+    };
+    void look();
+    return ended.signal;
+  }
+
+  #ports(term: number, streams: Record<Direction, SimStream>, signal: AbortSignal): SwitchPorts {
+    const { store, servers, world, weaken } = this.options;
+    const homes = { old: new SimHome(servers.old, this.process), new: new SimHome(servers.new, this.process) };
+    const ports: SwitchPorts = {
+      clock: this.process.clock(),
+      log: silentLogger,
+      failpoint: async (point) => {
+        this.options.disturb(point, this);
+        await this.process.gate();
+      },
+      store,
+      leadership: () => [{ key: LEADER_KEY, revision: term }],
+      home: (backend) => {
+        if (backend === "old" || backend === "new") return homes[backend];
+        throw new SwitchyardError("INTERNAL_INVARIANT", { what: `no server ${backend}` });
+      },
+      stream: (direction) => streams[direction],
+      diffIsOpen: () => false,
+      newToken: () => `${this.process.name}-${++this.#tokens}`,
+      progress: (line) => world.note(`${this.process.name}: ${line}`),
+      signal,
+    };
+    return weaken === undefined ? ports : weaken(ports);
+  }
+}

@@ -1,0 +1,279 @@
+import { SwitchyardError } from "../../../src/base/errors.ts";
+import type {
+  Home,
+  HomeSession,
+  HomeView,
+  LastingFence,
+  LockHolder,
+  OpenSession,
+  Stray,
+  StrayWatch,
+} from "../../../src/cutover/ports.ts";
+import type { Connection, SimServer } from "./sim-server.ts";
+import type { SimProcess } from "./world.ts";
+
+export const TABLE = "shop.orders";
+
+/** A server as the switch of one process reaches it. */
+export class SimHome implements Home {
+  readonly backend: string;
+  readonly label: string;
+  readonly ownUser = "switchyard";
+  readonly #server: SimServer;
+  readonly #process: SimProcess;
+
+  constructor(server: SimServer, process: SimProcess) {
+    this.#server = server;
+    this.#process = process;
+    this.backend = server.name;
+    this.label = server.name;
+  }
+
+  async inspect<T>(look: (view: HomeView) => Promise<T>): Promise<T> {
+    await this.#process.gate();
+    return await look(new SimView(this.#server, this.#process, undefined));
+  }
+
+  async open({ takeOver }: OpenSession): Promise<HomeSession> {
+    const server = this.#server;
+    const world = server.world;
+    await this.#process.gate();
+    await world.delay(1);
+    const connection = server.connect(undefined, true);
+    this.#closeWithProcess(connection);
+    if (takeOver === "never" && server.namedLock !== undefined) {
+      server.close(connection);
+      throw new SwitchyardError("CUTOVER_SESSION_HELD", { what: "another session holds the migration's lock" });
+    }
+    if (takeOver === "keep-lock") {
+      const locked = server.lock(connection, 3000);
+      await world.delay(2);
+      if (server.namedLock !== undefined) server.close(server.namedLock);
+      if (!(await locked)) {
+        server.close(connection);
+        throw new SwitchyardError("CUTOVER_FENCE_BLOCKED", { what: "the lock could not be taken over" });
+      }
+    } else if (server.namedLock !== undefined) server.close(server.namedLock);
+    if (connection.open) server.namedLock = connection;
+    await this.#process.gate();
+    return new SimSession(server, this.#process, connection);
+  }
+
+  async watchStrays(position: string): Promise<StrayWatch> {
+    await this.#process.gate();
+    const server = this.#server;
+    const process = this.#process;
+    const from = indexOf(position);
+    return {
+      upTo: async (to) => {
+        await process.gate();
+        await server.world.delay(1);
+        await process.gate();
+        return server.log.slice(from, indexOf(to)).flatMap((entry, index): Stray[] => {
+          if (entry.origin === "stream" || entry.origin === "ours") return [];
+          return entry.writes.map((write) => ({
+            gtid: `${server.name}:${from + index + 1}`,
+            table: TABLE,
+            what: `${write.client}/${write.sequence}`,
+          }));
+        });
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  /** A process that dies takes its connections along, sometimes only when the server looks for them much later. */
+  #closeWithProcess(connection: Connection): void {
+    const { world } = this.#server;
+    const linger = world.random.chance(0.3);
+    this.#process.onDeath.push(() => {
+      world.after(linger ? 60_000 : world.random.between(0, 5), () => this.#server.close(connection));
+    });
+  }
+}
+
+/** The number of log entries that a position stands for. */
+export function indexOf(position: string): number {
+  return Number(position.slice(position.indexOf(":") + 1));
+}
+
+class SimView implements HomeView {
+  readonly server: SimServer;
+  readonly process: SimProcess;
+  readonly connection: Connection | undefined;
+
+  constructor(server: SimServer, process: SimProcess, connection: Connection | undefined) {
+    this.server = server;
+    this.process = process;
+    this.connection = connection;
+  }
+
+  executed(): Promise<string> {
+    return this.ask(() => this.server.executed());
+  }
+
+  holders(): Promise<readonly LockHolder[]> {
+    return this.ask(() =>
+      this.server
+        .holders()
+        .filter((holder) => holder !== this.connection)
+        .map((holder) => ({
+          connectionId: holder.id,
+          user: "app",
+          host: "sim",
+          tables: [TABLE],
+          idle: holder.buffer !== undefined,
+          writes: true,
+          seconds: 0,
+          identity: holder.id,
+          program: "",
+        })),
+    );
+  }
+
+  autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }> {
+    return this.ask(() => ({ increment: "1", offset: "1" }));
+  }
+
+  fences(): Promise<readonly LastingFence[]> {
+    return this.ask(() =>
+      this.server.fence === undefined ? [] : [{ table: TABLE, token: this.server.fence, complete: true }],
+    );
+  }
+
+  connectionsOf(bootNonces: readonly string[]): Promise<readonly string[]> {
+    return this.ask(() =>
+      [...this.server.connections.values()]
+        .filter((connection) => connection.nonce !== undefined && bootNonces.includes(connection.nonce))
+        .map((connection) => connection.id),
+    );
+  }
+
+  async ask<T>(read: () => T): Promise<T> {
+    const { world } = this.server;
+    await this.process.gate();
+    await world.delay(world.random.between(0.1, 0.6));
+    if (this.connection?.open === false) throw lost();
+    const value = read();
+    await world.delay(world.random.between(0.1, 0.6));
+    await this.process.gate();
+    return value;
+  }
+}
+
+class SimSession extends SimView implements HomeSession {
+  readonly lost: AbortSignal;
+  readonly #own: Connection;
+
+  constructor(server: SimServer, process: SimProcess, connection: Connection) {
+    super(server, process, connection);
+    this.#own = connection;
+    const gone = new AbortController();
+    this.lost = gone.signal;
+    if (!connection.open) gone.abort();
+    connection.onClose.push(() => void process.gate().then(() => gone.abort()));
+  }
+
+  async lock(_mode: "write" | "read", pendingMs: number): Promise<boolean> {
+    const asked = await this.ask(() => ({ granted: this.server.lock(this.#own, pendingMs) }));
+    const granted = await asked.granted;
+    await this.process.gate();
+    if (!this.#own.open) throw lost();
+    return granted;
+  }
+
+  async prove(): Promise<void> {
+    await this.ask(() => undefined);
+  }
+
+  async unlock(): Promise<void> {
+    await this.ask(() => this.server.unlock(this.#own));
+  }
+
+  async installFences(token: string): Promise<void> {
+    await this.ask(() => {
+      if (this.server.fence === token) return;
+      if (this.server.lockOwner !== this.#own) throw new Error("the fence is put up without the lock");
+      this.server.fence = token;
+      this.server.guarded = false;
+      this.server.append({ origin: "ours", writes: [] });
+    });
+  }
+
+  async installGuards(): Promise<void> {
+    await this.ask(() => {
+      this.server.guard = this.#own;
+      this.server.guarded = true;
+      this.server.append({ origin: "ours", writes: [] });
+    });
+    await this.ask(() => {
+      this.server.fence = undefined;
+      this.server.append({ origin: "ours", writes: [] });
+    });
+  }
+
+  async liftGuard(): Promise<void> {
+    await this.ask(() => {
+      if (this.server.guard === this.#own) this.server.guard = undefined;
+    });
+  }
+
+  removeGuards(): Promise<boolean> {
+    return this.ask(() => {
+      this.server.guarded = false;
+      return this.server.world.random.chance(0.8);
+    });
+  }
+
+  async dropFences(): Promise<void> {
+    await this.ask(() => {
+      this.server.fence = undefined;
+      this.server.append({ origin: "ours", writes: [] });
+    });
+  }
+
+  autoIncrements(): Promise<ReadonlyMap<string, bigint>> {
+    return this.ask(() => new Map([[TABLE, BigInt(this.server.nextId)]]));
+  }
+
+  autoIncrementLimits(): Promise<ReadonlyMap<string, bigint>> {
+    return this.ask(() => new Map([[TABLE, 2n ** 63n]]));
+  }
+
+  async raiseAutoIncrement(_table: string, value: bigint): Promise<void> {
+    await this.ask(() => {
+      this.server.nextId = Math.max(this.server.nextId, Number(value));
+      this.server.append({ origin: "ours", writes: [] });
+    });
+  }
+
+  async kill(connectionIds: readonly string[]): Promise<void> {
+    await this.ask(() => {
+      for (const id of connectionIds) {
+        const connection = this.server.connections.get(id);
+        if (connection !== undefined) this.server.close(connection);
+      }
+    });
+  }
+
+  renameTables(): Promise<void> {
+    throw new Error("not simulated");
+  }
+
+  dropTables(): Promise<void> {
+    throw new Error("not simulated");
+  }
+
+  dropEmptySchemas(): Promise<readonly string[]> {
+    throw new Error("not simulated");
+  }
+
+  async close(): Promise<void> {
+    await this.process.gate();
+    this.server.close(this.#own);
+  }
+}
+
+function lost(): SwitchyardError {
+  return new SwitchyardError("CUTOVER_SESSION_LOST", { what: "the simulated session was lost" });
+}

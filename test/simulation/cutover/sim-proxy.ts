@@ -1,0 +1,281 @@
+import { silentLogger } from "../../../src/base/logger.ts";
+import { noMetrics } from "../../../src/metrics/metrics.ts";
+import { HoldKeeper } from "../../../src/proxy/hold-keeper.ts";
+import { Licence } from "../../../src/proxy/licence.ts";
+import { Participant } from "../../../src/proxy/participant.ts";
+import { DEFAULT_PROXY_LIMITS } from "../../../src/proxy/proxy-config.ts";
+import { ProxyMetrics } from "../../../src/proxy/proxy-metrics.ts";
+import { Traffic } from "../../../src/proxy/traffic.ts";
+import type { Flight, TrafficSession } from "../../../src/proxy/traffic-session.ts";
+import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
+import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
+import type { Checker } from "./checker.ts";
+import { TABLE } from "./sim-home.ts";
+import { type Connection, type SimServer, StatementError, type Write } from "./sim-server.ts";
+import type { SimStore } from "./sim-store.ts";
+import type { SimProcess, World } from "./world.ts";
+
+export interface SimProxyOptions {
+  readonly world: World;
+  readonly process: SimProcess;
+  readonly store: SimStore;
+  readonly servers: Readonly<Record<string, SimServer>>;
+  readonly checker: Checker;
+  readonly clients: number;
+  readonly leaseTtlMs: number;
+}
+
+/**
+ * A proxy worker: the real parts that keep rules, holds, licence and registration, with simulated sessions whose
+ * statements reach simulated servers.
+ */
+export class SimProxy {
+  readonly process: SimProcess;
+  readonly traffic: Traffic;
+  readonly nonce: string;
+  readonly options: SimProxyOptions;
+  readonly participant: Participant;
+  #stopping = false;
+  #running = 0;
+
+  constructor(options: SimProxyOptions) {
+    const { process, store } = options;
+    const clock = process.clock();
+    this.options = options;
+    this.process = process;
+    this.nonce = `boot-${process.name}`;
+    const metrics = new ProxyMetrics(noMetrics);
+    const licence = new Licence(clock, options.leaseTtlMs * 0.3);
+    const limits = { ...DEFAULT_PROXY_LIMITS, licenceWaitMs: 60_000 };
+    const rules = { ...initialRules("old"), generation: 0 };
+    this.traffic = new Traffic({ clock, log: silentLogger, limits, metrics, licence, rules, revision: 0 });
+    this.participant = new Participant({
+      store,
+      clock,
+      log: silentLogger,
+      metrics,
+      licence,
+      id: process.name,
+      defaultBackend: "old",
+      leaseTtlMs: options.leaseTtlMs,
+      retryMs: 20,
+      apply: (stored) => this.traffic.apply(stored.rules, stored.revision),
+      document: () => this.#document(),
+    });
+    this.traffic.onChange(() => this.participant.publish());
+    new HoldKeeper({ store, traffic: this.traffic, clock, log: silentLogger, retryMs: 20 });
+    void this.#start();
+  }
+
+  get idle(): boolean {
+    return this.#running === 0;
+  }
+
+  /** Lets the clients end after what they are doing. */
+  finish(): void {
+    this.#stopping = true;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  async #start(): Promise<void> {
+    const { world, process } = this.options;
+    for (let joined = false; !joined; ) {
+      joined = await this.participant.start().then(
+        () => true,
+        () => false,
+      );
+      if (!joined) await world.delay(20);
+      await process.gate();
+    }
+    for (let index = 0; index < this.options.clients; index += 1) {
+      const client = new SimClient(this, `${process.name}-c${index}`);
+      this.traffic.sessions.add(client);
+      this.#running += 1;
+      void client.run().finally(() => {
+        this.#running -= 1;
+      });
+    }
+  }
+
+  #document(): ProxyDocument {
+    const { rules, holds } = this.traffic;
+    const armed = Object.entries(rules.armed).map(
+      ([migration, { token }]) => [migration, { token, state: "ready" as const, blocked: [] }] as const,
+    );
+    return {
+      format: 1,
+      id: this.process.name,
+      bootNonce: this.nonce,
+      version: "sim",
+      generation: rules.generation,
+      armed: Object.fromEntries(armed),
+      holds: Object.fromEntries([...holds].map(([migration, hold]) => [migration, hold.acknowledgement()])),
+      seenTogether: [],
+      accounts: ["app"],
+    };
+  }
+}
+
+/** An application's session: autocommit inserts, transactions of a few, and reads of what others have written. */
+class SimClient implements TrafficSession {
+  readonly id: string;
+  readonly user = "app";
+  readonly #proxy: SimProxy;
+  readonly #world: World;
+  readonly #connections = new Map<string, Connection>();
+  flight: Flight | undefined;
+  #open: string | undefined;
+  #sequence = 0;
+
+  constructor(proxy: SimProxy, id: string) {
+    this.#proxy = proxy;
+    this.#world = proxy.options.world;
+    this.id = id;
+  }
+
+  openOn(backend: string): string | undefined {
+    return this.#open === backend ? "an open transaction" : undefined;
+  }
+
+  hasUsed(): boolean {
+    return true;
+  }
+
+  prepareFor(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async run(): Promise<void> {
+    const { random } = this.#world;
+    while (!this.#proxy.stopping && !this.#proxy.process.dead) {
+      await this.#world.delay(random.between(1, 40));
+      if (random.chance(0.25)) await this.#read();
+      else if (random.chance(0.3)) await this.#transaction();
+      else await this.#autocommit();
+    }
+  }
+
+  async #autocommit(): Promise<void> {
+    const write = this.#newWrite();
+    const outcome = await this.#statement(false, (server, connection) => server.insert(connection, write, false));
+    this.#told([write], outcome);
+  }
+
+  async #transaction(): Promise<void> {
+    const { random } = this.#world;
+    const writes: Write[] = [];
+    const count = 1 + Math.floor(random.next() * 3);
+    for (let index = 0; index < count; index += 1) {
+      const write = this.#newWrite();
+      writes.push(write);
+      const outcome = await this.#statement(true, async (server, connection) => {
+        if (connection.buffer === undefined) server.begin(connection);
+        this.#open = server.name;
+        await server.insert(connection, write, false);
+      });
+      if (outcome !== undefined) {
+        this.#abandon();
+        // Nothing of it was committed, whatever the error was.
+        this.#proxy.options.checker.failed(this.#proxy, outcome);
+        return;
+      }
+      await this.#world.delay(random.between(0, 15));
+    }
+    const outcome = await this.#statement(true, (server, connection) => server.commit(connection));
+    this.#open = undefined;
+    this.#proxy.traffic.settled(this);
+    this.#told(writes, outcome);
+  }
+
+  async #read(): Promise<void> {
+    const { checker } = this.#proxy.options;
+    const other = checker.someClient(this.#world.random) ?? this.id;
+    let expected = 0;
+    const outcome = await this.#statement(false, async (server, connection) => {
+      expected = checker.acknowledgedOf(other);
+      const seen = await server.read(connection, other);
+      if (!connection.open) return;
+      checker.readBack(this.#proxy, other, seen, expected);
+    });
+    if (outcome !== undefined) checker.failed(this.#proxy, outcome);
+  }
+
+  /**
+   * Judges and sends one statement as a real session does: holds and licence are looked at in the very turn in which
+   * it is sent. Resolves with the error, if any.
+   */
+  async #statement(
+    opens: boolean,
+    send: (server: SimServer, connection: Connection) => Promise<void>,
+  ): Promise<Error | undefined> {
+    const { traffic, process } = this.#proxy;
+    const held = traffic.newHeld(100);
+    for (;;) {
+      await process.gate();
+      const blocking = traffic.blocking(this, Object.keys(traffic.rules.holds));
+      if (blocking.length > 0) {
+        const outcome = await traffic.waitForRelease(held, blocking);
+        if (outcome === "released") continue;
+        return new Error(outcome);
+      }
+      if (!traffic.licensed(Object.keys(traffic.rules.armed))) {
+        await this.#world.delay(10);
+        continue;
+      }
+      const backend = this.#open ?? homeOf(traffic.rules, TABLE);
+      const server = this.#proxy.options.servers[backend];
+      if (server === undefined) throw new Error(`no server ${backend}`);
+      this.flight = { backend, tables: [TABLE], everything: false, opens };
+      try {
+        const connection = this.#connection(server);
+        // Bytes that are on their way when the proxy is stopped or killed still arrive.
+        await this.#world.delay(this.#world.random.between(0.1, 1));
+        await send(server, connection);
+        await this.#world.delay(this.#world.random.between(0.1, 1));
+        await process.gate();
+        return undefined;
+      } catch (error) {
+        await process.gate();
+        return error instanceof Error ? error : new Error(String(error));
+      } finally {
+        this.flight = undefined;
+        traffic.settled(this);
+      }
+    }
+  }
+
+  #connection(server: SimServer): Connection {
+    const known = this.#connections.get(server.name);
+    if (known?.open === true) return known;
+    // A transaction that was open there is gone with its connection.
+    if (this.#open === server.name) throw new StatementError("gone");
+    const connection = server.connect(this.#proxy.nonce, false);
+    this.#connections.set(server.name, connection);
+    this.#proxy.process.onDeath.push(() =>
+      this.#world.after(this.#world.random.between(0, 60), () => server.close(connection)),
+    );
+    return connection;
+  }
+
+  #abandon(): void {
+    const connection = this.#open === undefined ? undefined : this.#connections.get(this.#open);
+    const server = this.#open === undefined ? undefined : this.#proxy.options.servers[this.#open];
+    if (connection !== undefined && server !== undefined) server.close(connection);
+    this.#open = undefined;
+    this.#proxy.traffic.settled(this);
+  }
+
+  #newWrite(): Write {
+    this.#sequence += 1;
+    return { client: this.id, sequence: this.#sequence, id: 0 };
+  }
+
+  #told(writes: readonly Write[], outcome: Error | undefined): void {
+    const { checker } = this.#proxy.options;
+    if (outcome === undefined) checker.acknowledged(writes);
+    else checker.failed(this.#proxy, outcome);
+  }
+}

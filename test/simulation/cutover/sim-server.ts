@@ -1,0 +1,266 @@
+import type { World } from "./world.ts";
+
+/** One transaction in a server's binary log. */
+export interface LogEntry {
+  readonly origin: "client" | "bypass" | "stream" | "ours";
+  readonly writes: readonly Write[];
+}
+
+/** A row inserted, with the client that wrote it and its count of that client's writes. */
+export interface Write {
+  readonly client: string;
+  readonly sequence: number;
+  /** Given by the server that took it first. */
+  id: number;
+}
+
+export class StatementError extends Error {
+  readonly kind: "killed" | "fenced" | "gone";
+
+  constructor(kind: "killed" | "fenced" | "gone") {
+    super(kind);
+    this.kind = kind;
+  }
+}
+
+/** A session on a server. */
+export interface Connection {
+  readonly id: string;
+  readonly nonce: string | undefined;
+  /** Logged in as Switchyard: the lasting fence lets it pass. */
+  readonly own: boolean;
+  open: boolean;
+  /** Rows of an open transaction. */
+  buffer: Write[] | undefined;
+  /** Whether it holds metadata locks on the tables. */
+  holds: boolean;
+  readonly onClose: (() => void)[];
+}
+
+interface LockRequest {
+  readonly connection: Connection;
+  readonly grant: () => void;
+}
+
+/** What a server keeps of one stream that writes to it. */
+export interface Ledger {
+  epoch: number;
+  /** Entries of the other server's log that are done with. */
+  position: number;
+  token: string | undefined;
+  readonly starts: Map<string, number>;
+  /** Nobody may claim it under its present token any more. */
+  retired: boolean;
+}
+
+/** A MySQL server with one set of tables: metadata locks, triggers that refuse, a binary log, an AUTO_INCREMENT. */
+export class SimServer {
+  readonly name: string;
+  readonly world: World;
+  readonly log: LogEntry[] = [];
+  readonly ledgers = new Map<string, Ledger>();
+  readonly connections = new Map<string, Connection>();
+  /** How often each write is here: more than once is a doubled write. */
+  readonly rows = new Map<string, number>();
+  /** Last sequence of each client that is visible here. */
+  readonly latest = new Map<string, number>();
+  fence: string | undefined;
+  /** Whether guards stand, and the connection that holds their lock. */
+  guarded = false;
+  guard: Connection | undefined;
+  nextId = 1;
+  lockOwner: Connection | undefined;
+  namedLock: Connection | undefined;
+  /** Told of each write of a client, for the checks. */
+  onWrite: (entry: LogEntry) => void = () => undefined;
+  #connections = 0;
+  readonly #requests: LockRequest[] = [];
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(world: World, name: string) {
+    this.world = world;
+    this.name = name;
+  }
+
+  connect(nonce: string | undefined, own: boolean): Connection {
+    const id = String(++this.#connections);
+    const connection: Connection = { id, nonce, own, open: true, buffer: undefined, holds: false, onClose: [] };
+    this.connections.set(id, connection);
+    return connection;
+  }
+
+  /** Ends a connection: what it had open is rolled back, its locks go, a statement under way is not carried out. */
+  close(connection: Connection): void {
+    if (!connection.open) return;
+    connection.open = false;
+    connection.buffer = undefined;
+    connection.holds = false;
+    this.connections.delete(connection.id);
+    if (this.lockOwner === connection) this.lockOwner = undefined;
+    if (this.namedLock === connection) this.namedLock = undefined;
+    if (this.guard === connection) this.guard = undefined;
+    for (const listener of connection.onClose) listener();
+    this.#wake();
+  }
+
+  ledger(direction: string): Ledger {
+    let ledger = this.ledgers.get(direction);
+    if (ledger === undefined) {
+      ledger = { epoch: 0, position: 0, token: undefined, starts: new Map(), retired: false };
+      this.ledgers.set(direction, ledger);
+    }
+    return ledger;
+  }
+
+  executed(): string {
+    return `${this.name}:${this.log.length}`;
+  }
+
+  /** Carries out one INSERT; commits at once unless the connection has a transaction open. */
+  async insert(connection: Connection, write: Write, bypass: boolean): Promise<void> {
+    await this.#admitted(connection);
+    connection.holds = true;
+    const slow = this.world.random.chance(0.02);
+    await this.world.delay(slow ? this.world.random.between(20, 120) : this.world.random.between(0.3, 2));
+    this.#alive(connection);
+    const refused = this.fence !== undefined || (this.guarded && this.guard !== undefined);
+    if (refused && !connection.own) {
+      if (connection.buffer === undefined) this.release(connection);
+      throw new StatementError("fenced");
+    }
+    write.id = this.nextId++;
+    if (connection.buffer !== undefined) connection.buffer.push(write);
+    else {
+      this.append({ origin: bypass ? "bypass" : "client", writes: [write] });
+      this.release(connection);
+    }
+  }
+
+  begin(connection: Connection): void {
+    this.#alive(connection);
+    connection.buffer = [];
+  }
+
+  async commit(connection: Connection): Promise<void> {
+    this.#alive(connection);
+    await this.world.delay(this.world.random.between(0.3, 2));
+    this.#alive(connection);
+    const writes = connection.buffer ?? [];
+    connection.buffer = undefined;
+    if (writes.length > 0) this.append({ origin: "client", writes });
+    this.release(connection);
+  }
+
+  /** The last sequence of a client that is visible here. Waits for table locks as a SELECT does. */
+  async read(connection: Connection, client: string): Promise<number> {
+    await this.#admitted(connection);
+    connection.holds = true;
+    await this.world.delay(this.world.random.between(0.3, 2));
+    this.#alive(connection);
+    const seen = this.latest.get(client) ?? 0;
+    if (connection.buffer === undefined) this.release(connection);
+    return seen;
+  }
+
+  /** Does a transaction of a stream, if its epoch is the ledger's and it is the next in order. */
+  async apply(
+    connection: Connection,
+    direction: string,
+    epoch: number,
+    index: number,
+    entry: LogEntry,
+  ): Promise<boolean> {
+    const ours = entry.origin === "stream" || entry.origin === "ours";
+    if (!ours) {
+      await this.#admitted(connection);
+      connection.holds = true;
+    }
+    await this.world.delay(this.world.random.between(0.1, 0.8));
+    this.#alive(connection);
+    const ledger = this.ledger(direction);
+    const mine = ledger.epoch === epoch && ledger.position === index;
+    if (mine) {
+      ledger.position = index + 1;
+      if (!ours) this.append({ origin: "stream", writes: entry.writes });
+    }
+    this.release(connection);
+    return mine;
+  }
+
+  append(entry: LogEntry): void {
+    this.log.push(entry);
+    for (const write of entry.writes) {
+      const key = `${write.client}/${write.sequence}`;
+      this.rows.set(key, (this.rows.get(key) ?? 0) + 1);
+      this.latest.set(write.client, write.sequence);
+      this.nextId = Math.max(this.nextId, write.id + 1);
+    }
+    this.onWrite(entry);
+  }
+
+  /** Resolves with whether the tables were locked within the time. Nothing is pending afterwards. */
+  lock(connection: Connection, pendingMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const request: LockRequest = {
+        connection,
+        grant: () => {
+          timer.cancelled = true;
+          resolve(true);
+        },
+      };
+      const timer = this.world.after(pendingMs, () => {
+        const at = this.#requests.indexOf(request);
+        if (at >= 0) this.#requests.splice(at, 1);
+        resolve(false);
+        this.#wake();
+      });
+      connection.onClose.push(() => {
+        const at = this.#requests.indexOf(request);
+        if (at >= 0) this.#requests.splice(at, 1);
+        timer.cancelled = true;
+        resolve(false);
+      });
+      this.#requests.push(request);
+      this.#wake();
+    });
+  }
+
+  unlock(connection: Connection): void {
+    if (this.lockOwner === connection) this.lockOwner = undefined;
+    this.#wake();
+  }
+
+  release(connection: Connection): void {
+    connection.holds = false;
+    this.#wake();
+  }
+
+  holders(): readonly Connection[] {
+    return [...this.connections.values()].filter((connection) => connection.holds);
+  }
+
+  /** Waits as a statement does: behind a table lock of others, and behind one that is asked for. */
+  async #admitted(connection: Connection): Promise<void> {
+    for (;;) {
+      this.#alive(connection);
+      const free = this.lockOwner === undefined || this.lockOwner === connection;
+      if (connection.holds || (free && this.#requests.length === 0)) return;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  #alive(connection: Connection): void {
+    if (!connection.open) throw new StatementError("killed");
+  }
+
+  #wake(): void {
+    const next = this.#requests[0];
+    const others = next === undefined ? [] : this.holders().filter((holder) => holder !== next.connection);
+    if (next !== undefined && this.lockOwner === undefined && others.length === 0) {
+      this.#requests.shift();
+      this.lockOwner = next.connection;
+      next.grant();
+    }
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+}
