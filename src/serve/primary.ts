@@ -52,6 +52,7 @@ class Primary {
   #retired: Promise<MetricsSnapshot> = Promise.resolve([]);
   #store: EmbeddedStore | undefined;
   #admin: AdminServer | undefined;
+  #started = false;
   #exitCode = 0;
 
   constructor(options: PrimaryOptions, log: Logger) {
@@ -77,6 +78,7 @@ class Primary {
       log: log.child({ part: "admin" }),
       version,
       metrics: () => this.#scrape(),
+      started: () => this.#started,
     });
     cluster.setupPrimary({ exec: entry, args: [], serialization: "json" });
     const controller = this.#addChild("controller", "controller", store);
@@ -84,6 +86,7 @@ class Primary {
       this.#addChild("proxy", `proxy-${index + 1}`, store),
     );
     const [address] = await Promise.all([...proxies, controller].map((child) => child.start()));
+    this.#started = true;
     log.info({ version, listen: address, admin: this.#admin.url, pid: process.pid }, "switchyard serves");
   }
 

@@ -45,7 +45,10 @@ describe("a controller that is killed with SIGKILL", () => {
   beforeAll(async () => {
     system = await TestSystem.start();
   }, 60_000);
-  afterAll(() => system?.stop());
+  afterAll(async () => {
+    await serve?.stop();
+    await system?.stop();
+  });
   beforeEach(async () => {
     await serve?.stop();
     await system.resetTables();
