@@ -9,14 +9,15 @@ const STATEMENTS = [
   "INSERT INTO `shop`.`items` (`a`,`b`,`c`) VALUES (1,'abc',NOW()),(2,'def',NOW())",
 ].map((sql) => Buffer.from(sql));
 
-// Some 1 µs on a machine at rest; the bound leaves room for one that is not, and still tells a tree from a scan.
+// Some 1 µs. Rounds are so short that even on a busy machine one of them is not interrupted; the bound leaves room for
+// a slow machine and still tells a tree, at 50 µs and more, from a scan.
 test("a typical statement is read in microseconds, not in tens of them", () => {
   const round = (): number => {
     const start = performance.now();
-    for (let i = 0; i < 2000; i++) for (const sql of STATEMENTS) analyzeSql(sql, PLAIN);
-    return ((performance.now() - start) * 1000) / (2000 * STATEMENTS.length);
+    for (let i = 0; i < 100; i++) for (const sql of STATEMENTS) analyzeSql(sql, PLAIN);
+    return ((performance.now() - start) * 1000) / (100 * STATEMENTS.length);
   };
-  const best = Math.min(...Array.from({ length: 12 }, round));
+  const best = Math.min(...Array.from({ length: 400 }, round));
   expect(best).toBeLessThan(10);
 });
 
@@ -25,5 +26,5 @@ test("a statement of many megabytes is read without keeping its tokens", () => {
   const before = process.memoryUsage.rss();
   const [facts] = analyzeSql(sql, PLAIN);
   expect(facts?.tables).toHaveLength(1);
-  expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1024 * 1024);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(128 * 1024 * 1024);
 });
