@@ -10,6 +10,9 @@ import { endpointOf } from "./controller-context.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import type { StreamKeeper } from "./stream-keeper.ts";
 
+/** The store takes documents of up to 1 MiB. */
+const SAMPLES_BYTES_MAX = 512 * 1024;
+
 type Report = Readonly<Record<string, unknown>>;
 
 /**
@@ -31,7 +34,7 @@ export async function orderDiff(
   const abort = new AbortController();
   runner.diff = { abort, progress: {} };
   try {
-    const report = await compare(runner, direction, abort.signal, step);
+    const report = withFewerSamples(await compare(runner, direction, abort.signal, step));
     await keep(runner, direction, order, report);
     return { direction, ...report };
   } finally {
@@ -69,6 +72,16 @@ async function compare(
     clock: context.clock,
     failpoint: context.failpoint,
   });
+}
+
+/** A report that fits into one document of the store: samples of very wide rows are left out from the end. */
+export function withFewerSamples(report: DiffReport): DiffReport {
+  let bytes = 0;
+  const samples = report.samples.filter((sample) => {
+    bytes += Buffer.byteLength(JSON.stringify(sample));
+    return bytes <= SAMPLES_BYTES_MAX;
+  });
+  return { ...report, samples };
 }
 
 async function keep(

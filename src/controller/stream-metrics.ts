@@ -9,6 +9,7 @@ export class StreamMetrics {
   readonly #metrics: Metrics;
   readonly #migration: string;
   readonly #copied: Counter;
+  #direction: Direction | undefined;
   #last = { rowsCopied: 0, drift: 0, applied: 0 };
 
   constructor(metrics: Metrics, migration: string) {
@@ -18,6 +19,8 @@ export class StreamMetrics {
   }
 
   record(direction: Direction, status: StreamStatus): void {
+    if (this.#direction !== direction) this.#forget();
+    this.#direction = direction;
     const labels = { migration: this.#migration, direction };
     const { rowsCopied, drift, appliedTransactions: applied } = status;
     this.#copied.add(Math.max(0, rowsCopied - this.#last.rowsCopied));
@@ -33,10 +36,15 @@ export class StreamMetrics {
 
   /** The migration has ended: its gauges go. */
   remove(): void {
+    this.#forget();
+    this.#metrics.remove("copy_rows_estimated", { migration: this.#migration });
+    this.#metrics.remove("diff_differences", { migration: this.#migration });
+  }
+
+  /** A stream that has ended has no lag and no state. */
+  #forget(): void {
     for (const name of ["stream_lag_seconds", "stream_state"] as const) {
       this.#metrics.remove(name, { migration: this.#migration });
     }
-    this.#metrics.remove("copy_rows_estimated", { migration: this.#migration });
-    this.#metrics.remove("diff_differences", { migration: this.#migration });
   }
 }
