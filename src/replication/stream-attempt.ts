@@ -32,6 +32,9 @@ export interface AttemptContext {
 
 const EARLY_SNAPSHOT_WAIT_MS = 100;
 
+/** How long a stream that is closed may take to finish its transaction; adding keys to a large table takes longer. */
+const CLOSE_GRACE_MS = 3000;
+
 /** One life of a stream's connections: from the claim of the ledger until something ends it. */
 export class StreamAttempt {
   readonly #context: AttemptContext;
@@ -46,6 +49,13 @@ export class StreamAttempt {
   async run(): Promise<void> {
     const { options, signal } = this.#context;
     const opened: Connection[] = [];
+    let grace: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      grace = setTimeout(() => {
+        for (const connection of opened) connection.destroy();
+      }, CLOSE_GRACE_MS);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
       const observer = await connectSource(options.source, this.#name, signal);
       opened.push(observer);
@@ -55,6 +65,8 @@ export class StreamAttempt {
       await ensureSidecar(writer);
       await this.#work(observer, writer);
     } finally {
+      signal.removeEventListener("abort", onAbort);
+      clearTimeout(grace);
       await Promise.all(opened.map((connection) => connection.close()));
     }
   }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Connection } from "../../../src/mysql/connection.ts";
+import { printGrants } from "../../../src/preflight/grants.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
 import { type Ends, type OpenedStream, openStream, settled, untilRunning } from "./stream-bench.ts";
 
@@ -16,7 +17,7 @@ afterEach(async () => {
 });
 
 describe("a table that clients write to all the time", () => {
-  test("is copied and followed, and ends equal by the servers' own checksums", async () => {
+  test("is copied and followed with least privileges, and ends equal by the servers' own checksums", async () => {
     await ends.source.root(`
       CREATE DATABASE shop; CREATE TABLE shop.orders (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, customer VARCHAR(40) NOT NULL,
         amount DECIMAL(10,2) NOT NULL, state ENUM('new','paid','sent') NOT NULL DEFAULT 'new', at TIMESTAMP(3) NULL,
@@ -24,6 +25,11 @@ describe("a table that clients write to all the time", () => {
       SET SESSION cte_max_recursion_depth = 100000;
       INSERT INTO shop.orders (customer, amount, at) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
         SELECT CONCAT('customer ', i), i / 7, FROM_UNIXTIME(1700000000 + i / 3) FROM n`);
+    const account = { user: "mover", password: "secret" };
+    const grant = (role: "source-reader" | "target-writer"): string =>
+      printGrants(role, { ...account, host: "%", schemas: ["shop"] }).join("\n");
+    await ends.source.root(grant("source-reader"));
+    await ends.target.root(grant("target-writer"));
     let writing = true;
     const writers = [1, 2, 3].map(async (writer) => {
       const connection = await Connection.connect(ends.source.endpoint("root", ""));
@@ -37,7 +43,7 @@ describe("a table that clients write to all the time", () => {
       }
       await connection.close();
     });
-    opened = openStream(ends, ["shop.orders"]);
+    opened = openStream(ends, ["shop.orders"], { account });
     await untilRunning(opened);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     writing = false;

@@ -19,15 +19,18 @@ export interface OpenOptions {
   readonly limits?: Partial<StreamLimits>;
   readonly failpoint?: FailpointHook;
   readonly log?: Logger;
+  /** Whom to log in as on both servers; root where left out. */
+  readonly account?: { readonly user: string; readonly password: string };
 }
 
 /** A stream between two servers, and the promise of its end with the error as a value. */
 export function openStream(ends: Ends, tables: readonly string[], options: OpenOptions = {}): OpenedStream {
+  const { user, password } = options.account ?? { user: "root", password: "" };
   const stream = new Stream({
     migration: options.migration ?? "m",
     direction: options.direction ?? "forward",
-    source: ends.source.endpoint("root", ""),
-    target: ends.target.endpoint("root", ""),
+    source: ends.source.endpoint(user, password),
+    target: ends.target.endpoint(user, password),
     tables: tables.map(parseTableKey),
     ...(options.startToken === undefined ? {} : { startToken: options.startToken }),
     limits: { heartbeatMs: 100, reconnectFirstMs: 20, reconnectMaxMs: 300, ...options.limits },
