@@ -9,8 +9,14 @@ import type { DiffProgress } from "./diff-report.ts";
 export interface DiffStreamPort {
   /** Resolves when nothing newer than what is in hand will be applied until {@link continue}. */
   pauseIntake(): Promise<void>;
-  /** Resolves when the other side holds exactly the transactions of `position` (a GTID set), and stays there. */
-  stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void>;
+  /**
+   * Resolves when the other side holds exactly the transactions of `position` (a GTID set), as far as they concern
+   * `tables`, and stays there.
+   */
+  stopAt(
+    position: string,
+    options: { readonly timeoutMs: number; readonly tables: readonly TableName[] },
+  ): Promise<void>;
   /** Goes on as before; harmless when nothing is paused. */
   continue(): void;
 }
@@ -21,7 +27,10 @@ export interface DiffLimits {
   /** How long the stream may take to reach the position of the snapshot. */
   readonly stopTimeoutMs: number;
   readonly lockWaitMs: number;
+  /** Attempts to lock a table in one pause of the stream, and how many such pauses; between two the stream runs. */
   readonly lockAttempts: number;
+  readonly lockRounds: number;
+  readonly lockRestMs: number;
   readonly samplesMax: number;
   /** Rows of both sides of a table that may be set aside until their partners come. */
   readonly parkedRowsMax: number;
@@ -32,8 +41,10 @@ export interface DiffLimits {
 export const DEFAULT_DIFF_LIMITS: DiffLimits = {
   tablesAtOnce: 2,
   stopTimeoutMs: 600_000,
-  lockWaitMs: 1000,
-  lockAttempts: 10,
+  lockWaitMs: 500,
+  lockAttempts: 4,
+  lockRounds: 20,
+  lockRestMs: 2000,
   samplesMax: 100,
   parkedRowsMax: 20_000,
   parkedBytesMax: 32 * 1024 * 1024,
@@ -56,4 +67,9 @@ export interface DiffOptions {
   readonly clock: Clock;
   readonly failpoint: FailpointHook;
   readonly limits?: Partial<DiffLimits>;
+}
+
+/** How the sessions of a diff are known on the servers. */
+export function diffAttributes(options: DiffOptions): Record<string, string> {
+  return { switchyard_migration: options.migration, switchyard_role: "diff" };
 }

@@ -15,6 +15,8 @@ export interface DifferenceSample {
 
 export interface TableResult {
   readonly table: string;
+  /** The home's transactions as of which both sides of this table were compared. */
+  readonly verifiedAt: string;
   /** Keys looked at, on either side. */
   readonly rows: number;
   /** Bytes of rows read, of both sides. */
@@ -24,7 +26,7 @@ export interface TableResult {
 
 /** What a diff has found. Source and target are those of the migration, whichever is the home now. */
 export interface DiffReport {
-  /** The transactions of the home as of which both sides were compared. */
+  /** The home's transactions that every table was compared with; most were compared a little later than that. */
   readonly verifiedAt: string;
   readonly startedAt: string;
   readonly finishedAt: string;

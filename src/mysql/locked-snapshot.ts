@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
-import { quoteTable, type TableName } from "../base/table-name.ts";
+import { quoteTable, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ERRNO, isMysqlError } from "./mysql-error.ts";
@@ -10,23 +10,23 @@ import { describeWriter, type TableWriter, tableWriters } from "./table-writers.
 
 export interface LockedSnapshotOptions<T> {
   readonly endpoint: Endpoint;
-  readonly tables: readonly TableName[];
+  readonly table: TableName;
   /** How many connections read the snapshot. */
   readonly connections: number;
-  /** How long the lock may be waited for at a time: while it is, new writers of the tables wait as well. */
+  /** How long the lock may be waited for at a time. */
   readonly lockWaitMs: number;
   readonly attempts: number;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Runs on the locking connection while the tables are locked, for example to read their definitions. */
+  /** Runs on the locking connection while the table is locked, for example to read its definition. */
   readonly onLocked?: (connection: Connection) => Promise<T>;
 }
 
-/** One state of the tables, open for reading on several connections. */
+/** One state of a table, open for reading on several connections. */
 export interface LockedSnapshot<T> {
   /**
-   * `gtid_executed` of the server while the tables were locked. For these tables, and for no others, the snapshot
-   * holds exactly the transactions in it.
+   * `gtid_executed` of the server while the table was locked. For this table, and for no other, the snapshot holds
+   * exactly the transactions in it.
    */
   readonly position: string;
   /** Each inside its read-only transaction; ends with it. Their `net_write_timeout` allows for slow readers. */
@@ -36,22 +36,28 @@ export interface LockedSnapshot<T> {
   close(): Promise<void>;
 }
 
-/** A lock that is held for longer belongs to a long transaction, behind which ours would keep all writers waiting. */
+/** A lock that is held for longer belongs to a long transaction; there is no use in waiting for ours behind it. */
 const OLD_WRITER_MS = 50;
 const POLL_MS = 20;
-/** Attempts are this much longer apart than each may last, so that writers have most of the time for themselves. */
-const REST_FACTOR = 4;
 const LOCKER_TIMEOUT_SECONDS = 86_400;
 
 /**
- * Opens a snapshot of `tables` whose position in the server's history is known exactly.
+ * Opens a snapshot of a table whose position in the server's history is known exactly.
  *
- * One connection locks the tables against writers, others open their read views beside it (in the same session the
+ * One connection locks the table against writers, others open their read views beside it (in the same session the
  * read view would drop the lock), the executed transactions are read, and the lock is given back: milliseconds.
- * The lock is not even asked for while a long transaction writes to the tables, and its wait is ended by KILL QUERY
- * after `lockWaitMs`, because new writers wait behind it.
  *
- * @throws {SwitchyardError} `MYSQL_SNAPSHOT_LOCK_TIMEOUT` after all attempts, naming who held the tables.
+ * Clients must feel no more of it than that, which decides three things.
+ * - One table, never several: whoever holds one table locked and waits for the next can meet a client's transaction
+ *   that does so in the other order, and of the two the server ends the client's, with error 1213.
+ * - `LOCK TABLES … READ`, never WRITE: while a WRITE lock waits, a client that has read the table in its transaction and
+ *   now writes to it is ended with 1213 as well.
+ * - The lock needs an instant at which nobody has the table open for writing. New writers pass a READ lock that waits,
+ *   unless the server's `max_write_lock_count` says otherwise, so on a very busy table it may be waited for in vain. It
+ *   is not asked for while a long transaction holds the table, and each wait is ended by KILL QUERY after `lockWaitMs`,
+ *   so that even where writers wait behind it they do not wait for long.
+ *
+ * @throws {SwitchyardError} `MYSQL_SNAPSHOT_LOCK_TIMEOUT` after all attempts, naming who held the table.
  */
 export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): Promise<LockedSnapshot<T>> {
   const opened: Connection[] = [];
@@ -66,7 +72,7 @@ export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): 
     assert(locker !== undefined && observer !== undefined, "as many connections come up as were asked for");
     const waitSeconds = Math.ceil(options.lockWaitMs / 1000) + 1;
     await locker.query(`SET SESSION lock_wait_timeout = ${waitSeconds}, wait_timeout = ${LOCKER_TIMEOUT_SECONDS}`);
-    await lockTables(locker, observer, options);
+    await lockTable(locker, observer, options);
     const taken = await takeUnderLock(locker, readers, options);
     await Promise.all([locker.close(), observer.close()]);
     return {
@@ -87,29 +93,32 @@ export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): 
   }
 }
 
-/** Returns with the tables locked on `locker`. */
-async function lockTables<T>(
+/** Returns with the table locked on `locker`. */
+async function lockTable<T>(
   locker: Connection,
   observer: Connection,
   options: LockedSnapshotOptions<T>,
 ): Promise<void> {
   let writers: readonly TableWriter[] = [];
   for (let attempt = 0; attempt < options.attempts; attempt++) {
-    if (attempt > 0) await systemClock.sleep(options.lockWaitMs * REST_FACTOR, options.signal);
+    if (attempt > 0) await systemClock.sleep(options.lockWaitMs, options.signal);
     writers = await waitForOldWriters(observer, options);
     if (writers.length > 0) continue;
     if (await tryLock(locker, observer, options)) return;
-    writers = await writersNow(observer, options.tables);
+    writers = await writersNow(observer, options.table);
   }
   throw new SwitchyardError("MYSQL_SNAPSHOT_LOCK_TIMEOUT", {
-    what: `the tables could not be locked on server "${options.endpoint.name}" in ${options.attempts} attempts of ${options.lockWaitMs} ms`,
+    what: `${tableKey(options.table)} could not be locked on server "${options.endpoint.name}" in ${options.attempts} attempts of ${options.lockWaitMs} ms`,
     details: writers.map(describeWriter),
     changed: "Nothing was changed, and nothing is locked.",
-    fix: "Let the transactions named above end, then try again.",
+    fix:
+      writers.length > 0
+        ? "Let the transactions named above end, then try again."
+        : "Its writers overlap all the time. Let the lock take its turn with `SET GLOBAL max_write_lock_count = 50` on that server, then try again.",
   });
 }
 
-/** Waits, for a limited time, until no transaction holds the tables that was there 50 ms earlier. Returns those left. */
+/** Waits, for a limited time, until no transaction holds the table that was there 50 ms earlier. Returns those left. */
 async function waitForOldWriters<T>(
   observer: Connection,
   options: LockedSnapshotOptions<T>,
@@ -118,7 +127,7 @@ async function waitForOldWriters<T>(
   const firstSeen = new Map<string, number>();
   for (;;) {
     const now = systemClock.monotonicMs();
-    const writers = await writersNow(observer, options.tables);
+    const writers = await writersNow(observer, options.table);
     for (const { lock } of writers) if (!firstSeen.has(lock)) firstSeen.set(lock, now);
     const old = writers.filter((writer) => now - (firstSeen.get(writer.lock) ?? now) >= OLD_WRITER_MS);
     const unsure = writers.length > 0 && now - begin < OLD_WRITER_MS;
@@ -129,9 +138,9 @@ async function waitForOldWriters<T>(
 }
 
 /** An account that may not look at the locks goes without: the attempt itself is bounded. */
-async function writersNow(observer: Connection, tables: readonly TableName[]): Promise<readonly TableWriter[]> {
+async function writersNow(observer: Connection, table: TableName): Promise<readonly TableWriter[]> {
   try {
-    return await tableWriters(observer, tables);
+    return await tableWriters(observer, table);
   } catch (error) {
     if (isMysqlError(error)) return [];
     throw error;
@@ -149,7 +158,7 @@ async function tryLock<T>(
   }, options.lockWaitMs);
   let failure: unknown;
   try {
-    await locker.query(`LOCK TABLES ${options.tables.map((table) => `${quoteTable(table)} READ`).join(", ")}`);
+    await locker.query(`LOCK TABLES ${quoteTable(options.table)} READ`);
   } catch (error) {
     failure = error;
   } finally {

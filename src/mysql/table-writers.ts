@@ -16,19 +16,18 @@ export interface TableWriter {
 const READERS = "'INTENTION_EXCLUSIVE','SHARED','SHARED_HIGH_PRIO','SHARED_READ','SHARED_READ_ONLY'";
 
 /**
- * Who holds write locks on `tables` now. Needs SELECT on `performance_schema`.
+ * Who holds write locks on `table` now. Needs SELECT on `performance_schema`.
  *
  * @throws {MysqlError} where the account may not look.
  */
-export async function tableWriters(connection: Connection, tables: readonly TableName[]): Promise<TableWriter[]> {
-  const names = tables.map((name) => `(${quoteText(name.schema)}, ${quoteText(name.table)})`);
+export async function tableWriters(connection: Connection, table: TableName): Promise<TableWriter[]> {
   const rows = await connection.rows(`
     SELECT m.OBJECT_SCHEMA db, m.OBJECT_NAME name, m.LOCK_TYPE lock_type, m.OBJECT_INSTANCE_BEGIN instance,
            m.OWNER_THREAD_ID owner, m.OWNER_EVENT_ID event, t.PROCESSLIST_ID id, t.PROCESSLIST_USER user
     FROM performance_schema.metadata_locks m
     LEFT JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID
     WHERE m.OBJECT_TYPE = 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.LOCK_TYPE NOT IN (${READERS})
-      AND (m.OBJECT_SCHEMA, m.OBJECT_NAME) IN (${names.join(", ")})
+      AND m.OBJECT_SCHEMA = ${quoteText(table.schema)} AND m.OBJECT_NAME = ${quoteText(table.table)}
       AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> CONNECTION_ID())`);
   return rows.map((row) => ({
     lock: `${row["instance"]}/${row["owner"]}/${row["event"]}`,

@@ -44,8 +44,9 @@ export type CycleOutcome =
   | { readonly kind: "early" };
 
 /**
- * One cycle of the copy: opens a snapshot of the tables that are not copied yet, and copies until all is copied or the
- * snapshot's time is over.
+ * One cycle of the copy: goes through the tables that are not copied yet, opens a snapshot of each in turn, and copies
+ * until all is copied or the cycle's time is over. Each table has a snapshot of its own because to lock several at once
+ * would make the server end clients' transactions as victims of deadlocks.
  *
  * Rows that the stream has passed over because their chunk was not copied must be in the snapshot. So it is only used
  * when its position holds all of `executed`. The first snapshot's position is where the stream begins.
@@ -61,7 +62,25 @@ export async function runCopyCycle(
   for (const table of state.tables) await clearPartial(context.control, context.claim, table);
   const wanted = state.tables.filter((table) => state.gaps(table).length > 0);
   if (wanted.length === 0) return { kind: "copied" };
-  const snapshot = await openSnapshot(context, wanted);
+  let done = executed;
+  for (const table of wanted) {
+    const outcome = await copyTable(context, state, table, done, begin);
+    if (outcome.kind !== "copied") return outcome;
+    if (done.isEmpty) done = state.snapshots.get(state.nextSnapshot - 1) ?? done;
+    if (context.isOver()) break;
+  }
+  return state.copied ? { kind: "copied" } : { kind: "over" };
+}
+
+/** Copies one table from a snapshot of its own. */
+async function copyTable(
+  context: CopyContext,
+  state: CopyState,
+  table: CopiedTable,
+  executed: GtidSet,
+  begin: (position: GtidSet) => void,
+): Promise<CycleOutcome> {
+  const snapshot = await openSnapshot(context, table);
   try {
     const position = GtidSet.parse(snapshot.position);
     if (!position.contains(executed)) return { kind: "early" };
@@ -69,18 +88,17 @@ export async function runCopyCycle(
     await recordSnapshot(context, number, position, executed.isEmpty);
     state.snapshots.set(number, position);
     if (executed.isEmpty) begin(position);
-    context.log.info({ snapshot: number, tables: wanted.length }, "copying from a new snapshot");
-    const done = await copyAll(context, state, snapshot, number);
-    return done && state.copied ? { kind: "copied" } : { kind: "over" };
+    context.log.info({ snapshot: number, table: table.key }, "copying from a new snapshot");
+    return { kind: (await copyAll(context, state, table, snapshot, number)) ? "copied" : "over" };
   } finally {
     await snapshot.close();
   }
 }
 
-async function openSnapshot(context: CopyContext, tables: readonly CopiedTable[]): Promise<LockedSnapshot<unknown>> {
+async function openSnapshot(context: CopyContext, table: CopiedTable): Promise<LockedSnapshot<unknown>> {
   return await openLockedSnapshot({
     endpoint: context.source,
-    tables: tables.map((table) => table.name),
+    table: table.name,
     connections: context.limits.copyReaders,
     lockWaitMs: context.limits.snapshotLockWaitMs,
     attempts: context.limits.snapshotAttempts,
@@ -88,10 +106,8 @@ async function openSnapshot(context: CopyContext, tables: readonly CopiedTable[]
     signal: context.signal,
     onLocked: async (connection) => {
       await connection.query("SET SESSION sql_mode = ''");
-      for (const table of tables) {
-        const now = await showCreate(connection, table.name);
-        if (!sameDefinition(now, table.definition)) throw definitionChanged(table.name, "since the stream began");
-      }
+      const now = await showCreate(connection, table.name);
+      if (!sameDefinition(now, table.definition)) throw definitionChanged(table.name, "since the stream began");
     },
   });
 }
@@ -116,13 +132,14 @@ async function recordSnapshot(context: CopyContext, number: number, position: Gt
 async function copyAll(
   context: CopyContext,
   state: CopyState,
+  table: CopiedTable,
   snapshot: LockedSnapshot<unknown>,
   number: number,
 ): Promise<boolean> {
   const [first] = snapshot.connections;
   if (first === undefined) return false;
   for (const reader of snapshot.connections) await reader.query(SOURCE_SESSION);
-  const tasks = await planCopy(first, state, context.estimates, context.limits);
+  const tasks = await planCopy(first, state, table, context.estimates, context.limits);
   const cycle: CopyCycle = {
     claim: context.claim,
     snapshot: number,

@@ -20,21 +20,20 @@ const PIECES_A_READER = 4;
 const PIECES_MAX = 64;
 
 /**
- * What is left to copy, cut into pieces of about equal width where the key begins with a number. `connection` reads
+ * What is left to copy of a table, cut into pieces of about equal width where the key begins with a number. `connection` reads
  * the snapshot that is going to be copied.
  */
 export async function planCopy(
   connection: Connection,
   state: CopyState,
+  table: CopiedTable,
   estimates: ReadonlyMap<string, number>,
   limits: PlanLimits,
 ): Promise<CopyTask[]> {
   const tasks: CopyTask[] = [];
-  for (const table of state.tables) {
-    for (const range of state.gaps(table)) {
-      const pieces = await split(connection, table, range, estimates.get(table.key) ?? 0, limits);
-      for (const piece of pieces) tasks.push({ table, range: piece });
-    }
+  for (const range of state.gaps(table)) {
+    const pieces = await split(connection, table, range, estimates.get(table.key) ?? 0, limits);
+    for (const piece of pieces) tasks.push({ table, range: piece });
   }
   return tasks;
 }

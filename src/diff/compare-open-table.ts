@@ -1,0 +1,89 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { type TableName, tableKey } from "../base/table-name.ts";
+import type { Connection } from "../mysql/connection.ts";
+import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import { readTableShape } from "../mysql/read-table-shape.ts";
+import { type ComparisonPlan, planComparison, type RowOrder } from "./comparison-plan.ts";
+import type { DiffLimits, DiffOptions } from "./diff-options.ts";
+import type { TableResult } from "./diff-report.ts";
+import type { DiffTally } from "./diff-tally.ts";
+import { DifferenceLog } from "./difference-log.ts";
+import type { OpenTable, TableSide } from "./open-table.ts";
+import { StreamedRows } from "./row-source.ts";
+import { compareTable } from "./table-comparison.ts";
+
+/**
+ * Compares a table that is open on both sides: in key order, and a second time in the order of its bytes where too many
+ * rows found no partner in the order of keys.
+ *
+ * @throws {SwitchyardError} `DIFF_TABLE_CHANGED` when its definition is not what it was under the lock.
+ */
+export async function compareOpenTable(
+  table: OpenTable,
+  options: DiffOptions,
+  limits: DiffLimits,
+  observers: { readonly home: Connection; readonly other: Connection },
+  tally: DiffTally,
+): Promise<TableResult> {
+  const plan = planComparison(table.home.shape, table.other.shape);
+  try {
+    return await compareInOrder(plan, table, options, limits, observers, tally);
+  } catch (error) {
+    if (!isMysqlError(error, ERRNO.TABLE_DEFINITION_CHANGED)) throw error;
+    throw changed(plan.table, "one of the servers", error);
+  }
+}
+
+async function compareInOrder(
+  plan: ComparisonPlan,
+  table: OpenTable,
+  options: DiffOptions,
+  limits: DiffLimits,
+  observers: { readonly home: Connection; readonly other: Connection },
+  tally: DiffTally,
+): Promise<TableResult> {
+  const name = tableKey(plan.table);
+  for (let order: RowOrder = plan.order; ; order = "bytes") {
+    const log = new DifferenceLog(plan, options.direction, limits.samplesMax);
+    const [home, other] = await Promise.all([
+      openRows(plan, order, table.home, observers.home),
+      openRows(plan, order, table.other, observers.other),
+    ]);
+    const onRows = (rows: number): void => tally.compared(name, rows, log.count);
+    const outcome = await compareTable({ ...limits, plan, order, home, other, listener: log, onRows });
+    if (outcome.end === "complete") {
+      tally.finished(name, home.cursor.rowsPassed, log);
+      const bytes = home.cursor.bytesPassed + other.cursor.bytesPassed;
+      return { table: name, verifiedAt: table.position, rows: outcome.keys, bytes, differences: log.count };
+    }
+    options.log.warn({ table: name }, "too many rows without a partner: comparing in the order of bytes");
+    await Promise.all([home.drain(), other.drain()]);
+  }
+}
+
+/**
+ * Begins to read one side. The definition is looked at again once the table is open and nobody can change it: a column
+ * that was renamed since the snapshot would be read under its new name without any error.
+ */
+async function openRows(
+  plan: ComparisonPlan,
+  order: RowOrder,
+  side: TableSide,
+  observer: Connection,
+): Promise<StreamedRows> {
+  const rows = new StreamedRows(side.reader, plan.select(order));
+  await rows.begun;
+  const now = await readTableShape(observer, plan.table);
+  if (JSON.stringify(now) !== JSON.stringify(side.shape))
+    throw changed(plan.table, `server "${observer.endpoint.name}"`);
+  return rows;
+}
+
+function changed(table: TableName, where: string, cause?: unknown): SwitchyardError {
+  return new SwitchyardError("DIFF_TABLE_CHANGED", {
+    what: `the definition of ${tableKey(table)} on ${where} changed while both sides were being compared`,
+    changed: "Nothing was changed; the report is not made.",
+    fix: "Start the diff again.",
+    cause,
+  });
+}

@@ -1,0 +1,144 @@
+import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
+import { type TableName, tableKey } from "../base/table-name.ts";
+import type { Connection } from "../mysql/connection.ts";
+import { openLockedSnapshot } from "../mysql/locked-snapshot.ts";
+import { readTableShape } from "../mysql/read-table-shape.ts";
+import { connectReaders, OPEN_READ_VIEW } from "../mysql/snapshot-readers.ts";
+import type { TableShape } from "../table/table-shape.ts";
+import { type DiffLimits, type DiffOptions, diffAttributes } from "./diff-options.ts";
+
+/** A table on one server, as of the moment of its comparison. */
+export interface TableSide {
+  /** Inside its read view. */
+  readonly reader: Connection;
+  readonly shape: TableShape;
+}
+
+/** A table on both servers as of one moment. */
+export interface OpenTable {
+  /** The home's transactions that both sides hold of this table. */
+  readonly position: string;
+  readonly home: TableSide;
+  readonly other: TableSide;
+  close(): Promise<void>;
+}
+
+/** Bytes come as they are stored, and whole keys count when rows are sorted by their bytes. */
+const READER_SESSION = "SET SESSION character_set_results = NULL, max_sort_length = 4096";
+
+/**
+ * Like {@link openAtOnce}, and while others keep the table locked, tries again after the stream has had time to run.
+ */
+export async function openTable(
+  options: DiffOptions,
+  limits: DiffLimits,
+  name: TableName,
+  observer: Connection,
+): Promise<OpenTable> {
+  for (let round = 1; ; round++) {
+    try {
+      return await openAtOnce(options, limits, name, observer);
+    } catch (error) {
+      if (!isSwitchyardError(error, "MYSQL_SNAPSHOT_LOCK_TIMEOUT") || round >= limits.lockRounds) throw error;
+      options.log.info({ table: tableKey(name), round }, "the table is busy; its snapshot waits");
+      await options.clock.sleep(limits.lockRestMs, options.signal);
+    }
+  }
+}
+
+/**
+ * Opens a table on both sides at one logical time; one table after the other, never two at once.
+ *
+ * The stream's intake is paused before the home's snapshot is taken: a stream that had already gone past the snapshot
+ * could not come back to it. It then applies exactly the snapshot's transactions and stands still while the other
+ * side's read view is opened, and goes on in any case.
+ */
+async function openAtOnce(
+  options: DiffOptions,
+  limits: DiffLimits,
+  name: TableName,
+  observer: Connection,
+): Promise<OpenTable> {
+  const { signal, stream } = options;
+  const opened: Connection[] = [];
+  const cut = (): void => {
+    for (const connection of opened) connection.destroy();
+  };
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    await unlessAborted(signal, stream.pauseIntake());
+    const home = await openHome(options, limits, name, opened);
+    await unlessAborted(signal, stream.stopAt(home.position, { timeoutMs: limits.stopTimeoutMs, tables: [name] }));
+    await options.failpoint("diff-before-target-snapshot");
+    const other = await openOther(options, name, observer, opened);
+    return {
+      position: home.position,
+      home,
+      other,
+      close: async () => {
+        signal.removeEventListener("abort", cut);
+        await Promise.all(opened.map((connection) => connection.close()));
+      },
+    };
+  } catch (error) {
+    signal.removeEventListener("abort", cut);
+    cut();
+    throw error;
+  } finally {
+    stream.continue();
+  }
+}
+
+/** Waits for `work`, but not past the end of the diff. */
+async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(new SwitchyardError("CANCELLED", { what: "the diff was stopped" }));
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function openHome(
+  options: DiffOptions,
+  limits: DiffLimits,
+  name: TableName,
+  opened: Connection[],
+): Promise<TableSide & { readonly position: string }> {
+  const snapshot = await openLockedSnapshot({
+    endpoint: options.home,
+    table: name,
+    connections: 1,
+    lockWaitMs: limits.lockWaitMs,
+    attempts: limits.lockAttempts,
+    attributes: diffAttributes(options),
+    signal: options.signal,
+    onLocked: (connection) => readTableShape(connection, name),
+  });
+  opened.push(...snapshot.connections);
+  return { ...(await prepared(snapshot.connections[0], snapshot.locked)), position: snapshot.position };
+}
+
+/** The stream stands still and nobody else writes there, so no lock is needed. */
+async function openOther(
+  options: DiffOptions,
+  name: TableName,
+  observer: Connection,
+  opened: Connection[],
+): Promise<TableSide> {
+  const wishes = { attributes: diffAttributes(options), signal: options.signal };
+  const [reader] = await connectReaders(options.other, 1, wishes, opened);
+  await reader?.query(OPEN_READ_VIEW);
+  return await prepared(reader, await readTableShape(observer, name));
+}
+
+async function prepared(reader: Connection | undefined, shape: TableShape | undefined): Promise<TableSide> {
+  if (reader === undefined || shape === undefined) {
+    throw new SwitchyardError("INTERNAL_INVARIANT", { what: "a snapshot came without a reader or its definition" });
+  }
+  await reader.query(READER_SESSION);
+  return { reader, shape };
+}
