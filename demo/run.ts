@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { main as build } from "../scripts/run-build.ts";
@@ -21,7 +20,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   if ((await build()) !== 0) return 1;
   const stage = await setStage();
-  endOnSignals(stage);
+  const ending = endOnSignals(stage);
   try {
     const { summary, notes, failure } = await play(stage);
     const broken = brokenPromises(summary);
@@ -31,9 +30,11 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     say(describeSummary(summary));
     for (const line of [...notes, ...broken.map((promise) => `BROKEN: ${promise}`)]) say(line);
-    if (args.includes("--keep")) await keep(stage);
+    const exitCode = broken.length === 0 ? 0 : 1;
+    if (args.includes("--keep")) tellHowToConnect(stage);
     if (args.includes("--json")) say(JSON.stringify(summary));
-    return broken.length === 0 ? 0 : 1;
+    if (args.includes("--keep")) await untilSignal(ending, exitCode);
+    return exitCode;
   } catch (error) {
     say(`\nThe demo has failed: ${error instanceof Error ? error.message : String(error)}`);
     say(`\nThe end of Switchyard's log:\n${stage.switchyard.logTail()}`);
@@ -65,20 +66,34 @@ async function strike({ folder, oldHome, newHome, switchyard }: Stage): Promise<
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** What a signal makes of the process. */
+interface Ending {
+  exitCode: number;
+}
+
 /** Ctrl-C ends the servers too; a kill that cannot be caught leaves that to the watchdog of the folder. */
-function endOnSignals(stage: Stage): void {
+function endOnSignals(stage: Stage): Ending {
+  const ending: Ending = { exitCode: 130 };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
-      say(`\n${signal}: ending the demo`);
+      process.stderr.write(`\n${signal}: ending the demo\n`);
       strike(stage).then(
-        () => process.exit(130),
+        () => process.exit(ending.exitCode),
         () => process.exit(1),
       );
     });
   }
+  return ending;
 }
 
-async function keep({ switchyard, oldHome, newHome }: Stage): Promise<void> {
+/** Never settles: the signal's handler ends the process, with the code of the demo that was kept. */
+function untilSignal(ending: Ending, exitCode: number): Promise<never> {
+  ending.exitCode = exitCode;
+  setInterval(() => undefined, 60_000);
+  return new Promise(() => undefined);
+}
+
+function tellHowToConnect({ switchyard, oldHome, newHome }: Stage): void {
   const mysql = typedTool("mysql");
   const { user, password } = APPLICATION;
   say(`Everything keeps running. Through Switchyard, as an application:
@@ -89,7 +104,6 @@ Straight to the old home and to the new one, as root:
 Commands, for example:
   node dist/main.js migration status shop --server ${switchyard.server}
 Ctrl-C ends it all.`);
-  await once(process, "SIGINT");
 }
 
 function say(line: string): void {
