@@ -211,6 +211,8 @@ export const ERROR_CODES = {
   CUTOVER_UNFINISHED: { retryable: true, exit: 5 },
   /** A connection of a proxy that is gone or does not answer could not be ended on the server. */
   CUTOVER_CONNECTIONS_REMAIN: { retryable: true, exit: 4 },
+  /** A proxy that is to be forgotten shows a sign of life; nothing was removed. */
+  CUTOVER_PROXY_ALIVE: { retryable: false, exit: 3 },
   /** The journal has no migration of this name. */
   CUTOVER_MIGRATION_UNKNOWN: { retryable: false, exit: 3 },
   /** A stored document was written by a newer version of Switchyard; this one leaves it alone. */

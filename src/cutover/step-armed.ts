@@ -2,7 +2,6 @@ import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkSessions, proxyView } from "./attempt.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { ProxyView } from "./proxy-view.ts";
-import { connectionsLeft } from "./vanished.ts";
 
 /** Starts to watch the proxies for the rest of the attempt. */
 export async function watchProxies(attempt: Attempt): Promise<void> {
@@ -12,20 +11,21 @@ export async function watchProxies(attempt: Attempt): Promise<void> {
 /**
  * Waits until every registered proxy keeps the arming and has every session ready for the new home.
  *
- * A proxy that shows no sign of life and has no connection left on either server needs no answer: it can reach the
- * tables only through a new login, and if it lives it must first learn of the arming.
+ * A proxy that shows no sign of life has to answer like any other. It may be cut off from the store alone, and then
+ * serves its clients by the rules it knows, over connections that it makes anew whenever they are ended. Only the
+ * arming binds it to stop by itself when its lease ends, so only from then on may it be counted out.
  *
  * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming each proxy and each session that cannot follow.
  */
 export async function awaitArmed(attempt: Attempt): Promise<void> {
   let pending: readonly string[] = [];
-  const done = await proxyView(attempt).waitFor(attempt.options.limits.armTimeoutMs, async (proxies) => {
+  const done = await proxyView(attempt).waitFor(attempt.options.limits.armTimeoutMs, (proxies) => {
     checkSessions(attempt);
     pending = [];
     for (const proxy of proxies) {
       const blocked = blockedSessions(attempt, proxy);
       if (blocked.length > 0) throw notReady(attempt, "sessions cannot follow to the new home", blocked);
-      const reason = await unready(attempt, proxy);
+      const reason = unready(attempt, proxy);
       if (reason !== undefined) pending = [...pending, reason];
     }
     return pending.length === 0 ? true : undefined;
@@ -33,14 +33,12 @@ export async function awaitArmed(attempt: Attempt): Promise<void> {
   if (done === undefined) throw notReady(attempt, "not every proxy got ready for the new home in time", pending);
 }
 
-async function unready(attempt: Attempt, proxy: RegisteredProxy): Promise<string | undefined> {
+function unready(attempt: Attempt, proxy: RegisteredProxy): string | undefined {
   const { id } = proxy.document;
   const armed = proxy.document.armed[attempt.ends.migration];
   if (armed?.token === attempt.token && armed.state === "ready") return undefined;
-  if (proxy.alive) return `proxy ${id}: ${armed?.token === attempt.token ? "is still preparing" : "has not answered"}`;
-  const left = await connectionsLeft(attempt, proxy);
-  if (left === 0) return undefined;
-  return `proxy ${id}: shows no sign of life and has ${left} connection(s) to the servers; stop that process or bring it back`;
+  if (!proxy.alive) return `proxy ${id}: shows no sign of life`;
+  return `proxy ${id}: ${armed?.token === attempt.token ? "is still preparing" : "has not answered"}`;
 }
 
 function blockedSessions(attempt: Attempt, proxy: RegisteredProxy): readonly string[] {

@@ -6,13 +6,6 @@ import type { RegisteredProxy } from "./proxy-view.ts";
 
 const POLL_MS = 10;
 
-/** How many connections a proxy still has on the attempt's servers. */
-export async function connectionsLeft(attempt: Attempt, proxy: RegisteredProxy): Promise<number> {
-  let left = 0;
-  for (const session of sessions(attempt)) left += (await session.connectionsOf([proxy.document.bootNonce])).length;
-  return left;
-}
-
 /**
  * KILLs the connections of proxies on one server and waits until they have left its processlist.
  *

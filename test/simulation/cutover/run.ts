@@ -5,7 +5,7 @@ import type { SwitchPorts } from "../../../src/cutover/ports.ts";
 import { DEFAULT_SWITCH_LIMITS, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
-import { RULES_KEY } from "../../../src/rules/store-keys.ts";
+import { PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import { Checker } from "./checker.ts";
 import { MIGRATION, SimController } from "./sim-controller.ts";
 import { TABLE } from "./sim-home.ts";
@@ -68,6 +68,7 @@ export class Run {
   readonly #all: SimController[] = [];
   #processes = 0;
   #healing = false;
+  #finishing = false;
 
   constructor(options: RunOptions) {
     this.options = options;
@@ -101,6 +102,7 @@ export class Run {
     this.#heal();
     const quiet = await world.run(20_000, () => this.#quiet());
     if (!quiet) checker.breaches.push(`the system did not come to rest: ${this.#state()}`);
+    this.#finishing = true;
     for (const proxy of this.proxies) proxy.finish();
     const ended = await world.run(5000, () => this.proxies.every((proxy) => proxy.process.dead || proxy.idle));
     if (!ended) checker.breaches.push("a client is still waiting for a statement");
@@ -163,6 +165,7 @@ export class Run {
   }
 
   #addProxy(): void {
+    if (this.#finishing) return;
     const process = new SimProcess(this.world, `proxy${++this.#processes}`);
     const store = new SimStore(this.store, process);
     const { world, servers, checker } = this;
@@ -240,7 +243,11 @@ export class Run {
     else {
       proxy.process.kill();
       this.proxies = this.proxies.filter((one) => one !== proxy);
-      this.world.after(random.between(20, 200), () => this.#addProxy());
+      this.world.after(random.between(20, 200), () => {
+        // Whoever started the process has seen it end.
+        this.store.apply([], [{ delete: PROXIES_PREFIX + proxy.process.name }]);
+        this.#addProxy();
+      });
     }
   }
 

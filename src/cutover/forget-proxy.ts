@@ -1,0 +1,72 @@
+import type { Clock } from "../base/clock.ts";
+import { deadlineIn } from "../base/deadline.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import { parseProxyDocument } from "../rules/proxy-codec.ts";
+import { ALIVE_PREFIX, PROXIES_PREFIX } from "../rules/store-keys.ts";
+import type { Store } from "../store/store.ts";
+
+/** A server on which connections can be found and ended. */
+export interface ServerWithConnections {
+  readonly label: string;
+  connectionsOf(bootNonces: readonly string[]): Promise<readonly string[]>;
+  kill(connectionIds: readonly string[]): Promise<void>;
+}
+
+const POLL_MS = 20;
+
+/**
+ * Removes the registration of a proxy that has ended for good, so that it no longer stands in the way of switches:
+ * its connections on all servers are KILLed and waited for first.
+ *
+ * Only somebody who knows that the process has ended may ask for this. A proxy that merely cannot reach the store goes
+ * on serving; forgotten, it could show clients the old home after a switch.
+ *
+ * @throws {SwitchyardError} `CUTOVER_PROXY_ALIVE` when its lease stands, `CUTOVER_CONNECTIONS_REMAIN`
+ */
+export async function forgetProxy(
+  store: Store,
+  clock: Clock,
+  servers: readonly ServerWithConnections[],
+  id: string,
+  killTimeoutMs: number,
+): Promise<boolean> {
+  const registered = await store.get(PROXIES_PREFIX + id);
+  if (registered === undefined) return false;
+  if ((await store.get(ALIVE_PREFIX + id)) !== undefined) throw alive(id);
+  const nonce = parseProxyDocument(registered.value).bootNonce;
+  for (const server of servers) await endAll(server, clock, nonce, killTimeoutMs);
+  const { succeeded } = await store.transact(
+    [
+      { key: registered.key, revision: registered.revision },
+      { key: ALIVE_PREFIX + id, revision: 0 },
+    ],
+    [{ delete: registered.key }],
+  );
+  if (!succeeded) throw alive(id);
+  return true;
+}
+
+async function endAll(server: ServerWithConnections, clock: Clock, nonce: string, timeoutMs: number): Promise<void> {
+  const deadline = deadlineIn(clock, timeoutMs);
+  for (;;) {
+    const left = await server.connectionsOf([nonce]);
+    if (left.length === 0) return;
+    if (deadline.passed) {
+      throw new SwitchyardError("CUTOVER_CONNECTIONS_REMAIN", {
+        what: `connections of a proxy that has ended are still on ${server.label}`,
+        details: [`connections ${left.join(", ")}`],
+        fix: "A statement that is being undone keeps its connection; try again when it has ended.",
+      });
+    }
+    await server.kill(left);
+    await clock.sleep(POLL_MS);
+  }
+}
+
+function alive(id: string): SwitchyardError {
+  return new SwitchyardError("CUTOVER_PROXY_ALIVE", {
+    what: `proxy ${id} is alive`,
+    changed: "Its registration was not removed.",
+    fix: "Stop the process; it removes its registration itself.",
+  });
+}
