@@ -13,7 +13,7 @@ import { DdlJudge } from "./ddl-judge.ts";
 import { Intake, type IntakeItem } from "./intake.ts";
 import { type LedgerClaim, type NewestTransaction, recordSource } from "./ledger.ts";
 import { settledJudge } from "./row-judge.ts";
-import { checkSource } from "./source-position.ts";
+import { checkSource, type DumpStart } from "./source-position.ts";
 import type { StreamGate } from "./stream-gate.ts";
 import type { StreamLimits } from "./stream-options.ts";
 import { connectSource, readerAttributes } from "./stream-session.ts";
@@ -50,9 +50,12 @@ const SERVER_ID_MAX = 0x7fff_ffff;
 export async function follow(context: FollowContext, until: () => boolean): Promise<void> {
   const { gate, limits, signal } = context;
   const observer = await connectSource(context.source, context.claim, signal);
-  const start = await checkSource(observer, context.sourceUuid, gate.executed, context.newest).finally(() =>
-    observer.close(),
-  );
+  let start: DumpStart;
+  try {
+    start = await checkSource(observer, context.sourceUuid, gate.executed, context.newest);
+  } finally {
+    await observer.close();
+  }
   if (context.sourceUuid === "") await recordSource(context.writer, context.claim, start.sourceUuid);
   context.sourceUuid = start.sourceUuid;
   const passed = gate.executed.contains(context.state.snapshotUnion);

@@ -300,6 +300,37 @@ describe("the target's definition", () => {
   });
 });
 
+describe("keys of every kind", () => {
+  test("are there in the end, whatever they are over", async () => {
+    const schema = `h${++sequence}`;
+    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id BINARY(16) PRIMARY KEY, a TEXT, b TEXT, j JSON,
+      n INT, m INT, p POINT NOT NULL SRID 0, KEY fn ((n + 1)), KEY mv ((CAST(j AS UNSIGNED ARRAY))), KEY pre (a(10), n DESC),
+      KEY hidden (n) INVISIBLE COMMENT 'with, comma', CONSTRAINT c CHECK (n >= 0));
+      ALTER TABLE ${schema}.t ADD FULLTEXT KEY fa (a); ALTER TABLE ${schema}.t ADD FULLTEXT KEY fb (b);
+      ALTER TABLE ${schema}.t ADD UNIQUE KEY \`odd \`\`name\` (m), ADD UNIQUE KEY ufn ((m * 2)), ADD SPATIAL KEY sp (p);
+      CREATE TABLE ${schema}.parted (id INT PRIMARY KEY, v INT, KEY (v)) PARTITION BY HASH (id) PARTITIONS 3;
+      INSERT INTO ${schema}.parted VALUES (1, 1), (2, 2), (3, 3), (4, 4);
+      INSERT INTO ${schema}.t VALUES (UNHEX(REPEAT('0a', 16)), 'words', 'more', '[1, 2]', 1, 1, POINT(1, 2))`);
+    const tables = [`${schema}.t`, `${schema}.parted`];
+    const opened = open(tables, { migration: schema });
+    await untilRunning(opened);
+    await ends.source.root(
+      `INSERT INTO ${schema}.t VALUES (UNHEX(REPEAT('0b', 16)), 'words', 'more', '[3]', 2, 2, POINT(1, 2)); UPDATE ${schema}.t SET m = m + 5`,
+    );
+    await settled(ends, opened, tables);
+    // CHECKSUM TABLE also covers the hidden columns of such keys, whose order is that in which they were added.
+    const rows = `SELECT HEX(id) AS id, a, b, j, n, m, ST_AsText(p) AS p FROM ${schema}.t ORDER BY 1`;
+    expect(await ends.target.root(rows)).toEqual(await ends.source.root(rows));
+    const parted = `CHECKSUM TABLE ${schema}.parted`;
+    expect(await ends.target.root(parted)).toEqual(await ends.source.root(parted));
+    for (const table of tables) {
+      expect(await ends.target.root(`SHOW CREATE TABLE ${table}`)).toEqual(
+        await ends.source.root(`SHOW CREATE TABLE ${table}`),
+      );
+    }
+  });
+});
+
 describe("a source that is not what it was", () => {
   test("another server behind the same name", async () => {
     const { opened, schema, table } = await running();

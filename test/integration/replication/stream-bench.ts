@@ -81,7 +81,7 @@ export async function until(
     failure = error ?? new Error("the stream ended");
   });
   while (!condition()) {
-    if (failure !== undefined) throw failure;
+    if (failure instanceof Error) throw failure;
     if (performance.now() > deadline) {
       throw new Error(`${what}: not within ${timeoutMs} ms; ${JSON.stringify(opened.stream.status())}`);
     }
