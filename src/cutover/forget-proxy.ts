@@ -46,6 +46,17 @@ export async function forgetProxy(
   return true;
 }
 
+/**
+ * Removes the registrations of processes that the caller has seen end, or that cannot have outlived an earlier process
+ * of the caller's. Their sockets are closed; what had reached a server before is stopped by the fence of a switch.
+ */
+export async function removeEndedProxies(store: Store, ended: (id: string) => boolean): Promise<void> {
+  for (const { key, revision } of (await store.list(PROXIES_PREFIX)).entries) {
+    if (!ended(key.slice(PROXIES_PREFIX.length))) continue;
+    await store.transact([{ key, revision }], [{ delete: key }]);
+  }
+}
+
 async function endAll(server: ServerWithConnections, clock: Clock, nonce: string, timeoutMs: number): Promise<void> {
   const deadline = deadlineIn(clock, timeoutMs);
   for (;;) {

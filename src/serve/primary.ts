@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Config } from "../config/config.ts";
+import { removeEndedProxies } from "../cutover/forget-proxy.ts";
 import { createMetrics, type MetricsSnapshot, renderMetrics, retire } from "../metrics/registry.ts";
 import { EmbeddedStore } from "../store/embedded-store.ts";
 import type { ChildRole } from "./child-messages.ts";
@@ -71,6 +72,8 @@ class Primary {
       onFailure: (error) => this.#giveUp(error.message),
     });
     this.#store = store;
+    // The proxies of an earlier process have ended with it, however it ended; they must not stand in a switch's way.
+    await removeEndedProxies(store, () => true);
     this.#admin = await startAdmin({
       config: config.admin,
       store,

@@ -1,9 +1,11 @@
 import cluster, { type Worker } from "node:cluster";
+import { hostname } from "node:os";
 import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { messageOf, type SwitchyardError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { removeEndedProxies } from "../cutover/forget-proxy.ts";
 import type { MetricsSnapshot } from "../metrics/registry.ts";
 import type { EmbeddedStore } from "../store/embedded-store.ts";
 import { receivedError } from "../store/ipc-messages.ts";
@@ -101,6 +103,7 @@ export class SupervisedChild {
     const peer = worker.process as MessageProcess;
     const control = processChannel(peer, CONTROL_TOPIC);
     const served = serveStore(this.#options.store, processChannel(peer, STORE_TOPIC), this.#log);
+    const { pid } = worker.process;
     this.#worker = worker;
     this.#control = control;
     control.onMessage((message) => this.#receive(message as ToPrimary));
@@ -108,7 +111,7 @@ export class SupervisedChild {
     const ended = deferred<void>();
     this.#ended = ended.promise;
     worker.process.once("exit", (code, signal) => {
-      void this.#exited({ code, signal, startedAt, served }).then(ended.resolve);
+      void this.#exited({ code, signal, startedAt, served, pid }).then(ended.resolve);
     });
   }
 
@@ -117,10 +120,20 @@ export class SupervisedChild {
     signal: NodeJS.Signals | null;
     startedAt: number;
     served: ServedChild;
+    pid: number | undefined;
   }): Promise<void> {
     const { clock } = this.#options;
     this.#control = undefined;
     await end.served.ended().catch(() => undefined);
+    if (end.pid !== undefined) {
+      const ids = `${hostname()}-${end.pid}-${this.name}`;
+      await removeEndedProxies(this.#options.store, (id) => id.startsWith(ids)).catch((error: unknown) => {
+        this.#log.warn(
+          { error: messageOf(error) },
+          "the registration of a process that has ended could not be removed",
+        );
+      });
+    }
     const last = this.#last;
     this.#last = [];
     if (this.#stop.signal.aborted) return;
