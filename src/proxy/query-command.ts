@@ -73,7 +73,8 @@ export async function afterStatements(
 ): Promise<void> {
   const { text, facts, backend, end } = done;
   const { state } = session;
-  const pinned = state.pins.size;
+  const ties = (): number => state.pins.size + state.names.temporaryTables;
+  const before = ties();
   const succeeded = end.error === undefined ? facts.length : facts.length === 1 ? 0 : end.results;
   for (const one of facts.slice(0, succeeded)) {
     await applyEffects(state, one, text, backend);
@@ -87,7 +88,7 @@ export async function afterStatements(
       open: false,
     });
   }
-  if (state.pins.size !== pinned) session.context.arming.changed(session);
+  if (ties() !== before) session.context.arming.changed(session);
 }
 
 /** Statements about a transaction that no server knows of yet are answered here. Answers whether this was one. */

@@ -51,7 +51,7 @@ async function secureContext(front: FrontTls, now: Date): Promise<SecureContext 
 export async function generateCertificate(now: Date): Promise<{ readonly cert: string; readonly key: string }> {
   const { publicKey, privateKey } = await makeKeyPair("rsa", { modulusLength: RSA_BITS });
   const algorithm = derSequence(derOid("1.2.840.113549.1.1.11"), derNull());
-  const name = derSequence(derSet(derSequence(derOid("2.5.4.3"), derText("Switchyard proxy, generated certificate"))));
+  const name = derSequence(derSet(derSequence(derOid("2.5.4.3"), derText("Switchyard proxy (generated)"))));
   const validity = derSequence(
     derTime(new Date(now.getTime() - DAY_MS)),
     derTime(new Date(now.getTime() + VALID_DAYS * DAY_MS)),

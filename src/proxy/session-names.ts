@@ -59,6 +59,10 @@ export class SessionNames {
     });
   }
 
+  get temporaryTables(): number {
+    return this.#temporary.size;
+  }
+
   /** A temporary table at this backend, for messages. */
   temporaryAt(backend: string): string | undefined {
     for (const [key, at] of this.#temporary) if (at === backend) return key;

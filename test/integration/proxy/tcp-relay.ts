@@ -1,0 +1,48 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A piece of network between the proxy and a server, which can be slow and can be cut. */
+export interface TcpRelay {
+  readonly port: number;
+  /** Each piece that the server sends arrives this much later. */
+  delayMs: number;
+  /** Ends all connections through it at once, without a word. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+export async function startRelay(target: { readonly host: string; readonly port: number }): Promise<TcpRelay> {
+  const sockets = new Set<Socket>();
+  const relay = { delayMs: 0 };
+  const server = createServer((near) => {
+    const far = connect({ host: target.host, port: target.port, noDelay: true });
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.on("data", (chunk) => far.write(chunk));
+    far.on("data", (chunk) => {
+      if (relay.delayMs === 0) near.write(chunk);
+      else setTimeout(() => near.write(chunk), relay.delayMs);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return Object.assign(relay, {
+    port: (server.address() as AddressInfo).port,
+    cut,
+    close: async () => {
+      server.close();
+      cut();
+      await once(server, "close");
+    },
+  });
+}
