@@ -133,6 +133,23 @@ describe("transactions of every shape", () => {
     await equal({ ...moving, opened: again });
   });
 
+  test("logged with and without checksums, and with names in every table map", async () => {
+    const moving = await running();
+    const { table } = moving;
+    await ends.source.root(
+      `SET GLOBAL binlog_checksum = NONE; UPDATE ${table} SET n = 31; SET GLOBAL binlog_row_metadata = FULL`,
+    );
+    await ends.source.root(`UPDATE ${table} SET n = 32 WHERE id < 50`);
+    await equal(moving);
+    await moving.opened.stream.close();
+    const again = open([table], { migration: moving.schema });
+    await ends.source.root(
+      `UPDATE ${table} SET n = 33 WHERE id < 40; SET GLOBAL binlog_checksum = CRC32; UPDATE ${table} SET n = 34 WHERE id < 30`,
+    );
+    await equal({ ...moving, opened: again });
+    await ends.source.root("SET GLOBAL binlog_row_metadata = MINIMAL");
+  });
+
   test("an XA transaction that is only prepared stops the stream if it concerns the tables, and not otherwise", async () => {
     const moving = await running();
     const { schema, table } = moving;
