@@ -125,8 +125,10 @@ export class Participant {
 
   async #join(): Promise<void> {
     const { store, licence, leaseTtlMs, id, defaultBackend } = this.#options;
+    const before = licence.lease;
     licence.use(undefined);
     this.#registered = 0;
+    if (before?.lost.aborted === false) await before.revoke();
     for (;;) {
       const loaded = await ensureRules(store, defaultBackend);
       this.#options.apply(loaded);

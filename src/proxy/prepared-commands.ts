@@ -10,7 +10,7 @@ import {
   statementIdOf,
   withStatementId,
 } from "./prepared-statement.ts";
-import { afterStatements, routeText, statementTraits } from "./query-command.ts";
+import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { relayReply } from "./simple-commands.ts";
@@ -69,6 +69,8 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
     statement.typed.clear();
   }
   const { facts } = state.judge(statement.text, statement.schema);
+  const [only] = facts;
+  if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
   await session.perform({
     ...statementTraits(session, facts),
     bytes: payload.length + state.longDataBytes,

@@ -32,10 +32,10 @@ export function statementTraits(
   session: Session,
   facts: readonly StatementFacts[],
 ): Pick<Work, "kind" | "opens" | "readsInsertId"> {
-  const first = session.backends.all[0];
+  const mayOpen = session.backends.all.some(({ connection }) => !autocommits(connection.status));
   return {
     kind: facts.length === 1 ? (facts[0]?.kind ?? "other") : "other",
-    opens: facts.length > 1 || facts[0]?.kind === "begin" || !autocommits(first?.connection.status ?? 0),
+    opens: facts.length > 1 || facts[0]?.kind === "begin" || mayOpen,
     readsInsertId: facts.some(({ effects }) => effects.includes("reads-last-insert-id")),
   };
 }
@@ -92,7 +92,7 @@ export async function afterStatements(
 }
 
 /** Statements about a transaction that no server knows of yet are answered here. Answers whether this was one. */
-async function answerHere(session: Session, facts: StatementFacts): Promise<boolean> {
+export async function answerHere(session: Session, facts: StatementFacts): Promise<boolean> {
   const { transaction } = session.state;
   switch (facts.kind) {
     case "begin":

@@ -37,6 +37,7 @@ export class Session implements TrafficSession {
   readonly #loginBackend: string;
   #flight: Flight | undefined;
   #held: HeldStatement | undefined;
+  readonly #leaveLogin = new AbortController();
   #end: Disconnect | undefined;
   #closing = false;
   #busy = false;
@@ -102,6 +103,7 @@ export class Session implements TrafficSession {
   async run(): Promise<Disconnect> {
     this.context.traffic.sessions.add(this);
     this.context.byThread.set(this.threadId, this);
+    void this.client.gone.then(() => this.#abandon());
     try {
       await this.#loop();
     } catch (error) {
@@ -122,7 +124,7 @@ export class Session implements TrafficSession {
     this.#end ??= end;
     if (last !== undefined && !this.client.isGone) this.client.send(buildErr(last));
     this.client.end();
-    if (this.#held !== undefined) this.context.traffic.stopWaiting(this.#held, "abandoned");
+    this.#abandon();
   }
 
   /** KILL QUERY for a statement that waits. False where none does. */
@@ -183,8 +185,15 @@ export class Session implements TrafficSession {
         this.#flight = undefined;
         traffic.settled(this);
       }
-      if (this.backends.get(route.backend) === undefined) await traffic.holdFree();
+      if (this.backends.get(route.backend) === undefined) await traffic.holdFree(this.#leaveLogin.signal);
+      if (this.client.isGone) return undefined;
     }
+  }
+
+  /** Nobody waits for the present statement any more: it must not be sent if it was not yet. */
+  #abandon(): void {
+    if (this.#held !== undefined) this.context.traffic.stopWaiting(this.#held, "abandoned");
+    this.#leaveLogin.abort();
   }
 
   #begin(work: Work, route: Route): void {
@@ -249,7 +258,6 @@ export class Session implements TrafficSession {
     const held = this.#held;
     if (this.client.isGone) return this.#endWait();
     const waiting = migrations === undefined ? traffic.waitForLicence(held) : traffic.waitForRelease(held, migrations);
-    void this.client.gone.then(() => traffic.stopWaiting(held, "abandoned"));
     const outcome: HoldOutcome = await waiting;
     if (outcome === "released") return true;
     const waitedMs = clock.monotonicMs() - held.sinceMs;

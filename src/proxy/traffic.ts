@@ -134,10 +134,13 @@ export class Traffic {
     this.#queue.giveUp(new Set([migration]), this.#options.clock.monotonicMs() - waitedMs);
   }
 
-  /** Resolves when no hold is in force: logins must not compete with a switch. */
-  holdFree(): Promise<void> {
-    if (this.#holds.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#holdFree.push(resolve));
+  /** Resolves when no hold is in force, since logins must not compete with a switch; or when `signal` aborts. */
+  holdFree(signal?: AbortSignal): Promise<void> {
+    if (this.#holds.size === 0 || signal?.aborted) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#holdFree.push(resolve);
+    signal?.addEventListener("abort", () => resolve(), { once: true });
+    return promise;
   }
 
   /** To be called whenever a statement of the session has ended, and when the session is gone. */

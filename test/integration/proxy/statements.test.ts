@@ -274,6 +274,19 @@ describe("transactions", () => {
       expect(await notes("old", "other")).toEqual(["kept too"]);
     }));
 
+  test("may be ended by prepared statements, whether a server knows of them or not", () =>
+    using(async (client) => {
+      await client.query("BEGIN");
+      await client.execute("COMMIT");
+      await client.query(insert("other", "autocommitted"));
+      await client.query("BEGIN");
+      await client.query(insert("orders", "undone"));
+      await client.execute("ROLLBACK");
+      await client.query(insert("orders", "kept"));
+      expect(await notes("old", "other")).toEqual(["autocommitted"]);
+      expect(await notes("new")).toEqual(["kept"]);
+    }));
+
   test("that would cross servers are refused at the statement, and can still be committed", () =>
     using(async (client) => {
       await client.beginTransaction();
