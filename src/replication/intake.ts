@@ -14,9 +14,9 @@ import type { NewestTransaction } from "./ledger.ts";
 import type { RowJudge } from "./row-judge.ts";
 import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
 import { HEARTBEAT_TABLE, LEDGER_TABLE, SIDECAR_SCHEMA } from "./sidecar.ts";
-import type { Touched } from "./stream-gate.ts";
 import type { StreamName } from "./stream-session.ts";
 import { TableLayout } from "./table-layout.ts";
+import type { Touched } from "./touch-history.ts";
 
 /** A piece of a transaction on its way to the target; small transactions are one piece. */
 export interface TransactionPiece {

@@ -1,12 +1,10 @@
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { formatGtid, type Gtid, GtidSet, GtidSetBuilder } from "../gtid/gtid-set.ts";
+import { concerns, type Touched, TouchHistory } from "./touch-history.ts";
 
 /** What may happen to the next transaction of the log. */
 export type GateVerdict = "apply" | "hold";
-
-/** Keys of the migrating tables that a transaction changes; `all` where it is too large to be known in time. */
-export type Touched = ReadonlySet<string> | "all";
 
 type Mode =
   | { readonly kind: "open" }
@@ -17,6 +15,8 @@ type Mode =
       /** The tables for which the position is exact; all of the migration where it is undefined. */
       readonly tables: ReadonlySet<string> | undefined;
       readonly reached: Deferred<void>;
+      /** The stream stands exactly there. */
+      arrived: boolean;
     };
 
 /**
@@ -25,8 +25,7 @@ type Mode =
  */
 export class StreamGate {
   readonly #executed = new GtidSetBuilder();
-  /** By table: transactions that changed it since this process began. Under "all": those that may have changed any. */
-  readonly #touching = new Map<string, GtidSetBuilder>();
+  readonly #touched = new TouchHistory();
   #snapshot: GtidSet | undefined;
   #mode: Mode = { kind: "open" };
   #paused = false;
@@ -53,12 +52,12 @@ export class StreamGate {
 
   /** The stream stands exactly at the position it was told to stop at. */
   get stoppedAt(): boolean {
-    return this.#mode.kind === "until" && this.#mode.reached.settled;
+    return this.#mode.kind === "until" && this.#mode.arrived;
   }
 
   /** Begins anew from what the ledger says. */
   reset(executed: GtidSet): void {
-    this.#touchingOf("all").addSet(executed.subtract(this.executed));
+    this.#touched.addUnknown(executed.subtract(this.executed));
     this.#executed.addSet(executed);
     this.#snapshot = undefined;
     this.#notify();
@@ -80,17 +79,18 @@ export class StreamGate {
   /** The transaction is done with: applied and committed, or skipped. */
   done(gtid: Gtid, touched: Touched): void {
     this.#executed.add(gtid.uuid, gtid.tag, gtid.gno);
-    for (const table of touched === "all" ? ["all"] : touched) {
-      this.#touchingOf(table).add(gtid.uuid, gtid.tag, gtid.gno);
-    }
     this.#snapshot = undefined;
+    this.#touched.add(gtid, touched, () => this.executed);
   }
 
   /** Settles who waits for a position that {@link executed} now holds. Called after each commit. */
   settle(): void {
     if (this.#mode.kind !== "until" && this.#waiters.size === 0) return;
     const executed = this.executed;
-    if (this.#mode.kind === "until" && executed.contains(this.#mode.position)) this.#mode.reached.resolve();
+    if (this.#mode.kind === "until" && !this.#mode.reached.settled && executed.contains(this.#mode.position)) {
+      this.#mode.arrived = true;
+      this.#mode.reached.resolve();
+    }
     for (const waiter of this.#waiters) {
       if (!executed.contains(waiter.position)) continue;
       this.#waiters.delete(waiter);
@@ -147,11 +147,11 @@ export class StreamGate {
    * @throws {SwitchyardError} `STREAM_POSITION_PASSED`
    */
   until(position: GtidSet, tables?: ReadonlySet<string>): Promise<void> {
-    const beyond = this.executed.subtract(position).intersect(this.#touchingAny(tables));
+    const beyond = this.executed.subtract(position).intersect(this.#touched.touching(tables));
     if (!beyond.isEmpty) throw passed(position, beyond);
     if (this.#mode.kind === "until") this.#mode.reached.reject(replaced());
     const reached = deferred<void>();
-    this.#mode = { kind: "until", position, tables, reached };
+    this.#mode = { kind: "until", position, tables, reached, arrived: false };
     this.settle();
     this.#notify();
     return reached.promise;
@@ -171,29 +171,10 @@ export class StreamGate {
     return this.#change.promise;
   }
 
-  #touchingOf(table: string): GtidSetBuilder {
-    const known = this.#touching.get(table) ?? new GtidSetBuilder();
-    this.#touching.set(table, known);
-    return known;
-  }
-
-  #touchingAny(tables: ReadonlySet<string> | undefined): GtidSet {
-    let union = GtidSet.empty;
-    for (const [table, builder] of this.#touching) {
-      if (tables === undefined || table === "all" || tables.has(table)) union = union.union(builder.build());
-    }
-    return union;
-  }
-
   #notify(): void {
     this.#change?.resolve();
     this.#change = undefined;
   }
-}
-
-function concerns(touched: Touched, tables: ReadonlySet<string> | undefined): boolean {
-  if (touched === "all") return true;
-  return tables === undefined ? touched.size > 0 : [...touched].some((table) => tables.has(table));
 }
 
 function passed(position: GtidSet, beyond: { toString(): string }): SwitchyardError {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Gtid, GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { StreamGate } from "../../../src/replication/stream-gate.ts";
+import { TouchHistory } from "../../../src/replication/touch-history.ts";
 
 const uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const gtid = (gno: number): Gtid => ({ uuid, tag: "", gno });
@@ -48,6 +49,8 @@ describe("a gate that is to stop at a position", () => {
     gate.done(gtid(6), nothing);
     expect(gate.verdict(gtid(7), touching)).toBe("hold");
     await expect(reached).rejects.toThrow("STREAM_POSITION_PASSED");
+    expect(gate.stoppedAt).toBe(false);
+    expect(gate.verdict(gtid(7), touching)).toBe("hold");
   });
 
   test("refuses a position that lacks what has been applied, unless that concerned other tables", async () => {
@@ -88,5 +91,25 @@ describe("a closed or paused gate", () => {
     expect(idle).toBe(false);
     gate.setBusy(false);
     await waiting;
+  });
+});
+
+describe("what a stream remembers of weeks of transactions", () => {
+  test("is bounded, and never takes one that changed a table for one that did not", () => {
+    const history = new TouchHistory(10);
+    let executed = GtidSet.empty;
+    const really = new Set<number>();
+    for (let gno = 1; gno <= 200; gno++) {
+      executed = executed.add(uuid, "", gno);
+      const touches = gno % 3 === 0;
+      if (touches) really.add(gno);
+      history.add(gtid(gno), touches ? touching : nothing, () => executed);
+    }
+    const known = history.touching(new Set(["s.t"]));
+    for (const gno of really) expect(known.has(gtid(gno)), String(gno)).toBe(true);
+    // The last ones are known one by one; those of long ago are one interval.
+    expect(known.has(gtid(199))).toBe(false);
+    expect([...known.sources.values()][0]?.length).toBeLessThan(50);
+    expect(history.touching(new Set(["s.other"])).has(gtid(198))).toBe(false);
   });
 });
