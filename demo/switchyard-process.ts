@@ -79,7 +79,7 @@ export class SwitchyardProcess {
   async start(): Promise<void> {
     const log = openSync(this.logFile, "a");
     const args = [PROGRAM, "serve", "--config", this.configFile];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", log, log], detached: true });
+    const child = spawn(process.execPath, args, { cwd: this.#folder, stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     child.unref();
     child.on("error", (error) => {

@@ -47,6 +47,7 @@ async function down(): Promise<void> {
     if (server.pid !== 0) await server.stop();
     rmSync(server.folder, { recursive: true, force: true });
   }
+  rmSync(developerFolder(), { recursive: true, force: true });
   say("both servers are down and their data is gone");
 }
 

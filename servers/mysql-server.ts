@@ -150,7 +150,7 @@ export class MysqlServer {
       ...(this.#options.args ?? []),
       ...args,
     ];
-    const child = spawn(command, all, { stdio: ["ignore", log, log], detached: true });
+    const child = spawn(command, all, { cwd: this.folder, stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     child.unref();
     let ended = false;

@@ -1,12 +1,21 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { isAlive } from "./lock-file.ts";
 
 /**
  * Started in a session of its own; ends when the pipe from its owner closes, however the owner ended. Only a process
- * whose command line names the folder is killed: process ids are used again.
+ * that works inside the folder is killed: process ids are used again, and a command line can be rewritten.
  */
 const WATCHDOG = `
 trap '' INT TERM HUP
@@ -14,7 +23,7 @@ cat > /dev/null
 for pidfile in "$0"/*/*.pid; do
   [ -f "$pidfile" ] || continue
   pid=$(cat "$pidfile")
-  if tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$0/"; then kill -9 "$pid"; fi
+  case "$(readlink "/proc/$pid/cwd")" in "$0"/*) kill -9 "$pid" ;; esac
 done
 rm -rf -- "$0"
 `;
@@ -40,7 +49,8 @@ export function makeRunFolder(): string {
 export function serversFolder(): string {
   const base = join(tmpdir(), `switchyard-${userInfo().uid}`);
   mkdirSync(base, { recursive: true, mode: 0o700 });
-  return base;
+  // Processes are recognized by the folder that they work in, which the system names without symbolic links.
+  return realpathSync(base);
 }
 
 function sweep(base: string): void {
@@ -75,10 +85,10 @@ export function runningServerOf(folder: string): number | undefined {
   return pid !== undefined && isProcessOf(pid, folder) ? pid : undefined;
 }
 
-/** Whether process `pid` was started for `folder`: its command line names it. */
+/** Whether process `pid` was started for `folder`: it works there. */
 function isProcessOf(pid: number, folder: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${folder}/`);
+    return `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`);
   } catch {
     return false;
   }
