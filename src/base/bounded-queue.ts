@@ -1,4 +1,4 @@
-import { deferred, type Deferred } from "./deferred.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 
 /**
  * A first-in first-out queue between one producer and one consumer, bounded by the sum of the items' sizes.
