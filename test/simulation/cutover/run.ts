@@ -35,6 +35,10 @@ export interface RunOptions {
   readonly bypass?: boolean;
   /** Test-only: a rule that is switched off. */
   readonly weaken?: (ports: SwitchPorts) => SwitchPorts;
+  /** Test-only: neither lock nor fence is expected to stand; what proxies do must be safe without. */
+  readonly unfenced?: boolean;
+  /** Test-only: proxies serve armed tables whether or not their lease is good. */
+  readonly licenceOff?: boolean;
 }
 
 export interface RunResult {
@@ -161,6 +165,7 @@ export class Run {
       },
     });
     const share = faults.messages ?? 0;
+    this.checker.messagesFaulty = share > 0;
     Object.assign(this.store.faults, { lostRequest: share, lostAnswer: share, lateRequest: share, refused: share });
   }
 
@@ -170,7 +175,16 @@ export class Run {
     const store = new SimStore(this.store, process);
     const { world, servers, checker } = this;
     this.proxies.push(
-      new SimProxy({ world, process, store, servers, checker, clients: 2, leaseTtlMs: PROXY_LEASE_MS }),
+      new SimProxy({
+        world,
+        process,
+        store,
+        servers,
+        checker,
+        clients: 2,
+        leaseTtlMs: PROXY_LEASE_MS,
+        licensed: this.options.licenceOff !== true,
+      }),
     );
   }
 
@@ -283,7 +297,7 @@ export class Run {
       return false;
     if (servers.old.lockOwner !== undefined || servers.new.lockOwner !== undefined) return false;
     if (this.controllers.some((controller) => controller.working)) return false;
-    if (document.fenceToken === undefined) return true;
+    if (document.fenceToken === undefined || this.options.unfenced === true) return true;
     const [home, other] = this.checker.home() === "old" ? [servers.old, servers.new] : [servers.new, servers.old];
     if (home.fence !== undefined || other.fence !== document.fenceToken) return false;
     // The stream back has brought the old home up to date.

@@ -23,6 +23,8 @@ export interface SimProxyOptions {
   readonly checker: Checker;
   readonly clients: number;
   readonly leaseTtlMs: number;
+  /** Whether it keeps to its licence. */
+  readonly licensed: boolean;
 }
 
 /**
@@ -184,10 +186,13 @@ class SimClient implements TrafficSession {
       }
       await this.#world.delay(random.between(0, 15));
     }
-    const outcome = await this.#statement(true, (server, connection) => server.commit(connection));
+    const gives = random.chance(0.15);
+    const outcome = await this.#statement(true, (server, connection) =>
+      gives ? server.rollback(connection) : server.commit(connection),
+    );
     this.#open = undefined;
     this.#proxy.traffic.settled(this);
-    this.#told(writes, outcome);
+    this.#told(gives ? [] : writes, outcome);
   }
 
   async #read(): Promise<void> {
@@ -221,7 +226,7 @@ class SimClient implements TrafficSession {
         if (outcome === "released") continue;
         return new Error(outcome);
       }
-      if (!traffic.licensed(Object.keys(traffic.rules.armed))) {
+      if (this.#proxy.options.licensed && !traffic.licensed(Object.keys(traffic.rules.armed))) {
         await this.#world.delay(10);
         continue;
       }
@@ -232,7 +237,8 @@ class SimClient implements TrafficSession {
       try {
         const connection = this.#connection(server);
         // Bytes that are on their way when the proxy is stopped or killed still arrive.
-        await this.#world.delay(this.#world.random.between(0.1, 1));
+        const slow = this.#world.random.chance(0.01);
+        await this.#world.delay(slow ? this.#world.random.between(20, 400) : this.#world.random.between(0.1, 1));
         await send(server, connection);
         await this.#world.delay(this.#world.random.between(0.1, 1));
         await process.gate();

@@ -73,6 +73,8 @@ export class SimServer {
   namedLock: Connection | undefined;
   /** Told of each write of a client, for the checks. */
   onWrite: (entry: LogEntry) => void = () => undefined;
+  /** Told of each id that is given, whether or not its row is committed. */
+  onId: (write: Write, bypass: boolean) => void = () => undefined;
   #connections = 0;
   readonly #requests: LockRequest[] = [];
   readonly #waiting: (() => void)[] = [];
@@ -129,6 +131,7 @@ export class SimServer {
       throw new StatementError("fenced");
     }
     write.id = this.nextId++;
+    this.onId(write, bypass);
     if (connection.buffer !== undefined) connection.buffer.push(write);
     else {
       this.append({ origin: bypass ? "bypass" : "client", writes: [write] });
@@ -148,6 +151,14 @@ export class SimServer {
     const writes = connection.buffer ?? [];
     connection.buffer = undefined;
     if (writes.length > 0) this.append({ origin: "client", writes });
+    this.release(connection);
+  }
+
+  async rollback(connection: Connection): Promise<void> {
+    this.#alive(connection);
+    await this.world.delay(this.world.random.between(0.3, 1));
+    this.#alive(connection);
+    connection.buffer = undefined;
     this.release(connection);
   }
 

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { explore, firstBreach, PROFILES } from "./profiles.ts";
+import type { Faults, RunOptions } from "./run.ts";
+import * as weakened from "./weakenings.ts";
+
+const TEST_TIMEOUT_MS = 120_000;
+
+/** What fails when a rule is not kept. Without these, a simulation that finds nothing would say nothing. */
+const RULES: readonly (readonly [string, Faults, Partial<RunOptions>, RegExp])[] = [
+  ["the old home is locked while the tables change hands", {}, { weaken: weakened.withoutFence }, /./],
+  ["the old home refuses writes for good", {}, { weaken: weakened.withoutLastingFence }, /./],
+  ["the new home's counters are raised under the fence", {}, { weaken: weakened.withoutCounters }, /id \d+ was given/],
+  [
+    "a transaction of the switch depends on the rules it was made from",
+    PROFILES["messages to and from the store lost or late"],
+    { weaken: weakened.withoutRevisions },
+    /./,
+  ],
+  [
+    "an armed proxy serves by its lease alone",
+    PROFILES["proxies killed, stopped and cut off"],
+    { licenceOff: true },
+    /a read through proxy\d+ saw/,
+  ],
+  [
+    "connections of proxies that vanished are ended, where no fence stands",
+    PROFILES["proxies killed, stopped and cut off"],
+    {
+      weaken: (ports) => weakened.withoutKills(weakened.unfenced(ports)),
+      unfenced: true,
+      bypass: false,
+      activeMs: 1500,
+    },
+    /./,
+  ],
+  [
+    "a stream whose tables have left cannot be begun again",
+    PROFILES["controllers killed, stopped and cut off at every step"],
+    { weaken: weakened.withoutRetirement, activeMs: 2500 },
+    /./,
+  ],
+];
+
+describe("the simulation finds the failure when it is not so that", () => {
+  test.each(RULES)(
+    "%s",
+    async (_rule, faults, options, failure) => {
+      const breach = await firstBreach(faults, { from: 1, to: 200 }, { activeMs: 1000, ...options });
+      expect(breach).toMatch(failure);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    "while proxies alone, with neither lock nor fence on the servers, lose nothing of their own clients",
+    async () => {
+      const options = { weaken: weakened.unfenced, unfenced: true, bypass: false, activeMs: 1500 };
+      await explore(PROFILES["proxies killed, stopped and cut off"], { from: 1, to: 150 }, options);
+    },
+    TEST_TIMEOUT_MS,
+  );
+});

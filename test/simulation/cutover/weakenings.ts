@@ -1,0 +1,71 @@
+import type { Home, HomeSession, StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
+import { RULES_KEY } from "../../../src/rules/store-keys.ts";
+import type { Store } from "../../../src/store/store.ts";
+
+/** An object with some of its methods replaced; the others see the original. */
+function altered<T extends object>(original: T, changes: Partial<T>): T {
+  return new Proxy(original, {
+    get(target, name) {
+      const changed = changes[name as keyof T];
+      if (changed !== undefined) return changed;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+const nothing = (): Promise<void> => Promise.resolve();
+
+function withSessions(ports: SwitchPorts, change: (session: HomeSession) => Partial<HomeSession>): SwitchPorts {
+  const home = (backend: string): Home => {
+    const original = ports.home(backend);
+    return altered(original, {
+      open: async (options) => {
+        const session = await original.open(options);
+        return altered(session, change(session));
+      },
+    });
+  };
+  return { ...ports, home };
+}
+
+function withStreams(ports: SwitchPorts, changes: Partial<StreamPort>): SwitchPorts {
+  return { ...ports, stream: (direction) => altered(ports.stream(direction), changes) };
+}
+
+/** No table lock on the old home. */
+export const withoutFence = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, () => ({ lock: () => Promise.resolve(true), prove: nothing }));
+
+/** The old home refuses nothing once it is unlocked. */
+export const withoutLastingFence = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, () => ({ installFences: nothing }));
+
+/** Nothing on the servers keeps anybody from writing; what is safe then is safe by the proxies alone. */
+export const unfenced = (ports: SwitchPorts): SwitchPorts => withoutLastingFence(withoutFence(ports));
+
+/** A stream that feeds the new home is not shut out of it before the swap. */
+export const withoutClosedLedger = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { closeLedger: nothing });
+
+/** A stream whose tables have left may be begun again by whoever still has it. */
+export const withoutRetirement = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { retire: nothing });
+
+/** Counters are left as the stream has set them. */
+export const withoutCounters = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, () => ({ raiseAutoIncrement: nothing }));
+
+/** Nobody's connections are ended: neither of proxies that vanished nor of those that did not hear of the swap. */
+export const withoutKills = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, () => ({ connectionsOf: () => Promise.resolve([]) }));
+
+/** Transactions of the switch do not depend on the rules that they were made from. */
+export const withoutRevisions = (ports: SwitchPorts): SwitchPorts => {
+  const store: Store = altered(ports.store, {
+    transact: (conditions, writes) =>
+      ports.store.transact(
+        conditions.filter(({ key }) => key !== RULES_KEY && !key.startsWith("/switchyard/migrations/")),
+        writes,
+      ),
+  });
+  return { ...ports, store };
+};
