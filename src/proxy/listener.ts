@@ -37,6 +37,7 @@ export class Listener {
         cause,
       });
     }
+    this.#server.on("error", (error) => this.#context.log.error({ error: error.message }, "a client was not accepted"));
     return this.#server.address() as AddressInfo;
   }
 

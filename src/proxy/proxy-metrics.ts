@@ -1,6 +1,7 @@
 import type { Counter, Gauge, Histogram, Metrics } from "../metrics/metrics.ts";
 import type { StatementKind } from "../sql/statement.ts";
 import type { Disconnect } from "./disconnect.ts";
+import type { ReportedSession } from "./session-report.ts";
 
 /** Why the proxy answered a statement with an error of its own. */
 export type RefusalReason =
@@ -16,11 +17,13 @@ export type RefusalReason =
   | "backend"
   | "protocol";
 
+type SessionCount = ReportedSession["state"];
+
 /** The worker's figures, with handles made once. */
 export class ProxyMetrics {
   readonly #metrics: Metrics;
   readonly #statements = new Map<string, Counter>();
-  readonly #sessions: Gauge;
+  readonly #sessions: Readonly<Record<SessionCount, Gauge>>;
   readonly #opened: Counter;
   readonly #held: Gauge;
   readonly #holdWait: Histogram;
@@ -30,7 +33,11 @@ export class ProxyMetrics {
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
-    this.#sessions = metrics.gauge("sessions", { state: "open" });
+    this.#sessions = {
+      idle: metrics.gauge("sessions", { state: "idle" }),
+      executing: metrics.gauge("sessions", { state: "executing" }),
+      held: metrics.gauge("sessions", { state: "held" }),
+    };
     this.#opened = metrics.counter("sessions_total", {});
     this.#held = metrics.gauge("held_statements", {});
     this.#holdWait = metrics.histogram("hold_wait_seconds", {});
@@ -55,12 +62,17 @@ export class ProxyMetrics {
 
   sessionOpened(): void {
     this.#opened.add();
-    this.#sessions.add(1);
   }
 
   sessionClosed(end: Disconnect): void {
-    this.#sessions.add(-1);
     this.#metrics.counter("disconnects_total", { source: end.source, reason: end.reason }).add();
+  }
+
+  /** How many sessions are in each state now. */
+  sessions(counts: Readonly<Record<SessionCount, number>>): void {
+    this.#sessions.idle.set(counts.idle);
+    this.#sessions.executing.set(counts.executing);
+    this.#sessions.held.set(counts.held);
   }
 
   backendOpened(backend: string, change: 1 | -1): void {

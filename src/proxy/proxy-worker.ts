@@ -54,10 +54,12 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
     config,
   );
   const report = async (): Promise<void> => {
+    const sessions = reportSessions(id, listener.sessions, clock, limits.reportSessionsMax);
     metrics.leaseLeft(licence.leftMs);
+    metrics.sessions(sessions.states);
     const { lease } = licence;
     if (lease === undefined || lease.lost.aborted) return;
-    const value = JSON.stringify(reportSessions(id, listener.sessions, clock, limits.reportSessionsMax));
+    const value = JSON.stringify(sessions);
     await store
       .transact([], [{ put: SESSIONS_PREFIX + id, value, lease }])
       .catch((error: unknown) => log.debug({ error: messageOf(error) }, "the sessions could not be reported"));

@@ -26,6 +26,7 @@ export interface SessionReport {
   readonly at: string;
   /** All sessions; {@link sessions} may hold fewer. */
   readonly total: number;
+  readonly states: Readonly<Record<ReportedSession["state"], number>>;
   readonly sessions: readonly ReportedSession[];
 }
 
@@ -35,7 +36,9 @@ export function reportSessions(proxy: string, sessions: Iterable<Session>, clock
   const rank = (session: ReportedSession): number =>
     session.state === "held" ? 0 : session.transaction === "open" ? 1 : session.state === "executing" ? 2 : 3;
   all.sort((left, right) => rank(left) - rank(right));
-  return { format: 1, proxy, at: clock.now().toISOString(), total: all.length, sessions: all.slice(0, max) };
+  const states = { idle: 0, executing: 0, held: 0 };
+  for (const { state } of all) states[state] += 1;
+  return { format: 1, proxy, at: clock.now().toISOString(), total: all.length, states, sessions: all.slice(0, max) };
 }
 
 function describe(session: Session, clock: Clock): ReportedSession {

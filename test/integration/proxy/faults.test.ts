@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Metrics, noMetrics } from "../../../src/metrics/metrics.ts";
 import { withArmed, withHold, withTable } from "../../../src/rules/rules-edits.ts";
 import { changeRules, readRules } from "../../../src/rules/rules-store.ts";
 import { PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
@@ -311,6 +312,40 @@ describe("a client that breaks the protocol", () => {
     socket.on("data", () => socket.write(bytes));
     await closed;
     await (await user()).ping();
+  });
+});
+
+describe("who ended a session", () => {
+  test("is told apart: the client, the proxy or the server, and why", async () => {
+    const ends: string[] = [];
+    const metrics: Metrics = {
+      ...noMetrics,
+      counter: (name, labels) => ({
+        add: () => {
+          if (name === "disconnects_total") ends.push(Object.values(labels).join(" "));
+        },
+      }),
+    };
+    await start({ metrics });
+    const ended = async (count: number): Promise<void> => {
+      for (let i = 0; i < 300 && ends.length < count; i++) await sleep(10);
+    };
+    await (await user()).end();
+    await ended(1);
+    (await user()).destroy();
+    await ended(2);
+    await expect(harness.connect({ password: "wrong" })).rejects.toMatchObject({ errno: 1045 });
+    await ended(3);
+    await servers.old.root(`KILL ${(await user()).threadId}`);
+    await ended(4);
+    const [victim, killer] = [await user(), await user()];
+    await killer.query(`KILL ${victim.threadId}`);
+    await ended(5);
+    await harness.worker.close({ drainMs: 0 });
+    const [fifth, last] = ends.slice(4);
+    expect(ends.slice(0, 4)).toEqual(["client quit", "client gone", "backend login", "backend lost"]);
+    expect(["proxy killed", "backend lost"]).toContain(fifth);
+    expect(last).toBe("proxy shutdown");
   });
 });
 

@@ -1,7 +1,7 @@
 import mysql from "mysql2/promise";
 import { systemClock } from "../../../src/base/clock.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
-import { noMetrics } from "../../../src/metrics/metrics.ts";
+import { type Metrics, noMetrics } from "../../../src/metrics/metrics.ts";
 import type { ProxyLimits } from "../../../src/proxy/proxy-config.ts";
 import { type ProxyWorker, startProxyWorker } from "../../../src/proxy/proxy-worker.ts";
 import { parseProxyDocument } from "../../../src/rules/proxy-codec.ts";
@@ -37,6 +37,7 @@ export interface HarnessOptions {
   readonly wrap?: (store: Store) => Store;
   readonly tls?: "generated" | "disabled";
   readonly log?: Logger;
+  readonly metrics?: Metrics;
 }
 
 /** Makes the account and the schema on both servers: the same account, the same tables, no rows. */
@@ -77,7 +78,7 @@ export async function startHarness(
     store: options.wrap?.(store) ?? store,
     log: options.log ?? silentLogger,
     clock: systemClock,
-    metrics: noMetrics,
+    metrics: options.metrics ?? noMetrics,
   });
   const { port } = worker.address;
   const document = async (): Promise<ProxyDocument> => {
