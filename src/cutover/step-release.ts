@@ -48,7 +48,23 @@ export async function findStrays(attempt: Attempt): Promise<void> {
 
 /** Makes the fence lasting, while the lock is still held. */
 export async function fenceForGood(attempt: Attempt): Promise<void> {
+  if (attempt.options.fence === "lock-read") await lockForWriting(attempt);
   await oldSession(attempt).installFences(attempt.token);
+}
+
+const READERS_LOOK_MS = 50;
+
+/**
+ * Triggers need a lock that no reader stands beside. The readers that were let in are waited for, with all writers
+ * still locked out; then a session that locks for writing takes over from the one that locks for reading.
+ */
+async function lockForWriting(attempt: Attempt): Promise<void> {
+  const { ports, ends } = attempt;
+  while ((await oldSession(attempt).holders()).length > 0) {
+    checkSessions(attempt);
+    await ports.clock.sleep(READERS_LOOK_MS, ports.signal);
+  }
+  attempt.oldSession = await ports.home(ends.oldHome).open({ takeOver: "keep-lock" });
 }
 
 export async function unlockOldHome(attempt: Attempt): Promise<void> {

@@ -231,6 +231,82 @@ describe("the fence on a real server", () => {
     await successor.close();
   });
 
+  test("beside a reader, lets it finish, keeps writers out meanwhile, and then becomes a lock for writing", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const reader = await app(servers.old);
+    await reader.query("BEGIN");
+    await reader.query("SELECT * FROM shop.items");
+    await lock(session, "read");
+    const before = await session.executed();
+    const writers = await hammer(servers.old, stop.signal, 6);
+    expect(await reader.rows("SELECT COUNT(*) n FROM shop.items")).toHaveLength(1);
+    expect((await session.holders()).map((holder) => holder.connectionId)).toEqual([String(reader.threadId)]);
+    await reader.query("COMMIT");
+    const successor = await homeOn(servers.old).open({ takeOver: "keep-lock" });
+    await successor.installFences("token6");
+    expect(await onlyOurs(servers.old, before, await successor.executed())).toBe(true);
+    await successor.unlock();
+    await sleep(50);
+    stop.abort();
+    expect((await writers.ended).written).toBe(0);
+    await closeAll(successor, reader);
+  });
+
+  test("gives way to guards with no moment at which a write gets in, and guards fall in one round trip", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await lock(session);
+    await session.installFences("token7");
+    await session.unlock();
+    const writers = await hammer(servers.old, stop.signal, 6);
+    await sleep(30);
+    await session.installGuards("token7");
+    expect(await session.fences()).toEqual([]);
+    await sleep(30);
+    stop.abort();
+    expect((await writers.ended).written, "fenced, then guarded").toBe(0);
+    const client = await app(servers.old);
+    expect(await errnoOf(client.query("INSERT INTO shop.parts (a) VALUES (1)"))).toBe(SIGNALLED);
+    const own = await Connection.connect(servers.old.endpoint("mover", "mover"));
+    await own.query("INSERT INTO shop.parts (a) VALUES (2)");
+    await session.liftGuard();
+    await session.liftGuard();
+    await client.query("INSERT INTO shop.parts (a) VALUES (3)");
+    expect(await session.removeGuards("token7", 200)).toBe(true);
+    const left = await servers.old.root(
+      "SELECT COUNT(*) n FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'shop'",
+    );
+    expect(left).toEqual([{ n: "0" }]);
+    await closeAll(client, own);
+  });
+
+  test("a guard whose session is lost shuts nobody out", async () => {
+    const own = await homeOn(servers.old).open({ takeOver: "never" });
+    await own.installGuards("token8");
+    const client = await app(servers.old);
+    expect(await errnoOf(client.query("INSERT INTO shop.parts (a) VALUES (1)"))).toBe(SIGNALLED);
+    const [row] = await servers.old.root("SELECT IS_USED_LOCK('switchyard:m1') id");
+    await servers.old.root(`KILL ${row?.["id"]}`);
+    await sleep(50);
+    await client.query("INSERT INTO shop.parts (a) VALUES (2)");
+    await closeAll(client, own);
+  });
+
+  test("a guard is taken off a home in use without keeping its clients waiting behind a long transaction", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await session.installGuards("token9");
+    await session.liftGuard();
+    const long = await app(servers.old);
+    await long.query("BEGIN");
+    await long.query("INSERT INTO shop.items (a) VALUES (1)");
+    const started = performance.now();
+    expect(await session.removeGuards("token9", 30)).toBe(false);
+    expect(performance.now() - started).toBeLessThan(1500);
+    expect(await pendingLocks(servers.old)).toBe(0);
+    await long.query("COMMIT");
+    expect(await session.removeGuards("token9", 300)).toBe(true);
+    await long.close();
+  });
+
   test("locks anew on a take-over when the one who had it is gone", async () => {
     const successor = await homeOn(servers.old).open({ takeOver: "keep-lock" });
     const client = await app(servers.old);
@@ -281,6 +357,14 @@ describe("the fence on a real server", () => {
     await blocker.close();
   });
 });
+
+/** Whether everything after `from` is DDL of ours. */
+async function onlyOurs(server: TestServer, from: string, to: string): Promise<boolean> {
+  const watch = await homeOn(server).watchStrays(from);
+  const strays = await watch.upTo(to, { timeoutMs: 5000 });
+  await watch.close();
+  return strays.length === 0;
+}
 
 async function* lines(text: string): AsyncGenerator<Buffer> {
   yield await Promise.resolve(Buffer.from(text));

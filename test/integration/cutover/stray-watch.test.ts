@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Stray } from "../../../src/cutover/ports.ts";
+import { Connection } from "../../../src/mysql/connection.ts";
+import { claimLedger, ledgerUpdate } from "../../../src/replication/ledger.ts";
+import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { homeOn, prepareServer } from "./fenced-server.ts";
+
+describe("the watch for writes that are not ours", () => {
+  let servers: { old: TestServer };
+  beforeAll(async () => {
+    servers = await startServers(["old"]);
+    await prepareServer(servers.old);
+    await servers.old.root("CREATE TABLE shop.others (id INT PRIMARY KEY, a INT)");
+  }, 120_000);
+  afterAll(() => stopServers(servers));
+
+  /** What the watch finds of `work`. */
+  const straysOf = async (work: () => Promise<unknown>): Promise<readonly Stray[]> => {
+    const home = homeOn(servers.old);
+    const from = await home.inspect((view) => view.executed());
+    const watch = await home.watchStrays(from);
+    await work();
+    const to = await home.inspect((view) => view.executed());
+    const strays = await watch.upTo(to, { timeoutMs: 10_000 });
+    await watch.close();
+    return strays;
+  };
+  const found = async (sql: string): Promise<readonly string[]> =>
+    (await straysOf(() => servers.old.root(sql))).map((stray) => `${stray.table}: ${stray.what}`);
+
+  test.each([
+    ["INSERT INTO shop.items (id, a) VALUES (100, 1)", ["shop.items: insert"]],
+    ["UPDATE shop.items SET a = 2 WHERE id = 100", ["shop.items: update"]],
+    ["DELETE FROM shop.items WHERE id = 100", ["shop.items: delete"]],
+    ["TRUNCATE TABLE shop.parts", ["shop.parts: TRUNCATE TABLE shop.parts"]],
+    ["ALTER TABLE shop.parts ADD COLUMN c INT", ["shop.parts: ALTER TABLE shop.parts ADD COLUMN c INT"]],
+    [
+      "RENAME TABLE shop.parts TO shop.away, shop.away TO shop.parts",
+      ["shop.parts: RENAME TABLE shop.parts TO shop.away, shop.away TO shop.part"],
+    ],
+    ["INSERT INTO shop.others VALUES (1, 1)", []],
+    ["CREATE TABLE shop.fresh (id INT PRIMARY KEY)", []],
+    ["CREATE USER somebody@localhost; GRANT ALL ON shop.* TO somebody@localhost", []],
+    ["FLUSH TABLES", []],
+  ] as const)("%s", async (sql, expected) => {
+    expect(await found(sql)).toEqual(expected);
+  });
+
+  test("finds a trigger of the fence that somebody drops", async () => {
+    const session = await homeOn(servers.old).open({ takeOver: "never" });
+    await session.lock("write", 1000);
+    expect(await straysOf(() => session.installFences("t1")), "putting it up is ours").toEqual([]);
+    await session.unlock();
+    const [row] = await servers.old.root(
+      "SELECT TRIGGER_NAME name FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'shop'",
+    );
+    const dropped = await found(`DROP TRIGGER shop.\`${row?.["name"]}\``);
+    expect(dropped).toHaveLength(1);
+    expect(await straysOf(() => session.dropFences("t1")), "taking it down is ours").toEqual([]);
+    await session.close();
+  });
+
+  test("takes a transaction for ours if and only if it changes the ledger", async () => {
+    const own = await Connection.connect(servers.old.endpoint("mover", "mover"), { foundRows: true });
+    await ensureSidecar(own);
+    const claim = await claimLedger(own, "m1", "reverse");
+    const apply = async (proves: boolean): Promise<void> => {
+      await own.query("BEGIN");
+      if (proves) await own.query(ledgerUpdate(claim, "", undefined));
+      await own.query("INSERT INTO shop.items (a) VALUES (5)");
+      await own.query("COMMIT");
+    };
+    expect(await straysOf(() => apply(true))).toEqual([]);
+    expect(await straysOf(() => apply(false))).toHaveLength(1);
+    await own.close();
+  });
+
+  test("sees a stray in the very transaction that ends at the wanted position", async () => {
+    const home = homeOn(servers.old);
+    const from = await home.inspect((view) => view.executed());
+    for (let index = 0; index < 50; index += 1) await servers.old.root(`REPLACE INTO shop.others VALUES (${index}, 1)`);
+    await servers.old.root("INSERT INTO shop.items (a) VALUES (9)");
+    const to = await home.inspect((view) => view.executed());
+    const watch = await home.watchStrays(from);
+    expect(await watch.upTo(to, { timeoutMs: 10_000 })).toHaveLength(1);
+    expect(await watch.upTo(from, { timeoutMs: 10 })).toHaveLength(1);
+    await watch.close();
+  });
+
+  test("fails rather than calling a log clean that it cannot read", async () => {
+    const home = homeOn(servers.old);
+    const from = await home.inspect((view) => view.executed());
+    const uuid = from.slice(0, 36);
+    const watch = await home.watchStrays(from);
+    await expect(watch.upTo(`${uuid}:1-999999`, { timeoutMs: 100 })).rejects.toMatchObject({
+      code: "CUTOVER_WATCH_FAILED",
+    });
+    await watch.close();
+    await servers.old.root("FLUSH BINARY LOGS; INSERT INTO shop.others VALUES (1000, 1)");
+    const logs = await servers.old.root("SHOW BINARY LOGS");
+    await servers.old.root(`PURGE BINARY LOGS TO '${logs.at(-1)?.["Log_name"]}'`);
+    const now = await home.inspect((view) => view.executed());
+    const purged = await home.watchStrays(`${uuid}:1`);
+    await expect(purged.upTo(now, { timeoutMs: 5000 })).rejects.toMatchObject({ code: "CUTOVER_WATCH_FAILED" });
+    await purged.close();
+  });
+});
