@@ -52,7 +52,14 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
   const observer = await connectSource(context.source, context.claim, signal);
   let start: DumpStart;
   try {
-    start = await checkSource(observer, context.sourceUuid, gate.executed, context.newest);
+    start = await checkSource(observer, {
+      uuid: context.sourceUuid,
+      executed: gate.executed,
+      newest: context.newest,
+      clock: context.clock,
+      signal,
+      visibilityWaitMs: limits.visibilityWaitMs,
+    });
   } finally {
     await observer.close();
   }

@@ -32,8 +32,13 @@ export interface LedgerClaim {
 export interface ClaimOptions {
   /** Connections that copy rows beside the applier; each gets a row of its own to prove its epoch on. */
   readonly copiers?: number;
-  /** The epoch under which this very stream applied before it lost its connections; another one means that it was replaced. */
-  readonly ownEpoch?: bigint | undefined;
+  /** A fresh name of the stream that claims. */
+  readonly holder?: string;
+  /**
+   * The stream has claimed before and lost its connections since: then it may only claim what is still its own. It
+   * cannot go by the epoch, because the answer to its last claim may have been lost with the connection.
+   */
+  readonly again?: { readonly epoch: bigint } | undefined;
 }
 
 /** The worker whose row {@link ledgerUpdate} writes; 0 is the folded base. */
@@ -48,7 +53,7 @@ const APPLIER = 1;
  * @param startToken for a stream that never copies: the ledger begins anew at the position written under this
  *   token, unless it did so before.
  * @throws {SwitchyardError} `REPLICATION_START_MISSING` when there is no position under the token;
- *   `REPLICATION_LEDGER_TAKEN` when somebody else has claimed or closed it since `ownEpoch`.
+ *   `REPLICATION_LEDGER_TAKEN` when a stream that claims again no longer holds it.
  */
 export async function claimLedger(
   connection: Connection,
@@ -61,12 +66,13 @@ export async function claimLedger(
   await connection.query("START TRANSACTION");
   try {
     const rows = await connection.rows(
-      `SELECT worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid FROM ${SIDECAR.ledger}` +
+      `SELECT worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid, holder FROM ${SIDECAR.ledger}` +
         ` ${ofStream(migration, direction)} FOR UPDATE`,
     );
     const highest = rows.reduce((max, row) => larger(max, BigInt(row["epoch"] ?? 0)), 0n);
-    if (options.ownEpoch !== undefined && highest !== options.ownEpoch) {
-      throw ledgerTaken({ migration, direction, epoch: options.ownEpoch });
+    const holder = options.holder ?? "";
+    if (options.again !== undefined && rows[0]?.["holder"] !== holder) {
+      throw ledgerTaken({ migration, direction, epoch: options.again.epoch });
     }
     const epoch = highest + 1n;
     const base = rows.find((row) => row["worker"] === "0");
@@ -81,7 +87,7 @@ export async function claimLedger(
     await connection.query(`DELETE FROM ${SIDECAR.ledger} ${ofStream(migration, direction)}`);
     const token = startToken ?? base?.["start_token"] ?? "";
     const sourceUuid = fresh ? "" : (base?.["source_uuid"] ?? "");
-    const row = { migration, direction, epoch, token, newest, sourceUuid };
+    const row = { migration, direction, epoch, token, newest, sourceUuid, holder };
     await insertRow(connection, { ...row, worker: 0, executed });
     for (let worker = APPLIER; worker <= APPLIER + (options.copiers ?? 0); worker++) {
       await insertRow(connection, { ...row, worker, executed: GtidSet.empty });
@@ -146,7 +152,7 @@ export function ledgerTaken(claim: Pick<LedgerClaim, "migration" | "direction" |
  */
 export async function closeLedger(connection: Connection, migration: string, direction: Direction): Promise<void> {
   await connection.query(
-    `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1 ${ofStream(migration, direction)}`,
+    `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, holder = '' ${ofStream(migration, direction)}`,
   );
 }
 
@@ -227,14 +233,15 @@ interface LedgerRow {
   readonly token: string;
   readonly newest: NewestTransaction | undefined;
   readonly sourceUuid: string;
+  readonly holder: string;
 }
 
 async function insertRow(connection: Connection, row: LedgerRow): Promise<void> {
   const { gtid, commitUs } = row.newest ?? { gtid: "", commitUs: 0n };
   await connection.query(
-    `INSERT INTO ${SIDECAR.ledger} (migration, direction, worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid)` +
+    `INSERT INTO ${SIDECAR.ledger} (migration, direction, worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid, holder)` +
       ` VALUES ('${row.migration}', '${row.direction}', ${row.worker}, ${row.epoch}, '${row.executed.toString()}',` +
-      ` '${row.token}', '${gtid}', ${commitUs}, '${row.sourceUuid}')`,
+      ` '${row.token}', '${gtid}', ${commitUs}, '${row.sourceUuid}', '${row.holder}')`,
   );
 }
 

@@ -42,6 +42,7 @@ const DDL: readonly string[] = [
     newest_commit_us BIGINT UNSIGNED NOT NULL DEFAULT 0,
     source_uuid VARCHAR(36) NOT NULL DEFAULT '',
     writes BIGINT UNSIGNED NOT NULL DEFAULT 0,
+    holder VARCHAR(36) NOT NULL DEFAULT '',
     PRIMARY KEY (migration, direction, worker)
   ) ${TABLE_OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS ${SIDECAR.snapshot} (

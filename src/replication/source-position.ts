@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
@@ -12,27 +13,53 @@ export interface DumpStart {
   readonly compare: NewestTransaction | undefined;
 }
 
+/** What to compare the source with, and how patiently. */
+export interface SourceExpectation {
+  /** Empty where no server is known yet. */
+  readonly uuid: string;
+  readonly executed: GtidSet;
+  readonly newest: NewestTransaction | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** How long a transaction may be in the log before the server counts it as executed. */
+  readonly visibilityWaitMs: number;
+}
+
+const POLL_MS = 100;
+
 /**
  * Looks at the source before each dump: it must be the same server, must still have all that is applied, and must
  * still have all that is not.
  *
+ * A dump shows a transaction a little before the server counts it as executed, and with replicas that must confirm it
+ * much before. So what seems to be missing is waited for.
+ *
  * @throws {SwitchyardError} `STREAM_SOURCE_CHANGED`, `STREAM_SOURCE_WENT_BACK`, `STREAM_POSITION_PURGED`
  */
-export async function checkSource(
-  connection: Connection,
-  knownUuid: string,
+export async function checkSource(connection: Connection, expected: SourceExpectation): Promise<DumpStart> {
+  const { executed, newest, clock } = expected;
+  const deadline = clock.monotonicMs() + expected.visibilityWaitMs;
+  for (;;) {
+    const row = await connection.one(
+      "SELECT @@global.server_uuid AS uuid, @@global.gtid_executed AS executed, @@global.gtid_purged AS purged",
+    );
+    const sourceUuid = row?.["uuid"] ?? "";
+    if (expected.uuid !== "" && expected.uuid !== sourceUuid) throw sourceChanged(expected.uuid, sourceUuid);
+    const purged = GtidSet.parse(row?.["purged"] ?? "");
+    if (!executed.contains(purged)) throw positionPurged(purged.subtract(executed));
+    const missing = executed.subtract(GtidSet.parse(row?.["executed"] ?? ""));
+    if (missing.isEmpty) return dumpStart(sourceUuid, executed, purged, newest);
+    if (clock.monotonicMs() > deadline) throw wentBack(missing);
+    await clock.sleep(POLL_MS, expected.signal);
+  }
+}
+
+function dumpStart(
+  sourceUuid: string,
   executed: GtidSet,
+  purged: GtidSet,
   newest: NewestTransaction | undefined,
-): Promise<DumpStart> {
-  const row = await connection.one(
-    "SELECT @@global.server_uuid AS uuid, @@global.gtid_executed AS executed, @@global.gtid_purged AS purged",
-  );
-  const sourceUuid = row?.["uuid"] ?? "";
-  if (knownUuid !== "" && knownUuid !== sourceUuid) throw sourceChanged(knownUuid, sourceUuid);
-  const there = GtidSet.parse(row?.["executed"] ?? "");
-  const purged = GtidSet.parse(row?.["purged"] ?? "");
-  if (!there.contains(executed)) throw wentBack(executed.subtract(there));
-  if (!executed.contains(purged)) throw positionPurged(purged.subtract(executed));
+): DumpStart {
   const last = newest === undefined ? GtidSet.empty : GtidSet.parse(newest.gtid);
   const comparable = !last.isEmpty && executed.contains(last) && last.intersect(purged).isEmpty;
   return {

@@ -75,7 +75,8 @@ export class StreamAttempt {
     const { options, limits, gate, onClaim, onReady } = this.#context;
     const claim = await claimLedger(writer, options.migration, options.direction, options.startToken, {
       copiers: limits.copyReaders,
-      ownEpoch: this.#context.ownEpoch,
+      holder: this.#context.replicaUuid,
+      again: this.#context.ownEpoch === undefined ? undefined : { epoch: this.#context.ownEpoch },
     });
     onClaim(claim.epoch);
     gate.reset(claim.executed);

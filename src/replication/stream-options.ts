@@ -32,6 +32,8 @@ export interface StreamLimits {
   readonly dumpHeartbeatMs: number;
   /** How often the position is written while no transaction touches the tables. */
   readonly idlePositionMs: number;
+  /** How long a transaction may be in the source's log before the source counts it as executed. */
+  readonly visibilityWaitMs: number;
   readonly reconnectFirstMs: number;
   readonly reconnectMaxMs: number;
   /** Failures in a row, without progress between them, after which the stream gives up. */
@@ -52,6 +54,7 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   heartbeatMs: 500,
   dumpHeartbeatMs: 5000,
   idlePositionMs: 5000,
+  visibilityWaitMs: 30_000,
   reconnectFirstMs: 100,
   reconnectMaxMs: 5000,
   failuresMax: 100,

@@ -72,6 +72,20 @@ describe("the ledger on the server that a stream writes to", () => {
     await proveEpoch(connection, successor);
   });
 
+  test("a stream that claims again may do so though the answer to its last claim was lost, unless it was replaced", async () => {
+    // 1. the claim commits; 2. its answer is lost, so that the stream knows only of the claim before; 3. it claims again.
+    const first = await claimLedger(connection, migration, "forward", undefined, { holder: "a" });
+    await claimLedger(connection, migration, "forward", undefined, { holder: "a", again: first });
+    await claimLedger(connection, migration, "forward", undefined, { holder: "a", again: first });
+    await claimLedger(connection, migration, "forward", undefined, { holder: "b" });
+    const again = { holder: "a", again: first };
+    await expect(claimLedger(connection, migration, "forward", undefined, again)).rejects.toThrow(/LEDGER_TAKEN/);
+    const third = await claimLedger(connection, migration, "forward", undefined, { holder: "c" });
+    await closeLedger(connection, migration, "forward");
+    const closed = { holder: "c", again: third };
+    await expect(claimLedger(connection, migration, "forward", undefined, closed)).rejects.toThrow(/LEDGER_TAKEN/);
+  });
+
   test("no applier can commit once the direction is closed, and the other direction does not mind", async () => {
     const forward = await claimLedger(connection, migration, "forward");
     const reverse = await claimLedger(connection, migration, "reverse");

@@ -33,7 +33,7 @@ export function openStream(ends: Ends, tables: readonly string[], options: OpenO
     target: ends.target.endpoint(user, password),
     tables: tables.map(parseTableKey),
     ...(options.startToken === undefined ? {} : { startToken: options.startToken }),
-    limits: { heartbeatMs: 100, reconnectFirstMs: 20, reconnectMaxMs: 300, ...options.limits },
+    limits: { heartbeatMs: 100, reconnectFirstMs: 20, reconnectMaxMs: 300, visibilityWaitMs: 300, ...options.limits },
     log: options.log ?? (process.env["STREAM_LOG"] ? consoleLogger() : silentLogger),
     clock: systemClock,
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
