@@ -1,0 +1,64 @@
+import { login } from "../../../src/mysql/login.ts";
+import { PacketInbox } from "../../../src/mysql/packet-inbox.ts";
+import { PacketLink } from "../../../src/mysql/packet-link.ts";
+import { CAP } from "../../../src/wire/capabilities.ts";
+import { PacketWriter } from "../../../src/wire/packet-writer.ts";
+import { PASSWORD, USER } from "./proxy-harness.ts";
+
+const CAPABILITIES =
+  CAP.PROTOCOL_41 |
+  CAP.SECURE_CONNECTION |
+  CAP.PLUGIN_AUTH |
+  CAP.PLUGIN_AUTH_LENENC |
+  CAP.CONNECT_WITH_DB |
+  CAP.CONNECT_ATTRS |
+  CAP.TRANSACTIONS |
+  CAP.MULTI_RESULTS |
+  CAP.PS_MULTI_RESULTS |
+  CAP.DEPRECATE_EOF;
+
+/** Sends commands as bytes and reads replies as packets: for what no library sends. */
+export class RawClient {
+  readonly #link: PacketLink;
+  readonly #inbox: PacketInbox;
+
+  private constructor(link: PacketLink) {
+    this.#link = link;
+    this.#inbox = new PacketInbox(link);
+  }
+
+  static async connect(port: number): Promise<RawClient> {
+    const link = await PacketLink.dial("127.0.0.1", port, AbortSignal.timeout(5000));
+    const tls = { mode: "disabled" as const };
+    const endpoint = { name: "proxy", host: "127.0.0.1", port, user: USER, password: PASSWORD, tls };
+    await login(link, endpoint, { capabilities: CAPABILITIES, database: "shop", attributes: new Map() });
+    return new RawClient(link);
+  }
+
+  send(...commands: readonly Buffer[]): void {
+    for (const command of commands) this.#link.send(command);
+  }
+
+  next(): Promise<Buffer> {
+    return this.#inbox.next();
+  }
+
+  async packets(count: number): Promise<Buffer[]> {
+    const packets: Buffer[] = [];
+    for (let i = 0; i < count; i++) packets.push(await this.next());
+    return packets;
+  }
+
+  close(): void {
+    this.#link.end("the test is done");
+  }
+}
+
+export function command(byte: number, body: Buffer | string = ""): Buffer {
+  return new PacketWriter().u8(byte).bytes(body).payload();
+}
+
+/** A command on a prepared statement. */
+export function onStatement(byte: number, id: number, rest: Buffer = Buffer.alloc(0)): Buffer {
+  return new PacketWriter().u8(byte).u32(id).bytes(rest).payload();
+}
