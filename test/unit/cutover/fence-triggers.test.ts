@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  createTriggers,
+  dropTrigger,
+  fencesOf,
+  guardLock,
+  isGuarded,
+  readTriggers,
+} from "../../../src/cutover/fence-triggers.ts";
+import { lockName } from "../../../src/cutover/migration-lock.ts";
+import { isOurDdl } from "../../../src/replication/sidecar.ts";
+
+const identifier = fc
+  .string({ unit: "grapheme", minLength: 1, maxLength: 64 })
+  .filter((text) => !/[.\0]/.test(text) && text.trim() === text);
+const migrationId = fc.stringMatching(/^[a-z][a-z0-9-]{0,39}$/);
+
+/** The names of the triggers that statements make. */
+const namesOf = (statements: readonly string[]): readonly string[] =>
+  statements.map((sql) => /\.`(switchyard_[^`]+)` BEFORE/.exec(sql)?.[1] ?? "");
+
+describe("the triggers of a fence", () => {
+  test("have names that a server takes, and that no two tables or kinds share", () => {
+    fc.assert(
+      fc.property(migrationId, identifier, identifier, identifier, (migration, schema, one, other) => {
+        fc.pre(one !== other);
+        const fence = { migration, token: "t", ownUser: "u" };
+        const names = [one, other].flatMap((table) =>
+          (["fence", "guard"] as const).flatMap((kind) => namesOf(createTriggers(`${schema}.${table}`, kind, fence))),
+        );
+        expect(names.every((name) => name.length > 0 && name.length <= 64)).toBe(true);
+        expect(new Set(names).size).toBe(12);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("the longest name of a migration leaves locks that a server takes", () => {
+    const id = `a${"9".repeat(39)}`;
+    expect(lockName(id).length).toBeLessThanOrEqual(64);
+    expect(guardLock(id).length).toBeLessThanOrEqual(64);
+  });
+
+  test("are told from each other, and counted complete only when all three stand", () => {
+    const row = (suffix: string, token: string): Record<string, string> => ({
+      db: "shop",
+      name: `switchyard_m_0a1b2c3d_${suffix}`,
+      table_db: "shop",
+      table_name: "items",
+      body: `BEGIN /* switchyard migration=m token=${token} */ IF`,
+    });
+    const two = readTriggers([row("i", "t1"), row("u", "t1"), row("gi", "t2"), row("gu", "t2"), row("gd", "t2")]);
+    expect(fencesOf(two)).toEqual([{ table: "shop.items", token: "t1", complete: false }]);
+    expect(isGuarded(two, "shop.items")).toBe(true);
+    const three = readTriggers([row("i", "t1"), row("u", "t1"), row("d", "t1")]);
+    expect(fencesOf(three)).toEqual([{ table: "shop.items", token: "t1", complete: true }]);
+    expect(isGuarded(three, "shop.items")).toBe(false);
+  });
+
+  test("are known as ours by the streams, as sent and as the server writes them into its log", () => {
+    for (const kind of ["fence", "guard"] as const) {
+      for (const sql of createTriggers("shop.items", kind, { migration: "m", token: "t", ownUser: "u" })) {
+        expect(isOurDdl(sql)).toBe(true);
+        expect(isOurDdl(sql.replace(/^\/\*.*?\*\/ CREATE TRIGGER/, "CREATE DEFINER=`a b`@`%` TRIGGER"))).toBe(true);
+      }
+    }
+    const trigger = {
+      schema: "shop",
+      name: "switchyard_m_0a1b2c3d_i",
+      table: "shop.items",
+      token: "t",
+      kind: "fence",
+    } as const;
+    expect(isOurDdl(dropTrigger(trigger, "m", "t"))).toBe(true);
+    expect(
+      isOurDdl(
+        "CREATE DEFINER=`u`@`%` TRIGGER `x` BEFORE INSERT ON t FOR EACH ROW /* switchyard migration=m */ SET @a=1",
+      ),
+    ).toBe(false);
+  });
+});
