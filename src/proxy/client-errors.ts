@@ -96,6 +96,10 @@ export function interrupted(): ErrPacket {
   return error(1317, "70100", "Query execution was interrupted");
 }
 
+export function executionTimeExceeded(): ErrPacket {
+  return error(3024, "HY000", "Query execution was interrupted, maximum statement execution time exceeded");
+}
+
 export function transactionInProgress(): ErrPacket {
   return error(1568, "25001", "Transaction characteristics can't be changed while a transaction is in progress");
 }

@@ -1,5 +1,5 @@
 import type { ErrPacket } from "../wire/err-packet.ts";
-import { givenUp, holdFull, interrupted } from "./client-errors.ts";
+import { executionTimeExceeded, givenUp, holdFull, interrupted } from "./client-errors.ts";
 import type { HoldOutcome } from "./hold-queue.ts";
 import type { ProxyLimits } from "./proxy-config.ts";
 import type { RefusalReason } from "./proxy-metrics.ts";
@@ -20,6 +20,8 @@ export function errorOfOutcome(
       return undefined;
     case "killed":
       return { reason: "killed", error: interrupted() };
+    case "timed-out":
+      return { reason: "killed", error: executionTimeExceeded() };
     case "full": {
       const limit = `${limits.holdStatementsMax} statements or ${limits.holdBytesMax} bytes`;
       return { reason: "hold-full", error: holdFull(named(route), limit) };

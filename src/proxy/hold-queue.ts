@@ -10,6 +10,8 @@ export type HoldOutcome =
   | "given-up"
   /** KILL QUERY. */
   | "killed"
+  /** Its own limit on execution time has passed. */
+  | "timed-out"
   /** The client is gone. */
   | "abandoned";
 

@@ -20,6 +20,7 @@ export async function runKill(
   const work: Work = {
     kind: "kill",
     bytes: payload.length,
+    timeLimitMs: 0,
     opens: false,
     readsInsertId: false,
     schema: () => undefined,
@@ -34,8 +35,8 @@ export async function runKill(
     },
   };
   if (session.state.transaction.backend !== undefined && at !== undefined && session.backends.get(at) === undefined) {
-    const what2 = "a KILL of a session of another server is not possible within a transaction";
-    session.client.send(buildErr(notSupported(what2)));
+    const inside = "a KILL of a session of another server is not possible within a transaction";
+    session.client.send(buildErr(notSupported(inside)));
     return;
   }
   await session.perform(work);

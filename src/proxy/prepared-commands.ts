@@ -29,6 +29,7 @@ export async function prepare(session: Session, payload: Buffer): Promise<void> 
   await session.perform({
     kind: "prepare",
     bytes: payload.length,
+    timeLimitMs: 0,
     opens: false,
     readsInsertId: false,
     schema: () => schema,
@@ -72,7 +73,7 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
   const [only] = facts;
   if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
   await session.perform({
-    ...statementTraits(session, facts),
+    ...statementTraits(session, facts, statement.text),
     bytes: payload.length + state.longDataBytes,
     schema: (backend) => (statement.handles.has(backend.connection) ? state.names.schema : statement.schema),
     route: () => routeText(session, statement.text, statement.schema),

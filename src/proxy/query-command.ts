@@ -31,13 +31,25 @@ export async function runQuery(session: Session, payload: Buffer): Promise<void>
 export function statementTraits(
   session: Session,
   facts: readonly StatementFacts[],
-): Pick<Work, "kind" | "opens" | "readsInsertId"> {
+  text: Buffer,
+): Pick<Work, "kind" | "opens" | "readsInsertId" | "timeLimitMs"> {
   const mayOpen = session.backends.all.some(({ connection }) => !autocommits(connection.status));
+  const only = facts.length === 1 ? facts[0] : undefined;
   return {
-    kind: facts.length === 1 ? (facts[0]?.kind ?? "other") : "other",
+    kind: only?.kind ?? "other",
     opens: facts.length > 1 || facts[0]?.kind === "begin" || mayOpen,
     readsInsertId: facts.some(({ effects }) => effects.includes("reads-last-insert-id")),
+    timeLimitMs: only?.kind === "select" ? timeLimitMs(text, session.state.settings.maxExecutionMs) : 0,
   };
+}
+
+const HINT_BYTES_MAX = 500;
+
+/** The limit that a SELECT asks for in its hint, or else its session. */
+function timeLimitMs(text: Buffer, sessionMs: number): number {
+  const hint = /^[\s(]*SELECT\s*\/\*\+[^*]*\bMAX_EXECUTION_TIME\s*\(\s*(\d{1,9})\s*\)/i;
+  const found = hint.exec(text.toString("latin1", 0, HINT_BYTES_MAX))?.[1];
+  return found === undefined ? sessionMs : Number(found);
 }
 
 /** Routes a text by the rules in force in this turn. */
@@ -54,7 +66,7 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
 function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
   const leaves = facts.length === 1 && facts[0]?.kind === "use";
   return {
-    ...statementTraits(session, facts),
+    ...statementTraits(session, facts, text),
     bytes: payload.length,
     schema: () => (leaves ? undefined : session.state.names.schema),
     route: () => routeText(session, text, session.state.names.schema),

@@ -11,6 +11,7 @@ import { type Applicant, greetClient } from "./client-login.ts";
 import type { Disconnect } from "./disconnect.ts";
 import { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
+import { type InitialSettings, LEARNED } from "./session-settings.ts";
 
 const ACCESS_DENIED = 1045;
 
@@ -101,8 +102,7 @@ function turnAway(client: ClientConnection, error: ErrPacket, reason: Disconnect
   return { ended: { source, reason: why } };
 }
 
-const LEARN =
-  "SELECT @@lower_case_table_names, @@session.sql_mode, @@session.character_set_client, @@session.completion_type, @@session.session_track_transaction_info";
+const LEARN = `SELECT @@lower_case_table_names, ${LEARNED.map((name) => `@@session.${name}`).join(", ")}`;
 
 /** What of the server decides on how texts are read. An account whose password has expired may not ask. */
 async function learnServer(context: SessionContext, session: Session): Promise<void> {
@@ -111,14 +111,10 @@ async function learnServer(context: SessionContext, session: Session): Promise<v
   const answer = await connection.query(LEARN);
   const [row] = answer.rows;
   if (row === undefined) return;
-  const [lowerCase = "0", sqlMode, charset, completion, track] = row;
+  const [lowerCase, ...values] = row;
   if (lowerCase === "0" || lowerCase === "1" || lowerCase === "2") {
     context.traffic.setLowerCase(Number(lowerCase) as LowerCaseTableNames);
   }
-  session.state.settings.begin({
-    sql_mode: sqlMode ?? "",
-    character_set_client: charset ?? "utf8mb4",
-    completion_type: completion ?? "NO_CHAIN",
-    session_track_transaction_info: track ?? "OFF",
-  });
+  const initial = Object.fromEntries(LEARNED.map((name, at) => [name, values[at] ?? ""])) as InitialSettings;
+  session.state.settings.begin(initial);
 }

@@ -21,6 +21,17 @@ const FORBID_LAZY: ReadonlySet<string> = new Set(["completion_type", "session_tr
 /** Their values with which it is. */
 const LAZY_VALUES = /^(0|off|no_chain)$/i;
 
+/** What a session must know of its server from the start, by the names of the variables. */
+export const LEARNED = [
+  "sql_mode",
+  "character_set_client",
+  "completion_type",
+  "session_track_transaction_info",
+  "max_execution_time",
+] as const;
+
+export type InitialSettings = Readonly<Record<(typeof LEARNED)[number], string>>;
+
 interface Setting {
   readonly key: string;
   readonly sql: string;
@@ -40,6 +51,8 @@ export class SessionSettings {
   #settings: Setting[] = [];
   #serial = 0;
   #resets = 0;
+  #maxExecutionMs = 0;
+  #initialMaxExecutionMs = 0;
   #modes: SqlModes;
   #initialModes: SqlModes;
   #lazyForbidden = new Set<string>();
@@ -61,6 +74,11 @@ export class SessionSettings {
     return this.#serial;
   }
 
+  /** `max_execution_time` of the session; 0 for no limit. */
+  get maxExecutionMs(): number {
+    return this.#maxExecutionMs;
+  }
+
   /** Grows with each {@link reset}: a login that has replayed settings of before must be made anew. */
   get resets(): number {
     return this.#resets;
@@ -72,17 +90,15 @@ export class SessionSettings {
   }
 
   /** What the session begins with, as the server has told after the login. */
-  begin(
-    initial: Readonly<
-      Record<"sql_mode" | "character_set_client" | "completion_type" | "session_track_transaction_info", string>
-    >,
-  ): void {
+  begin(initial: InitialSettings): void {
     this.#initialModes = { ...modesOf(initial.sql_mode), charset: charsetClass(initial.character_set_client) };
     this.#modes = this.#initialModes;
     for (const name of ["completion_type", "session_track_transaction_info"] as const) {
       if (!LAZY_VALUES.test(initial[name])) this.#lazyForbidden.add(name);
     }
     this.#initiallyForbidden = new Set(this.#lazyForbidden);
+    this.#initialMaxExecutionMs = Number(initial.max_execution_time) || 0;
+    this.#maxExecutionMs = this.#initialMaxExecutionMs;
   }
 
   /** Statements that a backend has not heard, which was told everything up to `serial`. */
@@ -125,6 +141,7 @@ export class SessionSettings {
 
   recordVariable(name: string, valueSql: string, value: string): Recorded {
     if (name === "sql_mode") this.#modes = { ...this.#modes, ...modesOf(value) };
+    if (name === "max_execution_time") this.#maxExecutionMs = Number(value) || 0;
     if (name === "character_set_client") this.#modes = { ...this.#modes, charset: charsetClass(value) };
     if (FORBID_LAZY.has(name)) {
       if (LAZY_VALUES.test(value)) this.#lazyForbidden.delete(name);
@@ -138,6 +155,7 @@ export class SessionSettings {
     this.#settings = [];
     this.#serial += 1;
     this.#resets += 1;
+    this.#maxExecutionMs = this.#initialMaxExecutionMs;
     this.#modes = this.#initialModes;
     this.#lazyForbidden = new Set(this.#initiallyForbidden);
   }

@@ -258,7 +258,13 @@ export class Session implements TrafficSession {
     const held = this.#held;
     if (this.client.isGone) return this.#endWait();
     const waiting = migrations === undefined ? traffic.waitForLicence(held) : traffic.waitForRelease(held, migrations);
+    const limitMs = work.timeLimitMs - (clock.monotonicMs() - held.sinceMs);
+    const timer =
+      work.timeLimitMs === 0
+        ? undefined
+        : setTimeout(() => traffic.stopWaiting(held, "timed-out"), Math.max(0, limitMs));
     const outcome: HoldOutcome = await waiting;
+    clearTimeout(timer);
     if (outcome === "released") return true;
     const waitedMs = clock.monotonicMs() - held.sinceMs;
     this.#endWait();

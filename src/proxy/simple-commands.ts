@@ -44,6 +44,7 @@ function commandWork(session: Session, payload: Buffer, after?: Work["after"], r
   return {
     kind: "command",
     bytes: payload.length,
+    timeLimitMs: 0,
     opens: false,
     readsInsertId: false,
     schema: () => session.state.names.schema,

@@ -9,6 +9,8 @@ export interface Work {
   readonly kind: StatementKind | "command";
   /** What it weighs while it is held. */
   readonly bytes: number;
+  /** How long it may take by the client's own wish, time in which it is held included; 0 for any. */
+  readonly timeLimitMs: number;
   /** It may leave a transaction open. */
   readonly opens: boolean;
   /** It may ask for LAST_INSERT_ID(). */

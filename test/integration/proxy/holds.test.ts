@@ -288,6 +288,19 @@ describe("a held statement", () => {
     expect([await notes("old"), await notes("new")]).toEqual([[], ["stays"]]);
   });
 
+  test.each([
+    ["by its hint", "SELECT /*+ MAX_EXECUTION_TIME(150) */ * FROM orders", undefined],
+    ["by its session", "SELECT * FROM orders", "SET SESSION max_execution_time = 150"],
+  ])("that has a limit on its time %s is given up as the server would", async (_, text, before) => {
+    const limited = await user();
+    if (before !== undefined) await limited.query(before);
+    await arm(harness);
+    await hold(harness);
+    expect(await settled(watch(limited.query(text)))).toBe(3024);
+    await abort(harness);
+    await limited.query(text);
+  });
+
   test("may not be killed by another account", async () => {
     await servers.old.root("CREATE USER IF NOT EXISTS other_app@'%' IDENTIFIED BY 'other-1'");
     const victim = await user();
