@@ -1,0 +1,144 @@
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { endsOf } from "../../../src/cutover/attempt.ts";
+import { gateRefused, refusals, runGate } from "../../../src/cutover/gate.ts";
+import { readState } from "../../../src/cutover/journal.ts";
+import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
+import type { GateFinding, HomeView, StreamHealth, SwitchPorts } from "../../../src/cutover/ports.ts";
+import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
+import { ALIVE_PREFIX, PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
+import { storeWith } from "./memory-store.ts";
+
+interface World {
+  readonly migration: Partial<MigrationDocument>;
+  readonly stream: Partial<StreamHealth>;
+  readonly view: Partial<HomeView>;
+  readonly proxies: readonly (Partial<ProxyDocument> & { readonly alive?: boolean })[];
+  readonly diffOpen: boolean;
+  readonly unreachable: boolean;
+}
+
+const HOLDER = {
+  connectionId: "7",
+  user: "cron",
+  host: "h",
+  tables: ["shop.items"],
+  idle: true,
+  writes: true,
+  identity: "1",
+  program: "",
+};
+
+/** What the gate finds wrong in a world that is otherwise as it should be. */
+async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]> {
+  const store = await storeWith(world.migration ?? {});
+  for (const [index, { alive, ...said }] of (world.proxies ?? []).entries()) {
+    const id = `p${index}`;
+    const document = {
+      format: 1,
+      id,
+      bootNonce: id,
+      version: "1",
+      generation: 1,
+      armed: {},
+      holds: {},
+      seenTogether: [],
+      accounts: [],
+      ...said,
+    };
+    await store.transact([], [{ put: PROXIES_PREFIX + id, value: JSON.stringify(document) }]);
+    if (alive !== false) await store.transact([], [{ put: ALIVE_PREFIX + id, value: "{}" }]);
+  }
+  const view: HomeView = {
+    executed: () => Promise.resolve(""),
+    holders: () => Promise.resolve([]),
+    autoIncrementSettings: () => Promise.resolve({ increment: "1", offset: "1" }),
+    fences: () => Promise.resolve([]),
+    connectionsOf: () => Promise.resolve([]),
+    ...world.view,
+  };
+  const health: StreamHealth = { state: "running", lagMs: 5, drift: 0, ddl: 0, ...world.stream };
+  const ports = {
+    store,
+    clock: systemClock,
+    diffIsOpen: () => world.diffOpen === true,
+    stream: () => ({ health: () => Promise.resolve(health) }),
+    home: () => ({
+      ownUser: "mover",
+      inspect: <T>(look: (seen: HomeView) => Promise<T>) =>
+        world.unreachable ? Promise.reject(new Error("refused")) : look(view),
+    }),
+  } as unknown as SwitchPorts;
+  const state = await readState(store, "m");
+  const ends = endsOf(state.migration.document, "switch");
+  return (await runGate({ ports, ends, limits: DEFAULT_SWITCH_LIMITS, state })).filter((finding) => !finding.ok);
+}
+
+const hoursAgo = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString();
+const diff = { direction: "forward", verifiedAt: "", rows: 1, differences: 0 } as const;
+
+describe("the gate of a switch", () => {
+  test("opens when all is as it should be", async () => {
+    expect(await wrong()).toEqual([]);
+    expect(await wrong({ proxies: [{}, { generation: 2 }] })).toEqual([]);
+  });
+
+  test.each<readonly [string, Partial<World>, string]>([
+    ["the stream has failed", { stream: { state: "failed", error: "E: gone" } }, "stream-running"],
+    ["the stream is paused", { stream: { state: "paused" } }, "stream-running"],
+    ["the stream is behind", { stream: { lagMs: 1001 } }, "stream-lag"],
+    ["a row was not as expected", { stream: { drift: 1 } }, "drift"],
+    ["a definition was changed", { stream: { ddl: 1 } }, "drift"],
+    ["no diff was run", { migration: { diffs: [] } }, "diff-fresh"],
+    [
+      "the newest diff found differences",
+      {
+        migration: {
+          diffs: [
+            { ...diff, finishedAt: hoursAgo(2) },
+            { ...diff, finishedAt: hoursAgo(1), differences: 3 },
+          ],
+        },
+      },
+      "diff-fresh",
+    ],
+    ["the diff is too old", { migration: { diffs: [{ ...diff, finishedAt: hoursAgo(25) }] } }, "diff-fresh"],
+    ["a diff is open", { diffOpen: true }, "diff-closed"],
+    ["a proxy shows no sign of life", { proxies: [{ alive: false }] }, "proxies-alive"],
+    ["a proxy has old rules", { proxies: [{ generation: 0 }] }, "proxies-current"],
+    ["an application uses our account", { proxies: [{ accounts: ["app", "mover@10.0.0.1"] }] }, "accounts-own"],
+    ["tables would be split", { proxies: [{ seenTogether: [["shop.items", "shop.stock"]] }] }, "tables-together"],
+    ["a server does not answer", { unreachable: true }, "servers-reachable"],
+    [
+      "an old transaction keeps a table",
+      { view: { holders: () => Promise.resolve([{ ...HOLDER, seconds: 3 }]) } },
+      "long-transactions",
+    ],
+  ])("stays shut when %s", async (_why, world, id) => {
+    expect((await wrong(world)).map((finding) => finding.id)).toEqual([id]);
+  });
+
+  test("stays shut when the servers count differently", async () => {
+    let calls = 0;
+    const autoIncrementSettings = (): Promise<{ increment: string; offset: string }> =>
+      Promise.resolve({ increment: "2", offset: String(++calls) });
+    expect((await wrong({ view: { autoIncrementSettings } })).map(({ id }) => id)).toEqual(["auto-increment-settings"]);
+  });
+
+  test("lets a reason stand in for a diff, and for nothing that keeps writes safe", async () => {
+    const findings = await wrong({ migration: { diffs: [] }, stream: { state: "failed", drift: 2 }, diffOpen: true });
+    expect(refusals(findings, "checked by hand").map(({ id }) => id)).toEqual(["stream-running", "diff-closed"]);
+    expect(refusals(findings, undefined)).toHaveLength(4);
+  });
+
+  test("says in one error what was observed, what was expected and what to do", async () => {
+    const findings = await wrong({ stream: { lagMs: 41_200 } });
+    const ends = endsOf((await readState(await storeWith(), "m")).migration.document, "switch");
+    const { message, code } = gateRefused(ends, findings);
+    expect(code).toBe("CUTOVER_GATE_REFUSED");
+    expect(message).toMatch(
+      /41200 ms behind; expected at most 1000 ms\. Wait until .*Nothing was changed; writes go to old\./s,
+    );
+  });
+});

@@ -1,0 +1,38 @@
+import { describe, expect, test } from "vitest";
+import { FAILPOINTS } from "../../../src/base/failpoints.ts";
+import { endsOf } from "../../../src/cutover/attempt.ts";
+import { planLines, STEPS_AFTER_SWAP, STEPS_TO_SWAP } from "../../../src/cutover/steps.ts";
+import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import { migrationDocument } from "./memory-store.ts";
+
+const options = { migration: "m", who: "ann", limits: DEFAULT_SWITCH_LIMITS };
+
+describe("the plan of a switch", () => {
+  test("is the list of steps that would run, with the gate before and the journal after", () => {
+    const lines = planLines(endsOf(migrationDocument(), "switch"), { ...options, kind: "switch" });
+    expect(lines).toHaveLength(STEPS_TO_SWAP.length + STEPS_AFTER_SWAP.length + 2);
+    expect(lines).toContain("change the rules: the tables are at home on new");
+    expect(lines.findIndex((line) => line.startsWith("lock the tables on old"))).toBeLessThan(
+      lines.findIndex((line) => line.startsWith("let the forward stream apply")),
+    );
+  });
+
+  test("of a rollback is the same with the ends exchanged", () => {
+    const exchange = (line: string): string =>
+      line.replaceAll(
+        /\b(old|new|forward|reverse)\b/g,
+        (word) => ({ old: "new", new: "old", forward: "reverse", reverse: "forward" })[word] ?? word,
+      );
+    const forth = planLines(endsOf(migrationDocument(), "switch"), { ...options, kind: "switch" });
+    const back = planLines(endsOf(migrationDocument(), "rollback"), { ...options, kind: "rollback" });
+    expect(back.map((line) => line.replace("the new", "the"))).toEqual(
+      forth.map((line) => exchange(line).replace("the new", "the")),
+    );
+  });
+
+  test("passes every failpoint of a switch", () => {
+    const passed = [...STEPS_TO_SWAP, ...STEPS_AFTER_SWAP].flatMap(({ before, after }) => [before, after]);
+    const wanted = FAILPOINTS.filter((point) => point.startsWith("switch-") && point !== "switch-after-gate");
+    expect(passed.filter((point) => point !== undefined)).toEqual(wanted);
+  });
+});
