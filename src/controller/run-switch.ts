@@ -27,12 +27,22 @@ export async function orderSwitch(
   return await runner.exclusively(kind, async () => {
     const done = order.state === "running" ? await finishedBefore(runner, kind) : undefined;
     if (done !== undefined) return done;
-    const outcome = await runSwitch(ports, options);
+    const outcome = await withWarmStreams(runner, () => runSwitch(ports, options));
     await runner.reload();
     runner.openActiveStream();
     count(runner, kind, outcome);
     return report(runner, kind, outcome);
   });
+}
+
+async function withWarmStreams<T>(runner: MigrationRunner, work: () => Promise<T>): Promise<T> {
+  const keepers = [runner.keepers.forward, runner.keepers.reverse];
+  try {
+    await Promise.all(keepers.map((keeper) => keeper.warm()));
+    return await work();
+  } finally {
+    await Promise.all(keepers.map((keeper) => keeper.cool()));
+  }
 }
 
 function switchOptions(runner: MigrationRunner, order: OrderDocument, kind: "switch" | "rollback"): SwitchOptions {

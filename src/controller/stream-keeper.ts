@@ -34,6 +34,8 @@ export class StreamKeeper implements StreamPort {
   #ended: Promise<void> = Promise.resolve();
   #token: string | undefined;
   #failure: string | undefined;
+  /** A connection to the server that the stream writes to, ready for what a switch has to do there. */
+  #spare: Connection | undefined;
   #driftAtDiff = 0;
   #ddlAtDiff = 0;
 
@@ -91,6 +93,18 @@ export class StreamKeeper implements StreamPort {
     });
   }
 
+  /** Logs in ahead of a switch to where the stream writes: during a hold every client would wait for a login. */
+  async warm(): Promise<void> {
+    if (this.#spare?.isClosed !== false) this.#spare = await Connection.connect(this.#target);
+  }
+
+  /** Gives up what {@link warm} has opened. */
+  async cool(): Promise<void> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    await spare?.close();
+  }
+
   /** Ends the stream in this process; its ledger stays as it is. */
   async close(): Promise<void> {
     const stream = this.#stream;
@@ -132,8 +146,8 @@ export class StreamKeeper implements StreamPort {
   }
 
   async closeLedger(): Promise<void> {
-    await this.close();
-    await this.#onTarget(async (connection) => {
+    // The raised epoch alone keeps every applier out; that this one closes its connections need not come first.
+    const raised = this.#onTarget(async (connection) => {
       try {
         await closeLedger(connection, this.#document.id, this.#direction);
       } catch (error) {
@@ -141,6 +155,7 @@ export class StreamKeeper implements StreamPort {
         if (!isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) throw error;
       }
     });
+    await Promise.all([raised, this.close()]);
   }
 
   async resume(): Promise<void> {
@@ -178,6 +193,7 @@ export class StreamKeeper implements StreamPort {
   }
 
   async #onTarget<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    if (this.#spare?.isClosed === false) return await work(this.#spare);
     const connection = await Connection.connect(this.#target);
     try {
       return await work(connection);
