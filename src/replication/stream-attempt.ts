@@ -152,7 +152,13 @@ export class StreamAttempt {
     const estimates = await estimateRows(observer, state);
     while (!state.copied && !signal.aborted) {
       this.#phase("copying");
-      const overAt = options.clock.monotonicMs() + limits.copyCycleMaxMs;
+      // The time counts from the first row on: waiting for a lock must not use it up.
+      let overAt: number | undefined;
+      const isOver = (): boolean => {
+        const now = options.clock.monotonicMs();
+        overAt ??= now + limits.copyCycleMaxMs;
+        return now >= overAt;
+      };
       const outcome = await runCopyCycle(
         {
           claim,
@@ -164,7 +170,7 @@ export class StreamAttempt {
           failpoint: this.#context.failpoint,
           log: options.log,
           signal,
-          isOver: () => options.clock.monotonicMs() >= overAt,
+          isOver,
           whilePaused: () => gate.whilePaused(),
           onRows: (table, rows) => progress.addRows(table.key, rows),
           estimates,

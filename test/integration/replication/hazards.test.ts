@@ -168,15 +168,18 @@ describe("transactions of every shape", () => {
     const grow = `SET SESSION cte_max_recursion_depth = 1000000; BEGIN; INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT i, 'large', i FROM n;
       UPDATE ${table} SET v = 'larger' WHERE id % 2 = 0; DELETE FROM ${table} WHERE id > 59000; COMMIT`;
     let partial = false;
-    const watching = setInterval(() => {
-      void ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`).then(([row]) => {
+    let watching = true;
+    const watch = (async () => {
+      while (watching) {
+        const [row] = await ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`);
         const n = Number(row?.["n"]);
         if (n !== 100 && n < 50_000) partial = true;
-      });
-    }, 20);
+      }
+    })();
     await ends.source.root(grow);
     await equal(moving);
-    clearInterval(watching);
+    watching = false;
+    await watch;
     expect(partial).toBe(false);
     const before = await executedOn(ends.target);
     await ends.source.root(`UPDATE ${table} SET v = 'one more'`);
