@@ -24,6 +24,7 @@ export class ClientConnection {
   #splitter = new PacketSplitter(LOGIN_BYTES_MAX);
   #chunks: Buffer[] = [];
   #pendingBytes = 0;
+  #greeted = false;
   #waiting: Deferred<void> | undefined;
   #drained: Deferred<void> | undefined;
   #goneReason: string | undefined;
@@ -50,9 +51,9 @@ export class ClientConnection {
     return this.#socket instanceof TLSSocket;
   }
 
-  /** Sequence number that our next packet must carry after the payload read last. */
+  /** Sequence number that our next packet must carry: 0 for the greeting, then one more than the payload read last. */
   get nextSequence(): number {
-    return (this.#splitter.sequence + 1) & 0xff;
+    return this.#greeted ? (this.#splitter.sequence + 1) & 0xff : 0;
   }
 
   /** From now on commands may be of this size; before, only what a login needs is accepted. */
@@ -93,6 +94,7 @@ export class ClientConnection {
   /** Sends framed bytes. False: wait for {@link drained} before sending more. */
   write(bytes: Buffer): boolean {
     if (this.#goneReason !== undefined) return true;
+    this.#greeted = true;
     return this.#socket.write(bytes);
   }
 

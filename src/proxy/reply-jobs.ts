@@ -1,6 +1,5 @@
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
-import { CAP, COM, hasFlag } from "../wire/capabilities.ts";
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
 import { PacketReader } from "../wire/packet-reader.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
@@ -197,9 +196,4 @@ function statusOffset(payload: Buffer): number {
   reader.lenencBig();
   reader.lenencBig();
   return reader.offset;
-}
-
-/** Whether a command of this kind starts its reply with a packet that names a prepared statement. */
-export function isPrepare(command: number, capabilities: number): boolean {
-  return command === COM.STMT_PREPARE && hasFlag(capabilities, CAP.PROTOCOL_41);
 }

@@ -29,7 +29,7 @@ export async function logIn(context: SessionContext, client: ClientConnection): 
     const name = context.traffic.rules.default;
     const address = context.backends[name];
     if (address === undefined)
-      return turnAway(client, notSupported(`the default backend "${name}" is not configured`), 0);
+      return turnAway(client, notSupported(`the default backend "${name}" is not configured`), "internal");
     dialed = await dialBackend(address, context.limits.connectTimeoutMs);
     const outcome = await converse(context, client, dialed);
     if (!("session" in outcome)) return outcome;
@@ -94,12 +94,11 @@ function admit(client: ClientConnection, applicant: Applicant, ok: Buffer): void
   }
 }
 
-function turnAway(client: ClientConnection, error: ErrPacket, reason: Disconnect["reason"] | 0): LoginOutcome {
-  if (!client.isGone) client.send(buildErr(error), reason === 0 || reason === "unreachable" ? 0 : client.nextSequence);
+function turnAway(client: ClientConnection, error: ErrPacket, reason: Disconnect["reason"]): LoginOutcome {
+  if (!client.isGone) client.send(buildErr(error));
   client.end();
-  const why = reason === 0 ? "internal" : reason;
-  const source = why === "protocol" ? "client" : why === "internal" ? "proxy" : "backend";
-  return { ended: { source, reason: why } };
+  const source = reason === "protocol" ? "client" : reason === "internal" ? "proxy" : "backend";
+  return { ended: { source, reason } };
 }
 
 const LEARN = `SELECT @@lower_case_table_names, ${LEARNED.map((name) => `@@session.${name}`).join(", ")}`;

@@ -107,6 +107,25 @@ describe("a login through the proxy", () => {
     expect(umlaut).toMatchObject({ code: 0, error: "" });
   });
 
+  test.each([
+    ["disabled", ""],
+    ["required", "TLS"],
+  ] as const)("reaches a server whose TLS mode is %s, its password cache cold", async (mode, expected) => {
+    const own = await startHarness(servers, { backendTls: { mode } });
+    await servers.old.root("FLUSH PRIVILEGES");
+    const client = await own.connect();
+    const [[row]] = await client.query<RowDataPacket[]>("SHOW SESSION STATUS LIKE 'Ssl_version'");
+    expect(String(row?.["Value"]).slice(0, 3)).toBe(expected);
+    await client.end();
+    await own.close();
+  });
+
+  test("is refused where the server's certificate must be proven and cannot be", async () => {
+    const own = await startHarness(servers, { backendTls: { mode: "verify_identity" } });
+    await expect(own.connect()).rejects.toMatchObject({ errno: 2003 });
+    await own.close();
+  });
+
   test("follows a changed password: the old one is refused, the new one accepted", async () => {
     const login = (password: string) =>
       runMysql(harness.port, ["--user=expiring", `--password=${password}`, "--ssl-mode=REQUIRED", "-e", ME]);

@@ -2,6 +2,7 @@ import mysql from "mysql2/promise";
 import { systemClock } from "../../../src/base/clock.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { type Metrics, noMetrics } from "../../../src/metrics/metrics.ts";
+import type { TlsSettings } from "../../../src/mysql/endpoint.ts";
 import type { ProxyLimits } from "../../../src/proxy/proxy-config.ts";
 import { type ProxyWorker, startProxyWorker } from "../../../src/proxy/proxy-worker.ts";
 import { parseProxyDocument } from "../../../src/rules/proxy-codec.ts";
@@ -38,6 +39,7 @@ export interface HarnessOptions {
   readonly tls?: "generated" | "disabled";
   readonly log?: Logger;
   readonly metrics?: Metrics;
+  readonly backendTls?: TlsSettings;
 }
 
 /** Makes the account and the schema on both servers: the same account, the same tables, no rows. */
@@ -63,7 +65,7 @@ export async function startHarness(
     name,
     host: servers[name].host,
     port: servers[name].port,
-    tls: { mode: "preferred" as const },
+    tls: options.backendTls ?? { mode: "preferred" as const },
   });
   const worker = await startProxyWorker({
     config: {
