@@ -43,7 +43,8 @@ async function runVitest(args: readonly string[]): Promise<Counts> {
   const countsFile = join(folder, "counts.json");
   try {
     const chosen = projects.flatMap((name) => ["--project", name]);
-    const env = { SWITCHYARD_TEST_COUNTS: countsFile };
+    // Tests start the program many times over; compiled modules are kept between those starts.
+    const env = { SWITCHYARD_TEST_COUNTS: countsFile, NODE_COMPILE_CACHE: join(folder, "compiled") };
     const ended = await runProgram("vitest", ["run", ...chosen, ...others], { env });
     const counts = readCounts(countsFile);
     // vitest can fail without a failing test, for example when it cannot read its configuration.
