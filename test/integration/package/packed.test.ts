@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 const project = resolve(import.meta.dirname, "../../..");
 /** All that a checkout has and packing looks at; a copy, so that no other test finds `dist` half written. */
@@ -12,8 +13,10 @@ const DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 let folder: string;
 let prefix: string;
 let contents: string[];
+let servers: Record<"old" | "new", TestServer>;
 
-beforeAll(() => {
+beforeAll(async () => {
+  servers = await startServers(["old", "new"]);
   folder = mkdtempSync(join(tmpdir(), "switchyard-package-"));
   const checkout = join(folder, "checkout");
   mkdirSync(checkout);
@@ -31,7 +34,10 @@ beforeAll(() => {
   npm(["install", "--global", "--prefix", prefix, "--prefer-offline", join(folder, listing[0].filename)], folder);
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await stopServers(servers);
+  rmSync(folder, { recursive: true, force: true });
+});
 
 describe("the package, packed and installed into an empty prefix", () => {
   test("holds the compiled program and its documents, and nothing of the workshop", () => {
@@ -51,6 +57,25 @@ describe("the package, packed and installed into an empty prefix", () => {
     const ran = switchyard(["check", "--help"]);
     expect(ran.status).toBe(0);
     expect(ran.stdout).toContain("--print-grants");
+  });
+
+  test("checks two real servers, with the accounts that it asks for itself", async () => {
+    await servers.old.root("CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY, note TEXT)");
+    const config = join(folder, "switchyard.yaml");
+    const backend = ({ name, host, port }: TestServer): string =>
+      `  ${name}: { host: ${host}, port: ${port}, user: switchyard, password: secret }`;
+    const lines = ["backends:", backend(servers.old), backend(servers.new), "default: old", ""];
+    writeFileSync(config, lines.join("\n"));
+    const check = ["check", "--config", config, "--tables", "shop.orders"];
+    expect(switchyard(check).status).not.toBe(0);
+    for (const server of Object.values(servers)) {
+      const grants = switchyard([...check, "--print-grants", server.name, "--with-passwords"]);
+      expect(grants).toMatchObject({ status: 0, stderr: "" });
+      await server.root(grants.stdout);
+    }
+    const ran = switchyard([...check, "--json"]);
+    expect(ran.status, ran.stdout).toBe(0);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ format: 1 });
   });
 });
 
