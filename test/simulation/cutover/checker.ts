@@ -63,7 +63,7 @@ export class Checker {
   /** A client was told of an error. A single server would give none, unless its connection was ended. */
   failed(proxy: Faultable, error: Error): void {
     this.errors += 1;
-    if (this.messagesFaulty && ["killed", "gone"].includes(error.message)) return;
+    if (this.messagesFaulty && ["killed", "gone", "given-up"].includes(error.message)) return;
     if (proxy.process.disturbed || (this.storeFaulty && error.message === "given-up")) return;
     this.#breach(`a client of ${proxy.process.name}, which nothing was done to, was told: ${error.message}`);
   }

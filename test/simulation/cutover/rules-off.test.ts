@@ -3,6 +3,32 @@ import { explore, firstBreach, PROFILES } from "./profiles.ts";
 import type { Faults, RunOptions } from "./run.ts";
 import * as weakened from "./weakenings.ts";
 
+/**
+ * 1. The swap is sent, and is long on its way; the store is away meanwhile, for the proxies even longer.
+ * 2. The time for holding clients runs out: the controller gives the attempt up.
+ * 3. The store is back, and only then the swap arrives.
+ */
+const lateSwap = (): Partial<RunOptions> => {
+  let set = false;
+  return {
+    scene: (point, run) => {
+      if (point !== "switch-before-swap" || set) return;
+      set = true;
+      const { store, world } = run;
+      Object.assign(store.faults, { lateRequest: 1 });
+      store.lateMs = [720, 760];
+      world.after(5, () => {
+        Object.assign(store.faults, { lateRequest: 0 });
+        store.awayUntil = world.now + 660;
+        run.checker.storeFaulty = true;
+        // Once their time is over they would remove the hold, which the swap needs.
+        for (const proxy of run.proxies) proxy.process.cutOff(900);
+      });
+    },
+    activeMs: 1500,
+  };
+};
+
 const TEST_TIMEOUT_MS = 120_000;
 
 /** What fails when a rule is not kept. Without these, a simulation that finds nothing would say nothing. */
@@ -50,6 +76,20 @@ describe("the simulation finds the failure when it is not so that", () => {
     },
     TEST_TIMEOUT_MS,
   );
+
+  test("an attempt is settled in the store before its lock goes", async () => {
+    // Leadership's own condition would keep the late swap out as well; here the order has to do it alone.
+    const unguarded = { weaken: weakened.withoutLeadership };
+    const options: Partial<RunOptions> = {
+      weaken: (ports) => weakened.unlocksFirst(weakened.withoutLeadership(ports)),
+    };
+    let breach: string | undefined;
+    for (let seed = 1; seed <= 50 && breach === undefined; seed += 1) {
+      breach = await firstBreach({}, { from: seed, to: seed }, { ...lateSwap(), ...options });
+      await explore({}, { from: seed, to: seed }, { ...lateSwap(), ...unguarded });
+    }
+    expect(breach).toMatch(/acknowledged write bypass/);
+  });
 
   test(
     "while proxies alone, with neither lock nor fence on the servers, lose nothing of their own clients",

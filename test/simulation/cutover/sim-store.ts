@@ -36,6 +36,8 @@ export class SimStoreServer {
   readonly watchers = new Set<Watcher>();
   readonly faults: StoreFaults = { lostRequest: 0, lostAnswer: 0, lateRequest: 0, refused: 0 };
   awayUntil = 0;
+  /** How long a late request takes. */
+  lateMs: readonly [number, number] = [ANSWER_TIMEOUT_MS * 0.8, ANSWER_TIMEOUT_MS * 4];
   #leases = 0;
   readonly #expiry = new Map<string, number>();
 
@@ -130,7 +132,7 @@ export class SimStore implements Store {
       return await this.#unknown();
     }
     if (fate < refuse + faults.lostRequest + faults.lostAnswer + faults.lateRequest) {
-      world.after(ANSWER_TIMEOUT_MS * world.random.between(0.8, 4), () => {
+      world.after(world.random.between(...this.#server.lateMs), () => {
         world.note(`a late transaction of ${this.#process.name} arrives`);
         unheard();
       });

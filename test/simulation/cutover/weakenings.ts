@@ -58,6 +58,26 @@ export const withoutCounters = (ports: SwitchPorts): SwitchPorts =>
 export const withoutKills = (ports: SwitchPorts): SwitchPorts =>
   withSessions(ports, () => ({ connectionsOf: () => Promise.resolve([]) }));
 
+/** A controller that has been replaced can still write. */
+export const withoutLeadership = (ports: SwitchPorts): SwitchPorts => ({ ...ports, leadership: () => [] });
+
+/** An attempt is undone on the servers first, and in the store afterwards. */
+export const unlocksFirst = (ports: SwitchPorts): SwitchPorts => {
+  const store: Store = altered(ports.store, {
+    transact: async (conditions, writes) => {
+      if (writes.some((write) => "put" in write && write.value.includes('"state":"aborting"'))) {
+        for (const backend of ["old", "new"]) {
+          const session = await ports.home(backend).open({ takeOver: "kill-holder" });
+          await session.close();
+        }
+        await ports.clock.sleep(100);
+      }
+      return await ports.store.transact(conditions, writes);
+    },
+  });
+  return { ...ports, store };
+};
+
 /** Transactions of the switch do not depend on the rules that they were made from. */
 export const withoutRevisions = (ports: SwitchPorts): SwitchPorts => {
   const store: Store = altered(ports.store, {
