@@ -104,5 +104,6 @@ export async function closeSessions(attempt: Attempt): Promise<void> {
   attempt.newWatch = undefined;
   attempt.oldSession = undefined;
   attempt.newSession = undefined;
-  await Promise.all([proxies, newWatch, old, fresh].map((open) => open?.close().catch(() => undefined)));
+  const open = [proxies, newWatch, old, fresh].filter((one) => one !== undefined);
+  await Promise.all(open.map((one) => one.close().catch(() => undefined)));
 }

@@ -1,3 +1,4 @@
+import { deadlineIn } from "../base/deadline.ts";
 import { splitBySwitch } from "../rules/routing.ts";
 import type { GateContext } from "./gate.ts";
 import type { GateFinding } from "./ports.ts";
@@ -5,9 +6,9 @@ import { listProxies, type RegisteredProxy } from "./proxy-view.ts";
 
 /** Every registered proxy is alive and judges by the present rules; none logs in with Switchyard's own account. */
 export async function proxyFindings(context: GateContext): Promise<readonly GateFinding[]> {
-  const proxies = await listProxies(context.ports.store);
   const { generation } = context.state.rules.document;
-  const behind = proxies.filter((proxy) => proxy.alive && proxy.document.generation < generation);
+  const proxies = await listWhenCurrent(context, generation);
+  const behind = proxies.filter((proxy) => isBehind(proxy, generation));
   const gone = proxies.filter((proxy) => !proxy.alive).map((proxy) => proxy.document.id);
   const own = ownAccounts(context, proxies);
   return [
@@ -38,6 +39,24 @@ export async function proxyFindings(context: GateContext): Promise<readonly Gate
       fix: "Give the application an account of its own.",
     },
   ];
+}
+
+const CURRENT_WAIT_MS = 1000;
+const CURRENT_LOOK_MS = 20;
+
+/** Rules that were changed just now, by an attempt that ended or by hand, reach every proxy within moments. */
+async function listWhenCurrent(context: GateContext, generation: number): Promise<readonly RegisteredProxy[]> {
+  const { clock, store, signal } = context.ports;
+  const deadline = deadlineIn(clock, CURRENT_WAIT_MS);
+  for (;;) {
+    const proxies = await listProxies(store);
+    if (deadline.passed || !proxies.some((proxy) => isBehind(proxy, generation))) return proxies;
+    await clock.sleep(CURRENT_LOOK_MS, signal);
+  }
+}
+
+function isBehind(proxy: RegisteredProxy, generation: number): boolean {
+  return proxy.alive && proxy.document.generation < generation;
 }
 
 function ownAccounts(context: GateContext, proxies: readonly RegisteredProxy[]): readonly string[] {

@@ -19,15 +19,13 @@ export interface GateContext {
 /** Makes every check of the gate. Nothing is changed anywhere; the findings say what a switch would meet. */
 export async function runGate(context: GateContext): Promise<readonly GateFinding[]> {
   const groups = await Promise.all([
-    homeFinding(context.state.rules.document, context.ends),
     streamFindings(context),
-    diffFinding(context),
     proxyFindings(context),
     splitFinding(context),
     serverFindings(context),
-    context.ports.extraGateChecks?.(context.ends) ?? [],
+    context.ports.extraGateChecks?.(context.ends) ?? Promise.resolve([]),
   ]);
-  return groups.flat();
+  return [...homeFinding(context.state.rules.document, context.ends), ...diffFinding(context), ...groups.flat()];
 }
 
 /** The findings that stand in the way; a reason given with `--force` lets those pass that allow it. */

@@ -7,6 +7,8 @@ import type { RowSource } from "./home-queries.ts";
 
 /** `KILL` of a connection that is gone already. */
 const NO_SUCH_THREAD = 1094;
+/** A server lets a session's locks go a moment after it has closed its connection. */
+export const LOCK_WAIT_SECONDS = 2;
 const TAKE_OVER_TIMEOUT_MS = 15_000;
 const POLL_MS = 10;
 
@@ -27,7 +29,7 @@ export async function lockHolder(source: RowSource, migration: string): Promise<
  * @throws {SwitchyardError} `CUTOVER_SESSION_HELD`
  */
 export async function takeFreeLock(source: RowSource, migration: string, server: string): Promise<void> {
-  if (await tryLock(source, migration)) return;
+  if (await tryLock(source, migration, LOCK_WAIT_SECONDS)) return;
   const holder = await lockHolder(source, migration);
   throw new SwitchyardError("CUTOVER_SESSION_HELD", {
     what: `another session works on migration "${migration}" on ${server}`,
@@ -62,7 +64,7 @@ export async function killConnection(source: RowSource, id: string): Promise<voi
   }
 }
 
-async function tryLock(source: RowSource, migration: string): Promise<boolean> {
-  const [row] = await source.rows(`SELECT GET_LOCK(${quoteText(lockName(migration))}, 0) got`);
+async function tryLock(source: RowSource, migration: string, waitSeconds = 0): Promise<boolean> {
+  const [row] = await source.rows(`SELECT GET_LOCK(${quoteText(lockName(migration))}, ${waitSeconds}) got`);
   return row?.["got"] === "1";
 }

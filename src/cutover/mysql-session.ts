@@ -7,7 +7,7 @@ import { autoIncrementMax } from "./auto-increment-max.ts";
 import { lockStatement, runBounded } from "./bounded-lock.ts";
 import { createTriggers, dropTrigger, type FenceTrigger, guardLock, isGuarded, ourComment } from "./fence-triggers.ts";
 import { HomeQueries, type RowSource, readExecuted, type TextRow } from "./home-queries.ts";
-import { killConnection } from "./migration-lock.ts";
+import { killConnection, LOCK_WAIT_SECONDS } from "./migration-lock.ts";
 import type { HomeSession, HomeView, LastingFence, LockHolder } from "./ports.ts";
 
 export interface SessionFacts {
@@ -104,7 +104,7 @@ export class MysqlSession implements HomeSession {
 
   async installGuards(token: string): Promise<void> {
     const { migration, tables, ownUser } = this.#facts;
-    const [row] = await this.#run(`SELECT GET_LOCK(${quoteText(guardLock(migration))}, 0) got`);
+    const [row] = await this.#run(`SELECT GET_LOCK(${quoteText(guardLock(migration))}, ${LOCK_WAIT_SECONDS}) got`);
     if (row?.["got"] !== "1") throw this.#lostError("another session holds the guard's lock");
     const standing = await this.#view.triggers();
     for (const table of tables.map(tableKey)) {

@@ -60,5 +60,5 @@ export async function errnoOf(work: Promise<unknown>): Promise<number | undefine
 }
 
 export async function closeAll(...sessions: (HomeSession | Connection | undefined)[]): Promise<void> {
-  await Promise.all(sessions.map((session) => session?.close()));
+  await Promise.all(sessions.filter((session) => session !== undefined).map((session) => session.close()));
 }
