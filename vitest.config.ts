@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import SlowFirst from "./test/support/slow-first.ts";
 
 const SECONDS = 1000;
 
@@ -7,6 +8,7 @@ export default defineConfig({
     reporters: ["default", "./test/support/plain-summary.ts"],
     // Real servers and two cores: two files at once keep both busy without starving either.
     maxWorkers: 2,
+    sequence: { sequencer: SlowFirst },
     projects: [
       {
         test: {

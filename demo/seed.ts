@@ -32,9 +32,13 @@ const SELECTS: Readonly<Record<keyof typeof ROWS, string>> = {
  * Makes the schema and its rows, inside the server, two tables at a time. Nothing of it depends on the time of day
  * but the pictures, which are random bytes.
  */
-export async function seed(server: MysqlServer, onRows: (rows: number) => void): Promise<number> {
+export async function seed(
+  server: MysqlServer,
+  onRows: (rows: number) => void,
+  counts: Readonly<Record<keyof typeof ROWS, number>> = ROWS,
+): Promise<number> {
   await server.root(SCHEMA.join(";\n"));
-  const queue = Object.entries(ROWS).sort((a, b) => b[1] - a[1]);
+  const queue = Object.entries(counts).sort((a, b) => b[1] - a[1]);
   let done = 0;
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {

@@ -7,6 +7,7 @@ import { Clients } from "../../../demo/clients.ts";
 import { LatencyLog } from "../../../demo/latency-log.ts";
 import { Ledger } from "../../../demo/ledger.ts";
 import { readWrittenTables } from "../../../demo/read-rows.ts";
+import { ROWS } from "../../../demo/schema.ts";
 import { seed } from "../../../demo/seed.ts";
 import { type Verdict, verifyLedger } from "../../../demo/verify.ts";
 import type { Values } from "../../../demo/written-tables.ts";
@@ -21,7 +22,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "switchyard-ledger-"));
   servers = await startServers(["home"]);
   home = servers.home;
-  await seed(home, () => undefined);
+  // Fewer rows of what is only compared, so that each comparison is quick.
+  await seed(home, () => undefined, { ...ROWS, visits: 1_000, orders: 1_000, order_items: 2_000 });
   await home.root("CREATE USER app IDENTIFIED BY 'secret'; GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO app");
   initial = await readWrittenTables(home);
 });
@@ -62,7 +64,7 @@ describe("the ledger of the demo's clients, against a real server", () => {
     const verdict = await verify();
     expect(verdict.samples).toEqual([]);
     expect(verdict).toMatchObject({ lost: 0, doubled: 0 });
-    expect(verdict.rows).toBeGreaterThan(170_000);
+    expect(verdict.rows).toBeGreaterThan(25_000);
   });
 
   const one = "SELECT MIN(id) FROM (SELECT id FROM shop.transfers) AS t";
