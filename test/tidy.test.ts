@@ -30,7 +30,10 @@ interface SourceFile {
   readonly text: string;
 }
 
-const files = CODE_FOLDERS.flatMap((folder) => filesBelow(folder, /\.(ts|mjs|sql)$/));
+const files = [
+  ...CODE_FOLDERS.flatMap((folder) => filesBelow(folder, /\.(ts|mjs|sql)$/)),
+  readSource("vitest.config.ts"),
+];
 const code = files.filter((file) => /\.(ts|mjs)$/.test(file.path));
 const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
   .filter((path) => existsSync(join(root, path)))
@@ -170,6 +173,7 @@ function pattern(hit: { readonly pattern: RegExp }, line: string): string {
 /** What is started by a person, by npm, by the test runner or by another process. */
 function isEntry(path: string): boolean {
   if (/\.test\.ts$/.test(path) || path === "src/main.ts" || path === "test/support/plain-summary.ts") return true;
+  if (path === "vitest.config.ts") return true;
   if (path === "test/support/provide-servers.ts" || /^scripts\/[^/]+\.mjs$/.test(path)) return true;
   // A program that a test, the demo or a bench starts is named in the code that starts it.
   const name = path.split("/").at(-1) ?? "";
