@@ -128,7 +128,11 @@ describe("the gate of a switch", () => {
 
   test("lets a reason stand in for a diff, and for nothing that keeps writes safe", async () => {
     const findings = await wrong({ migration: { diffs: [] }, stream: { state: "failed", drift: 2 }, diffOpen: true });
-    expect(refusals(findings, "checked by hand").map(({ id }) => id).sort()).toEqual(["diff-closed", "stream-running"]);
+    expect(
+      refusals(findings, "checked by hand")
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(["diff-closed", "stream-running"]);
     expect(refusals(findings, undefined)).toHaveLength(4);
   });
 
