@@ -12,7 +12,7 @@ export interface StepProgress {
   readonly unit: string;
 }
 
-const BAR_CELLS = 24;
+const BAR_CELLS = 16;
 const LIVE_MS = 200;
 const PLAIN_MS = 2_000;
 
@@ -64,7 +64,7 @@ export class Display {
 
   #live(): void {
     if (this.#step === "") return;
-    const line = `  ${this.#elapsed()}  ${this.#step.padEnd(22)} ${this.#bar()}${this.#facts()}`;
+    const line = `  ${this.#elapsed()}  ${this.#step.padEnd(21)} ${this.#bar()}${this.#facts()}`;
     if (this.#terminal) process.stdout.write(`\r\u001b[2K${line.slice(0, process.stdout.columns - 1)}`);
     else process.stdout.write(`${line.trimEnd()}\n`);
   }
@@ -89,7 +89,7 @@ export class Display {
     const perSecond = Math.round(((statements - this.#last.statements) * 1000) / Math.max(1, now - this.#last.at));
     this.#last = { at: now, statements };
     const lag = lagMs === undefined ? "" : `lag ${Math.round(lagMs)} ms  `;
-    return `${lag}longest wait ${longestWaitMs.toFixed(0)} ms  ${perSecond} statements/s  ${errors} errors`;
+    return `${lag}longest wait ${longestWaitMs.toFixed(0)} ms  ${perSecond} st/s  ${errors} errors`;
   }
 
   #clear(): void {
