@@ -1,0 +1,228 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import type { Failpoint } from "../../../src/base/failpoints.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import type { StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
+import { settle } from "../../../src/cutover/settle.ts";
+import { runSwitch } from "../../../src/cutover/switch.ts";
+import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import type { SwitchOutcome } from "../../../src/cutover/switch-outcome.ts";
+import { homeOf } from "../../../src/rules/rules-edits.ts";
+import { readRules } from "../../../src/rules/rules-store.ts";
+import { ALIVE_PREFIX, PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { storeWith } from "../../unit/cutover/memory-store.ts";
+import { app, closeAll, errnoOf, homeOn, prepareServer, TABLES } from "./fenced-server.ts";
+
+const TOKEN = "t9";
+const INSERT = "INSERT INTO shop.items (a) VALUES (1)";
+
+describe("a switch between real servers", () => {
+  let servers: { old: TestServer; new: TestServer };
+  let store: Store;
+  let calls: string[];
+
+  beforeAll(async () => {
+    servers = await startServers(["old", "new"]);
+    await Promise.all([prepareServer(servers.old), prepareServer(servers.new)]);
+  }, 120_000);
+  afterAll(() => stopServers(servers));
+  beforeEach(async () => {
+    calls = [];
+    store = await storeWith({ tables: TABLES });
+    for (const server of [servers.old, servers.new]) {
+      const cleaner = await homeOn(server, "m").open({ takeOver: "kill-holder" });
+      await cleaner.dropFences("clean");
+      await cleaner.close();
+    }
+  });
+
+  /** Streams are no part of what is tested here: they have applied everything, always. */
+  const stream = (direction: string): StreamPort => {
+    const did = (what: string) => () => {
+      calls.push(`${what} ${direction}`);
+      return Promise.resolve();
+    };
+    return {
+      health: () => Promise.resolve({ state: "running", lagMs: 1, drift: 0, ddl: 0 }),
+      stopAt: did("stop"),
+      closeLedger: did("close"),
+      resume: did("resume"),
+      writeStart: did("position"),
+      start: did("start"),
+      retire: did("retire"),
+      stop: did("end"),
+    };
+  };
+  const portsOf = (changes: Partial<SwitchPorts>): SwitchPorts => ({
+    clock: systemClock,
+    log: silentLogger,
+    failpoint: () => Promise.resolve(),
+    store,
+    leadership: () => [],
+    home: (backend) => homeOn(backend === "old" ? servers.old : servers.new, "m"),
+    stream,
+    diffIsOpen: () => false,
+    newToken: () => TOKEN,
+    progress: () => undefined,
+    signal: new AbortController().signal,
+    ...changes,
+  });
+  const limits = { ...DEFAULT_SWITCH_LIMITS, releaseTimeoutMs: 200 };
+  const run = (changes: Partial<SwitchPorts> = {}): Promise<SwitchOutcome> =>
+    runSwitch(portsOf(changes), { migration: "m", kind: "switch", who: "first", limits });
+  const at = (point: Failpoint, work: () => Promise<void>): Partial<SwitchPorts> => ({
+    failpoint: async (reached) => {
+      if (reached === point) await work();
+    },
+  });
+  const home = async (): Promise<string> => homeOf((await readRules(store)).rules, "shop.items");
+  const killFence = async (): Promise<void> => {
+    const [row] = await servers.old.root("SELECT IS_USED_LOCK('switchyard:m') id");
+    await servers.old.root(`KILL ${row?.["id"]}`);
+  };
+  const fencedOnOld = async (): Promise<boolean> => {
+    const client = await app(servers.old);
+    const errno = await errnoOf(client.query(INSERT));
+    await client.close();
+    return errno === 1644;
+  };
+
+  test("shuts late appliers out before it reads where the new home stands, and starts the way back last", async () => {
+    expect((await run()).outcome).toBe("switched");
+    expect(calls).toEqual(["stop forward", "close forward", "position reverse", "retire forward", "start reverse"]);
+  });
+
+  test("does not take place once the fence's session is gone, whose locks have let writers in", async () => {
+    const outcome = await run(at("switch-before-swap", killFence));
+    expect(outcome.outcome).toBe("aborted");
+    expect(await home()).toBe("old");
+    const client = await app(servers.old);
+    await client.query(INSERT);
+    await client.close();
+  });
+
+  test("fences the old home again when the session dies just after the swap, and names the writes that got in", async () => {
+    const outcome = await run(
+      at("switch-after-swap", async () => {
+        await killFence();
+        const client = await app(servers.old);
+        await client.query(INSERT);
+        await client.close();
+      }),
+    );
+    expect(outcome).toMatchObject({ outcome: "switched", strays: [{ table: "shop.items", what: "insert" }] });
+    expect(await fencedOnOld()).toBe(true);
+  });
+
+  test("is aborted when somebody else has written to the new home meanwhile", async () => {
+    const outcome = await run(at("switch-after-arm", async () => void (await servers.new.root(INSERT))));
+    expect(outcome).toMatchObject({ outcome: "aborted", reason: { code: "CUTOVER_STRAY_WRITES" } });
+    expect(await home()).toBe("old");
+    expect(await fencedOnOld()).toBe(false);
+  });
+
+  test("ends the connections of a proxy that has not heard of it, before they can read the old home again", async () => {
+    const held = { armed: { m: { token: TOKEN, state: "ready", blocked: [] } } };
+    const drained = { holds: { m: { token: TOKEN, state: "drained", open: [] } } };
+    const proxy = { format: 1, id: "p1", bootNonce: "boot-p1", version: "1", generation: 1, ...held, ...drained };
+    const value = JSON.stringify({ ...proxy, seenTogether: [], accounts: [] });
+    await store.transact(
+      [],
+      [
+        { put: `${PROXIES_PREFIX}p1`, value },
+        { put: `${ALIVE_PREFIX}p1`, value: "{}" },
+      ],
+    );
+    const zombie = await app(servers.old, { switchyard_proxy: "boot-p1" });
+    let stale: Promise<string> | undefined;
+    const read = async (): Promise<void> => {
+      stale = zombie.query("SELECT * FROM shop.items").then(
+        () => "read what is no longer true",
+        () => "ended",
+      );
+      await sleep(20);
+    };
+    const outcome = await run(at("switch-after-swap", read));
+    expect(outcome.outcome).toBe("switched");
+    expect(await stale).toBe("ended");
+  });
+
+  /**
+   * 1. The first controller has locked the old home, sends its swap, and is stopped.
+   * 2. A second one leads. The store is slow, so it cannot know yet whether the swap has come or will come.
+   * 3. Were it to end the first one's session now, a write would get in, and the late swap would lose it.
+   */
+  test("is settled in the store before a new leader takes the stopped one's lock away", async () => {
+    const stopped = Promise.withResolvers<void>();
+    const there = Promise.withResolvers<void>();
+    const first = run(
+      at("switch-before-swap", async () => {
+        there.resolve();
+        await stopped.promise;
+      }),
+    );
+    await there.promise;
+    const client = await app(servers.old);
+    let written = false;
+    const write = client.query(INSERT).then(() => {
+      written = true;
+    });
+    const answers = Promise.withResolvers<void>();
+    const slow = new Proxy(store, {
+      get: (target, name) =>
+        name === "transact"
+          ? async (...request: Parameters<Store["transact"]>) => {
+              await answers.promise;
+              return await target.transact(...request);
+            }
+          : (Reflect.get(target, name) as () => unknown).bind(target),
+    });
+    const second = settle(portsOf({ store: slow }), { migration: "m", who: "second", limits });
+    await sleep(300);
+    expect(written, "while the store has not decided").toBe(false);
+    answers.resolve();
+    expect(await second).toMatchObject({ outcome: "aborted" });
+    await write;
+    stopped.resolve();
+    expect((await first).outcome).not.toBe("switched");
+    expect(await home()).toBe("old");
+    await client.close();
+  });
+
+  test("does nothing to the servers when it wakes after another controller has ended its attempt", async () => {
+    const stopped = Promise.withResolvers<void>();
+    const there = Promise.withResolvers<void>();
+    await servers.old.root("ALTER TABLE shop.parts AUTO_INCREMENT = 70000");
+    const ports = portsOf({});
+    const first = run({
+      home: (backend) => {
+        const real = ports.home(backend);
+        const open: typeof real.open = async (options) => {
+          there.resolve();
+          await stopped.promise;
+          return await real.open(options);
+        };
+        return new Proxy(real, {
+          get: (target, name) =>
+            name === "open" && backend === "old" ? open : boundTo(target, Reflect.get(target, name, target)),
+        });
+      },
+    });
+    await there.promise;
+    expect(await settle(ports, { migration: "m", who: "second", limits })).toMatchObject({ outcome: "aborted" });
+    stopped.resolve();
+    expect((await first).outcome).not.toBe("switched");
+    const look = await homeOn(servers.new, "m").open({ takeOver: "never" });
+    expect(Number((await look.autoIncrements()).get("shop.parts") ?? 0n), "its counters were left alone").toBeLessThan(
+      70_000,
+    );
+    await closeAll(look);
+  });
+});
+
+function boundTo(target: object, value: unknown): unknown {
+  return typeof value === "function" ? value.bind(target) : value;
+}
