@@ -14,6 +14,11 @@ import type { Compare, StoreWrite } from "../store/store.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { type CreateRequest, parseCreateRequest } from "./migration-requests.ts";
 
+interface ServerUuids {
+  readonly source: string;
+  readonly target: string;
+}
+
 /** What the target lacks, and this migration will therefore create. */
 interface Lacking {
   readonly tables: readonly string[];
@@ -50,12 +55,12 @@ export async function createMigration(
     const target = await openAdmin(endpointOf(context, request.target));
     try {
       const uuids = { source: await serverUuid(source), target: await serverUuid(target) };
-      await refuseClaimed(context, request, uuids.source);
+      await refuseClaimed(context, request, uuids);
       step("check both servers");
       refuseByFindings(request.id, await look(context, request, source, target));
       const lacking = await findLacking(target, request.tables);
       const document = newDocument(context, order, request, uuids, lacking);
-      return await store(context, request, document, uuids.source);
+      return await store(context, request, document, uuids);
     } finally {
       await target.close();
     }
@@ -81,14 +86,14 @@ async function store(
   context: ControllerContext,
   request: CreateRequest,
   document: MigrationDocument,
-  sourceUuid: string,
+  uuids: ServerUuids,
 ): Promise<MigrationDocument> {
-  const claims = request.tables.map((table) => `${CLAIMS_PREFIX}${sourceUuid}/${table}`);
+  const claims = claimKeys(request, uuids);
   const value = JSON.stringify({ format: 1, migration: request.id });
   let written: MigrationDocument = document;
   await changeRulesTogether(context.store, async (rules) => {
     requireHome(rules, request);
-    await refuseClaimed(context, request, sourceUuid);
+    await refuseClaimed(context, request, uuids);
     const rule = { to: request.source, migration: request.id };
     const next = request.tables.reduce((edited, table) => withTable(edited, table, rule), rules);
     written = { ...document, generation: next.generation, switchId: next.switchId };
@@ -110,7 +115,7 @@ function newDocument(
   context: ControllerContext,
   order: OrderDocument,
   request: CreateRequest,
-  uuids: { readonly source: string; readonly target: string },
+  uuids: ServerUuids,
   lacking: Lacking,
 ): MigrationDocument {
   const at = context.clock.now().toISOString();
@@ -139,12 +144,20 @@ function createdBy(order: OrderDocument): string {
   return `created by order ${order.id}`;
 }
 
+/** A table is claimed on both servers: nobody else may move it, nor bring another one of its name there. */
+function claimKeys(request: CreateRequest, uuids: ServerUuids): readonly string[] {
+  return [uuids.source, uuids.target].flatMap((uuid) =>
+    request.tables.map((table) => `${CLAIMS_PREFIX}${uuid}/${table}`),
+  );
+}
+
 /** @throws {SwitchyardError} `MIGRATION_TABLE_CLAIMED` naming the migration that moves one of the tables. */
-async function refuseClaimed(context: ControllerContext, request: CreateRequest, sourceUuid: string): Promise<void> {
-  for (const table of request.tables) {
-    const claim = await context.store.get(`${CLAIMS_PREFIX}${sourceUuid}/${table}`);
+async function refuseClaimed(context: ControllerContext, request: CreateRequest, uuids: ServerUuids): Promise<void> {
+  for (const key of claimKeys(request, uuids)) {
+    const claim = await context.store.get(key);
     if (claim === undefined) continue;
     const { migration } = JSON.parse(claim.value) as { readonly migration: string };
+    const table = key.slice(key.lastIndexOf("/") + 1);
     throw new SwitchyardError("MIGRATION_TABLE_CLAIMED", {
       what: `${table} is being moved by migration "${migration}"`,
       changed: "Nothing was changed.",

@@ -1,8 +1,8 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, tableKey } from "../base/table-name.ts";
 
-/** The most tables that one migration moves; the rules document and its transactions grow with them. */
-const TABLES_MAX = 500;
+/** The most tables that one migration moves: each is claimed on both servers, and a store transaction has 128 parts. */
+const TABLES_MAX = 60;
 
 /** What `migration create` asks for. */
 export interface CreateRequest {

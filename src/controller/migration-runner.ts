@@ -52,6 +52,7 @@ export class MigrationRunner {
   #following: Promise<void> | undefined;
   #closed = false;
   #driftSeen = 0;
+  #settleAgainMs = 0;
   readonly #ready = deferred<void>();
 
   constructor(context: ControllerContext, document: MigrationDocument) {
@@ -154,20 +155,34 @@ export class MigrationRunner {
   }
 
   async #settle(): Promise<void> {
-    const ports = switchPorts(this, () => undefined);
-    for (;;) {
-      if (this.context.signal.aborted) return;
-      try {
-        const limits = this.context.limits;
-        const outcome = await settle(ports, { migration: this.id, who: "switchyard", limits });
-        await this.reload();
-        if (outcome?.outcome !== "unsettled") return;
-        this.log.warn({ error: outcome.reason.message }, "what an earlier controller left is not settled yet");
-      } catch (error) {
-        this.log.warn({ error: messageOf(error) }, "what an earlier controller left cannot be settled yet");
-      }
+    while (!this.context.signal.aborted && !(await this.#settleOnce())) {
       await this.context.clock.sleep(SETTLE_RETRY_MS, this.context.signal).catch(() => undefined);
     }
+  }
+
+  /** Whether nothing of an earlier attempt is left. */
+  async #settleOnce(): Promise<boolean> {
+    const { limits } = this.context;
+    try {
+      const outcome = await settle(
+        switchPorts(this, () => undefined),
+        { migration: this.id, who: "switchyard", limits },
+      );
+      await this.reload();
+      if (outcome?.outcome !== "unsettled") return true;
+      this.log.warn({ error: outcome.reason.message }, "what an earlier attempt left is not settled yet");
+    } catch (error) {
+      this.log.warn({ error: messageOf(error) }, "what an earlier attempt left cannot be settled yet");
+    }
+    return false;
+  }
+
+  /** An attempt that this controller could not bring to its end is taken up again, without anybody asking. */
+  async #settleLeftovers(): Promise<void> {
+    const now = this.context.clock.monotonicMs();
+    if (this.#document.attempt === undefined || this.#busy !== undefined || now < this.#settleAgainMs) return;
+    this.#settleAgainMs = now + SETTLE_RETRY_MS;
+    if (await this.exclusively("settling", () => this.#settleOnce())) this.openActiveStream();
   }
 
   async #follow(): Promise<void> {
@@ -196,6 +211,7 @@ export class MigrationRunner {
       if (status.drift > this.#driftSeen) await this.#drifted(direction, status.drift - this.#driftSeen);
       this.#driftSeen = status.drift;
     }
+    await this.#settleLeftovers();
     this.#strays.follow();
     this.publish();
   }
