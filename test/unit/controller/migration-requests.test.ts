@@ -9,7 +9,7 @@ describe("what a migration is asked to move", () => {
     expect(request.tables).toEqual(["shop.a", "shop.b"]);
   });
 
-  test.each([
+  test.each<readonly [Readonly<Record<string, unknown>>, string]>([
     [{ ...ends, tables: [] }, "no table"],
     [{ from: "old", to: "old", tables: ["shop.a"] }, "the same server twice"],
     [{ to: "new", tables: ["shop.a"] }, "no source"],
@@ -20,7 +20,7 @@ describe("what a migration is asked to move", () => {
       "more than one store transaction can claim",
     ],
     [{ ...ends, tables: ["a.b.c"] }, "a name with three parts"],
-  ])("%j is refused: %s", (options) => {
+  ])("%j is refused: %s", (options, _why) => {
     expect(() => parseCreateRequest("m", options)).toThrow(/MIGRATION_REQUEST_INVALID|TABLE_NAME_INVALID/);
   });
 });
