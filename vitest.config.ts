@@ -29,6 +29,7 @@ export default defineConfig({
       {
         test: {
           name: "scenarios",
+          sequence: { groupOrder: 1 },
           include: ["test/scenarios/*.test.ts"],
           testTimeout: 120 * SECONDS,
           hookTimeout: 120 * SECONDS,
@@ -39,6 +40,8 @@ export default defineConfig({
       {
         test: {
           name: "soak",
+          // Demos and soaks measure: nothing else may run beside them.
+          sequence: { groupOrder: 2 },
           include: ["test/soak/**/*.test.ts"],
           testTimeout: 3600 * SECONDS,
           hookTimeout: 120 * SECONDS,
