@@ -8,7 +8,7 @@ import { GtidSet } from "../gtid/gtid-set.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
-import type { StreamKeeper } from "./stream-keeper.ts";
+import type { StreamKeeper, Surprises } from "./stream-keeper.ts";
 
 /** The store takes documents of up to 1 MiB. */
 const SAMPLES_BYTES_MAX = 512 * 1024;
@@ -34,8 +34,9 @@ export async function orderDiff(
   const abort = new AbortController();
   runner.diff = { abort, progress: {} };
   try {
+    const before = runner.keepers[direction].surprises();
     const report = withFewerSamples(await compare(runner, direction, abort.signal, step));
-    await keep(runner, direction, order, report);
+    await keep(runner, direction, order, report, before);
     return { direction, ...report };
   } finally {
     runner.diff = undefined;
@@ -89,6 +90,7 @@ async function keep(
   direction: Direction,
   order: OrderDocument,
   report: DiffReport,
+  before: Surprises,
 ): Promise<void> {
   const { store, metrics } = runner.context;
   metrics.counter("diff_rows_total", { migration: runner.id }).add(report.rows);
@@ -97,12 +99,15 @@ async function keep(
   await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
   const { finishedAt, verifiedAt, rows, differences } = report;
   const summary: DiffSummary = { direction, finishedAt, verifiedAt, rows, differences };
-  const result = `${rows} rows compared, ${differences} differences`;
+  const now = runner.keepers[direction].surprises();
+  const surprised = now.drift > before.drift || now.ddl > before.ddl;
+  const result = `${rows} rows compared, ${differences} differences${surprised ? "; drift or DDL came meanwhile: run it again" : ""}`;
   await runner.record({ who: order.who, what: `diff of the ${direction} direction`, result }, (document) => ({
     ...document,
-    diffs: [...document.diffs.filter((diff) => diff.direction !== direction), summary],
+    // What came while it ran may concern tables that had been compared already: such a diff opens no gate.
+    diffs: [...document.diffs.filter((diff) => diff.direction !== direction), ...(surprised ? [] : [summary])],
   }));
-  if (differences === 0) runner.keepers[direction].markVerified();
+  if (differences === 0) runner.keepers[direction].markVerified(before);
 }
 
 function requireRunning(runner: MigrationRunner): Direction {

@@ -19,6 +19,12 @@ export interface StreamKeeperEvents {
   failed(direction: Direction, error: unknown): void;
 }
 
+/** Rows that were not as expected, and DDL of others, since the stream was opened. */
+export interface Surprises {
+  readonly drift: number;
+  readonly ddl: number;
+}
+
 /**
  * Keeps the one stream of a direction: opens it, closes it, and opens a new one where the ledger must be claimed
  * anew. It is the switch's view of the stream as well.
@@ -36,8 +42,7 @@ export class StreamKeeper implements StreamPort {
   #failure: string | undefined;
   /** A connection to the server that the stream writes to, ready for what a switch has to do there. */
   #spare: Connection | undefined;
-  #driftAtDiff = 0;
-  #ddlAtDiff = 0;
+  #verified: Surprises = { drift: 0, ddl: 0 };
 
   constructor(
     context: ControllerContext,
@@ -72,6 +77,7 @@ export class StreamKeeper implements StreamPort {
     if (this.#stream !== undefined) return;
     this.#token = token;
     this.#failure = undefined;
+    this.#verified = { drift: 0, ddl: 0 };
     const stream = new Stream({
       migration: this.#document.id,
       direction: this.#direction,
@@ -113,11 +119,18 @@ export class StreamKeeper implements StreamPort {
     await this.#ended;
   }
 
-  /** A clean diff has been made: drift and DDL are counted from here on. */
-  markVerified(): void {
+  /** Drift and DDL seen so far, to be given to {@link markVerified} by a diff that begins now. */
+  surprises(): Surprises {
     const status = this.#stream?.status();
-    this.#driftAtDiff = status?.drift ?? 0;
-    this.#ddlAtDiff = status?.ddl ?? 0;
+    return { drift: status?.drift ?? 0, ddl: status?.ddl ?? 0 };
+  }
+
+  /**
+   * A clean diff has been made: drift and DDL are counted from what there was when it began. What came while it ran
+   * may concern tables that it had compared already.
+   */
+  markVerified(before: Surprises): void {
+    this.#verified = before;
   }
 
   health(): Promise<StreamHealth> {
@@ -135,8 +148,8 @@ export class StreamKeeper implements StreamPort {
     return Promise.resolve({
       state: status.state,
       lagMs: status.lagMs,
-      drift: status.drift - this.#driftAtDiff,
-      ddl: status.ddl - this.#ddlAtDiff,
+      drift: status.drift - this.#verified.drift,
+      ddl: status.ddl - this.#verified.ddl,
       ...(status.error === undefined ? {} : { error: status.error }),
     });
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SwitchPorts } from "../cutover/ports.ts";
+import { gatePreflight } from "./gate-preflight.ts";
 import { openHome } from "./homes.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 
@@ -14,6 +15,7 @@ export function switchPorts(runner: MigrationRunner, progress: (line: string) =>
     leadership: context.leadership,
     home: (backend) => openHome(context, runner.document, backend),
     stream: (direction) => runner.keepers[direction],
+    extraGateChecks: (ends) => gatePreflight(context, ends),
     diffIsOpen: () => runner.diff !== undefined,
     newToken: () => randomUUID(),
     progress,

@@ -1,9 +1,9 @@
-import { messageOf, type SwitchyardError } from "../base/errors.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
 import { hasSwapped } from "./attempt.ts";
 import { decideInStore } from "./decide.ts";
 import { lockTables } from "./fence.ts";
-import { migrationKey, unchanged, withHistory } from "./journal.ts";
+import { migrationKey, readMigration, unchanged, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
 import type { HomeSession, SwitchEnds, SwitchPorts } from "./ports.ts";
 import { withoutAttempt } from "./rules-changes.ts";
@@ -85,6 +85,8 @@ export interface ClearAfterAbort {
   readonly ends: SwitchEnds;
   readonly limits: SwitchLimits;
   readonly document: MigrationDocument;
+  /** The attempt that is cleared away. */
+  readonly token: string;
   /** Sessions of this controller; where one is missing or lost, whoever holds it on the server is KILLed. */
   readonly sessions: Readonly<Record<"old" | "new", HomeSession | undefined>>;
 }
@@ -96,6 +98,7 @@ export interface ClearAfterAbort {
 export async function clearAfterAbort(work: ClearAfterAbort): Promise<void> {
   const { ports, ends } = work;
   await releaseOldHome(work);
+  await requireAborting(work);
   await ports.stream(ends.feeding).resume();
   await restoreFence(work);
 }
@@ -115,6 +118,7 @@ async function releaseOldHome(work: ClearAfterAbort): Promise<void> {
     }
   }
   // A session that is lost to us may live on at the server, with its lock.
+  await requireAborting(work);
   const session = await ports.home(ends.oldHome).open({ takeOver: "kill-holder" });
   await session.close();
 }
@@ -124,9 +128,13 @@ async function restoreFence(work: ClearAfterAbort): Promise<void> {
   const { ports, ends, limits, document } = work;
   const own = work.sessions.new;
   const usable = own !== undefined && !own.lost.aborted;
+  if (!usable) await requireAborting(work);
   const session = usable ? own : await ports.home(ends.newHome).open({ takeOver: "kill-holder" });
   try {
     if (document.fenceToken === undefined) return;
+    // A leader that has ended this attempt since KILLs whoever holds the session's lock: either this read shows the end,
+    // or the KILL finds this session.
+    await requireAborting(work);
     const token = document.fenceToken;
     const fences = await session.fences();
     if (ends.tables.every((table) => fences.some((f) => f.table === table && f.token === token && f.complete))) return;
@@ -136,6 +144,15 @@ async function restoreFence(work: ClearAfterAbort): Promise<void> {
   } finally {
     await session.close().catch(() => undefined);
   }
+}
+
+/** @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when another controller has ended the attempt. */
+async function requireAborting({ ports, ends, token }: ClearAfterAbort): Promise<void> {
+  const { document } = await readMigration(ports.store, ends.migration);
+  if (document.attempt?.token === token && document.attempt.state === "aborting") return;
+  throw new SwitchyardError("CUTOVER_SUPERSEDED", {
+    what: `the attempt on migration "${ends.migration}" was ended by another controller`,
+  });
 }
 
 /** Removes the attempt from the journal: nothing of it is left anywhere. */

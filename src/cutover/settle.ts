@@ -49,7 +49,7 @@ async function clear(ports: SwitchPorts, options: SettleOptions, state: SwitchSt
   const ends = endsOf(document, left.kind);
   try {
     const sessions = { old: undefined, new: undefined };
-    await clearAfterAbort({ ports, ends, limits: options.limits, document, sessions });
+    await clearAfterAbort({ ports, ends, limits: options.limits, document, token: left.token, sessions });
     await closeAttempt(ports, ends, left.token, options.who);
     return { outcome: "aborted", reason, heldMs: 0, notes: [] };
   } catch (cause) {

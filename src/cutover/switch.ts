@@ -130,7 +130,7 @@ async function clear(attempt: Attempt): Promise<void> {
   const sessions = { old: attempt.oldSession, new: attempt.newSession };
   try {
     const { document } = attempt.state.migration;
-    await clearAfterAbort({ ports, ends, limits: options.limits, document, sessions });
+    await clearAfterAbort({ ports, ends, limits: options.limits, document, token, sessions });
     await closeAttempt(ports, ends, token, options.who);
   } catch (error) {
     if (isSwitchyardError(error, "CUTOVER_SUPERSEDED")) throw error;

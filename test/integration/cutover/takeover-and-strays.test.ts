@@ -221,6 +221,39 @@ describe("a switch between real servers", () => {
     );
     await closeAll(look);
   });
+
+  test("a controller that is stopped while it clears an aborted rollback does not fence the live home when it wakes", async () => {
+    expect((await run()).outcome).toBe("switched");
+    const opts = { migration: "m", kind: "rollback", who: "first", limits } as const;
+    const stopped = Promise.withResolvers<void>();
+    const there = Promise.withResolvers<void>();
+    const killNew = async (): Promise<void> => {
+      const [row] = await servers.new.root("SELECT IS_USED_LOCK('switchyard:m') id");
+      await servers.new.root(`KILL ${row?.["id"]}`);
+    };
+    const first = runSwitch(
+      portsOf({
+        ...at("switch-before-swap", killNew),
+        newToken: () => "r1",
+        stream: (direction) => ({
+          ...stream(direction),
+          resume: async () => {
+            there.resolve();
+            await stopped.promise;
+          },
+        }),
+      }),
+      opts,
+    );
+    await there.promise;
+    const ports = portsOf({ newToken: () => "r2" });
+    expect(await settle(ports, { migration: "m", who: "second", limits })).toMatchObject({ outcome: "aborted" });
+    expect(await runSwitch(ports, { ...opts, who: "second" })).toMatchObject({ outcome: "switched" });
+    expect(await home()).toBe("old");
+    stopped.resolve();
+    expect((await first).outcome).not.toBe("switched");
+    expect(await fencedOnOld(), "the live home refuses writes").toBe(false);
+  });
 });
 
 function boundTo(target: object, value: unknown): unknown {

@@ -45,7 +45,7 @@ export async function firstBreach(
 ): Promise<string | undefined> {
   for (let seed = seeds.from; seed <= seeds.to; seed += 1) {
     const { breaches } = await simulate({ seed, faults, ...options });
-    if (breaches[0] !== undefined) return breaches[0];
+    if (breaches[0] !== undefined) return `${breaches[0]} (seed ${seed})`;
   }
   return undefined;
 }
