@@ -7,6 +7,7 @@ import { runDiff } from "../diff/run-diff.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
+import { diffsAfter, surprised } from "./diff-verdict.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import type { StreamKeeper, Surprises } from "./stream-keeper.ts";
 
@@ -100,12 +101,10 @@ async function keep(
   const { finishedAt, verifiedAt, rows, differences } = report;
   const summary: DiffSummary = { direction, finishedAt, verifiedAt, rows, differences };
   const now = runner.keepers[direction].surprises();
-  const surprised = now.drift > before.drift || now.ddl > before.ddl;
-  const result = `${rows} rows compared, ${differences} differences${surprised ? "; drift or DDL came meanwhile: run it again" : ""}`;
+  const result = `${rows} rows compared, ${differences} differences${surprised(before, now) ? "; drift or DDL came meanwhile: run it again" : ""}`;
   await runner.record({ who: order.who, what: `diff of the ${direction} direction`, result }, (document) => ({
     ...document,
-    // What came while it ran may concern tables that had been compared already: such a diff opens no gate.
-    diffs: [...document.diffs.filter((diff) => diff.direction !== direction), ...(surprised ? [] : [summary])],
+    diffs: diffsAfter(document.diffs, summary, before, now),
   }));
   if (differences === 0) runner.keepers[direction].markVerified(before);
 }

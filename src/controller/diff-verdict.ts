@@ -1,0 +1,21 @@
+import type { DiffSummary } from "../cutover/migration-document.ts";
+import type { Surprises } from "./stream-keeper.ts";
+
+/** Whether drift or DDL came between two looks. */
+export function surprised(before: Surprises, now: Surprises): boolean {
+  return now.drift > before.drift || now.ddl > before.ddl;
+}
+
+/**
+ * The diffs that the gate of a switch may rely on once another has ended. One during which drift or DDL came is left
+ * out, and takes the earlier one of its direction with it: what came may concern tables that it had compared already.
+ */
+export function diffsAfter(
+  diffs: readonly DiffSummary[],
+  summary: DiffSummary,
+  before: Surprises,
+  now: Surprises,
+): readonly DiffSummary[] {
+  const others = diffs.filter(({ direction }) => direction !== summary.direction);
+  return surprised(before, now) ? others : [...others, summary];
+}
