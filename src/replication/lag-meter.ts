@@ -28,6 +28,7 @@ export class LagMeter {
   /** Beats that were sent and have not come back, oldest first, with the monotonic time of sending. */
   #beats: { readonly number: number; readonly atMs: number }[] = [];
   #beat: number;
+  readonly #firstBeat: number;
   #seen = false;
   /** Source's clock in microseconds since 1970, less our monotonic one. */
   #offsetMicros: number | undefined;
@@ -38,6 +39,7 @@ export class LagMeter {
   constructor(options: LagMeterOptions) {
     this.#options = options;
     this.#beat = options.clock.now().getTime() * 1000;
+    this.#firstBeat = this.#beat;
   }
 
   /** Beats until the signal aborts. Never throws: whatever fails shows as lag. */
@@ -60,7 +62,8 @@ export class LagMeter {
 
   /** A beat has come back through the stream and its transaction is done with. */
   seen(number: number): void {
-    if (!this.#beats.some((beat) => beat.number === number)) return;
+    // Those of an earlier process come too. Ours count also where the list was full: that one was noted is enough.
+    if (number <= this.#firstBeat || number > this.#beat) return;
     this.#beats = this.#beats.filter((beat) => beat.number > number);
     this.#seen = true;
   }

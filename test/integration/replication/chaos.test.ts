@@ -1,6 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { SwitchyardError } from "../../../src/base/errors.ts";
-import type { Failpoint } from "../../../src/base/failpoints.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { isMysqlError } from "../../../src/mysql/mysql-error.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
@@ -109,21 +107,6 @@ const TINY = {
   queueBytesMax: 20_000,
 };
 
-async function killStreamSessions(random: () => number): Promise<void> {
-  const server = random() < 0.5 ? ends.source : ends.target;
-  const rows = await server.root(
-    `SELECT processlist_id AS id FROM performance_schema.session_connect_attrs WHERE attr_name LIKE 'switchyard\\_%'`,
-  );
-  for (const row of rows) if (random() < 0.7) await server.root(`KILL ${row["id"]}`).catch(() => undefined);
-}
-
-const POINTS: readonly Failpoint[] = [
-  "copy-before-chunk-commit",
-  "copy-after-chunk-commit",
-  "catch-up-before-commit",
-  "catch-up-after-commit",
-];
-
 describe("under writers that change keys and swap unique values", () => {
   test("a copy of many short snapshots ends equal", async () => {
     const seed = Date.now() % 1_000_000;
@@ -140,57 +123,5 @@ describe("under writers that change keys and swap unique values", () => {
     expect(opened.stream.status().drift, `seed ${seed}`).toBe(0);
     const [row] = await ends.target.root("SELECT COUNT(*) AS n FROM _switchyard.snapshot WHERE migration = 'cycles'");
     expect(Number(row?.["n"])).toBeGreaterThan(2);
-  }, 180_000);
-
-  test("sessions killed at random moments cost nothing and double nothing", async () => {
-    const seed = Date.now() % 1_000_000;
-    process.stderr.write(`seed ${seed}\n`);
-    const random = seeded(seed);
-    const tables = await createTables("killed");
-    const clients = writers("killed", 3, random);
-    opened = openStream(ends, tables, { migration: "killed", limits: TINY });
-    for (let i = 0; i < 20; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 50 + random() * 250));
-      await killStreamSessions(random);
-    }
-    await untilRunning(opened, 120_000);
-    await clients.stop();
-    const { source, target } = await settled(ends, opened, tables);
-    expect(target, `seed ${seed}`).toEqual(source);
-    expect(opened.stream.status().drift, `seed ${seed}`).toBe(0);
-  }, 180_000);
-
-  test("a stream that fails at any of its named points goes on from there in the next process", async () => {
-    const seed = Date.now() % 1_000_000;
-    process.stderr.write(`seed ${seed}\n`);
-    const random = seeded(seed);
-    const tables = await createTables("points");
-    const clients = writers("points", 3, random);
-    const hit = new Map<Failpoint, number>();
-    for (let i = 0; i < 28; i++) {
-      const wanted = POINTS[i % POINTS.length];
-      const failpoint = async (point: Failpoint): Promise<void> => {
-        if (point !== wanted || random() > 0.3) return;
-        hit.set(point, (hit.get(point) ?? 0) + 1);
-        throw new SwitchyardError("INTERNAL_INVARIANT", { what: `stopped at ${point}` });
-      };
-      const one = openStream(ends, tables, { migration: "points", limits: TINY, failpoint });
-      // A point of the copy is not met any more once everything is copied.
-      const copied = untilRunning(one, 120_000).catch(() => undefined);
-      await (wanted?.startsWith("copy") ? Promise.race([one.ended, copied]) : one.ended);
-      await one.stream.close();
-    }
-    opened = openStream(ends, tables, { migration: "points", limits: TINY });
-    await untilRunning(opened, 120_000);
-    for (let i = 0; i < 10; i++) {
-      await opened.stream.close();
-      opened = openStream(ends, tables, { migration: "points", limits: TINY });
-      await new Promise((resolve) => setTimeout(resolve, random() * 150));
-    }
-    await clients.stop();
-    const { source, target } = await settled(ends, opened, tables);
-    expect(target, `seed ${seed}`).toEqual(source);
-    expect(opened.stream.status().drift, `seed ${seed}`).toBe(0);
-    expect([...hit.keys()].sort()).toEqual([...POINTS].sort());
   }, 180_000);
 });
