@@ -63,8 +63,10 @@ export class Checker {
   /** A client was told of an error. A single server would give none, unless its connection was ended. */
   failed(proxy: Faultable, error: Error): void {
     this.errors += 1;
-    if (this.messagesFaulty && ["killed", "gone", "given-up"].includes(error.message)) return;
-    if (proxy.process.disturbed || (this.storeFaulty && error.message === "given-up")) return;
+    // A store that is away for long ends leases as lost messages do, and the connections of an armed proxy go with its lease.
+    const leasesEnd = this.messagesFaulty || this.storeFaulty;
+    if (leasesEnd && ["killed", "gone", "given-up"].includes(error.message)) return;
+    if (proxy.process.disturbed) return;
     this.#breach(`a client of ${proxy.process.name}, which nothing was done to, was told: ${error.message}`);
   }
 
