@@ -81,6 +81,6 @@ export interface MigrationDocument {
   /** Rules generation and switch id of the last switch or rollback. */
   readonly generation: number;
   readonly switchId: string;
-  /** Longest pause of the last switches and rollbacks, in the order they happened, as the controller saw it. */
+  /** What was done and what happened, oldest first; bounded, but the first entry stays. */
   readonly history: readonly HistoryEntry[];
 }
