@@ -5,11 +5,11 @@ import { cacheFolder } from "./cache-folder.ts";
 import { debianMirror } from "./debian-mirror.ts";
 import { fillingFolder } from "./filling-folder.ts";
 import { withLockFile } from "./lock-file.ts";
+import type { PackageSet } from "./package-sets.ts";
 import { runCommand } from "./run-command.ts";
 import { SetupError } from "./setup-error.ts";
 
-/** What the tests, the demo and the benches run. The newest versions are in Debian's rolling suite. */
-const PACKAGES = ["etcd-server", "mysql-client-core", "mysql-server-core"];
+/** Debian's rolling suite has the newest versions. */
 const SUITE = "sid";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -38,9 +38,9 @@ export function isDebian(): boolean {
   }
 }
 
-/** The tree that the cache already holds, if any. */
-export function cachedTree(): DebianTree | undefined {
-  const root = treeFolder();
+/** The tree of a set of packages that the cache already holds, if any. */
+export function cachedTree(set: PackageSet): DebianTree | undefined {
+  const root = treeFolder(set);
   return existsSync(root) ? treeAt(root) : undefined;
 }
 
@@ -50,14 +50,14 @@ export function cachedTree(): DebianTree | undefined {
  *
  * @throws {SetupError} when a package cannot be had.
  */
-export async function fetchTree(say: (line: string) => void): Promise<DebianTree> {
-  const root = treeFolder();
-  const wait = (): void => say("another process is fetching the servers; waiting for it");
-  await withLockFile(join(cacheFolder(), "servers.lock"), wait, async () => {
+export async function fetchTree(set: PackageSet, say: (line: string) => void): Promise<DebianTree> {
+  const root = treeFolder(set);
+  const wait = (): void => say(`another process is fetching ${set.name}; waiting for it`);
+  await withLockFile(`${root}.lock`, wait, async () => {
     if (existsSync(root)) return;
     const work = fillingFolder(root);
     try {
-      await fill(work, say);
+      await fill(work, set, say);
       if (!existsSync(root)) renameSync(join(work, "tree"), root);
     } finally {
       rmSync(work, { recursive: true, force: true });
@@ -66,9 +66,9 @@ export async function fetchTree(say: (line: string) => void): Promise<DebianTree
   return treeAt(root);
 }
 
-function treeFolder(): string {
+function treeFolder({ packages }: PackageSet): string {
   const hash = createHash("sha256")
-    .update(`${process.arch} ${PACKAGES.join(" ")}`)
+    .update(`${process.arch} ${packages.join(" ")}`)
     .digest("hex")
     .slice(0, 8);
   return join(cacheFolder(), `debian-${hash}`);
@@ -85,7 +85,8 @@ function treeAt(root: string): DebianTree {
   };
 }
 
-async function fill(work: string, say: (line: string) => void): Promise<void> {
+async function fill(work: string, set: PackageSet, say: (line: string) => void): Promise<void> {
+  const { packages } = set;
   const archives = join(work, "archives");
   const tree = join(work, "tree");
   for (const folder of [archives, tree, join(work, "lists/partial"), join(work, "cache/archives/partial")]) {
@@ -96,12 +97,12 @@ async function fill(work: string, say: (line: string) => void): Promise<void> {
   writeFileSync(sources, `${await sourceLine()}\n`);
   writeFileSync(configuration, aptConfiguration(work, sources));
   const env = { APT_CONFIG: configuration, LC_ALL: "C" };
-  say(`fetching ${PACKAGES.join(", ")} (about 80 MB, once per machine)`);
+  say(`fetching ${packages.join(", ")} (once per machine)`);
   await runCommand("apt-get", ["update", "-qq", "--error-on=any"], { env });
-  const closure = await runCommand("apt-get", ["install", "--print-uris", "-qq", "-y", ...PACKAGES], { env });
+  const closure = await runCommand("apt-get", ["install", "--print-uris", "-qq", "-y", ...packages], { env });
   const names = packageNames(closure);
-  if (!PACKAGES.every((name) => names.includes(name))) {
-    throw new SetupError(`apt did not list ${PACKAGES.join(", ")}:\n${closure}`);
+  if (!packages.every((name) => names.includes(name))) {
+    throw new SetupError(`apt did not list ${packages.join(", ")}:\n${closure}`);
   }
   await runCommand("apt-get", ["download", "-qq", ...names], { env, cwd: archives });
   say(`unpacking ${names.length} packages`);
@@ -109,7 +110,7 @@ async function fill(work: string, say: (line: string) => void): Promise<void> {
   await runCommand("sh", ["-c", 'for deb in *.deb; do dpkg-deb -x "$deb" "$0" || exit 1; done', tree], {
     cwd: archives,
   });
-  const missing = ["usr/sbin/mysqld", "usr/bin/mysql"].filter((path) => !existsSync(join(tree, path)));
+  const missing = set.proof.filter((path) => !existsSync(join(tree, path)));
   if (missing.length > 0) throw new SetupError(`the unpacked packages lack ${missing.join(" and ")}`);
 }
 

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, renameSync, statSync, writeFileSync 
 import { delimiter, dirname, join } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
 import { cachedTree, type DebianTree, fetchTree, isDebian } from "./debian-tree.ts";
+import { SERVERS } from "./package-sets.ts";
 import { runCommand } from "./run-command.ts";
 import { SetupError } from "./setup-error.ts";
 
@@ -44,12 +45,12 @@ let found: Programs | undefined;
  * @throws {SetupError} naming all of these when there is nothing.
  */
 export async function providePrograms(say: (line: string) => void): Promise<Programs> {
-  found ??= fromEnvironment() ?? fromTree(cachedTree());
+  found ??= fromEnvironment() ?? fromTree(cachedTree(SERVERS));
   if (found !== undefined) return found;
   let refusal = "this machine is not Debian";
   if (isDebian()) {
     try {
-      found = fromTree(await fetchTree(say));
+      found = fromTree(await fetchTree(SERVERS, say));
       if (found !== undefined) return found;
     } catch (error) {
       refusal = error instanceof Error ? error.message : String(error);
@@ -62,7 +63,7 @@ export async function providePrograms(say: (line: string) => void): Promise<Prog
 
 /** The path and first arguments of one of MySQL's own programs. The servers must have been provided before. */
 export function mysqlTool(name: ToolName): Command {
-  found ??= fromEnvironment() ?? fromTree(cachedTree());
+  found ??= fromEnvironment() ?? fromTree(cachedTree(SERVERS));
   if (found === undefined) throw new SetupError("the servers have not been provided yet");
   return found.tool(name);
 }
