@@ -2,7 +2,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { SwitchyardError } from "../base/errors.ts";
 import { type Caller, mustOperate } from "./admin-auth.ts";
 import type { NewOrder, OrderDesk } from "./order-desk.ts";
-import { ACTIONS, type Action, checked, checkedMigration, createRequest, orderQuery } from "./request-schemas.ts";
+import {
+  ACTIONS,
+  type Action,
+  checked,
+  checkedMigration,
+  checkedProxy,
+  createRequest,
+  forgetRequest,
+  orderQuery,
+} from "./request-schemas.ts";
 import type { StoredDocuments } from "./stored-documents.ts";
 
 /** What the routes work on. */
@@ -63,6 +72,13 @@ function addOrderRoutes(app: FastifyInstance, context: RouteContext): void {
       options,
       reason,
     });
+  });
+  app.post("/v1/proxies/:id/forget", async (request, reply) => {
+    mustOperate(context.callerOf(request));
+    const proxy = checkedProxy((request.params as { id?: unknown }).id);
+    const { order, reason } = checked(forgetRequest, request.body);
+    const forget = { id: order, command: "proxy-forget", migration: "", options: { proxy }, reason } as const;
+    return await place(context, request, reply, forget);
   });
   for (const name of Object.keys(ACTIONS) as Action[]) {
     const { command, schema } = ACTIONS[name];

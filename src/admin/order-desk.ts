@@ -112,7 +112,9 @@ export class OrderDesk {
 }
 
 function sameOrder(known: ReadOrder, order: NewOrder): ReadOrder {
-  const same = known.order.command === order.command && known.order.migration === order.migration;
+  const { command, migration, options } = known.order;
+  const same =
+    command === order.command && migration === order.migration && options["proxy"] === order.options["proxy"];
   if (same) return known;
   throw conflict(known.order.id);
 }

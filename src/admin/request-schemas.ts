@@ -64,6 +64,21 @@ export const ACTIONS = {
 
 export type Action = keyof typeof ACTIONS;
 
+/** The body of `POST /v1/proxies/:id/forget`: nobody forgets a proxy without saying how its end is known. */
+export const forgetRequest = z.strictObject({
+  order,
+  reason: z
+    .string("a text")
+    .trim()
+    .min(1, "how it is known that the process has ended")
+    .max(500, "at most 500 characters"),
+});
+
+/** @throws {SwitchyardError} `ADMIN_REQUEST_INVALID` where a proxy's id in an address is none. */
+export function checkedProxy(id: unknown): string {
+  return checked(z.strictObject({ id: z.string().regex(/^[\w.:-]{1,200}$/, "the id of a proxy") }), { id }).id;
+}
+
 /** Parameters of `GET /v1/orders/:id`. */
 export const orderQuery = z.strictObject({
   waitMs: z.coerce.number("milliseconds").int().min(0).max(60_000, "at most 60000").default(0),

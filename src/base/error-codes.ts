@@ -213,6 +213,8 @@ export const ERROR_CODES = {
   CUTOVER_CONNECTIONS_REMAIN: { retryable: true, exit: 4 },
   /** A proxy that is to be forgotten shows a sign of life; nothing was removed. */
   CUTOVER_PROXY_ALIVE: { retryable: false, exit: 3 },
+  /** A proxy that is to be forgotten is not registered. */
+  CUTOVER_PROXY_UNKNOWN: { retryable: false, exit: 3 },
   /** The journal has no migration of this name. */
   CUTOVER_MIGRATION_UNKNOWN: { retryable: false, exit: 3 },
   /** A stored document was written by a newer version of Switchyard; this one leaves it alone. */

@@ -40,8 +40,8 @@ export async function followOrder(
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new SwitchyardError("CLI_OUTCOME_UNKNOWN", {
-      what: `the command was interrupted; order ${order.id} (${order.command} ${order.migration}) goes on without it`,
-      fix: `\`switchyard migration status ${order.migration}\` shows how it goes.`,
+      what: `the command was interrupted; order ${order.id} (${`${order.command} ${order.migration}`.trim()}) goes on without it`,
+      fix: `\`switchyard ${order.migration === "" ? "proxies list" : `migration status ${order.migration}`}\` shows how it goes.`,
       cause: error,
     });
   } finally {

@@ -5,6 +5,7 @@ import { type CliContext, type CommonOptions, DEFAULT_CONFIG } from "./cli-conte
 import { withConfig, withJson } from "./command-tools.ts";
 import { diffCommands } from "./diff-commands.ts";
 import { migrationCommands } from "./migration-commands.ts";
+import { proxiesCommands } from "./proxies-commands.ts";
 import { commandError, ReportedError } from "./remote-error.ts";
 import { rulesCommands, sessionsCommand } from "./state-commands.ts";
 import { switchCommand } from "./switch-commands.ts";
@@ -57,6 +58,7 @@ export function buildProgram(context: CliContext, exit: (code: number) => void):
   switchCommand(context, "switch", create);
   switchCommand(context, "rollback", create);
   program.addCommand(rulesCommands(context));
+  program.addCommand(proxiesCommands(context));
   sessionsCommand(context, create);
   return program;
 }

@@ -9,6 +9,7 @@ import { ensureRules } from "./initial-rules.ts";
 import { MigrationRunner } from "./migration-runner.ts";
 import { orderDiff } from "./run-diff.ts";
 import { orderCancel, orderComplete } from "./run-end.ts";
+import { orderForget } from "./run-forget.ts";
 import { orderPause, orderResume } from "./run-pause.ts";
 import { orderSwitch } from "./run-switch.ts";
 
@@ -47,6 +48,7 @@ export class MigrationFleet {
   /** Carries out one order. @throws {SwitchyardError} whatever refuses it or makes it fail. */
   async handle(order: OrderDocument, step: Step): Promise<Report> {
     if (order.command === "migration-create") return await this.#create(order, step);
+    if (order.command === "proxy-forget") return await orderForget(this.#context, [...this.#runners.values()], order);
     const runner = await this.#runner(order.migration);
     switch (order.command) {
       case "migration-pause":

@@ -3,7 +3,7 @@ import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { parseProxyDocument } from "../rules/proxy-codec.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX } from "../rules/store-keys.ts";
-import type { Store } from "../store/store.ts";
+import type { Compare, Store } from "../store/store.ts";
 
 /** A server on which connections can be found and ended. */
 export interface ServerWithConnections {
@@ -14,6 +14,17 @@ export interface ServerWithConnections {
 
 const POLL_MS = 20;
 
+/** What a proxy is forgotten with. */
+export interface ForgetOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** All servers that the proxy may have connections to. */
+  readonly servers: readonly ServerWithConnections[];
+  /** Conditions that hold only while the caller leads. */
+  readonly leadership: readonly Compare[];
+  readonly killTimeoutMs: number;
+}
+
 /**
  * Removes the registration of a proxy that has ended for good, so that it no longer stands in the way of switches:
  * its connections on all servers are KILLed and waited for first.
@@ -21,29 +32,29 @@ const POLL_MS = 20;
  * Only somebody who knows that the process has ended may ask for this. A proxy that merely cannot reach the store goes
  * on serving; forgotten, it could show clients the old home after a switch.
  *
- * @throws {SwitchyardError} `CUTOVER_PROXY_ALIVE` when its lease stands, `CUTOVER_CONNECTIONS_REMAIN`
+ * False where no proxy of that id is registered.
+ *
+ * @throws {SwitchyardError} `CUTOVER_PROXY_ALIVE` when its lease stands, `CUTOVER_CONNECTIONS_REMAIN`,
+ *   `CUTOVER_JOURNAL_CHANGED`
  */
-export async function forgetProxy(
-  store: Store,
-  clock: Clock,
-  servers: readonly ServerWithConnections[],
-  id: string,
-  killTimeoutMs: number,
-): Promise<boolean> {
+export async function forgetProxy(id: string, options: ForgetOptions): Promise<boolean> {
+  const { store, clock, servers, leadership, killTimeoutMs } = options;
   const registered = await store.get(PROXIES_PREFIX + id);
   if (registered === undefined) return false;
   if ((await store.get(ALIVE_PREFIX + id)) !== undefined) throw alive(id);
   const nonce = parseProxyDocument(registered.value).bootNonce;
   for (const server of servers) await endAll(server, clock, nonce, killTimeoutMs);
   const { succeeded } = await store.transact(
-    [
-      { key: registered.key, revision: registered.revision },
-      { key: ALIVE_PREFIX + id, revision: 0 },
-    ],
+    [{ key: registered.key, revision: registered.revision }, { key: ALIVE_PREFIX + id, revision: 0 }, ...leadership],
     [{ delete: registered.key }],
   );
-  if (!succeeded) throw alive(id);
-  return true;
+  if (succeeded) return true;
+  if ((await store.get(ALIVE_PREFIX + id)) !== undefined) throw alive(id);
+  throw new SwitchyardError("CUTOVER_JOURNAL_CHANGED", {
+    what: `the registration of proxy ${id} could not be removed: it has changed, or another controller leads`,
+    changed: "Its connections were ended; its registration was not removed.",
+    fix: "Look at `switchyard proxies list` and ask again.",
+  });
 }
 
 /**

@@ -18,7 +18,7 @@ export async function proxyFindings(context: GateContext): Promise<readonly Gate
       title: "every registered proxy can reach the store",
       observed: gone.length === 0 ? `${proxies.length} proxies, all alive` : `no sign of life of ${gone.join(", ")}`,
       expected: "all alive: one that only cannot reach the store still serves its clients by the rules it knows",
-      fix: "Bring it back to the store. If that process has ended for good, remove its registration.",
+      fix: "Bring it back to the store. If that process has ended for good: `switchyard proxies forget <id>`.",
     },
     {
       id: "proxies-current",

@@ -8,6 +8,7 @@ export const ORDER_COMMANDS = [
   "diff-start",
   "switch",
   "rollback",
+  "proxy-forget",
 ] as const;
 
 export type OrderCommand = (typeof ORDER_COMMANDS)[number];
@@ -20,6 +21,7 @@ export interface OrderDocument {
   readonly format: 1;
   readonly id: string;
   readonly command: OrderCommand;
+  /** Name of the migration; empty for an order that concerns none. */
   readonly migration: string;
   /** Arguments as the command defines them. */
   readonly options: Readonly<Record<string, unknown>>;

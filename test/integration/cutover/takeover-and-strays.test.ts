@@ -3,7 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { systemClock } from "../../../src/base/clock.ts";
 import type { Failpoint } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
+import { forgetProxy } from "../../../src/cutover/forget-proxy.ts";
 import type { StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
+import { withServerConnections } from "../../../src/cutover/server-connections.ts";
 import { settle } from "../../../src/cutover/settle.ts";
 import { runSwitch } from "../../../src/cutover/switch.ts";
 import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
@@ -253,6 +255,41 @@ describe("a switch between real servers", () => {
     stopped.resolve();
     expect((await first).outcome).not.toBe("switched");
     expect(await fencedOnOld(), "the live home refuses writes").toBe(false);
+  });
+
+  test("a proxy whose machine is gone is forgotten once its connections, also one in a statement, have left both servers", async () => {
+    const row = JSON.stringify({
+      format: 1,
+      id: "gone",
+      bootNonce: "boot-gone",
+      version: "1",
+      generation: 1,
+      armed: {},
+      holds: {},
+      seenTogether: [],
+      accounts: [],
+    });
+    await store.transact([], [{ put: `${PROXIES_PREFIX}gone`, value: row }]);
+    await servers.old.root("REPLACE INTO shop.items (id, a) VALUES (1, 1)");
+    const blocker = await app(servers.old);
+    await blocker.query("BEGIN");
+    await blocker.query("UPDATE shop.items SET a = 50 WHERE id = 1");
+    const writing = await app(servers.old, { switchyard_proxy: "boot-gone" });
+    const idle = await app(servers.new, { switchyard_proxy: "boot-gone" });
+    const late = writing.query("UPDATE shop.items SET a = 77 WHERE id = 1").catch(() => "ended");
+    await sleep(100);
+    const endpoints = [servers.old, servers.new].map((server) => server.endpoint("mover", "mover"));
+    const forgotten = withServerConnections(endpoints, (all) =>
+      forgetProxy("gone", { store, clock: systemClock, servers: all, leadership: [], killTimeoutMs: 5000 }),
+    );
+    expect(await forgotten).toBe(true);
+    expect(await late).toBe("ended");
+    await blocker.query("COMMIT");
+    const [kept] = await blocker.rows("SELECT a FROM shop.items WHERE id = 1");
+    expect(kept?.["a"]).toBe("50");
+    expect(await store.get(`${PROXIES_PREFIX}gone`)).toBeUndefined();
+    await idle.closed;
+    await blocker.close();
   });
 });
 

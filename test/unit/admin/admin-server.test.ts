@@ -170,6 +170,29 @@ describe("an order", () => {
     expect(body.error.message).toContain("reason");
   });
 
+  test.each([
+    ["without a word how its end is known", "p1", {}],
+    ["with an empty reason", "p1", { reason: " " }],
+    ["under an id that no proxy has", "a%2Fb", { reason: "r" }],
+  ])("to forget a proxy %s is refused", async (_, id, body) => {
+    await start();
+    const { status, body: answer } = await post(`/v1/proxies/${id}/forget`, body);
+    expect([status, answer.error.code]).toEqual([400, "ADMIN_REQUEST_INVALID"]);
+    expect((await store.list(ORDERS_PREFIX)).entries).toEqual([]);
+  });
+
+  test("to forget one proxy under the id of an order about another is refused", async () => {
+    await start();
+    const forget = { order: "order-0002", reason: "its machine is gone" };
+    expect((await post("/v1/proxies/p1/forget", forget)).body.order).toMatchObject({
+      command: "proxy-forget",
+      migration: "",
+      options: { proxy: "p1" },
+    });
+    const other = await post("/v1/proxies/p2/forget", forget);
+    expect([other.status, other.body.error.code]).toEqual([400, "ADMIN_ORDER_EXISTS"]);
+  });
+
   test("for a migration that does not exist is refused with the command's exit code", async () => {
     await start();
     const { status, body } = await post("/v1/migrations/orders/switch", {});

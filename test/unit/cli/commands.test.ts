@@ -199,6 +199,7 @@ describe("an order", () => {
     await run("migration cancel orders --keep-data");
     await run("migration complete orders --old-tables rename");
     await run("rollback orders --dry-run --open-transactions kill --force --reason r");
+    await run("proxies forget db1-77-1-boot --reason gone");
     expect(taken.map(({ command, migration, options, reason }) => ({ command, migration, options, reason }))).toEqual([
       {
         command: "migration-create",
@@ -216,6 +217,7 @@ describe("an order", () => {
         options: { dryRun: true, openTransactions: "kill", force: true },
         reason: "r",
       },
+      { command: "proxy-forget", migration: "", options: { proxy: "db1-77-1-boot" }, reason: "gone" },
     ]);
   });
 
