@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
+import { TAG } from "./gtid-text.ts";
 import { type Intervals, normalize, unionIntervals } from "./intervals.ts";
 
 /**
@@ -49,9 +50,10 @@ export function decodeGtidSet(bytes: Buffer): Map<string, Intervals> {
     let key = formatUuid(bytes, at);
     if (tagged) {
       const tagLength = (bytes[need(1)] ?? 0) >> 1;
-      if (tagLength > 32) throw invalid("a tag is longer than 32 characters");
       const tagAt = need(tagLength);
-      if (tagLength > 0) key += `:${bytes.toString("latin1", tagAt, tagAt + tagLength)}`;
+      const tag = bytes.toString("latin1", tagAt, tagAt + tagLength);
+      if (tagLength > 0 && !TAG.test(tag)) throw invalid("a tag is none");
+      if (tagLength > 0) key += `:${tag}`;
     }
     const intervalCount = bytes.readBigUInt64LE(need(8));
     if (intervalCount * 16n > BigInt(bytes.length - offset)) throw invalid("it ends too early");

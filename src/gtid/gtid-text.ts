@@ -2,7 +2,8 @@ import { SwitchyardError } from "../base/errors.ts";
 import { type Intervals, normalize, unionIntervals } from "./intervals.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
+/** A tag as the server keeps it: in lower case. */
+export const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
 const INTERVAL = /^([0-9]{1,19})(?:\s*-\s*([0-9]{1,19}))?$/;
 
 /** Text to intervals by source (`uuid` or `uuid:tag`). @throws {SwitchyardError} `GTID_SET_INVALID` */

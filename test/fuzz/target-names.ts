@@ -1,0 +1,12 @@
+import type { FuzzTarget } from "./fuzz-target.ts";
+
+const LOADERS = {
+  gtid: async () => (await import("./targets/gtid.ts")).target,
+} as const satisfies Record<string, () => Promise<FuzzTarget>>;
+
+export const TARGET_NAMES: readonly string[] = Object.keys(LOADERS);
+
+/** The target of that name; `undefined` where there is none. */
+export async function loadTarget(name: string): Promise<FuzzTarget | undefined> {
+  return Object.hasOwn(LOADERS, name) ? await LOADERS[name as keyof typeof LOADERS]() : undefined;
+}
