@@ -1,0 +1,34 @@
+import type { Bench } from "./frame/bench.ts";
+import { type BenchOptions, parseOptions } from "./frame/options.ts";
+import { runBench } from "./frame/run-bench.ts";
+
+/** Every bench by its name. A bench is loaded when it is asked for. */
+const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {};
+
+const USAGE = `usage: npm run bench -- NAME [--json] [--all] [--only REGEX] [--rounds N]
+
+  NAME          ${Object.keys(BENCHES).join(", ")}
+  --json        one line of JSON for each figure on stdout, all else on stderr
+  --all         everything that the bench knows, however long it takes; else what we answer for, in 6 minutes at most
+  --only REGEX  only figures whose metric matches
+  --rounds N    how often each contender is measured
+`;
+
+/** `npm run bench -- NAME`: measures, and prints the machine, the versions, the settings, the commands and the figures. */
+export async function main(args: readonly string[]): Promise<number> {
+  let options: BenchOptions;
+  try {
+    options = parseOptions(args);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+  const load = Object.hasOwn(BENCHES, options.name) ? BENCHES[options.name] : undefined;
+  if (load === undefined) return refuse(`there is no bench "${options.name}"`);
+  const { bench } = await load();
+  return await runBench(bench, options, process, "full");
+}
+
+function refuse(problem: string): number {
+  process.stderr.write(`${problem}\n\n${USAGE}`);
+  return 2;
+}
