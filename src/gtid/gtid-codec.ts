@@ -74,7 +74,7 @@ export function formatUuid(bytes: Buffer, offset: number): string {
 }
 
 function checkPair(first: bigint, end: bigint): [number, number] {
-  if (first < 1n || end <= first || end > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid("an interval is out of range");
+  if (first < 1n || end <= first || end > 1n << 53n) throw invalid("an interval is out of range");
   return [Number(first), Number(end) - 1];
 }
 

@@ -1,12 +1,18 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { type Intervals, normalize, unionIntervals } from "./intervals.ts";
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** As servers write it, or without its dashes, or in braces: they read all three. */
+const UUID = /^(\{?)([0-9a-f]{8})(-?)([0-9a-f]{4})\3([0-9a-f]{4})\3([0-9a-f]{4})\3([0-9a-f]{12})(\}?)$/;
 /** A tag as the server keeps it: in lower case. */
 export const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
-const INTERVAL = /^([0-9]{1,19})(?:\s*-\s*([0-9]{1,19}))?$/;
+const INTERVAL = /^([0-9]+)(?:\s*-\s*([0-9]+))?$/;
 
-/** Text to intervals by source (`uuid` or `uuid:tag`). @throws {SwitchyardError} `GTID_SET_INVALID` */
+/**
+ * Text to intervals by source (`uuid` or `uuid:tag`). What a server reads as nothing is refused, since whoever wrote
+ * it meant something: an interval that runs backwards, and a UUID or tag that no interval follows.
+ *
+ * @throws {SwitchyardError} `GTID_SET_INVALID`
+ */
 export function parseGtidSet(text: string): Map<string, Intervals> {
   const sources = new Map<string, Intervals>();
   for (const part of text.split(",")) {
@@ -41,8 +47,8 @@ export function formatGtidSet(sources: ReadonlyMap<string, Intervals>): string {
 
 function parseSource(text: string, sources: Map<string, Intervals>): void {
   const [head, ...parts] = text.split(":").map((part) => part.trim());
-  const uuid = (head ?? "").toLowerCase();
-  if (!UUID.test(uuid)) throw invalid(text, "it does not begin with a server UUID");
+  const uuid = readUuid((head ?? "").toLowerCase());
+  if (uuid === undefined) throw invalid(text, "it does not begin with a server UUID");
   const pairs = new Map<string, [number, number][]>();
   let tag = "";
   let tagIsOpen = false;
@@ -65,6 +71,13 @@ function parseSource(text: string, sources: Map<string, Intervals>): void {
     const key = ownTag === "" ? uuid : `${uuid}:${ownTag}`;
     sources.set(key, unionIntervals(sources.get(key) ?? [], normalize(list)));
   }
+}
+
+/** In lower case, with dashes and without braces. */
+function readUuid(text: string): string | undefined {
+  const match = UUID.exec(text);
+  if (match === null || (match[1] === "{") !== (match[8] === "}")) return undefined;
+  return [match[2], match[4], match[5], match[6], match[7]].join("-");
 }
 
 function parsePair(text: string, firstText: string, lastText: string | undefined): [number, number] {

@@ -88,6 +88,9 @@ describe("text", () => {
     [`${A.toUpperCase()}:7`, `${A}:7`, "UUIDs are compared in lower case"],
     [`${A}:1-5:Nightly:1-2:3`, `${A}:1-5:nightly:1-3`, "intervals after a tag belong to it"],
     [`${A}:nightly:2,${A}:1`, `${A}:1:nightly:2`, "untagged come before tagged of the same UUID"],
+    [`${A.replaceAll("-", "")}:7,{${B}}:8`, `${A}:7,${B}:8`, "UUIDs may lack their dashes or stand in braces"],
+    [`${A}:${"0".repeat(30)}7`, `${A}:7`, "zeros may lead"],
+    [`${A}:1-9007199254740991`, `${A}:1-9007199254740991`, "the largest number that is held exactly"],
     [" ", "", "nothing is the empty set"],
   ])("%j is %j: %s", (text, canonical) => {
     expect(GtidSet.parse(text).toString()).toBe(canonical);
@@ -99,6 +102,10 @@ describe("text", () => {
     [`${A}:0`, "numbers begin at 1"],
     [`${A}:5-3`, "an interval that runs backwards"],
     [`${A}:tag`, "a tag without interval"],
+    [`${A}:a:b:1`, "a tag without interval before another tag"],
+    [`${A}:${"a".repeat(33)}:1`, "a tag of more than 32 characters"],
+    [`{${A}:1`, "a brace that does not close"],
+    [`${A.replace("-", "")}:1`, "a UUID with some of its dashes"],
     [`${A}:1-`, "half an interval"],
     [`${A}:9007199254740993`, "a number that a double cannot hold"],
     [`${A}:1;drop`, "anything else"],
@@ -112,6 +119,11 @@ describe("binary forms from the network", () => {
     expect(GtidSet.parse(`${A}:1-5`).encodeBinary().toString("hex")).toBe(
       `0100000000000000${A.replaceAll("-", "")}010000000000000001000000000000000600000000000000`,
     );
+  });
+
+  test("hold the largest number of the text form", () => {
+    const set = GtidSet.parse(`${A}:9007199254740990-9007199254740991`);
+    expect(GtidSet.decodeBinary(set.encodeBinary()).toString()).toBe(set.toString());
   });
 
   test("never make it allocate what they merely claim, or read past their end", () => {
