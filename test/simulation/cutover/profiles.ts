@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import { type Faults, type RunOptions, simulate } from "./run.ts";
 
 /** What may go wrong, one kind at a time and all at once. */
@@ -11,6 +10,18 @@ export const PROFILES = {
   "sessions killed on the servers": { sessions: true },
   "all of it": { messages: 0.03, storeAway: true, controller: 0.1, proxies: true, sessions: true },
 } as const satisfies Record<string, Faults>;
+
+export type ProfileName = keyof typeof PROFILES;
+
+const NAMES = Object.keys(PROFILES) as readonly ProfileName[];
+
+/** For how long, in virtual time, each seed's faults go on, at least. */
+export const SOAK_RUN_MS = 500;
+
+/** What goes wrong in a seed's run, where nothing else is said: the profiles take turns. */
+export function profileOf(seed: number): ProfileName {
+  return NAMES[seed % NAMES.length] ?? "all of it";
+}
 
 export interface Explored {
   readonly outcomes: Readonly<Record<string, number>>;
@@ -29,7 +40,7 @@ export async function explore(
     const result = await simulate({ seed, faults, ...options });
     if (result.breaches.length > 0) {
       const trace = result.trace.slice(-200).join("\n");
-      expect.fail(`seed ${seed} of ${JSON.stringify(faults)}: ${result.breaches.join("; ")}\n${trace}`);
+      throw new Error(`seed ${seed} of ${JSON.stringify(faults)}: ${result.breaches.join("; ")}\n${trace}`);
     }
     for (const outcome of result.outcomes) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     errors += result.errors;
@@ -37,7 +48,7 @@ export async function explore(
   return { outcomes, errors };
 }
 
-/** The first breach that any of the seeds leads to, or nothing. */
+/** What the first of the seeds that leads to a breach breaks, or nothing. */
 export async function firstBreach(
   faults: Faults,
   seeds: { readonly from: number; readonly to: number },
@@ -45,7 +56,7 @@ export async function firstBreach(
 ): Promise<string | undefined> {
   for (let seed = seeds.from; seed <= seeds.to; seed += 1) {
     const { breaches } = await simulate({ seed, faults, ...options });
-    if (breaches[0] !== undefined) return `${breaches[0]} (seed ${seed})`;
+    if (breaches.length > 0) return `${breaches.join("\n")} (seed ${seed})`;
   }
   return undefined;
 }

@@ -47,6 +47,8 @@ export interface RunResult {
   readonly breaches: readonly string[];
   readonly outcomes: readonly string[];
   readonly errors: number;
+  /** How often a switch or a rollback got past its gate. */
+  readonly attempts: number;
   readonly trace: readonly string[];
 }
 
@@ -61,6 +63,8 @@ const LIMITS: SwitchLimits = {
 };
 const PROXY_LEASE_MS = 200;
 const LEADER_LEASE_MS = 150;
+/** How much longer faults may last until a first attempt has begun. */
+const FIRST_ATTEMPT_MS = 5000;
 
 /** One run of the whole protocol: servers, store, two controllers, two proxies, clients. Ends healed and quiet. */
 export class Run {
@@ -72,7 +76,9 @@ export class Run {
   controllers: SimController[] = [];
   proxies: SimProxy[] = [];
   readonly #all: SimController[] = [];
+  readonly #parsed = new Map<string, { readonly value: string; readonly document: unknown }>();
   #processes = 0;
+  #attempts = 0;
   #healing = false;
   #finishing = false;
 
@@ -88,11 +94,21 @@ export class Run {
   }
 
   get rules(): RulesDocument {
-    return JSON.parse(this.store.state.get(RULES_KEY)?.value ?? "{}") as RulesDocument;
+    return this.#parse(RULES_KEY) as RulesDocument;
   }
 
   get document(): MigrationDocument {
-    return JSON.parse(this.store.state.get(migrationKey(MIGRATION))?.value ?? "{}") as MigrationDocument;
+    return this.#parse(migrationKey(MIGRATION)) as MigrationDocument;
+  }
+
+  /** Checks look at the documents at every step; they change rarely. */
+  #parse(key: string): unknown {
+    const value = this.store.state.get(key)?.value ?? "{}";
+    const known = this.#parsed.get(key);
+    if (known?.value === value) return known.document;
+    const document: unknown = JSON.parse(value);
+    this.#parsed.set(key, { value, document });
+    return document;
   }
 
   async go(): Promise<RunResult> {
@@ -105,6 +121,8 @@ export class Run {
     if (this.options.bypass !== false) void this.#bypass();
     this.#makeTrouble();
     await world.run(this.options.activeMs ?? 2000);
+    // Faults can keep everybody from beginning anything; a run without an attempt would say nothing.
+    await world.run(FIRST_ATTEMPT_MS, () => this.#attempts > 0);
     this.#heal();
     const quiet = await world.run(20_000, () => this.#quiet());
     if (!quiet) checker.breaches.push(`the system did not come to rest: ${this.#state()}`);
@@ -118,7 +136,10 @@ export class Run {
       breaches: checker.breaches,
       outcomes: this.#all.flatMap((controller) => controller.outcomes),
       errors: checker.errors,
-      trace: world.trace,
+      attempts: this.#attempts,
+      get trace() {
+        return world.trace;
+      },
     };
   }
 
@@ -211,6 +232,7 @@ export class Run {
 
   #disturb(point: Failpoint, controller: SimController): void {
     const { random } = this.world;
+    if (point === "switch-after-gate") this.#attempts += 1;
     if (!this.#healing) this.options.scene?.(point, this);
     if (this.#healing || !random.chance(this.options.faults.controller ?? 0)) return;
     this.world.note(`trouble at ${point}`);
@@ -322,6 +344,14 @@ export class Run {
   }
 }
 
+/** One run: the same seed and options always lead to the same trace. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
-  return await new Run(options).go();
+  // Errors are part of every run, by the hundred, and nobody looks at where they were made.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return await new Run(options).go();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }

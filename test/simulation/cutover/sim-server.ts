@@ -78,6 +78,7 @@ export class SimServer {
   #connections = 0;
   readonly #requests: LockRequest[] = [];
   readonly #waiting: (() => void)[] = [];
+  readonly #readers = new Set<() => void>();
 
   constructor(world: World, name: string) {
     this.world = world;
@@ -198,8 +199,22 @@ export class SimServer {
     return mine;
   }
 
+  /** Resolves when the log has grown, or `ms` have gone by. */
+  appended(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        timer.cancelled = true;
+        this.#readers.delete(wake);
+        resolve();
+      };
+      const timer = this.world.after(ms, wake);
+      this.#readers.add(wake);
+    });
+  }
+
   append(entry: LogEntry): void {
     this.log.push(entry);
+    for (const wake of [...this.#readers]) wake();
     for (const write of entry.writes) {
       const key = `${write.client}/${write.sequence}`;
       this.rows.set(key, (this.rows.get(key) ?? 0) + 1);

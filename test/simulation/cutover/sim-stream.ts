@@ -4,6 +4,9 @@ import { indexOf } from "./sim-home.ts";
 import type { SimServer } from "./sim-server.ts";
 import type { SimProcess } from "./world.ts";
 
+/** How long a stream that has nothing to do waits for the log to grow before it looks around. */
+const IDLE_LOOK_MS = 5;
+
 /** One direction's stream in one controller: follows a server's log and writes to the other under its ledger's epoch. */
 export class SimStream implements StreamPort {
   readonly #direction: string;
@@ -133,7 +136,8 @@ export class SimStream implements StreamPort {
       const index = ledger.position;
       const entry = this.#source.log[index];
       if (entry === undefined || index >= this.#limit) {
-        await world.delay(1);
+        await this.#source.appended(IDLE_LOOK_MS);
+        await world.delay(0.5);
         continue;
       }
       // What a stopped process has in its hands is sent when it wakes, whatever happened meanwhile.

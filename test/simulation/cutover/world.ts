@@ -42,10 +42,21 @@ interface Timer {
   cancelled: boolean;
 }
 
+/**
+ * After how many timers the real event loop has its turn, for what the code under test leaves to it (a queue that is
+ * released in portions). A number, not a time, so that a seed does the same every time.
+ */
+const TURNS_MAX = 16;
+
+/** Resolves when every promise that could settle without a timer has done so; a fraction of what a real turn costs. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
 /** Virtual time: nothing happens but by timers, one after the other, in an order that the seed decides. */
 export class World {
   readonly random: Random;
-  readonly trace: string[] = [];
+  readonly #notes: (readonly [number, string])[] = [];
   #now = 0;
   #order = 0;
   #timers: Timer[] = [];
@@ -59,7 +70,12 @@ export class World {
   }
 
   note(line: string): void {
-    this.trace.push(`${this.#now.toFixed(1)} ${line}`);
+    this.#notes.push([this.#now, line]);
+  }
+
+  /** All that was noted, each line with its time. */
+  get trace(): readonly string[] {
+    return this.#notes.map(([at, line]) => `${at.toFixed(1)} ${line}`);
   }
 
   after(ms: number, fire: () => void): Timer {
@@ -69,8 +85,8 @@ export class World {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const other = this.#timers[middle];
-      if (other !== undefined && (other.at < timer.at || (other.at === timer.at && other.order < timer.order)))
-        low = middle + 1;
+      // Latest first: the next one to fire is the last. Of two at one time, the one that was set first fires first.
+      if (other !== undefined && other.at > timer.at) low = middle + 1;
       else high = middle;
     }
     this.#timers.splice(low, 0, timer);
@@ -84,16 +100,16 @@ export class World {
   /** Lets time pass until `until` holds or `limitMs` of virtual time have gone by. Answers whether it came to hold. */
   async run(limitMs: number, until: () => boolean = () => false): Promise<boolean> {
     const end = this.#now + limitMs;
-    for (;;) {
-      await turn();
+    for (let turns = 1; ; turns += 1) {
+      await (turns % TURNS_MAX === 0 ? turn() : settled());
       if (until()) return true;
-      const timer = this.#timers[0];
+      while (this.#timers.at(-1)?.cancelled === true) this.#timers.pop();
+      const timer = this.#timers.at(-1);
       if (timer === undefined || timer.at > end) {
         this.#now = end;
         return until();
       }
-      this.#timers.shift();
-      if (timer.cancelled) continue;
+      this.#timers.pop();
       this.#now = timer.at;
       timer.fire();
     }

@@ -1,0 +1,43 @@
+import { parentPort } from "node:worker_threads";
+import { PROFILES, profileOf, SOAK_RUN_MS } from "../simulation/cutover/profiles.ts";
+import { simulate } from "../simulation/cutover/run.ts";
+
+/** Asks for these seeds, both ends included. */
+export interface SeedRange {
+  readonly from: number;
+  readonly to: number;
+  /** Whether all that happened is to be told, or only what led to a failure. */
+  readonly traced: boolean;
+}
+
+export interface SeedResults {
+  readonly seeds: number;
+  readonly attempts: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly told: readonly {
+    readonly seed: number;
+    readonly breaches: readonly string[];
+    readonly trace: readonly string[];
+  }[];
+}
+
+const port = parentPort;
+if (port === null) throw new Error("simulation-worker is started by the soak of the simulation, as a thread");
+port.on("message", (range: SeedRange) => {
+  // A rejection ends the thread, and the soak with it.
+  void runSeeds(range).then((results) => port.postMessage(results));
+});
+
+async function runSeeds({ from, to, traced }: SeedRange): Promise<SeedResults> {
+  const told: SeedResults["told"][number][] = [];
+  const outcomes: Record<string, number> = {};
+  let attempts = 0;
+  for (let seed = from; seed <= to; seed += 1) {
+    const result = await simulate({ seed, faults: PROFILES[profileOf(seed)], activeMs: SOAK_RUN_MS });
+    const { breaches } = result;
+    attempts += result.attempts;
+    for (const outcome of result.outcomes) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    if (traced || breaches.length > 0) told.push({ seed, breaches, trace: result.trace });
+  }
+  return { seeds: to - from + 1, attempts, outcomes, told };
+}
