@@ -26,6 +26,10 @@ export function checkCommand(
     .addOption(new Option("--role <role>", "with --print-grants: what for").choices(GRANT_ROLES).default("serve"))
     .option("--host <host>", "with --print-grants: host of the account", "%")
     .option("--with-passwords", "with --print-grants: put the configured passwords in")
+    .option(
+      "--server-version <version>",
+      "with --print-grants: for which release, for example 8.0.19 (else the newest)",
+    )
     .action(async (_: object, command: Command) => {
       // Clients of a running process need no driver for MySQL; this command loads it when it runs.
       const { runCheck } = await import("./run-check.ts");

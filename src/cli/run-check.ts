@@ -4,8 +4,8 @@ import type { BackendConfig, Config } from "../config/config.ts";
 import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
 import { printAccounts } from "../preflight/checks/accounts.ts";
 import type { Finding } from "../preflight/finding.ts";
-import { printGrants } from "../preflight/grants.ts";
-import type { GrantRole } from "../preflight/requirements.ts";
+import { type GrantStatement, grantStatements } from "../preflight/grants.ts";
+import { type GrantRole, OLDEST_VERSION } from "../preflight/requirements.ts";
 import { runPreflight } from "../preflight/run-preflight.ts";
 import { ServerView } from "../preflight/server-view.ts";
 import type { CliContext, CommonOptions } from "./cli-context.ts";
@@ -22,6 +22,7 @@ export interface CheckOptions extends CommonOptions {
   readonly role: GrantRole;
   readonly host: string;
   readonly withPasswords?: boolean;
+  readonly serverVersion?: string;
 }
 
 /** What a check is about. */
@@ -100,19 +101,45 @@ function showGrants({ config, options, tables, print }: Subject, backend: string
   const schemas = [...new Set(tables.map(({ schema }) => schema))].sort();
   if (schemas.length === 0) throw needsTables("--print-grants");
   const backends = backend === true ? Object.values(config.backends) : [backendOf(config, backend)];
+  const version = versionOf(options.serverVersion);
   const grants = backends.map(({ name, host, port, user, password }) => {
     const account = {
       user,
       host: options.host,
       schemas,
       password: options.withPasswords === true ? password : undefined,
+      version,
     };
-    return { backend: name, server: `${host}:${port}`, statements: printGrants(options.role, account) };
+    const rights = grantStatements(options.role, account);
+    const statements = rights.map(({ statement }) => statement);
+    return { backend: name, server: `${host}:${port}`, role: options.role, statements, rights };
   });
-  const text = grants.map(({ backend: name, server, statements }) =>
-    [`-- on ${name} (${server}), as an administrator`, ...statements].join("\n"),
-  );
+  const text = grants.map(({ backend: name, server, rights }) => {
+    const note = rights.length === 0 ? NO_ACCOUNT_NOTE : GRANTS_NOTE;
+    return [`-- on ${name} (${server}), as an administrator. ${note}`, ...rights.flatMap(describeGrant)].join("\n");
+  });
   print({ format: 1, grants }, text.join("\n\n"));
+}
+
+/** What an administrator of a server that somebody else runs wants to know before reading on. */
+const GRANTS_NOTE =
+  "Neither SUPER nor SYSTEM_USER is among them, so a managed server's administrator can run them too.";
+const NO_ACCOUNT_NOTE = "Nothing: a proxy logs in as its clients do and needs no account of its own.";
+
+function describeGrant({ statement, roles, why, optional }: GrantStatement): string[] {
+  return [`-- ${roles.join(", ")}: ${why}${optional ? " (checks see less without it)" : ""}`, statement];
+}
+
+/** `8.0.34` as 80034. A release without its last number counts as its first: no server of it knows less. */
+function versionOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(\d{1,2})\.(\d{1,2})(?:\.(\d{1,2}))?/.exec(text);
+  const version = Number(match?.[1] ?? 0) * 10_000 + Number(match?.[2] ?? 0) * 100 + Number(match?.[3] ?? 0);
+  if (version >= OLDEST_VERSION) return version;
+  throw new SwitchyardError("CLI_USAGE", {
+    what: `"${text}" is not a version of MySQL that Switchyard works with`,
+    fix: "Give it as the server does (`SELECT VERSION()`), for example --server-version 8.0.34; 8.0 is the oldest.",
+  });
 }
 
 async function showAccounts({ config, options, tables, print }: Subject): Promise<void> {

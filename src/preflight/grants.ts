@@ -11,20 +11,49 @@ export interface GrantTarget {
   readonly password?: string | undefined;
   /** Whether the server has `partial_revokes` on: then names of schemas in grants are no patterns. */
   readonly partialRevokes?: boolean | undefined;
+  /** As 80020 for 8.0.20; left out, the newest. What an older server does not know is not printed for it. */
+  readonly version?: number | undefined;
+}
+
+/** One statement for an administrator, with its reason. */
+export interface GrantStatement {
+  readonly statement: string;
+  /** The roles that need it, of those asked for. */
+  readonly roles: readonly string[];
+  readonly why: string;
+  /** Without it a check sees less, and everything else works. */
+  readonly optional: boolean;
 }
 
 /**
- * The statements that make an account for a role with exactly what it needs, in the order to run them. They can be
- * run again: the account is made only where it is missing.
+ * The statements that make an account for a role with exactly what it needs, in the order to run them, each with its
+ * reason. They can be run again: the account is made only where it is missing. None for a role that needs no account.
  */
-export function printGrants(role: GrantRole, target: GrantTarget): readonly string[] {
+export function grantStatements(role: GrantRole, target: GrantTarget): readonly GrantStatement[] {
+  const requirements = requirementsOf(role, target.version);
+  if (requirements.length === 0) return [];
   const account = accountName(target);
   const password = quoteString(target.password ?? "<choose a password>");
-  const grants = mergeByObject(requirementsOf(role), target);
-  return [
-    `CREATE USER IF NOT EXISTS ${account} IDENTIFIED BY ${password};`,
-    ...[...grants].map(([object, privileges]) => `GRANT ${[...privileges].join(", ")} ON ${object} TO ${account};`),
-  ];
+  const create = {
+    statement: `CREATE USER IF NOT EXISTS ${account} IDENTIFIED BY ${password};`,
+    roles: [role],
+    why: "the account that Switchyard logs in as",
+    optional: false,
+  };
+  const grants = requirements.flatMap((requirement) =>
+    grantObjects(requirement, target.schemas, target.partialRevokes === true).map((object) => ({
+      statement: `GRANT ${requirement.privileges.join(", ")} ON ${object} TO ${account};`,
+      roles: role === "serve" ? requirement.roles : [role],
+      why: requirement.why,
+      optional: requirement.optional === true,
+    })),
+  );
+  return [create, ...grants];
+}
+
+/** The statements of {@link grantStatements} alone. */
+export function printGrants(role: GrantRole, target: GrantTarget): readonly string[] {
+  return grantStatements(role, target).map(({ statement }) => statement);
 }
 
 /** What stands behind ON for each object that a requirement is about. */
@@ -40,18 +69,6 @@ export function grantObjects(requirement: Requirement, schemas: readonly string[
     case "table":
       return [`${quoteId(scope.schema)}.${quoteId(scope.table)}`];
   }
-}
-
-function mergeByObject(requirements: readonly Requirement[], target: GrantTarget): Map<string, Set<string>> {
-  const grants = new Map<string, Set<string>>();
-  for (const requirement of requirements) {
-    for (const object of grantObjects(requirement, target.schemas, target.partialRevokes === true)) {
-      const privileges = grants.get(object) ?? new Set();
-      for (const privilege of requirement.privileges) privileges.add(privilege);
-      grants.set(object, privileges);
-    }
-  }
-  return grants;
 }
 
 /** The name of a schema in a grant: `_` and `%` would match anything, unless partial revokes are on. */

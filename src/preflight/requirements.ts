@@ -1,4 +1,7 @@
-/** What an account is used for. `serve` is all of it, as one account per backend does in a `serve` process. */
+/**
+ * What an account is used for. `serve` is all of it, as one account per backend does in a `serve` process. `proxy`
+ * needs nothing: it logs in to the servers as its clients do.
+ */
 export const GRANT_ROLES = ["source-reader", "target-writer", "fence", "diff", "proxy", "check", "serve"] as const;
 
 export type GrantRole = (typeof GRANT_ROLES)[number];
@@ -18,6 +21,8 @@ export interface Requirement {
   readonly why: string;
   /** Without it a check sees less, and everything else works. */
   readonly optional?: boolean;
+  /** The first version whose servers know these privileges, as 80020 for 8.0.20; left out, every supported one does. */
+  readonly since?: number;
 }
 
 /** The sidecar schema, on each server. */
@@ -93,22 +98,30 @@ export const REQUIREMENTS: readonly Requirement[] = [
     why: "to see prepared distributed transactions",
   },
   {
-    privileges: ["SHOW DATABASES", "SHOW_ROUTINE"],
+    privileges: ["SHOW DATABASES"],
+    scope: { on: "server" },
+    roles: ["check"],
+    why: "to know of every schema that might use the tables",
+    optional: true,
+  },
+  {
+    privileges: ["SHOW_ROUTINE"],
     scope: { on: "server" },
     roles: ["check"],
     why: "to find routines that use the tables",
     optional: true,
+    since: 80_020,
   },
   {
     privileges: ["SELECT"],
     scope: { on: "schema", schema: "performance_schema" },
-    roles: ["source-reader", "fence", "proxy", "check"],
-    why: "to see who uses the tables, and what sessions have set",
+    roles: ["source-reader", "fence", "diff", "check"],
+    why: "to see who holds the tables and whose connections are whose",
   },
   {
     privileges: ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "LOCK TABLES", "TRIGGER"],
     scope: { on: "schema", schema: SIDECAR_SCHEMA },
-    roles: ["source-reader", "target-writer", "fence", "diff", "check"],
+    roles: ["source-reader", "target-writer", "fence", "check"],
     why: "to keep positions beside the rows that they are of",
   },
   ...ACCOUNT_TABLES.map(
@@ -122,7 +135,14 @@ export const REQUIREMENTS: readonly Requirement[] = [
   ),
 ];
 
-/** What a role needs; `serve` needs everything. */
-export function requirementsOf(role: GrantRole): readonly Requirement[] {
-  return role === "serve" ? REQUIREMENTS : REQUIREMENTS.filter(({ roles }) => roles.includes(role));
+/** The oldest server that Switchyard works with, as 80020 for 8.0.20. */
+export const OLDEST_VERSION = 80_000;
+
+/** Newer than every server: what is printed where nothing is known of the server's version. */
+export const NEWEST_VERSION = Number.MAX_SAFE_INTEGER;
+
+/** What a role needs on a server of this version; `serve` needs everything. */
+export function requirementsOf(role: GrantRole, version = NEWEST_VERSION): readonly Requirement[] {
+  const known = REQUIREMENTS.filter(({ since }) => since === undefined || version >= since);
+  return role === "serve" ? known : known.filter(({ roles }) => roles.includes(role));
 }

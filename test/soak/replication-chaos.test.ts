@@ -45,7 +45,7 @@ describe("under writers that change keys and swap unique values", () => {
     const random = seeded(seed);
     const tables = await createTables(ends.source, "killed");
     const clients = writers(ends.source, "killed", 3, random);
-    opened = openStream(ends, tables, { migration: "killed", limits: TINY });
+    opened = await openStream(ends, tables, { migration: "killed", limits: TINY });
     for (let i = 0; i < 20; i++) {
       await new Promise((resolve) => setTimeout(resolve, 50 + random() * 250));
       await killStreamSessions(random);
@@ -71,17 +71,17 @@ describe("under writers that change keys and swap unique values", () => {
         hit.set(point, (hit.get(point) ?? 0) + 1);
         throw new SwitchyardError("INTERNAL_INVARIANT", { what: `stopped at ${point}` });
       };
-      const one = openStream(ends, tables, { migration: "points", limits: TINY, failpoint });
+      const one = await openStream(ends, tables, { migration: "points", limits: TINY, failpoint });
       // A point of the copy is not met any more once everything is copied.
       const copied = untilRunning(one, 120_000).catch(() => undefined);
       await (wanted?.startsWith("copy") ? Promise.race([one.ended, copied]) : one.ended);
       await one.stream.close();
     }
-    opened = openStream(ends, tables, { migration: "points", limits: TINY });
+    opened = await openStream(ends, tables, { migration: "points", limits: TINY });
     await untilRunning(opened, 120_000);
     for (let i = 0; i < 10; i++) {
       await opened.stream.close();
-      opened = openStream(ends, tables, { migration: "points", limits: TINY });
+      opened = await openStream(ends, tables, { migration: "points", limits: TINY });
       await new Promise((resolve) => setTimeout(resolve, random() * 150));
     }
     await clients.stop();

@@ -2,7 +2,7 @@ import { bothServers, type Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
 import { accountName, grantObjects } from "../grants.ts";
 import type { Privileges } from "../privileges.ts";
-import { REQUIREMENTS, type Requirement } from "../requirements.ts";
+import { type Requirement, requirementsOf } from "../requirements.ts";
 import type { ServerView } from "../server-view.ts";
 
 /** The account of each backend is used for everything there, since each server is home in its turn. */
@@ -22,7 +22,7 @@ async function look(server: ServerView, schemas: readonly string[]): Promise<Fin
   const exact = (await server.variable("partial_revokes")) === "ON";
   const account = await accountOf(server);
   const findings: Finding[] = [];
-  for (const requirement of REQUIREMENTS) {
+  for (const requirement of requirementsOf("serve", server.version)) {
     const missing = requirement.privileges.filter((privilege) => !holds(privileges, privilege, requirement, schemas));
     if (missing.length === 0) continue;
     const objects = grantObjects(requirement, schemas, exact);

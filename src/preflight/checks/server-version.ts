@@ -1,7 +1,6 @@
 import { bothServers, type Check } from "../check.ts";
 import { judge } from "../finding.ts";
-
-const OLDEST = 80_000;
+import { OLDEST_VERSION } from "../requirements.ts";
 
 /** MySQL from 8.0 on; moving to an older release than the source's is for a person to decide. */
 export const serverVersionCheck: Check = {
@@ -10,7 +9,7 @@ export const serverVersionCheck: Check = {
   async run(context) {
     const findings = bothServers(context).map((server) => {
       const text = server.connection.serverVersion;
-      const good = server.version >= OLDEST && !/mariadb/i.test(text);
+      const good = server.version >= OLDEST_VERSION && !/mariadb/i.test(text);
       return judge("server-version", good, {
         subject: server.subject,
         observed: text,

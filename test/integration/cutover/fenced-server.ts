@@ -4,21 +4,21 @@ import { MysqlHome } from "../../../src/cutover/mysql-home.ts";
 import type { HomeSession } from "../../../src/cutover/ports.ts";
 import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
+import { printGrants } from "../../../src/preflight/grants.ts";
 import type { TestServer } from "../../support/servers.ts";
 
-/** What Switchyard's own account needs on a server for a switch; the tests run with exactly this. */
-const OWN_GRANTS = [
-  "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, TRIGGER, LOCK TABLES, REFERENCES, INDEX ON *.* TO 'mover'@'%'",
-  "GRANT PROCESS, REPLICATION SLAVE, REPLICATION CLIENT, CONNECTION_ADMIN ON *.* TO 'mover'@'%'",
-];
+/** Switchyard's own account in these tests: with what is printed for the roles that a switch plays on a home. */
+const MOVER = { user: "mover", password: "mover", host: "%", schemas: ["shop"] };
+const ROLES = ["fence", "source-reader", "target-writer"] as const;
 
 export const TABLES = ["shop.items", "shop.orders", "shop.parts"];
 
 /** Accounts and tables for the tests of one server. `app` is an application's account. */
 export async function prepareServer(server: TestServer): Promise<void> {
-  await server.root("CREATE USER 'mover'@'%' IDENTIFIED BY 'mover'; CREATE USER 'app'@'%' IDENTIFIED BY 'app'");
-  for (const grant of OWN_GRANTS) await server.root(grant);
-  await server.root("CREATE DATABASE shop; GRANT ALL ON shop.* TO 'app'@'%'");
+  for (const role of ROLES) await server.root(printGrants(role, MOVER).join("\n"));
+  await server.root(
+    "CREATE DATABASE shop; CREATE USER 'app'@'%' IDENTIFIED BY 'app'; GRANT ALL ON shop.* TO 'app'@'%'",
+  );
   for (const table of TABLES) {
     await server.root(`CREATE TABLE ${table} (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(40)) ENGINE=InnoDB`);
   }

@@ -4,6 +4,7 @@ import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, retireLedger } from "../../../src/replication/ledger.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar.ts";
 import { writeStartPosition } from "../../../src/replication/start-position.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
@@ -20,7 +21,7 @@ describe("a stream whose tables have left the home that it followed", () => {
 
   beforeAll(async () => {
     servers = await startServers(["target"]);
-    connection = await Connection.connect(servers.target.endpoint("root", ""), { foundRows: true });
+    connection = await Connection.connect(await ownEndpoint(servers.target, "target-writer", []), { foundRows: true });
     await ensureSidecar(connection);
   }, 60_000);
   afterAll(async () => {

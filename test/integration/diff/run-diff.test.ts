@@ -8,6 +8,7 @@ import type { DiffOptions } from "../../../src/diff/diff-options.ts";
 import type { DiffProgress, DiffReport } from "../../../src/diff/diff-report.ts";
 import { runDiff } from "../../../src/diff/run-diff.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 /**
@@ -21,8 +22,6 @@ beforeAll(async () => {
   servers = await startServers(["home", "other"]);
   await servers.home.root(`
     CREATE USER repl IDENTIFIED BY 'r'; GRANT REPLICATION SLAVE ON *.* TO repl;
-    CREATE USER diff IDENTIFIED BY 'd'; GRANT SELECT, LOCK TABLES ON t.* TO diff;
-    GRANT SELECT ON performance_schema.* TO diff;
     CREATE USER app IDENTIFIED BY 'a'; GRANT ALL ON t.* TO app`);
   await servers.other.root(`
     CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = ${servers.home.port}, SOURCE_USER = 'repl',
@@ -81,13 +80,15 @@ const stream = {
 let continued: Promise<unknown> = Promise.resolve();
 
 async function diff(options: Partial<DiffOptions> = {}): Promise<DiffReport> {
+  const home = await ownEndpoint(servers.home, "diff", ["t"]);
   await caughtUp();
+  const other = { ...home, name: "other", port: servers.other.port };
   try {
     return await runDiff({
       migration: "m",
       direction: "forward",
-      home: servers.home.endpoint("diff", "d"),
-      other: servers.other.endpoint("diff", "d"),
+      home,
+      other,
       tables: tables.map(parseTableKey),
       stream,
       signal: new AbortController().signal,
@@ -335,7 +336,7 @@ describe("a diff that is stopped", () => {
     await expect(diff({ signal: abort.signal, stream: stuck })).rejects.toMatchObject({ code: "CANCELLED" });
     await sleep(50);
     for (const server of [servers.home, servers.other]) {
-      expect(await server.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'diff'")).toEqual([]);
+      expect(await server.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'switchyard'")).toEqual([]);
     }
     await caughtUp();
   });
@@ -351,7 +352,7 @@ describe("a diff that is stopped", () => {
     await expect(stopped).rejects.toMatchObject({ code: "CANCELLED" });
     const killed = diff({
       failpoint: async () => {
-        const rows = await servers.home.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'diff'");
+        const rows = await servers.home.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'switchyard'");
         for (const { ID } of rows) await servers.home.root(`KILL ${ID}`);
       },
     });

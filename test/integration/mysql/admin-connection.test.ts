@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AdminConnection, openAdmin } from "../../../src/mysql/admin-connection.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 let servers: { a: TestServer };
@@ -9,8 +10,7 @@ let endpoint: Endpoint;
 
 beforeAll(async () => {
   servers = await startServers(["a"]);
-  await servers.a.root("CREATE USER admin IDENTIFIED BY 'a'; GRANT ALL ON *.* TO admin WITH GRANT OPTION");
-  endpoint = servers.a.endpoint("admin", "a");
+  endpoint = await ownEndpoint(servers.a, "target-writer", ["t"]);
 });
 afterAll(() => stopServers(servers));
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 let servers: { a: TestServer };
@@ -11,9 +12,8 @@ let endpoint: Endpoint;
 beforeAll(async () => {
   servers = await startServers(["a"]);
   await servers.a.root(`
-    CREATE DATABASE t; CREATE TABLE t.x (id INT PRIMARY KEY, body LONGBLOB);
-    CREATE USER dump IDENTIFIED BY 'd'; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO dump`);
-  endpoint = servers.a.endpoint("dump", "d");
+    CREATE DATABASE t; CREATE TABLE t.x (id INT PRIMARY KEY, body LONGBLOB)`);
+  endpoint = await ownEndpoint(servers.a, "source-reader", []);
 });
 afterAll(() => stopServers(servers));
 

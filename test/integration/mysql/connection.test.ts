@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Connection } from "../../../src/mysql/connection.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
+import { printGrants } from "../../../src/preflight/grants.ts";
 import { buildErr } from "../../../src/wire/err-packet.ts";
 import { buildGreeting } from "../../../src/wire/greeting.ts";
 import { buildOk } from "../../../src/wire/ok-packet.ts";
@@ -20,8 +21,10 @@ beforeAll(async () => {
     CREATE DATABASE t;
     CREATE USER fast IDENTIFIED WITH caching_sha2_password BY 'pässword';
     CREATE USER slow IDENTIFIED WITH sha256_password BY 'secret';
-    CREATE USER nobody IDENTIFIED BY '';
-    GRANT ALL ON *.* TO fast; GRANT ALL ON t.* TO slow; GRANT ALL ON t.* TO nobody`);
+    CREATE USER nobody IDENTIFIED BY ''`);
+  for (const user of ["fast", "slow", "nobody"]) {
+    await servers.a.root(printGrants("target-writer", { user, host: "%", schemas: ["t"] }).join("\n"));
+  }
   endpoint = servers.a.endpoint("fast", "pässword");
 });
 afterAll(() => stopServers(servers));

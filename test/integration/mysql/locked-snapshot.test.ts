@@ -4,6 +4,7 @@ import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
 import { openLockedSnapshot } from "../../../src/mysql/locked-snapshot.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 let servers: { a: TestServer };
@@ -18,11 +19,9 @@ beforeAll(async () => {
     CREATE TABLE t.log (id INT AUTO_INCREMENT PRIMARY KEY, v INT);
     CREATE TABLE t.other (id INT PRIMARY KEY);
     INSERT INTO t.log (v) VALUES (1); INSERT INTO t.other VALUES (1);
-    CREATE USER reader IDENTIFIED BY 'r'; GRANT SELECT, LOCK TABLES ON t.* TO reader;
-    GRANT SELECT ON performance_schema.* TO reader;
     CREATE USER blind IDENTIFIED BY 'b'; GRANT SELECT, LOCK TABLES ON t.* TO blind;
     CREATE USER writer IDENTIFIED BY 'w'; GRANT ALL ON t.* TO writer; GRANT XA_RECOVER_ADMIN ON *.* TO writer`);
-  endpoint = servers.a.endpoint("reader", "r");
+  endpoint = await ownEndpoint(servers.a, "source-reader", ["t"]);
 });
 afterAll(() => stopServers(servers));
 
@@ -108,7 +107,7 @@ describe("a snapshot under a lock", () => {
     await servers.a.root("INSERT INTO t.other VALUES (1000)");
     await snapshot.close();
     await sleep(50);
-    const left = await servers.a.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'reader'");
+    const left = await servers.a.root(`SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '${endpoint.user}'`);
     expect(left).toEqual([]);
   });
 });
@@ -207,7 +206,7 @@ describe("a transaction that keeps the tables", () => {
     await expect(failing).rejects.toMatchObject({ code: "CANCELLED" });
     await holder.close();
     await sleep(50);
-    const left = await servers.a.root("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'reader'");
+    const left = await servers.a.root(`SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '${endpoint.user}'`);
     expect(left).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { accountsCheck, printAccounts } from "../../../src/preflight/checks/accounts.ts";
 import { privilegesCheck } from "../../../src/preflight/checks/privileges.ts";
-import { grantObjects, printGrants } from "../../../src/preflight/grants.ts";
+import { grantObjects, grantStatements, printGrants } from "../../../src/preflight/grants.ts";
 import { GRANT_ROLES, REQUIREMENTS } from "../../../src/preflight/requirements.ts";
 import { runPreflight } from "../../../src/preflight/run-preflight.ts";
 import { ACCOUNT, fixes, PreflightServers, problems } from "./preflight-servers.ts";
@@ -64,14 +64,32 @@ describe("each printed privilege", () => {
 });
 
 describe("the printed statements", () => {
-  test.each(GRANT_ROLES)("for the role %s are accepted by a server, twice, whatever the names", async (role) => {
-    const odd = { user: "it's", host: "10.%", password: "a'b", schemas: ["shop", "my_shop", "100%"] };
-    for (let round = 0; round < 2; round++) {
-      for (const statement of printGrants(role, odd)) await servers.source.root(statement);
-    }
-    const rows = await servers.source.root("SHOW GRANTS FOR 'it''s'@'10.%'");
-    expect(rows.length).toBeGreaterThan(1);
-    await drop("'it''s'@'10.%'");
+  test.each(GRANT_ROLES.filter((role) => role !== "proxy"))(
+    "for the role %s are accepted by a server, twice, whatever the names",
+    async (role) => {
+      const odd = { user: "it's", host: "10.%", password: "a'b", schemas: ["shop", "my_shop", "100%"] };
+      for (let round = 0; round < 2; round++) {
+        for (const statement of printGrants(role, odd)) await servers.source.root(statement);
+      }
+      const rows = await servers.source.root("SHOW GRANTS FOR 'it''s'@'10.%'");
+      expect(rows.length).toBeGreaterThan(1);
+      await drop("'it''s'@'10.%'");
+    },
+  );
+
+  test("for a proxy are none: it logs in as its clients do", () => {
+    expect(printGrants("proxy", { user: "u", host: "%", schemas: ["shop"] })).toEqual([]);
+  });
+
+  test("name nothing that an old server does not know, and give the reason of each right", () => {
+    const account = { user: "u", host: "%", schemas: ["shop"] };
+    const old = grantStatements("serve", { ...account, version: 80_019 });
+    const known = grantStatements("serve", { ...account, version: 80_020 });
+    const text = (statements: typeof old): string => statements.map(({ statement }) => statement).join("\n");
+    expect(text(old)).not.toContain("SHOW_ROUTINE");
+    expect(text(known)).toContain("GRANT SHOW_ROUTINE ON *.*");
+    expect(text(known)).not.toMatch(/SUPER|SYSTEM_USER|SET_USER_ID|SET_ANY_DEFINER|ALL PRIVILEGES|WITH GRANT/);
+    expect(known.filter(({ why, roles }) => why === "" || roles.length === 0)).toEqual([]);
   });
 
   test("do not reach schemas whose names look alike", async () => {

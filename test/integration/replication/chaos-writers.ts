@@ -1,5 +1,6 @@
 import { Connection } from "../../../src/mysql/connection.ts";
 import { isMysqlError } from "../../../src/mysql/mysql-error.ts";
+import { clientEndpoint } from "../../support/own-account.ts";
 import type { TestServer } from "../../support/servers.ts";
 
 /** A repeatable sequence of numbers in [0, 1). */
@@ -65,8 +66,9 @@ export function writers(
   random: () => number,
 ): { stop(): Promise<void> } {
   let writing = true;
+  const account = clientEndpoint(source, [schema]);
   const done = Array.from({ length: count }, async () => {
-    const connection = await Connection.connect(source.endpoint("root", ""), { multiStatements: true });
+    const connection = await Connection.connect(await account, { multiStatements: true });
     while (writing) {
       for (const statement of transaction(schema, random)) {
         try {

@@ -22,7 +22,7 @@ describe("under writers that change keys and swap unique values", () => {
     const random = seeded(seed);
     const tables = await createTables(ends.source, "cycles");
     const clients = writers(ends.source, "cycles", 3, random);
-    opened = openStream(ends, tables, { migration: "cycles", limits: TINY });
+    opened = await openStream(ends, tables, { migration: "cycles", limits: TINY });
     await untilRunning(opened, 120_000);
     await new Promise((resolve) => setTimeout(resolve, 500));
     await clients.stop();

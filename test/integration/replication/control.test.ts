@@ -4,6 +4,7 @@ import { Connection } from "../../../src/mysql/connection.ts";
 import { openLockedSnapshot } from "../../../src/mysql/locked-snapshot.ts";
 import { closeLedger } from "../../../src/replication/ledger.ts";
 import { writeStartPosition } from "../../../src/replication/start-position.ts";
+import { clientEndpoint, ownEndpoint, schemasOf } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import {
   checksums,
@@ -28,8 +29,8 @@ afterEach(async () => {
   for (const one of streams.splice(0)) await one.stream.close();
 });
 
-function open(...args: Parameters<typeof openStream>): OpenedStream {
-  const one = openStream(...args);
+async function open(...args: Parameters<typeof openStream>): Promise<OpenedStream> {
+  const one = await openStream(...args);
   streams.push(one);
   return one;
 }
@@ -41,15 +42,19 @@ async function running(): Promise<{ readonly schema: string; readonly table: str
   await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY, v INT);
     CREATE TABLE ${schema}.other (id INT PRIMARY KEY, v INT);
     INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, i FROM n`);
-  const opened = open(ends, [table], { migration: schema });
+  const opened = await open(ends, [table], { migration: schema });
   await untilRunning(opened);
   return { schema, table, opened };
 }
 
-function writer(server: TestServer, statement: (i: number) => string): { stop(): Promise<void> } {
+function writer(
+  server: TestServer,
+  schemas: readonly string[],
+  statement: (i: number) => string,
+): { stop(): Promise<void> } {
   let writing = true;
   const done = (async () => {
-    const connection = await Connection.connect(server.endpoint("root", ""));
+    const connection = await Connection.connect(await clientEndpoint(server, schemas));
     for (let i = 0; writing; i++) await connection.query(statement(i));
     await connection.close();
   })();
@@ -66,12 +71,16 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 describe("stopping at a position", () => {
   test("shows on the target exactly what a snapshot of the source shows, while clients write on", async () => {
     const { table, opened } = await running();
-    const clients = writer(ends.source, (i) => `UPDATE ${table} SET v = v + 1 WHERE id = ${(i % 100) + 1}`);
+    const clients = writer(
+      ends.source,
+      schemasOf([table]),
+      (i) => `UPDATE ${table} SET v = v + 1 WHERE id = ${(i % 100) + 1}`,
+    );
     for (let round = 0; round < 10; round++) {
       await wait(50);
       await opened.stream.pauseIntake();
       const snapshot = await openLockedSnapshot({
-        endpoint: ends.source.endpoint("root", ""),
+        endpoint: await ownEndpoint(ends.source, "source-reader", schemasOf([table])),
         table: { schema: table.split(".")[0] ?? "", table: "t" },
         connections: 1,
         lockWaitMs: 500,
@@ -151,7 +160,7 @@ describe("a stream that has ended", () => {
     await ends.source.root(`UPDATE ${table} SET v = -2`);
     await wait(300);
     expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table} WHERE v = -2`)).toEqual([{ n: "0" }]);
-    const next = open(ends, [table], { migration: schema });
+    const next = await open(ends, [table], { migration: schema });
     await untilRunning(next);
     expect((await settled(ends, next, [table])).target).toEqual((await checksums(ends, [table])).source);
     expect(next.stream.status().rowsCopied).toBe(100);
@@ -159,7 +168,7 @@ describe("a stream that has ended", () => {
 
   test("was replaced by a newer one: it commits nothing more and does not fight back", async () => {
     const { table, schema, opened } = await running();
-    const next = open(ends, [table], { migration: schema });
+    const next = await open(ends, [table], { migration: schema });
     await untilRunning(next);
     expect(String(await opened.ended)).toContain("REPLICATION_LEDGER_TAKEN");
     expect(opened.stream.status().state).toBe("failed");
@@ -169,7 +178,7 @@ describe("a stream that has ended", () => {
 
   test("whose ledger was closed commits nothing more, however much there is to apply", async () => {
     const { table, schema, opened } = await running();
-    const connection = await Connection.connect(ends.target.endpoint("root", ""));
+    const connection = await Connection.connect(await ownEndpoint(ends.target, "target-writer", []));
     await closeLedger(connection, schema, "forward");
     await connection.close();
     await ends.source.root(`UPDATE ${table} SET v = -4`);
@@ -193,7 +202,7 @@ describe("switched and rolled back again and again", () => {
       await current.stream.stopAt(await executedOn(from), { timeoutMs: 5000 });
       await current.stream.close();
       const [onOld, onNew] = await Promise.all(
-        [from, to].map((server) => Connection.connect(server.endpoint("root", ""))),
+        [from, to].map(async (server) => Connection.connect(await ownEndpoint(server, "target-writer", []))),
       );
       if (onOld === undefined || onNew === undefined) throw new Error("no connection");
       await closeLedger(onNew, schema, direction);
@@ -205,7 +214,7 @@ describe("switched and rolled back again and again", () => {
       await to.root(
         `UPDATE ${table} SET v = -v WHERE id % 3 = ${round % 3}; DELETE FROM ${table} WHERE id = ${1000 + round - 1}`,
       );
-      current = open(direction === "forward" ? ends : reversed, [table], {
+      current = await open(direction === "forward" ? ends : reversed, [table], {
         migration: schema,
         direction,
         startToken: `token${round}`,
@@ -225,7 +234,7 @@ describe("switched and rolled back again and again", () => {
     await ends.source.root(`UPDATE ${table} SET v = v + 1000`);
     await until("applied", current, () => current.stream.status().executed !== from.toString());
     await current.stream.close();
-    const other = open(reversed, [table], { migration: `${schema}x`, direction: "reverse", startToken: "all" });
+    const other = await open(reversed, [table], { migration: `${schema}x`, direction: "reverse", startToken: "all" });
     expect(String(await other.ended)).toContain("REPLICATION_START_MISSING");
   });
 
@@ -236,11 +245,11 @@ describe("switched and rolled back again and again", () => {
       `UPDATE ${table} SET v = v + 1; DELETE FROM ${table} WHERE id > 90; INSERT INTO ${table} VALUES (200, 1)`,
     );
     await settled(ends, opened, [table]);
-    const onSource = await Connection.connect(ends.source.endpoint("root", ""));
+    const onSource = await Connection.connect(await ownEndpoint(ends.source, "target-writer", []));
     await writeStartPosition(onSource, schema, "reverse", "t", start);
     await onSource.close();
     await opened.stream.close();
-    const back = open({ source: ends.target, target: ends.source }, [table], {
+    const back = await open({ source: ends.target, target: ends.source }, [table], {
       migration: schema,
       direction: "reverse",
       startToken: "t",

@@ -12,6 +12,7 @@ import { DEFAULT_STREAM_LIMITS } from "../../../src/replication/stream-options.t
 import { connectSource, connectWriter } from "../../../src/replication/stream-session.ts";
 import { readDefinition } from "../../../src/replication/table-definitions.ts";
 import { createTargetTables } from "../../../src/replication/target-tables.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
 import type { Ends } from "./stream-bench.ts";
 
@@ -43,8 +44,10 @@ async function prepared(columns: string, rows: string, changes: Partial<CopyCont
   );
   const name = { migration: schema, direction: "forward" as const };
   const signal = new AbortController().signal;
-  const observer = await connectSource(ends.source.endpoint("root", ""), name, signal);
-  const control = await connectWriter(ends.target.endpoint("root", ""), name, { signal });
+  const source = await ownEndpoint(ends.source, "source-reader", [schema]);
+  const target = await ownEndpoint(ends.target, "target-writer", [schema]);
+  const observer = await connectSource(source, name, signal);
+  const control = await connectWriter(target, name, { signal });
   opened.push(observer, control);
   await ensureSidecar(control);
   const claim = await claimLedger(control, schema, "forward", undefined, { copiers: 2 });
@@ -53,8 +56,8 @@ async function prepared(columns: string, rows: string, changes: Partial<CopyCont
   const state = await saveShapes(control, name, [definition], false);
   const context: CopyContext = {
     claim,
-    source: ends.source.endpoint("root", ""),
-    target: ends.target.endpoint("root", ""),
+    source,
+    target,
     observer,
     control,
     limits: { ...DEFAULT_STREAM_LIMITS, chunkRowsMax: 10 },

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Connection } from "../../../src/mysql/connection.ts";
-import { printGrants } from "../../../src/preflight/grants.ts";
+import { clientEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
 import { type Ends, type OpenedStream, openStream, settled, untilRunning } from "./stream-bench.ts";
 
@@ -25,14 +25,10 @@ describe("a table that clients write to all the time", () => {
       SET SESSION cte_max_recursion_depth = 100000;
       INSERT INTO shop.orders (customer, amount, at) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
         SELECT CONCAT('customer ', i), i / 7, FROM_UNIXTIME(1700000000 + i / 3) FROM n`);
-    const account = { user: "mover", password: "secret" };
-    const grant = (role: "source-reader" | "target-writer"): string =>
-      printGrants(role, { ...account, host: "%", schemas: ["shop"] }).join("\n");
-    await ends.source.root(grant("source-reader"));
-    await ends.target.root(grant("target-writer"));
+    const client = await clientEndpoint(ends.source, ["shop"]);
     let writing = true;
     const writers = [1, 2, 3].map(async (writer) => {
-      const connection = await Connection.connect(ends.source.endpoint("root", ""));
+      const connection = await Connection.connect(client);
       for (let i = 0; writing; i++) {
         const id = ((i * 7919 + writer * 131) % 25000) + 1;
         await connection.query("BEGIN");
@@ -43,7 +39,7 @@ describe("a table that clients write to all the time", () => {
       }
       await connection.close();
     });
-    opened = openStream(ends, ["shop.orders"], { account });
+    opened = await openStream(ends, ["shop.orders"]);
     await untilRunning(opened);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     writing = false;

@@ -26,8 +26,8 @@ afterEach(async () => {
   for (const one of streams.splice(0)) await one.stream.close();
 });
 
-function open(tables: readonly string[], options: OpenOptions, between: Ends = ends): OpenedStream {
-  const one = openStream(between, tables, options);
+async function open(tables: readonly string[], options: OpenOptions, between: Ends = ends): Promise<OpenedStream> {
+  const one = await openStream(between, tables, options);
   streams.push(one);
   return one;
 }
@@ -44,7 +44,7 @@ async function running(options: OpenOptions = {}): Promise<Moving> {
   await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY, v VARCHAR(40), n INT);
     CREATE TABLE ${schema}.other (id INT PRIMARY KEY, v INT);
     INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, CONCAT('v', i), i FROM n`);
-  const opened = open([table], { migration: schema, ...options });
+  const opened = await open([table], { migration: schema, ...options });
   await untilRunning(opened);
   return { schema, table, opened };
 }
@@ -129,7 +129,7 @@ describe("transactions of every shape", () => {
     // Over a reconnect too: the server must understand the set with its tags.
     await moving.opened.stream.close();
     await ends.source.root(`UPDATE ${table} SET n = 80 WHERE id = 6`);
-    const again = open([table], { migration: moving.schema });
+    const again = await open([table], { migration: moving.schema });
     await equal({ ...moving, opened: again });
   });
 
@@ -142,7 +142,7 @@ describe("transactions of every shape", () => {
     await ends.source.root(`UPDATE ${table} SET n = 32 WHERE id < 50`);
     await equal(moving);
     await moving.opened.stream.close();
-    const again = open([table], { migration: moving.schema });
+    const again = await open([table], { migration: moving.schema });
     await ends.source.root(
       `UPDATE ${table} SET n = 33 WHERE id < 40; SET GLOBAL binlog_checksum = CRC32; UPDATE ${table} SET n = 34 WHERE id < 30`,
     );
@@ -234,7 +234,7 @@ describe("what was not as expected is never silent", () => {
     await ends.target.root(
       `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY); INSERT INTO ${schema}.t VALUES (1)`,
     );
-    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_TARGET_NOT_EMPTY");
+    expect(await failure(await open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_TARGET_NOT_EMPTY");
   });
 
   test("values that the target would cut are refused by the copy, which a local load reports as warnings only", async () => {
@@ -243,7 +243,7 @@ describe("what was not as expected is never silent", () => {
       `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO ${schema}.t VALUES (1, 'short'), (2, 'much too long')`,
     );
     await ends.target.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, v VARCHAR(5))`);
-    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_ROW_REFUSED");
+    expect(await failure(await open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_ROW_REFUSED");
     expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${schema}.t`)).toEqual([{ n: "0" }]);
   });
 
@@ -255,7 +255,7 @@ describe("what was not as expected is never silent", () => {
     await ends.target.root(
       `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, v VARCHAR(20), UNIQUE KEY (v))`,
     );
-    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_ROW_REFUSED");
+    expect(await failure(await open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_ROW_REFUSED");
     expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${schema}.t`)).toEqual([{ n: "0" }]);
   });
 
@@ -268,7 +268,9 @@ describe("what was not as expected is never silent", () => {
   test("a table without primary key is refused before anything is copied", async () => {
     const schema = `h${++sequence}`;
     await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT)`);
-    expect(await failure(open([`${schema}.t`], { migration: schema }))).toContain("REPLICATION_TABLE_WITHOUT_KEY");
+    expect(await failure(await open([`${schema}.t`], { migration: schema }))).toContain(
+      "REPLICATION_TABLE_WITHOUT_KEY",
+    );
     expect(await ends.target.root(`SHOW DATABASES LIKE '${schema}'`)).toEqual([]);
   });
 
@@ -293,7 +295,7 @@ describe("the target's definition", () => {
       INSERT INTO ${schema}.p (id, u) VALUES ('a', 1), ('b', 2), ('c', 3); INSERT INTO ${schema}.c VALUES (1, 'a'), (2, 'a'), (3, 'b')`);
     const tables = [`${schema}.c`, `${schema}.p`];
     let early: string | undefined;
-    const opened = open(tables, {
+    const opened = await open(tables, {
       migration: schema,
       failpoint: async (point) => {
         if (point !== "copy-after-chunk-commit" || early !== undefined) return;
@@ -332,7 +334,7 @@ describe("keys of every kind", () => {
       INSERT INTO ${schema}.parted VALUES (1, 1), (2, 2), (3, 3), (4, 4);
       INSERT INTO ${schema}.t VALUES (UNHEX(REPEAT('0a', 16)), 'words', 'more', '[1, 2]', 1, 1, POINT(1, 2))`);
     const tables = [`${schema}.t`, `${schema}.parted`];
-    const opened = open(tables, { migration: schema });
+    const opened = await open(tables, { migration: schema });
     await untilRunning(opened);
     await ends.source.root(
       `INSERT INTO ${schema}.t VALUES (UNHEX(REPEAT('0b', 16)), 'words', 'more', '[3]', 2, 2, POINT(1, 2)); UPDATE ${schema}.t SET m = m + 5`,
@@ -355,7 +357,7 @@ describe("a source that is not what it was", () => {
   test("another server behind the same name", async () => {
     const { opened, schema, table } = await running();
     await opened.stream.close();
-    const next = open([table], { migration: schema }, { source: servers.another, target: ends.target });
+    const next = await open([table], { migration: schema }, { source: servers.another, target: ends.target });
     expect(await failure(next)).toContain("STREAM_SOURCE_CHANGED");
   });
 
@@ -365,7 +367,7 @@ describe("a source that is not what it was", () => {
     await ends.source.root(`UPDATE ${table} SET n = 1; FLUSH BINARY LOGS`);
     const [status] = await ends.source.root("SHOW BINARY LOG STATUS");
     await ends.source.root(`PURGE BINARY LOGS TO '${status?.["File"]}'`);
-    expect(await failure(open([table], { migration: schema }))).toContain("STREAM_POSITION_PURGED");
+    expect(await failure(await open([table], { migration: schema }))).toContain("STREAM_POSITION_PURGED");
   });
 
   test("that crashes and comes back, as the target may: the stream waits and goes on", async () => {
@@ -384,7 +386,7 @@ describe("a source that is not what it was", () => {
     const { opened, schema, table } = await running();
     await opened.stream.close();
     await ends.source.root("RESET BINARY LOGS AND GTIDS");
-    expect(await failure(open([table], { migration: schema }))).toContain("STREAM_SOURCE_WENT_BACK");
+    expect(await failure(await open([table], { migration: schema }))).toContain("STREAM_SOURCE_WENT_BACK");
   });
 
   test("that lost transactions and gave their GTIDs to others", async () => {
@@ -401,7 +403,7 @@ describe("a source that is not what it was", () => {
     await ends.source.root(`RESET BINARY LOGS AND GTIDS; SET GLOBAL gtid_purged = '${uuid}:1-${Number(gno) - 1}'`);
     while (!(await executedOn(ends.source)).contains(lost))
       await ends.source.root(`UPDATE ${table} SET n = n + 1 WHERE id = 1`);
-    const next = open([table], { migration: schema });
+    const next = await open([table], { migration: schema });
     expect(await failure(next)).toContain("STREAM_SOURCE_WENT_BACK");
     expect(await failure(next)).toContain("another transaction");
     expect((await checksums(ends, [table])).target).not.toEqual((await checksums(ends, [table])).source);

@@ -3,6 +3,7 @@ import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, closeLedger, ledgerUpdate } from "../../../src/replication/ledger.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
 import { type Ends, type OpenedStream, openStream, settled, untilRunning } from "./stream-bench.ts";
 
@@ -18,8 +19,8 @@ afterEach(async () => {
   opened = undefined;
 });
 
-const onTarget = (): Promise<Connection> =>
-  Connection.connect(ends.target.endpoint("root", ""), { foundRows: true, multiStatements: true });
+const onTarget = async (): Promise<Connection> =>
+  Connection.connect(await ownEndpoint(ends.target, "target-writer", []), { foundRows: true, multiStatements: true });
 
 describe("a commit of a former process that is still under way", () => {
   test("is waited for by a claim, and what it applied is not applied again", async () => {
@@ -45,7 +46,7 @@ describe("a copier whose stream was shut out", () => {
     await ends.source.root(`CREATE DATABASE shut; CREATE TABLE shut.t (id INT PRIMARY KEY, v INT);
       INSERT INTO shut.t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 95) SELECT i, i FROM n`);
     const control = await onTarget();
-    opened = openStream(ends, ["shut.t"], {
+    opened = await openStream(ends, ["shut.t"], {
       migration: "shut",
       limits: { chunkRowsMax: 10, copyReaders: 1 },
       failpoint: async (point) => {
@@ -64,7 +65,7 @@ describe("values that a server would change by itself", () => {
       CREATE TABLE zero.copied (id INT AUTO_INCREMENT PRIMARY KEY, v INT); CREATE TABLE zero.logged LIKE zero.copied;
       INSERT INTO zero.copied VALUES (0, 1), (5, 5)`);
     const tables = ["zero.copied", "zero.logged"];
-    opened = openStream(ends, tables, { migration: "zero" });
+    opened = await openStream(ends, tables, { migration: "zero" });
     await untilRunning(opened);
     await ends.source.root("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; INSERT INTO zero.logged VALUES (0, 1)");
     const { source, target } = await settled(ends, opened, tables);
@@ -78,7 +79,7 @@ describe("values that a server would change by itself", () => {
     await ends.source.root("SET GLOBAL time_zone = '-03:00'");
     await ends.target.root("SET GLOBAL time_zone = '+05:30'");
     const tables = ["zones.copied", "zones.logged"];
-    opened = openStream(ends, tables, { migration: "zones", limits: { chunkRowsMax: 1 } });
+    opened = await openStream(ends, tables, { migration: "zones", limits: { chunkRowsMax: 1 } });
     await untilRunning(opened);
     await ends.source.root(`INSERT INTO zones.logged SELECT * FROM zones.copied; UPDATE zones.copied SET v = v + 10`);
     const { source, target } = await settled(ends, opened, tables);
@@ -93,7 +94,7 @@ describe("foreign keys that the source's client has turned off", () => {
     await ends.source.root(`CREATE DATABASE fk; CREATE TABLE fk.p (id INT PRIMARY KEY);
       CREATE TABLE fk.c (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES fk.p (id) ON DELETE CASCADE);
       INSERT INTO fk.p VALUES (1), (2); INSERT INTO fk.c VALUES (1, 1), (2, 2)`);
-    opened = openStream(ends, ["fk.p", "fk.c"], { migration: "fk" });
+    opened = await openStream(ends, ["fk.p", "fk.c"], { migration: "fk" });
     await untilRunning(opened);
     await ends.source.root(
       "SET SESSION foreign_key_checks = 0; DELETE FROM fk.p WHERE id = 1; INSERT INTO fk.c VALUES (3, 77)",

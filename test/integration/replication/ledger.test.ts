@@ -12,6 +12,7 @@ import {
 } from "../../../src/replication/ledger.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar.ts";
 import { readStartPosition, writeStartPosition } from "../../../src/replication/start-position.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
@@ -23,8 +24,8 @@ describe("the ledger on the server that a stream writes to", () => {
   let sequence = 0;
   let migration = "";
 
-  const connect = (attributes: Record<string, string> = {}): Promise<Connection> =>
-    Connection.connect(servers.target.endpoint("root", ""), { foundRows: true, attributes });
+  const connect = async (attributes: Record<string, string> = {}): Promise<Connection> =>
+    Connection.connect(await ownEndpoint(servers.target, "target-writer", []), { foundRows: true, attributes });
   const apply = async (on: Connection, claim: LedgerClaim, gtids: string): Promise<number> => {
     await on.query("START TRANSACTION");
     const { affectedRows } = await on.query(

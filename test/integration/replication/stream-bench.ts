@@ -5,6 +5,7 @@ import { parseTableKey } from "../../../src/base/table-name.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Stream } from "../../../src/replication/stream.ts";
 import type { StreamLimits } from "../../../src/replication/stream-options.ts";
+import { ownEndpoint, schemasOf } from "../../support/own-account.ts";
 import type { TestServer } from "../../support/servers.ts";
 
 export interface Ends {
@@ -19,18 +20,23 @@ export interface OpenOptions {
   readonly limits?: Partial<StreamLimits>;
   readonly failpoint?: FailpointHook;
   readonly log?: Logger;
-  /** Whom to log in as on both servers; root where left out. */
-  readonly account?: { readonly user: string; readonly password: string };
 }
 
-/** A stream between two servers, and the promise of its end with the error as a value. */
-export function openStream(ends: Ends, tables: readonly string[], options: OpenOptions = {}): OpenedStream {
-  const { user, password } = options.account ?? { user: "root", password: "" };
+/**
+ * A stream between two servers, and the promise of its end with the error as a value. On each server it has the rights
+ * of the role that it plays there.
+ */
+export async function openStream(
+  ends: Ends,
+  tables: readonly string[],
+  options: OpenOptions = {},
+): Promise<OpenedStream> {
+  const schemas = schemasOf(tables);
   const stream = new Stream({
     migration: options.migration ?? "m",
     direction: options.direction ?? "forward",
-    source: ends.source.endpoint(user, password),
-    target: ends.target.endpoint(user, password),
+    source: await ownEndpoint(ends.source, "source-reader", schemas),
+    target: await ownEndpoint(ends.target, "target-writer", schemas),
     tables: tables.map(parseTableKey),
     ...(options.startToken === undefined ? {} : { startToken: options.startToken }),
     limits: { heartbeatMs: 100, reconnectFirstMs: 20, reconnectMaxMs: 300, visibilityWaitMs: 300, ...options.limits },

@@ -159,7 +159,7 @@ describe("every value arrives with not a bit changed", () => {
     await ends.source.root("CREATE TABLE d.updated LIKE d.copied");
     await ends.source.root(inserts("d.copied", 1));
     await ends.source.root(inserts("d.updated", 1));
-    opened = openStream(ends, ["d.copied", "d.logged", "d.updated"]);
+    opened = await openStream(ends, ["d.copied", "d.logged", "d.updated"]);
     await untilRunning(opened);
     await ends.source.root(inserts("d.logged", 1));
     // Each row takes the values of its successor, then half of the keys move away, then some rows go.
@@ -181,7 +181,7 @@ describe("every value arrives with not a bit changed", () => {
       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows}), r AS (SELECT (RAND() - 0.5) * POW(10, FLOOR(RAND() * 76) - 38) AS f,
       (RAND() - 0.5) * POW(10, FLOOR(RAND() * 600) - 300) AS d FROM n) SELECT f, d, JSON_ARRAY(d, f) FROM r`;
     await ends.source.root(fill(3000));
-    opened = openStream(ends, ["d.floats"], { migration: "floats" });
+    opened = await openStream(ends, ["d.floats"], { migration: "floats" });
     await untilRunning(opened);
     await ends.source.root(fill(3000));
     await caughtUp();
@@ -221,7 +221,7 @@ describe("keys of every type find their row, in the copy by ranges and in the lo
     await ends.source.root(
       `SET sql_mode='', time_zone='+00:00'; CREATE TABLE ${table} (k ${type} NOT NULL, k2 INT NOT NULL, v VARCHAR(20), PRIMARY KEY (k, k2)); ${insert}`,
     );
-    opened = openStream(ends, [table], { migration, limits: { chunkRowsMax: 1 } });
+    opened = await openStream(ends, [table], { migration, limits: { chunkRowsMax: 1 } });
     await untilRunning(opened);
     const updates = values
       .map((value, i) => `UPDATE ${table} SET v = 'w${i}' WHERE k = ${value} AND k2 = ${i};`)
