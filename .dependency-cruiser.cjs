@@ -23,6 +23,7 @@ const HOMES = {
   mysql2: ["mysql"],
   fastify: ["admin"],
   commander: ["cli"],
+  etcd3: ["store"],
 };
 
 const layerRules = LAYERS.flatMap((folders, level) =>
