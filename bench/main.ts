@@ -1,9 +1,11 @@
 import type { Bench } from "./frame/bench.ts";
 import { type BenchOptions, parseOptions } from "./frame/options.ts";
-import { runBench } from "./frame/run-bench.ts";
+import { type Output, runBench } from "./frame/run-bench.ts";
 
 /** Every bench by its name. A bench is loaded when it is asked for. */
-const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {};
+const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {
+  proxy: () => import("./proxy.bench.ts"),
+};
 
 const USAGE = `usage: npm run bench -- NAME [--json] [--all] [--only REGEX] [--rounds N]
 
@@ -15,20 +17,20 @@ const USAGE = `usage: npm run bench -- NAME [--json] [--all] [--only REGEX] [--r
 `;
 
 /** `npm run bench -- NAME`: measures, and prints the machine, the versions, the settings, the commands and the figures. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[], output: Output = process): Promise<number> {
   let options: BenchOptions;
   try {
     options = parseOptions(args);
   } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
+    return refuse(output, error instanceof Error ? error.message : String(error));
   }
   const load = Object.hasOwn(BENCHES, options.name) ? BENCHES[options.name] : undefined;
-  if (load === undefined) return refuse(`there is no bench "${options.name}"`);
+  if (load === undefined) return refuse(output, `there is no bench "${options.name}"`);
   const { bench } = await load();
-  return await runBench(bench, options, process, "full");
+  return await runBench(bench, options, output, "full");
 }
 
-function refuse(problem: string): number {
-  process.stderr.write(`${problem}\n\n${USAGE}`);
+function refuse({ stderr }: Output, problem: string): number {
+  stderr.write(`${problem}\n\n${USAGE}`);
   return 2;
 }

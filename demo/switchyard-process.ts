@@ -33,6 +33,10 @@ export interface SwitchyardOptions {
   readonly folder: string;
   readonly backends: Readonly<Record<string, MysqlServer>>;
   readonly account: Account;
+  /** The program's main file; where left out, the compiled one. */
+  readonly program?: string;
+  /** Further lines of the configuration. */
+  readonly configuration?: readonly string[];
 }
 
 /** `switchyard serve` in a process of its own, and the command line that talks to it. */
@@ -41,6 +45,7 @@ export class SwitchyardProcess {
   readonly logFile: string;
   readonly #folder: string;
   readonly #options: SwitchyardOptions;
+  readonly #program: string;
   #port = 0;
   #adminPort = 0;
   #child: ChildProcess | undefined;
@@ -48,6 +53,7 @@ export class SwitchyardProcess {
 
   constructor(options: SwitchyardOptions) {
     this.#options = options;
+    this.#program = options.program ?? PROGRAM;
     this.#folder = options.folder;
     this.configFile = join(options.folder, "switchyard.yaml");
     this.logFile = join(options.folder, "switchyard.log");
@@ -78,7 +84,7 @@ export class SwitchyardProcess {
   /** Starts `serve` and waits until it says that it is ready. */
   async start(): Promise<void> {
     const log = openSync(this.logFile, "a");
-    const args = [PROGRAM, "serve", "--config", this.configFile];
+    const args = [this.#program, "serve", "--config", this.configFile];
     const child = spawn(process.execPath, args, { cwd: this.#folder, stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     child.unref();
@@ -122,7 +128,7 @@ export class SwitchyardProcess {
     const compiled = join(this.#folder, "compiled");
     const names = { SWITCHYARD_SERVER: this.server, SWITCHYARD_CONFIG: this.configFile, NODE_COMPILE_CACHE: compiled };
     const env = { ...process.env, ...names };
-    const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
+    const child = spawn(process.execPath, [this.#program, ...args], { stdio: ["ignore", "pipe", "pipe"], env });
     let output = "";
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -179,6 +185,7 @@ export class SwitchyardProcess {
       ...servers,
       "default: old",
       "log: { format: json }",
+      ...(this.#options.configuration ?? []),
       "",
     ].join("\n");
   }

@@ -27,6 +27,8 @@ export interface DebianTree {
   readonly root: string;
   readonly loader: string;
   readonly libraryPath: string;
+  /** The folder of libraries for this machine's processor. */
+  readonly libraries: string;
 }
 
 /** Whether this machine has Debian's tools and repositories. */
@@ -81,6 +83,7 @@ function treeAt(root: string): DebianTree {
   return {
     root,
     loader: join(root, architecture.loader),
+    libraries,
     libraryPath: [libraries, join(root, "usr/lib/mysql"), join(root, "usr/lib/mysql/private")].join(":"),
   };
 }

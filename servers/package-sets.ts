@@ -14,7 +14,7 @@ export const SERVERS: PackageSet = {
   proof: ["usr/sbin/mysqld", "usr/bin/mysql"],
 };
 
-/** What the benches compare with, and the load that they make. */
+/** What the benches compare with, and the load that they and some tests make. 35 MB to fetch. */
 export const PEERS: PackageSet = {
   name: "the peers of the benches",
   packages: ["haproxy", "mydumper", "mysql-router", "sysbench"],

@@ -138,7 +138,8 @@ function fromTree(tree: DebianTree | undefined): Programs | undefined {
   };
 }
 
-function onPath(name: string): string | undefined {
+/** Where the PATH has this program, if it does. */
+export function onPath(name: string): string | undefined {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }

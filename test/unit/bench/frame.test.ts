@@ -154,6 +154,11 @@ describe("the command line", () => {
     [["no-such-bench"], "a bench that is not there"],
     [["constructor"], "a name that every object has"],
   ])("%j is refused with 2: %s", async (args) => {
-    expect(await main(args)).toBe(2);
+    let said = "";
+    const into = (text: string): void => {
+      said += text;
+    };
+    expect(await main(args, { stdout: { write: into }, stderr: { write: into } })).toBe(2);
+    expect(said).toContain("usage: npm run bench");
   });
 });

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { SwitchyardProcess } from "../../demo/switchyard-process.ts";
+import { main as build } from "../../scripts/run-build.ts";
+import type { MysqlServer } from "../../servers/mysql-server.ts";
+import type { BenchContext } from "./bench.ts";
+
+const SOURCE = resolve(import.meta.dirname, "../../src/main.ts");
+const MIGRATION = "bench";
+
+export interface BenchSwitchyardOptions {
+  readonly servers: { readonly old: MysqlServer; readonly new: MysqlServer };
+  /** `schema.table`; they exist on `old`. */
+  readonly tables: readonly string[];
+  /** Further lines of its configuration. */
+  readonly configuration?: readonly string[];
+}
+
+/**
+ * Starts `switchyard serve` in front of the servers, as it is installed, with the rights that it asks for. In size
+ * `tiny` it runs from its sources, so that a test need not compile.
+ */
+export async function startBenchSwitchyard(
+  context: BenchContext,
+  { servers, tables, configuration = [] }: BenchSwitchyardOptions,
+): Promise<SwitchyardProcess> {
+  if (context.size === "full" && (await build()) !== 0) throw new Error("Switchyard does not compile");
+  const switchyard = new SwitchyardProcess({
+    folder: join(context.folder, "switchyard"),
+    backends: servers,
+    account: { user: "switchyard", password: "bench-switchyard" },
+    configuration,
+    ...(context.size === "full" ? {} : { program: SOURCE }),
+  });
+  await switchyard.configure();
+  for (const server of [servers.old, servers.new]) {
+    const grants = ["check", "--print-grants", server.name, "--with-passwords", "--tables", tables.join(",")];
+    await server.root(await switchyard.text(grants));
+  }
+  await switchyard.start();
+  context.describe("switchyard", ["switchyard serve, one worker", ...configuration]);
+  return switchyard;
+}
+
+/** Copies the tables to `new` and follows them; they still live on `old`. */
+export async function followTables(switchyard: SwitchyardProcess, tables: readonly string[]): Promise<void> {
+  const places = ["--from", "old", "--to", "new", "--tables", tables.join(",")];
+  await switchyard.json(["migration", "create", MIGRATION, ...places, "--wait"]);
+  await switchyard.json(["diff", "start", MIGRATION]);
+}
+
+/** Moves the tables to their other home. */
+export async function moveTables(
+  switchyard: SwitchyardProcess,
+  kind: "switch" | "rollback",
+): Promise<Record<string, unknown>> {
+  return await switchyard.json([kind, MIGRATION]);
+}
+
+/** Ends the migration, so that no stream runs any more; the rules go on to name its tables. */
+export async function endMigration(switchyard: SwitchyardProcess): Promise<void> {
+  await switchyard.json(["migration", "complete", MIGRATION]);
+}
+
+/** The process ids of Switchyard's children, by name, as its log tells them. */
+export function childProcesses(switchyard: SwitchyardProcess): ReadonlyMap<string, number> {
+  const lines = readFileSync(switchyard.logFile, "utf8").split("\n");
+  const started = lines
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((line) => line["msg"] === "started");
+  return new Map(started.map((line) => [String(line["child"]), Number(line["pid"])]));
+}

@@ -1,0 +1,125 @@
+import type { MysqlServer } from "../servers/mysql-server.ts";
+import type { Bench, BenchContext, Figure, PeerName } from "./frame/bench.ts";
+import { startBenchServers, stopBenchServers } from "./frame/bench-servers.ts";
+import { endMigration, followTables, moveTables, startBenchSwitchyard } from "./frame/bench-switchyard.ts";
+import { interleave, type Measures } from "./frame/interleave.ts";
+import { describeSysbench, prepareSysbench, runSysbench, type SysbenchLoad, sysbenchTables } from "./frame/sysbench.ts";
+import { startHaproxy, startRouter } from "./proxy/hops.ts";
+import { idleSessionBytes } from "./proxy/idle-sessions.ts";
+
+const ACCOUNT = { user: "bench", password: "bench-application", schema: "bench" };
+/** What Switchyard demands of its homes; point selects do not notice it. */
+const DURABLE = ["--sync-binlog=1"];
+const DATA = { full: { tables: 4, rowsPerTable: 25_000 }, tiny: { tables: 2, rowsPerTable: 500 } } as const;
+const SECONDS = { full: 6, tiny: 1 } as const;
+const ROUNDS = 5;
+const IDLE_SESSIONS = { full: 2_000, tiny: 50 } as const;
+/** Between two loads, so that one's last connections are gone before the next begins. */
+const REST_MS = 200;
+
+/** One row of the comparison. */
+interface Load {
+  readonly name: string;
+  readonly threads: number;
+  readonly protocol: SysbenchLoad["protocol"];
+}
+
+export const bench: Bench = {
+  name: "proxy",
+  about: "sysbench point selects through one worker that routes by SQL, beside other hops; bytes of an idle session",
+  run: async (context) => {
+    const servers = await startBenchServers(context, ["old", "new"], DURABLE);
+    const ends: (() => Promise<unknown>)[] = [() => stopBenchServers(servers)];
+    try {
+      return await measure(context, servers, ends);
+    } finally {
+      for (const end of ends.reverse()) await end();
+    }
+  },
+};
+
+async function measure(
+  context: BenchContext,
+  servers: { readonly old: MysqlServer; readonly new: MysqlServer },
+  ends: (() => Promise<unknown>)[],
+): Promise<Figure[]> {
+  const data = DATA[context.size];
+  const { user, password, schema } = ACCOUNT;
+  for (const server of [servers.old, servers.new]) {
+    await server.root(`CREATE DATABASE ${schema}; CREATE USER ${user}@'%' IDENTIFIED BY '${password}';
+      GRANT ALL ON ${schema}.* TO ${user}@'%'`);
+  }
+  await prepareSysbench({ ...ACCOUNT, host: "127.0.0.1", port: servers.old.port }, data);
+  const tables = sysbenchTables(schema, data);
+  const switchyard = await startBenchSwitchyard(context, { servers, tables });
+  ends.push(() => switchyard.stop());
+  // The tables live where only the rules say, not at the default backend, so each statement is really routed.
+  await followTables(switchyard, tables);
+  await moveTables(switchyard, "switch");
+  await endMigration(switchyard);
+  const idle = context.wants("idle_session_bytes")
+    ? [await idleSessionBytes(context, { switchyard, account: ACCOUNT, sessions: IDLE_SESSIONS[context.size] })]
+    : [];
+  const loads = loadsOf(context);
+  if (loads.length === 0) return idle;
+  const ports = new Map<PeerName | "ours", number>([
+    ["ours", switchyard.port],
+    ["direct", servers.new.port],
+  ]);
+  const haproxy = await startHaproxy(context, servers.new);
+  ends.push(() => haproxy.stop());
+  ports.set("haproxy", haproxy.port);
+  for (const mode of ["mysql-router-sharing", ...(context.all ? ["mysql-router"] : [])] as const) {
+    const router = await startRouter(context, servers.new, mode as "mysql-router");
+    ends.push(() => router.stop());
+    ports.set(mode as PeerName, router.port);
+  }
+  return [...(await compare(context, loads, ports)), ...idle];
+}
+
+/** Every load through every hop, in turn; the figures of ours beside those of each other hop. */
+async function compare(
+  context: BenchContext,
+  loads: readonly Load[],
+  ports: ReadonlyMap<PeerName | "ours", number>,
+): Promise<Figure[]> {
+  const data = DATA[context.size];
+  context.describe(
+    "load",
+    loads.map((load) => describeSysbench({ ...ACCOUNT, host: "", port: 0 }, data, sysbenchLoad(context, load))),
+  );
+  const contenders = loads.flatMap((load) =>
+    [...ports].map(([hop, port]) => ({
+      name: `${load.name} ${hop}`,
+      measure: async (): Promise<Measures> => {
+        await new Promise((resolve) => setTimeout(resolve, REST_MS));
+        const target = { ...ACCOUNT, host: "127.0.0.1", port };
+        const { qps, p95Ms } = await runSysbench(target, data, sysbenchLoad(context, load));
+        return { qps, p95Ms };
+      },
+    })),
+  );
+  const measured = await interleave(context, contenders, context.rounds(ROUNDS));
+  const figure = (load: Load, peerName: PeerName, unit: "qps" | "p95_ms"): Figure => {
+    const value = (hop: string): number => {
+      const measures = measured.get(`${load.name} ${hop}`);
+      return (unit === "qps" ? measures?.["qps"] : measures?.["p95Ms"]) ?? Number.NaN;
+    };
+    return { metric: `${load.name}_${unit}`, ours: value("ours"), peer: value(peerName), peerName };
+  };
+  const peers = [...ports.keys()].filter((hop) => hop !== "ours");
+  return loads.flatMap((load) => peers.flatMap((peer) => [figure(load, peer, "qps"), figure(load, peer, "p95_ms")]));
+}
+
+function loadsOf(context: BenchContext): Load[] {
+  const threads = context.all ? [1, 8, 32, 128] : context.size === "tiny" ? [2] : [8, 32];
+  const protocols = context.all ? (["text", "prepared"] as const) : (["text"] as const);
+  const loads = protocols.flatMap((protocol) =>
+    threads.map((count) => ({ name: `point_select_${protocol}_${count}_clients`, threads: count, protocol })),
+  );
+  return loads.filter(({ name }) => context.wants(`${name}_qps`) || context.wants(`${name}_p95_ms`));
+}
+
+function sysbenchLoad(context: BenchContext, { threads, protocol }: Load): SysbenchLoad {
+  return { script: "oltp_point_select", threads, protocol, seconds: SECONDS[context.size] };
+}
