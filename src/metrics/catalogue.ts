@@ -9,6 +9,22 @@ export interface MetricSpec {
   readonly across?: "sum" | "min" | "max" | "first";
 }
 
+/** What each label says. */
+export const LABELS = {
+  backend: "name of the server in `backends:`",
+  command: "what was ordered, as in `migration-pause` or `switch`",
+  direction: "`forward` from the source to the target, `reverse` back after a switch",
+  kind: "of a statement: what it does; of a switch: `switch` or `rollback`",
+  migration: "name of the migration",
+  node: "version of Node",
+  outcome: "how it ended",
+  process: "`primary`, `controller`, `proxy-1` and so on",
+  reason: "why, in a word or two",
+  source: "who ended it: `client`, `proxy` or `backend`",
+  state: "of a session: what it does; of a stream: one series for each state it may be in",
+  version: "version of Switchyard",
+} as const;
+
 const PAUSE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
 
 /** Every metric of Switchyard, without the prefix `switchyard_`. The reference page is generated from this file. */

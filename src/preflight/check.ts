@@ -20,6 +20,10 @@ export interface Check {
   readonly id: string;
   /** What is asked, for a list of checks: "every table has a primary key". */
   readonly title: string;
+  /** How grave its findings may be. */
+  readonly severities: readonly ("error" | "warning")[];
+  /** What to do about a finding, in general; each finding says it for its case. */
+  readonly remedy: string;
   /**
    * Looks, and says what it found: at least one finding. Throws only what its connections throw.
    */

@@ -19,6 +19,8 @@ const LOCAL_HOSTS: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "::1
 export const accountsCheck: Check = {
   id: "accounts",
   title: "every account that may use the tables exists on the target with the same rights",
+  severities: ["error", "warning"],
+  remedy: "Run what `check --print-accounts` prints on the target.",
   async run(context) {
     let compared: readonly ComparedAccount[];
     try {

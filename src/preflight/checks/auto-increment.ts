@@ -5,6 +5,8 @@ import { judge } from "../finding.ts";
 export const autoIncrementCheck: Check = {
   id: "auto-increment",
   title: "both servers give AUTO_INCREMENT values alike",
+  severities: ["error"],
+  remedy: "Set `auto_increment_increment` and `auto_increment_offset` on the target to what the source has.",
   async run({ source, target }) {
     const findings = [];
     for (const name of ["auto_increment_increment", "auto_increment_offset"]) {

@@ -14,6 +14,8 @@ const EXPECTED: readonly (readonly [variable: string, value: string])[] = [
 export const binaryLogCheck: Check = {
   id: "binary-log",
   title: "the binary log has full rows of every table",
+  severities: ["error"],
+  remedy: "Turn the binary log on, with `binlog_format=ROW`, `binlog_row_image=FULL` and no schema left out of it.",
   async run(context) {
     const findings = [];
     for (const server of bothServers(context)) {

@@ -10,6 +10,8 @@ const COMFORTABLE_SECONDS = 24 * HOUR;
 export const binlogRetentionCheck: Check = {
   id: "binlog-retention",
   title: "the binary log is kept, and kept safe",
+  severities: ["error", "warning"],
+  remedy: "Keep a week of binary logs (`binlog_expire_logs_seconds`) and set `sync_binlog=1`.",
   async run(context) {
     const findings = [];
     for (const server of bothServers(context)) {

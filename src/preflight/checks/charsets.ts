@@ -6,6 +6,8 @@ import { type Finding, judge } from "../finding.ts";
 export const charsetsCheck: Check = {
   id: "charsets",
   title: "the target has every character set and collation of the tables",
+  severities: ["error"],
+  remedy: "Convert the columns to a collation that both servers have, or choose a target that has it.",
   async run({ source, target, tables }) {
     const known = new Set(
       (await target.rows("SELECT COLLATION_NAME name FROM information_schema.COLLATIONS")).map((row) => row["name"]),

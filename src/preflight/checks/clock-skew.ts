@@ -8,6 +8,8 @@ const TOLERATED_MS = 1000;
 export const clockSkewCheck: Check = {
   id: "clock-skew",
   title: "the clocks of both servers agree",
+  severities: ["warning"],
+  remedy: "Set both clocks by the same time server.",
   async run(context) {
     const [source, target] = await Promise.all(bothServers(context).map(clockOf));
     if (source === undefined || target === undefined) return [];

@@ -16,6 +16,8 @@ const CARRIED: ReadonlySet<string> = new Set(
 export const columnTypesCheck: Check = {
   id: "column-types",
   title: "every column is of a type that is carried exactly",
+  severities: ["error"],
+  remedy: "Leave the table out: columns of these types are not moved.",
   async run({ source, tables }) {
     const findings = [];
     for (const table of tables) {

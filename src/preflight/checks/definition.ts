@@ -14,6 +14,8 @@ import { comparable, renamed, showCreate } from "../show-create.ts";
 export const definitionCheck: Check = {
   id: "definition",
   title: "the target makes the same tables from the same definitions",
+  severities: ["error"],
+  remedy: "Change the table, or the settings of the target, so that both servers make the same table of one text.",
   async run({ source, target, tables }) {
     const findings = [];
     const sidecar = await makeSidecar(target);

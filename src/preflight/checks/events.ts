@@ -6,6 +6,8 @@ import { tablesNamedIn } from "../names-in-text.ts";
 export const eventsCheck: Check = {
   id: "events",
   title: "no scheduled event uses the tables",
+  severities: ["error", "warning"],
+  remedy: "Disable the event, or leave the table out.",
   async run(context) {
     const findings: Finding[] = [];
     for (const server of bothServers(context)) {

@@ -17,6 +17,8 @@ interface ForeignKey {
 export const foreignKeysCheck: Check = {
   id: "foreign-keys",
   title: "no foreign key leads into or out of the set of tables",
+  severities: ["error"],
+  remedy: "Move the other table too, drop the foreign key, or replace a cascade by statements of the application.",
   async run(context) {
     const { source } = context;
     const moving = new Set(context.tables.map(tableKey));

@@ -6,6 +6,8 @@ import { type Finding, judge } from "../finding.ts";
 export const generatedColumnsCheck: Check = {
   id: "generated-columns",
   title: "generated columns are computed alike on both servers",
+  severities: ["error", "warning"],
+  remedy: "Make a generated key column an ordinary one; elsewhere look at the diff of the table with care.",
   async run({ source, target, tables }) {
     const findings: Finding[] = [];
     const sameRelease = Math.floor(source.version / 100) === Math.floor(target.version / 100);

@@ -5,6 +5,8 @@ import { judge } from "../finding.ts";
 export const gtidCheck: Check = {
   id: "gtid",
   title: "every transaction has a GTID",
+  severities: ["error"],
+  remedy: "Turn `enforce_gtid_consistency` and `gtid_mode` on, step by step.",
   async run(context) {
     const findings = [];
     for (const server of bothServers(context)) {

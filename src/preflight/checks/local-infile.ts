@@ -5,6 +5,8 @@ import { judge } from "../finding.ts";
 export const localInfileCheck: Check = {
   id: "local-infile",
   title: "the target takes LOAD DATA LOCAL",
+  severities: ["error"],
+  remedy: "Set `local_infile=ON` on the target for the time of the copy.",
   async run({ target }) {
     const value = await target.variable("local_infile");
     return [

@@ -5,6 +5,8 @@ import { judge } from "../finding.ts";
 export const lowerCaseTableNamesCheck: Check = {
   id: "lower-case-table-names",
   title: "names of tables are compared alike",
+  severities: ["error"],
+  remedy: "Choose a target that was initialised with the source's `lower_case_table_names`.",
   async run({ source, target }) {
     const ofSource = await source.variable("lower_case_table_names");
     const ofTarget = await target.variable("lower_case_table_names");

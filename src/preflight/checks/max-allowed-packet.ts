@@ -8,6 +8,8 @@ const SMALLEST_BYTES = 16 * 1024 * 1024;
 export const maxAllowedPacketCheck: Check = {
   id: "max-allowed-packet",
   title: "the target takes packets as large as the source does",
+  severities: ["error"],
+  remedy: "Set `max_allowed_packet` of the target to at least the source's.",
   async run({ source, target }) {
     const ofSource = Number((await source.variable("max_allowed_packet")) ?? "0");
     const ofTarget = Number((await target.variable("max_allowed_packet")) ?? "0");

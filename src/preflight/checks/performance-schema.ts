@@ -9,6 +9,8 @@ const CONSUMERS = ["global_instrumentation", "thread_instrumentation", "events_t
 export const performanceSchemaCheck: Check = {
   id: "performance-schema",
   title: "the performance schema shows who holds a table",
+  severities: ["error"],
+  remedy: "Start the server with the performance schema, and enable the instruments that are named.",
   async run(context) {
     const findings: Finding[] = [];
     for (const server of bothServers(context)) findings.push(...(await look(server)));

@@ -5,6 +5,8 @@ import { judge } from "../finding.ts";
 export const preparedXaCheck: Check = {
   id: "prepared-xa",
   title: "no distributed transaction is prepared and undecided",
+  severities: ["error"],
+  remedy: "Let the transaction's coordinator decide it, or end it by hand.",
   async run(context) {
     const findings = [];
     for (const server of bothServers(context)) {

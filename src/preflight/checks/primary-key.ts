@@ -6,6 +6,8 @@ import { judge } from "../finding.ts";
 export const primaryKeyCheck: Check = {
   id: "primary-key",
   title: "every table has a primary key",
+  severities: ["error"],
+  remedy: "Give the table a primary key.",
   async run({ source, tables }) {
     const findings = [];
     for (const table of tables) {

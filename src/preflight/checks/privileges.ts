@@ -9,6 +9,8 @@ import type { ServerView } from "../server-view.ts";
 export const privilegesCheck: Check = {
   id: "privileges",
   title: "the accounts have the privileges that Switchyard needs",
+  severities: ["error", "warning"],
+  remedy: "Run the GRANT that is printed.",
   async run(context) {
     const schemas = [...new Set(context.tables.map(({ schema }) => schema))].sort();
     const findings: Finding[] = [];

@@ -6,6 +6,8 @@ import { tablesNamedIn } from "../names-in-text.ts";
 export const routinesCheck: Check = {
   id: "routines",
   title: "no stored routine uses the tables",
+  severities: ["error", "warning"],
+  remedy: "Drop the routine, or leave the table out.",
   async run({ source, tables }) {
     const rows = await source.rows(
       "SELECT ROUTINE_SCHEMA db, ROUTINE_NAME name, ROUTINE_TYPE kind, ROUTINE_DEFINITION body " +

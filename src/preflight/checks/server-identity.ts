@@ -6,6 +6,8 @@ import type { ServerView } from "../server-view.ts";
 export const serverIdentityCheck: Check = {
   id: "server-identity",
   title: "source and target are two servers, and neither replicates from the other",
+  severities: ["error"],
+  remedy: "Give each server its own `server_uuid` and `server_id`, and end replication between them.",
   async run(context) {
     const { source, target } = context;
     const uuids = await Promise.all(bothServers(context).map((server) => server.variable("server_uuid")));

@@ -6,6 +6,8 @@ import { OLDEST_VERSION } from "../requirements.ts";
 export const serverVersionCheck: Check = {
   id: "server-version",
   title: "both servers are MySQL 8.0 or later",
+  severities: ["error", "warning"],
+  remedy: "Move between servers of MySQL 8.0 or later, to a release that is not older.",
   async run(context) {
     const findings = bothServers(context).map((server) => {
       const text = server.connection.serverVersion;

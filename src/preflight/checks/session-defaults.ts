@@ -37,6 +37,8 @@ const SHOULD_BE_EQUAL = [
 export const sessionDefaultsCheck: Check = {
   id: "session-defaults",
   title: "sessions begin with the same settings on both servers",
+  severities: ["error", "warning"],
+  remedy: "Set the variable that is named on the target as it is on the source.",
   async run(context) {
     const findings: Finding[] = [];
     for (const name of [...MUST_BE_EQUAL, ...SHOULD_BE_EQUAL]) {

@@ -6,6 +6,8 @@ import { judge } from "../finding.ts";
 export const storageEngineCheck: Check = {
   id: "storage-engine",
   title: "every table is of InnoDB",
+  severities: ["error"],
+  remedy: "Convert the table to InnoDB.",
   async run({ source, tables }) {
     const findings = [];
     for (const table of tables) {

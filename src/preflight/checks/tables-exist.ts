@@ -7,6 +7,8 @@ import { type Finding, judge } from "../finding.ts";
 export const tablesExistCheck: Check = {
   id: "tables-exist",
   title: "the source has the tables",
+  severities: ["error"],
+  remedy: "Correct the name, or grant SELECT on the table.",
   async run({ source, tables }) {
     const findings: Finding[] = [];
     for (const table of tables) {

@@ -9,6 +9,8 @@ import { comparable, showCreate } from "../show-create.ts";
 export const targetEmptyCheck: Check = {
   id: "target-empty",
   title: "the target has no such tables, or empty ones of the same definition",
+  severities: ["error"],
+  remedy: "Drop the target's table of that name if nobody needs it.",
   async run({ source, target, tables, targetTables }) {
     const findings: Finding[] = [];
     if (targetTables === "present") return [alreadyCopied(target)];

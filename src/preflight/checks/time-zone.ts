@@ -9,6 +9,8 @@ const NAMED_ZONE = "Europe/Berlin";
 export const timeZoneCheck: Check = {
   id: "time-zone",
   title: "both servers have the same time zone, and know zones by name alike",
+  severities: ["error"],
+  remedy: "Give both servers one `time_zone`, and load the names of zones on the target.",
   async run(context) {
     const [source, target] = await Promise.all(bothServers(context).map(zoneOf));
     const named = await Promise.all(bothServers(context).map(knowsNames));

@@ -12,6 +12,8 @@ import type { ServerView } from "../server-view.ts";
 export const triggerPrivilegeCheck: Check = {
   id: "trigger-privilege",
   title: "the account may create triggers",
+  severities: ["error"],
+  remedy: "Run the GRANTs that are printed; where the server asks for SUPER, set `log_bin_trust_function_creators=ON`.",
   async run(context) {
     const findings: Finding[] = [];
     for (const server of bothServers(context)) {

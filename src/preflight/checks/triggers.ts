@@ -10,6 +10,8 @@ const OURS = "switchyard_";
 export const triggersCheck: Check = {
   id: "triggers",
   title: "no trigger is on the tables, and none of another table uses them",
+  severities: ["error"],
+  remedy: "Drop the trigger, or leave the table out.",
   async run(context) {
     const findings: Finding[] = [];
     const moving = new Set(context.tables.map((table) => tableKey(table).toLowerCase()));

@@ -6,6 +6,8 @@ import { tablesOfView } from "../names-in-text.ts";
 export const viewsCheck: Check = {
   id: "views",
   title: "no view reads the tables",
+  severities: ["error"],
+  remedy: "Drop the view, or leave the table out.",
   async run({ source, tables }) {
     const rows = await source.rows(
       "SELECT TABLE_SCHEMA db, TABLE_NAME name, VIEW_DEFINITION body FROM information_schema.VIEWS " +

@@ -9,6 +9,8 @@ const NEEDED = ["TRIGGER", "EVENT", "SHOW VIEW", "SELECT"];
 export const visibilityCheck: Check = {
   id: "visibility",
   title: "the account sees the triggers, views and events of every schema",
+  severities: ["warning"],
+  remedy: "Make sure that no other schema uses the tables, or grant what lets the account look.",
   async run({ source, tables }) {
     const rows = await source.rows("SELECT SCHEMA_NAME name FROM information_schema.SCHEMATA");
     const privileges = await source.privileges();

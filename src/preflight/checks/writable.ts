@@ -5,6 +5,8 @@ import { judge } from "../finding.ts";
 export const writableCheck: Check = {
   id: "writable",
   title: "both servers take writes",
+  severities: ["error"],
+  remedy: "Turn `read_only` and `super_read_only` off.",
   async run(context) {
     const findings = [];
     for (const server of bothServers(context)) {

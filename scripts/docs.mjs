@@ -1,0 +1,5 @@
+import { bootstrap } from "./bootstrap.mjs";
+
+await bootstrap();
+const { main } = await import("./run-docs.ts");
+process.exitCode = main();
