@@ -1,23 +1,35 @@
-import { crc32 } from "node:zlib";
 import { SwitchyardError } from "../base/errors.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import type { BinlogEvent, EventHeader, RowOperation } from "./binlog-event.ts";
+import type { BinlogEvent, EventHeader, PayloadEvent } from "./binlog-event.ts";
+import {
+  CHECKSUM_BYTES,
+  hasChecksum,
+  incident,
+  readHeader,
+  refusedEvent,
+  unknownEvent,
+  verifyChecksum,
+  withPlace,
+} from "./event-checks.ts";
 import { EventReader, malformed } from "./event-reader.ts";
-import { EVENT, EVENT_FLAG, EVENT_HEADER_BYTES } from "./event-types.ts";
-import { decodeGtidEvent, decodeTaggedGtidEvent } from "./gtid-event.ts";
+import { EVENT, EVENT_FLAG, EVENT_HEADER_BYTES, FOREIGN_EVENTS } from "./event-types.ts";
+import { decodeAnonymousGtidEvent, decodeGtidEvent, decodeTaggedGtidEvent } from "./gtid-event.ts";
+import { LogPlace } from "./log-place.ts";
 import { decodeQueryEvent } from "./query-event.ts";
-import { decodeRowsEvent } from "./rows-event.ts";
+import { decodeRowsEvent, ROWS_KINDS, type RowsKind } from "./rows-event.ts";
+import { decodeHeartbeatV2, decodeXaPrepare } from "./small-events.ts";
 import { decodeTableMap, type TableMap } from "./table-map.ts";
-import { splitEvents, unpackPayload } from "./transaction-payload.ts";
+import { readPayload, streamPayload, unpackPayload } from "./transaction-payload.ts";
 
 export interface BinlogDecoderLimits {
-  /** Largest compressed transaction that is unpacked. */
+  /** Largest compressed transaction that is unpacked all at once; unpacked as a stream it may be of any size. */
   readonly payloadBytesMax: number;
 }
 
-const CHECKSUM_BYTES = 4;
 const CHECKSUM_CRC32 = 1;
 const DEFAULT_LIMITS: BinlogDecoderLimits = { payloadBytesMax: 256 * 1024 * 1024 };
+/** Table maps are remembered for so many tables. */
+const KNOWN_TABLES_MAX = 10_000;
 
 /**
  * Decodes the events of one dump, in the order in which they came. One decoder per dump: it remembers the format
@@ -32,33 +44,59 @@ export class BinlogDecoder {
   /** Table maps of the running transaction, by table number. */
   readonly #tables = new Map<number, TableMap>();
   /** The last map of each table with its bytes: servers send the same one with every statement. */
-  readonly #known = new Map<string, { readonly bytes: Buffer; readonly table: TableMap }>();
+  readonly #known = new Map<number, { readonly bytes: Buffer; readonly table: TableMap }>();
+  readonly #place = new LogPlace();
   #checksums: boolean | undefined;
 
   constructor(limits: Partial<BinlogDecoderLimits> = {}) {
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
 
+  /** The end of the last event that was decoded. For messages: streams resume by GTID. */
+  get place(): { readonly file: string; readonly position: number } {
+    return { file: this.#place.file, position: this.#place.position };
+  }
+
   /**
    * Decodes one event with its header, as it is in the log.
    *
    * @throws {SwitchyardError} `BINLOG_CHECKSUM_WRONG`, `BINLOG_MALFORMED`, `BINLOG_EVENT_UNKNOWN`,
-   *   `BINLOG_EVENT_REFUSED`, `BINLOG_SOURCE_INCIDENT`, `BINLOG_COLUMN_UNKNOWN`, `BINLOG_TABLE_MAP_MISSING`
+   *   `BINLOG_EVENT_REFUSED`, `BINLOG_SOURCE_INCIDENT`, `BINLOG_COLUMN_UNKNOWN`, `BINLOG_TABLE_MAP_MISSING`,
+   *   `GTID_SET_INVALID`
    */
   decode(packet: Buffer): BinlogEvent {
-    const header = readHeader(packet);
+    try {
+      const header = readHeader(packet);
+      const event = this.#outer(header, packet);
+      this.#pass(header, event);
+      return event;
+    } catch (error) {
+      throw error instanceof SwitchyardError ? withPlace(error, this.#place.toString()) : error;
+    }
+  }
+
+  #outer(header: EventHeader, packet: Buffer): BinlogEvent {
     if (header.type === EVENT.FORMAT_DESCRIPTION) return this.#formatDescription(packet);
     if (this.#checksums === undefined) {
-      // Only the made-up rotation comes before the format is known; nothing in it is needed.
-      if (header.type === EVENT.ROTATE) return { kind: "rotate", file: "" };
-      throw malformed(`an event of type ${header.type} came before the log's format`);
+      // Only the made-up rotation comes before the format is known, with or without a checksum.
+      if (header.type !== EVENT.ROTATE) throw malformed(`an event of type ${header.type} came before the log's format`);
+      const end = hasChecksum(packet) ? packet.length - CHECKSUM_BYTES : packet.length;
+      return rotate(new EventReader(packet, EVENT_HEADER_BYTES, end));
     }
-    if (!this.#checksums) return this.#body(header, packet, packet.length);
-    return this.#body(header, packet, verifyChecksum(packet));
+    return this.#body(header, packet, this.#checksums ? verifyChecksum(packet) : packet.length);
+  }
+
+  #pass(header: EventHeader, event: BinlogEvent): void {
+    if (event.kind === "rotate") this.#place.set(event.file, event.position);
+    else if (header.type === EVENT.HEARTBEAT_V2 && event.kind === "heartbeat") {
+      this.#place.set(event.file, event.position);
+    } else if ((header.flags & EVENT_FLAG.ARTIFICIAL) === 0) this.#place.pass(header);
   }
 
   #body(header: EventHeader, packet: Buffer, end: number): BinlogEvent {
     const reader = new EventReader(packet, EVENT_HEADER_BYTES, end);
+    const rows = ROWS_KINDS[header.type];
+    if (rows !== undefined) return this.#rows(reader, rows, header.type);
     switch (header.type) {
       case EVENT.GTID:
         this.#tables.clear();
@@ -66,60 +104,70 @@ export class BinlogDecoder {
       case EVENT.GTID_TAGGED:
         this.#tables.clear();
         return decodeTaggedGtidEvent(reader);
+      case EVENT.ANONYMOUS_GTID:
+        this.#tables.clear();
+        return decodeAnonymousGtidEvent(reader);
       case EVENT.QUERY:
         return decodeQueryEvent(reader);
       case EVENT.TABLE_MAP:
         return { kind: "table-map", table: this.#tableMap(reader) };
-      case EVENT.WRITE_ROWS:
-        return this.#rows(reader, "write");
-      case EVENT.UPDATE_ROWS:
-        return this.#rows(reader, "update");
-      case EVENT.DELETE_ROWS:
-        return this.#rows(reader, "delete");
       case EVENT.XID:
-        return { kind: "xid" };
+        return { kind: "xid", xid: packet.readBigUInt64LE(reader.skip(8)) };
       case EVENT.XA_PREPARE:
-        return { kind: "xa-prepare", onePhase: reader.u8() !== 0 };
+        return decodeXaPrepare(reader);
       case EVENT.TRANSACTION_PAYLOAD:
-        return this.#payload(unpackPayload(reader, this.#limits.payloadBytesMax));
+        return this.#payload(reader);
       case EVENT.ROTATE:
-        reader.skip(8);
-        return { kind: "rotate", file: reader.text(reader.left) };
+        return rotate(reader);
       case EVENT.PREVIOUS_GTIDS:
         return { kind: "previous-gtids", set: GtidSet.decodeBinary(reader.rest()) };
       case EVENT.HEARTBEAT:
+        return { kind: "heartbeat", file: reader.text(reader.left), position: header.logPosition };
       case EVENT.HEARTBEAT_V2:
-        return { kind: "heartbeat" };
+        return decodeHeartbeatV2(reader);
       default:
         return otherEvent(header, reader);
     }
   }
 
-  #rows(reader: EventReader, operation: RowOperation): BinlogEvent {
-    return decodeRowsEvent(reader, operation, this.#tables) ?? { kind: "skipped", type: EVENT.WRITE_ROWS };
+  #rows(reader: EventReader, kind: RowsKind, type: number): BinlogEvent {
+    return decodeRowsEvent(reader, kind, this.#tables) ?? { kind: "skipped", type };
   }
 
   #tableMap(reader: EventReader): TableMap {
     const bytes = reader.buffer.subarray(reader.offset, reader.end);
-    const key = bytes.length < 6 ? "" : bytes.toString("latin1", 0, 6);
-    const known = this.#known.get(key);
+    const id = bytes.length < 6 ? -1 : bytes.readUIntLE(0, 6);
+    const known = this.#known.get(id);
     if (known?.bytes.equals(bytes)) {
-      this.#tables.set(known.table.tableId, known.table);
+      this.#tables.set(id, known.table);
       return known.table;
     }
     const table = decodeTableMap(reader);
-    if (this.#known.size >= 10_000) this.#known.clear();
-    this.#known.set(key, { bytes: Buffer.from(bytes), table });
-    this.#tables.set(table.tableId, table);
+    if (this.#known.size >= KNOWN_TABLES_MAX) this.#known.clear();
+    this.#known.set(id, { bytes: Buffer.from(bytes), table });
+    this.#tables.set(id, table);
     return table;
   }
 
-  #payload(bytes: Buffer): BinlogEvent {
-    const decodeInner = (packet: Buffer): BinlogEvent => this.#body(readHeader(packet), packet, packet.length);
+  #payload(reader: EventReader): PayloadEvent {
+    const packed = readPayload(reader);
+    const decodeInner = (packet: Buffer): BinlogEvent => {
+      const header = readHeader(packet);
+      // A payload inside of another could unpack to itself, without end.
+      if (header.type === EVENT.TRANSACTION_PAYLOAD) throw malformed("a compressed transaction inside of another");
+      return this.#body(header, packet, packet.length);
+    };
+    const { payloadBytesMax } = this.#limits;
     return {
       kind: "payload",
+      compression: packed.compression,
+      uncompressedBytes: packed.uncompressedBytes,
+      compressedBytes: packed.bytes.length,
       *events() {
-        for (const packet of splitEvents(bytes)) yield decodeInner(packet);
+        for (const packet of unpackPayload(packed, payloadBytesMax)) yield decodeInner(packet);
+      },
+      async *stream() {
+        for await (const packet of streamPayload(packed)) yield decodeInner(packet);
       },
     };
   }
@@ -139,42 +187,23 @@ export class BinlogDecoder {
     this.#checksums = algorithm === CHECKSUM_CRC32;
     this.#tables.clear();
     this.#known.clear();
-    return { kind: "format-description", serverVersion };
+    return { kind: "format-description", serverVersion, checksums: this.#checksums };
   }
 }
 
-function readHeader(packet: Buffer): EventHeader {
-  if (packet.length < EVENT_HEADER_BYTES) throw malformed(`it is ${packet.length} bytes long`);
-  const header = {
-    timestamp: packet.readUInt32LE(0),
-    type: packet.readUInt8(4),
-    serverId: packet.readUInt32LE(5),
-    size: packet.readUInt32LE(9),
-    logPosition: packet.readUInt32LE(13),
-    flags: packet.readUInt16LE(17),
-  };
-  if (header.size !== packet.length) throw malformed(`it says ${header.size} bytes and has ${packet.length}`);
-  return header;
-}
-
-/** Where the event's body ends, its checksum left out. */
-function verifyChecksum(packet: Buffer): number {
-  const end = packet.length - CHECKSUM_BYTES;
-  if (end < EVENT_HEADER_BYTES || crc32(packet.subarray(0, end)) !== packet.readUInt32LE(end)) {
-    throw new SwitchyardError("BINLOG_CHECKSUM_WRONG", {
-      what: `an event of ${packet.length} bytes does not match its checksum`,
-      changed: "The stream stopped before this event; nothing of its transaction was kept.",
-      fix: "Check the source's disk and network, and its log with mysqlbinlog --verify-binlog-checksum.",
-    });
-  }
-  return end;
+function rotate(reader: EventReader): BinlogEvent {
+  const position = reader.u64();
+  return { kind: "rotate", file: reader.text(reader.left), position };
 }
 
 /** Events that carry no data for us, those that we refuse, and the unknown. */
 function otherEvent(header: EventHeader, reader: EventReader): BinlogEvent {
   switch (header.type) {
-    case EVENT.STOP:
     case EVENT.ROWS_QUERY:
+      // Its length byte holds the length modulo 256: the text goes to the end.
+      reader.skip(1);
+      return { kind: "rows-query", sql: reader.text(reader.left) };
+    case EVENT.STOP:
     case EVENT.IGNORABLE:
     case EVENT.TRANSACTION_CONTEXT:
     case EVENT.VIEW_CHANGE:
@@ -188,29 +217,13 @@ function otherEvent(header: EventHeader, reader: EventReader): BinlogEvent {
     case EVENT.EXECUTE_LOAD_QUERY:
       return { kind: "statement-context", type: header.type };
     case EVENT.INCIDENT:
-      throw new SwitchyardError("BINLOG_SOURCE_INCIDENT", {
-        what: "the source wrote an incident into its binary log: some of its changes may be missing there",
-        details: [`its words: ${reader.buffer.toString("latin1", reader.offset + 3, reader.end).slice(0, 200)}`],
-        changed: "The stream stopped before it.",
-        fix: "Copy the tables again with a new migration; what is missing cannot be known.",
-      });
-    case EVENT.PARTIAL_UPDATE_ROWS:
-      throw refused("partial JSON updates (binlog_row_value_options=PARTIAL_JSON)", "Set binlog_row_value_options=''.");
-    case EVENT.ANONYMOUS_GTID:
-      throw refused("a transaction without GTID", "Set gtid_mode=ON.");
+      throw incident(reader);
+    case EVENT.FORMAT_DESCRIPTION:
+      throw refusedEvent("a second format inside of a transaction", "Check the log with mysqlbinlog.");
     default:
-      if ((header.flags & EVENT_FLAG.IGNORABLE) !== 0) return { kind: "skipped", type: header.type };
-      throw new SwitchyardError("BINLOG_EVENT_UNKNOWN", {
-        what: `the source sent an event of type ${header.type}, which Switchyard does not know`,
-        changed: "The stream stopped before it; nothing of its transaction was kept.",
-      });
+      if ((header.flags & EVENT_FLAG.IGNORABLE) !== 0 && FOREIGN_EVENTS[header.type] === undefined) {
+        return { kind: "skipped", type: header.type };
+      }
+      throw unknownEvent(header.type);
   }
-}
-
-function refused(what: string, fix: string): SwitchyardError {
-  return new SwitchyardError("BINLOG_EVENT_REFUSED", {
-    what: `the source's binary log has ${what}, which Switchyard cannot apply`,
-    changed: "The stream stopped before it; nothing of its transaction was kept.",
-    fix,
-  });
 }

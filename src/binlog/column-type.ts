@@ -103,15 +103,18 @@ export function readColumnType(type: number, reader: EventReader): ColumnType {
     case COLUMN.NEWDECIMAL: {
       const precision = reader.u8();
       const scale = reader.u8();
-      if (scale > precision || precision > 65) throw malformed(`DECIMAL(${precision},${scale})`);
+      if (precision < 1 || precision > 65 || scale > precision || scale > 30)
+        throw malformed(`DECIMAL(${precision},${scale})`);
       return fixed(type, precision * 256 + scale, decimalLength(precision, scale));
     }
     case COLUMN.BIT: {
       const bits = reader.u8();
       const bytes = reader.u8();
+      if (bits > 7 || bytes > 8 || bytes * 8 + bits > 64) throw malformed(`BIT(${bytes * 8 + bits})`);
       return fixed(type, bytes * 8 + bits, bytes + (bits > 0 ? 1 : 0));
     }
-    case COLUMN.VARCHAR: {
+    case COLUMN.VARCHAR:
+    case COLUMN.VAR_STRING: {
       const bytesMax = reader.u16();
       return { type, meta: bytesMax, fixedBytes: -1, prefixBytes: bytesMax > 255 ? 2 : 1 };
     }
@@ -138,9 +141,19 @@ function stringType(first: number, second: number): ColumnType {
   const wide = (first & 0x30) !== 0x30;
   const type = wide ? first | 0x30 : first;
   const length = wide ? second | (((first & 0x30) ^ 0x30) << 4) : second;
-  if (type === COLUMN.ENUM || type === COLUMN.SET) return fixed(type, length, length);
+  if (type === COLUMN.ENUM || type === COLUMN.SET) {
+    if (length < 1 || length > 8) throw malformed(`an ENUM or SET of ${length} bytes`);
+    return fixed(type, length, length);
+  }
   if (type !== COLUMN.STRING) throw malformed(`a string column of real type ${type}`);
   return { type, meta: length, fixedBytes: -1, prefixBytes: length > 255 ? 2 : 1 };
+}
+
+const OLD_TEMPORALS: ReadonlySet<number> = new Set([COLUMN.TIME, COLUMN.DATETIME, COLUMN.TIMESTAMP]);
+
+/** Whether the column is a time in the form of before MySQL 5.6, which tables keep until they are rebuilt. */
+export function isOldTemporal(column: ColumnType): boolean {
+  return OLD_TEMPORALS.has(column.type);
 }
 
 function fixed(type: number, meta: number, fixedBytes: number): ColumnType {

@@ -84,10 +84,11 @@ export class EventReader {
   }
 }
 
-export function malformed(what: string): SwitchyardError {
+export function malformed(what: string, cause?: unknown): SwitchyardError {
   return new SwitchyardError("BINLOG_MALFORMED", {
     what: `a binary log event cannot be read: ${what}`,
     changed: "The stream stopped before this event; nothing of its transaction was kept.",
     fix: "Check the source's log with mysqlbinlog --verify-binlog-checksum, and that the source is a MySQL server.",
+    ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -1,16 +1,17 @@
 import type { QueryEvent } from "./binlog-event.ts";
 import { EventReader } from "./event-reader.ts";
 
-/** QUERY_EVENT. Of the status variables only those before and including `sql_mode` are needed. */
+/** QUERY_EVENT. Of the session's settings only `sql_mode` is decoded; `decodeQueryStatus` reads the rest for who asks. */
 export function decodeQueryEvent(reader: EventReader): QueryEvent {
-  reader.skip(8); // thread id, execution time
+  const threadId = reader.u32();
+  const executionSeconds = reader.u32();
   const schemaLength = reader.u8();
-  reader.skip(2); // error code
-  const statusLength = reader.u16();
-  const status = reader.bytes(statusLength);
+  const errorCode = reader.u16();
+  const status = reader.bytes(reader.u16());
   const schema = reader.text(schemaLength);
   reader.skip(1);
-  return { kind: "query", schema, sql: reader.text(reader.left), sqlMode: sqlModeOf(status) };
+  const sql = reader.text(reader.left);
+  return { kind: "query", schema, sql, sqlMode: sqlModeOf(status), threadId, executionSeconds, errorCode, status };
 }
 
 /**

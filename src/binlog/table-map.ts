@@ -1,28 +1,35 @@
-import { type ColumnType, isCharacterColumn, isNumericColumn, readColumnType } from "./column-type.ts";
+import { COLUMN, type ColumnType, isCharacterColumn, isNumericColumn, readColumnType } from "./column-type.ts";
 import { EventReader, malformed } from "./event-reader.ts";
+import { METADATA, metadataFields, readBits, readDefaultCharset } from "./table-metadata.ts";
 
 /** What a TABLE_MAP event says of a table: the layout of the rows events that follow it. */
 export interface TableMap {
   readonly tableId: number;
+  /** Bits of `TABLE_FLAG`. */
+  readonly flags: number;
   readonly schema: string;
   readonly table: string;
   readonly columns: readonly ColumnType[];
+  /** One bit per column, lowest first: whether it may be NULL. */
+  readonly nullable: Buffer;
+  /** How many columns are JSON: rows events of partial updates have a bit for each. */
+  readonly jsonColumns: number;
   /** Per column, for numbers only; absent where the server does not write it. */
   readonly unsigned: readonly boolean[] | undefined;
   /** Collation ids per column, `undefined` for those without text; absent where the server does not write them. */
   readonly collations: readonly (number | undefined)[] | undefined;
   /** Only with `binlog_row_metadata=FULL`. */
   readonly names: readonly string[] | undefined;
+  /** All optional fields as they came, for `decodeTableMetadata`. */
+  readonly metadata: Buffer;
 }
 
-/** More columns than MySQL allows in a table. */
+/** MySQL allows fewer columns in a table. */
 const COLUMNS_MAX = 4096;
-
-const METADATA = { SIGNEDNESS: 1, DEFAULT_CHARSET: 2, COLUMN_CHARSET: 3, COLUMN_NAME: 4 } as const;
 
 export function decodeTableMap(reader: EventReader): TableMap {
   const tableId = reader.u48();
-  reader.skip(2); // flags
+  const flags = reader.u16();
   const schema = reader.text(reader.u8());
   reader.skip(1);
   const table = reader.text(reader.u8());
@@ -34,53 +41,28 @@ export function decodeTableMap(reader: EventReader): TableMap {
   const metaAt = reader.skip(metaBytes);
   const meta = new EventReader(reader.buffer, metaAt, metaAt + metaBytes);
   const columns = Array.from(types, (type) => readColumnType(type, meta));
-  reader.skip((count + 7) >> 3); // nullability
-  return { tableId, schema, table, columns, ...readOptionalMetadata(reader, columns) };
+  const nullable = Buffer.from(reader.bytes((count + 7) >> 3));
+  const jsonColumns = columns.filter((column) => column.type === COLUMN.JSON).length;
+  // The map outlives the packet that it came in.
+  const metadata = Buffer.from(reader.rest());
+  const described = readNeeded(metadata, columns);
+  return { tableId, flags, schema, table, columns, nullable, jsonColumns, ...described, metadata };
 }
 
-function readOptionalMetadata(
-  reader: EventReader,
+/** The optional fields without which a value cannot be understood. */
+function readNeeded(
+  metadata: Buffer,
   columns: readonly ColumnType[],
 ): Pick<TableMap, "unsigned" | "collations" | "names"> {
   let unsigned: boolean[] | undefined;
   let collations: (number | undefined)[] | undefined;
   let names: string[] | undefined;
-  while (reader.left > 0) {
-    const kind = reader.u8();
-    const length = reader.lenenc();
-    const at = reader.skip(length);
-    const field = new EventReader(reader.buffer, at, at + length);
-    if (kind === METADATA.SIGNEDNESS) unsigned = readSignedness(field, columns);
+  for (const { kind, field } of metadataFields(metadata)) {
+    if (kind === METADATA.SIGNEDNESS) unsigned = readBits(field, columns, isNumericColumn);
     else if (kind === METADATA.DEFAULT_CHARSET) collations = readDefaultCharset(field, columns);
-    else if (kind === METADATA.COLUMN_CHARSET) collations = readColumnCharsets(field, columns);
-    else if (kind === METADATA.COLUMN_NAME) names = columns.map(() => field.text(field.lenenc()));
+    else if (kind === METADATA.COLUMN_CHARSET) {
+      collations = columns.map((column) => (isCharacterColumn(column) ? field.lenenc() : undefined));
+    } else if (kind === METADATA.COLUMN_NAME) names = columns.map(() => field.text(field.lenenc()));
   }
   return { unsigned, collations, names };
-}
-
-/** One bit per numeric column, highest bit first; 1 means unsigned. */
-function readSignedness(field: EventReader, columns: readonly ColumnType[]): boolean[] {
-  let index = 0;
-  let byte = 0;
-  return columns.map((column) => {
-    if (!isNumericColumn(column)) return false;
-    if (index % 8 === 0) byte = field.u8();
-    return (byte & (0x80 >> (index++ % 8))) !== 0;
-  });
-}
-
-/** The most common collation, then pairs of a text column's number (among text columns) and its own collation. */
-function readDefaultCharset(field: EventReader, columns: readonly ColumnType[]): (number | undefined)[] {
-  const common = field.lenenc();
-  const others = new Map<number, number>();
-  while (field.left > 0) others.set(field.lenenc(), field.lenenc());
-  let index = 0;
-  return columns.map((column) => {
-    if (!isCharacterColumn(column)) return undefined;
-    return others.get(index++) ?? common;
-  });
-}
-
-function readColumnCharsets(field: EventReader, columns: readonly ColumnType[]): (number | undefined)[] {
-  return columns.map((column) => (isCharacterColumn(column) ? field.lenenc() : undefined));
 }

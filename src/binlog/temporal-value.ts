@@ -15,9 +15,7 @@ export function dateText(buffer: Buffer, at: number): string {
 export function timestampText(buffer: Buffer, at: number, digits: number): string {
   const seconds = buffer.readUInt32BE(at);
   const fraction = fractionText(readFraction(buffer, at + 4, digits), digits);
-  if (seconds === 0) return `0000-00-00 00:00:00${fraction}`;
-  const iso = new Date(seconds * 1000).toISOString();
-  return `${iso.slice(0, 10)} ${iso.slice(11, 19)}${fraction}`;
+  return secondsText(seconds) + fraction;
 }
 
 /** DATETIME: 5 bytes, highest first, offset by 2^39: year × 13 + month in 17 bits, then 5 + 5 + 6 + 6 bits. */
@@ -47,6 +45,31 @@ export function timeText(buffer: Buffer, at: number, digits: number): string {
   const whole = Math.floor(value / unit);
   const text = `${sign}${pad((whole >> 12) & 1023, 2)}:${pad((whole >> 6) & 63, 2)}:${pad(whole & 63, 2)}`;
   return text + fractionText(value % unit, digits);
+}
+
+/** TIME of before MySQL 5.6: a signed number of 3 bytes, hhmmss in decimal. */
+export function oldTimeText(buffer: Buffer, at: number): string {
+  const value = buffer.readIntLE(at, 3);
+  const digits = pad(Math.abs(value), 6);
+  return `${value < 0 ? "-" : ""}${digits.slice(0, -4)}:${digits.slice(-4, -2)}:${digits.slice(-2)}`;
+}
+
+/** DATETIME of before MySQL 5.6: 8 bytes, YYYYMMDDhhmmss in decimal. */
+export function oldDatetimeText(buffer: Buffer, at: number): string {
+  const digits = String(buffer.readBigUInt64LE(at)).padStart(14, "0");
+  const date = `${digits.slice(0, -10)}-${digits.slice(-10, -8)}-${digits.slice(-8, -6)}`;
+  return `${date} ${digits.slice(-6, -4)}:${digits.slice(-4, -2)}:${digits.slice(-2)}`;
+}
+
+/** TIMESTAMP of before MySQL 5.6: seconds since 1970, lowest byte first; 0 is the zero date. */
+export function oldTimestampText(buffer: Buffer, at: number): string {
+  return secondsText(buffer.readUInt32LE(at));
+}
+
+function secondsText(seconds: number): string {
+  if (seconds === 0) return "0000-00-00 00:00:00";
+  const iso = new Date(seconds * 1000).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
 }
 
 function readFraction(buffer: Buffer, at: number, digits: number): number {

@@ -1,5 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { BinlogEvent, GtidEvent, QueryEvent, RowsEvent } from "./binlog-event.ts";
+import { refusedEvent } from "./event-checks.ts";
+import { STATEMENT_EVENTS } from "./event-types.ts";
 import { shapeOf, TRANSACTION_STEPS, type TransactionState } from "./transaction-states.ts";
 
 /**
@@ -27,15 +29,22 @@ export class TransactionReader {
     return this.#state === "between";
   }
 
-  /** The parts that an event adds. @throws {SwitchyardError} `BINLOG_TRANSACTION_SHAPE`, and what decoding a payload throws */
+  /**
+   * The parts that an event adds. A payload is unpacked at once; who wants it in pieces pushes the events of its
+   * `stream()` one by one.
+   *
+   * @throws {SwitchyardError} `BINLOG_TRANSACTION_SHAPE`, `BINLOG_EVENT_REFUSED` for a transaction without GTID, and
+   *   what decoding a payload throws
+   */
   *push(event: BinlogEvent): Generator<TransactionPart> {
     if (event.kind === "payload") {
       for (const inner of event.events()) yield* this.push(inner);
       return;
     }
+    if (event.kind === "anonymous-gtid") throw refusedEvent("a transaction without GTID", "Set gtid_mode=ON.");
     const shape = shapeOf(event);
     const step = TRANSACTION_STEPS[this.#state][shape];
-    if ("refuse" in step) throw this.#refused(shape, step.refuse);
+    if ("refuse" in step) throw this.#refused(nameOf(event, shape), step.refuse);
     this.#state = step.to;
     switch (step.emit) {
       case "nothing":
@@ -72,4 +81,9 @@ export class TransactionReader {
       changed: "The stream stopped; nothing of this transaction was kept.",
     });
   }
+}
+
+/** What the event is called in a message. */
+function nameOf(event: BinlogEvent, shape: string): string {
+  return event.kind === "statement-context" ? (STATEMENT_EVENTS[event.type] ?? shape) : shape;
 }

@@ -147,7 +147,7 @@ export const TRANSACTION_STEPS: Readonly<Record<TransactionState, Readonly<Recor
 };
 
 /** Sorts an event by what it means for the shape of a transaction. A payload is sorted by the events inside it. */
-export function shapeOf(event: Exclude<BinlogEvent, { kind: "payload" }>): ShapeEvent {
+export function shapeOf(event: Exclude<BinlogEvent, { kind: "payload" | "anonymous-gtid" }>): ShapeEvent {
   switch (event.kind) {
     case "gtid":
     case "rows":

@@ -2,7 +2,15 @@ import { COLUMN, type ColumnType } from "./column-type.ts";
 import { decimalText } from "./decimal-value.ts";
 import { malformed } from "./event-reader.ts";
 import { doubleText } from "./json-value.ts";
-import { dateText, datetimeText, timestampText, timeText } from "./temporal-value.ts";
+import {
+  dateText,
+  datetimeText,
+  oldDatetimeText,
+  oldTimestampText,
+  oldTimeText,
+  timestampText,
+  timeText,
+} from "./temporal-value.ts";
 
 /**
  * The exact text of a number or temporal value in a row image: what the server shows in the session time zone
@@ -41,6 +49,12 @@ export function valueText(column: ColumnType, unsigned: boolean, buffer: Buffer,
       return datetimeText(buffer, at, column.meta);
     case COLUMN.TIMESTAMP2:
       return timestampText(buffer, at, column.meta);
+    case COLUMN.TIME:
+      return oldTimeText(buffer, at);
+    case COLUMN.DATETIME:
+      return oldDatetimeText(buffer, at);
+    case COLUMN.TIMESTAMP:
+      return oldTimestampText(buffer, at);
     case COLUMN.BIT:
       return String(bigEndian(buffer, at, column.fixedBytes));
     case COLUMN.ENUM:
@@ -51,12 +65,10 @@ export function valueText(column: ColumnType, unsigned: boolean, buffer: Buffer,
   }
 }
 
-/** Whether {@link valueText} reads values of this type. TIME, DATETIME and TIMESTAMP of before MySQL 5.6 it does not. */
+/** Whether {@link valueText} reads values of this type: all that have a fixed length. */
 export function hasValueText(column: ColumnType): boolean {
-  return column.fixedBytes >= 0 && !OLD_TEMPORALS.has(column.type);
+  return column.fixedBytes >= 0;
 }
-
-const OLD_TEMPORALS: ReadonlySet<number> = new Set([COLUMN.TIME, COLUMN.DATETIME, COLUMN.TIMESTAMP]);
 
 function bigEndian(buffer: Buffer, at: number, bytes: number): bigint {
   let value = 0n;

@@ -30,7 +30,7 @@ export class DdlJudge {
     this.#schemas = new Set(tables.map(({ schema }) => schema.toLowerCase()));
   }
 
-  judge(query: QueryEvent): StatementVerdict {
+  judge(query: Pick<QueryEvent, "schema" | "sql" | "sqlMode">): StatementVerdict {
     const { sql } = query;
     if (isOurDdl(sql)) return { skip: "our own" };
     if (UPKEEP.test(sql) || ROWLESS.test(sql) || DROP_TRIGGER.test(sql)) return { skip: "it changes no row" };

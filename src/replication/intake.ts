@@ -2,7 +2,7 @@ import type { BoundedQueue } from "../base/bounded-queue.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { tableKey } from "../base/table-name.ts";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
-import type { GtidEvent, RowsEvent } from "../binlog/binlog-event.ts";
+import type { GtidEvent, PayloadEvent, RowsEvent } from "../binlog/binlog-event.ts";
 import { RowWalker } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { type TransactionPart, TransactionReader } from "../binlog/transaction-reader.ts";
@@ -15,7 +15,7 @@ import type { RowJudge } from "./row-judge.ts";
 import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
 import { HEARTBEAT_TABLE, LEDGER_TABLE, SIDECAR_SCHEMA } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
-import { TableLayout } from "./table-layout.ts";
+import { partialJson, TableLayout } from "./table-layout.ts";
 import type { Touched } from "./touch-history.ts";
 
 /** A piece of a transaction on its way to the target; small transactions are one piece. */
@@ -86,15 +86,17 @@ export class Intake {
   event(packet: Buffer): Promise<void> | undefined {
     const event = this.#decoder.decode(packet);
     if (event.kind === "heartbeat") return this.#push({ kind: "tick" }, ITEM_BYTES);
-    if (event.kind === "payload") return this.#unpack(this.#reader.push(event));
+    if (event.kind === "payload") return this.#unpack(event);
     let wait: Promise<void> | undefined;
     for (const part of this.#reader.push(event)) wait = this.#part(part) ?? wait;
     return wait;
   }
 
-  /** The parts of a compressed transaction, as fast as the queue takes them. */
-  async #unpack(parts: Generator<TransactionPart>): Promise<void> {
-    for (const part of parts) await this.#part(part);
+  /** The parts of a compressed transaction, unpacked piece by piece as fast as the queue takes them. */
+  async #unpack(payload: PayloadEvent): Promise<void> {
+    for await (const event of payload.stream()) {
+      for (const part of this.#reader.push(event)) await this.#part(part);
+    }
   }
 
   #part(part: TransactionPart): Promise<void> | undefined {
@@ -124,6 +126,7 @@ export class Intake {
     }
     const followed = this.#follow(event.table);
     if (followed === "other") return undefined;
+    if (event.partialJson) throw partialJson(tableKey(event.table));
     transaction.touches.add(tableKey(event.table));
     this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
     return this.#renderer.length >= PIECE_BYTES ? this.#pushPiece(false) : undefined;

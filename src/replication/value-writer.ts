@@ -1,5 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
-import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
+import { COLUMN, type ColumnType, isOldTemporal } from "../binlog/column-type.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
 import { digitsAreNumbers } from "../table/enum-labels.ts";
 import type { ColumnShape } from "../table/table-shape.ts";
@@ -54,7 +54,7 @@ export function valueWriter(column: ColumnShape, type: ColumnType, use: ValueUse
     case COLUMN.BLOB:
       return stringWriter(column, use);
     default:
-      if (!hasValueText(type)) throw unsupported(column, type);
+      if (isOldTemporal(type) || !hasValueText(type)) throw unsupported(column, type);
       return numberOrTime(column, type);
   }
 }

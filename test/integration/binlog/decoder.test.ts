@@ -155,9 +155,7 @@ describe("values in row images are what the server itself shows", () => {
       const bytes = row.values[1] as Buffer;
       return jsonText(readJson(bytes, 0, bytes.length));
     });
-    expect(actual.map((text) => text.replace("100000000000000000000.0", "1e20"))).toEqual(
-      expected.map((row) => row["v"]),
-    );
+    expect(actual).toEqual(expected.map((row) => row["v"]));
   });
 });
 
@@ -249,17 +247,6 @@ describe("the shapes of transactions that a server writes are followed", () => {
     const file = await logOf(servers.one, "SET binlog_format=STATEMENT; INSERT INTO d.s VALUES (77)");
     const statements = partsOf(file).filter((part) => part.kind === "statement");
     expect(statements.map((part) => part.event.sql)).toEqual(["INSERT INTO d.s VALUES (77)"]);
-  });
-
-  test("partial JSON updates are refused, not misread", async () => {
-    await servers.one.root(
-      'CREATE TABLE d.p (a INT PRIMARY KEY, j JSON); INSERT INTO d.p VALUES (1, \'{"a": 1, "b": 2}\')',
-    );
-    const file = await logOf(
-      servers.one,
-      "SET binlog_row_value_options='PARTIAL_JSON'; UPDATE d.p SET j = JSON_SET(j, '$.a', 2)",
-    );
-    expect(() => partsOf(file)).toThrow("BINLOG_EVENT_REFUSED");
   });
 
   test("a PREVIOUS_GTIDS event and gtid_executed agree, tags included", async () => {

@@ -41,7 +41,7 @@ export function partsOf(file: string): TransactionPart[] {
 /** What MySQL's own tool says of the file. */
 export async function mysqlbinlog(file: string): Promise<string> {
   const tool = mysqlTool("mysqlbinlog");
-  const args = [...tool.args, "-vv", "--base64-output=decode-rows", file];
+  const args = [...tool.args, "-vv", "--print-table-metadata", "--base64-output=decode-rows", file];
   const { stdout } = await promisify(execFile)(tool.command, args, { maxBuffer: 1 << 28, encoding: "latin1" });
   return stdout;
 }

@@ -4,18 +4,36 @@ import { TransactionReader } from "../../../src/binlog/transaction-reader.ts";
 import { type ShapeEvent, TRANSACTION_STEPS, type TransactionState } from "../../../src/binlog/transaction-states.ts";
 
 const uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
-const gtid = (gno: number): BinlogEvent => ({
-  kind: "gtid",
-  gtid: { uuid, tag: "", gno },
+const facts = {
   commitMicros: 1,
+  originalCommitMicros: 1,
   transactionBytes: 1,
+  lastCommitted: 0,
+  sequenceNumber: 1,
+  mayHaveStatements: false,
+  serverVersion: 90704,
+  originalServerVersion: 90704,
+};
+const gtid = (gno: number): BinlogEvent => ({ kind: "gtid", gtid: { uuid, tag: "", gno }, ...facts });
+const query = (sql: string): BinlogEvent => ({
+  kind: "query",
+  schema: "d",
+  sql,
+  sqlMode: 0n,
+  threadId: 1,
+  executionSeconds: 0,
+  errorCode: 0,
+  status: Buffer.alloc(0),
 });
-const query = (sql: string): BinlogEvent => ({ kind: "query", schema: "d", sql, sqlMode: 0n });
 const table = {
   tableId: 1,
+  flags: 0,
   schema: "d",
   table: "t",
   columns: [],
+  nullable: Buffer.alloc(0),
+  jsonColumns: 0,
+  metadata: Buffer.alloc(0),
   unsigned: undefined,
   collations: undefined,
   names: undefined,
@@ -24,12 +42,17 @@ const rows: BinlogEvent = {
   kind: "rows",
   operation: "write",
   table,
+  flags: 1,
   statementEnd: true,
+  partitions: undefined,
+  partialJson: false,
   columns: Buffer.alloc(0),
   columnsAfter: Buffer.alloc(0),
   rows: Buffer.alloc(0),
 };
-const xid: BinlogEvent = { kind: "xid" };
+const xid: BinlogEvent = { kind: "xid", xid: 1n };
+const branch = { formatId: 1, gtrid: Buffer.from("x"), bqual: Buffer.alloc(0) };
+const packed = [query("BEGIN"), rows, xid];
 
 function read(...events: readonly BinlogEvent[]): string[] {
   const reader = new TransactionReader();
@@ -57,7 +80,7 @@ describe("shapes of transactions that only some servers write", () => {
         query("XA START X'78',X'',1"),
         rows,
         query("XA END X'78',X'',1"),
-        { kind: "xa-prepare", onePhase: false },
+        { kind: "xa-prepare", onePhase: false, branch },
         gtid(2),
         query("BEGIN"),
         xid,
@@ -68,7 +91,14 @@ describe("shapes of transactions that only some servers write", () => {
     ],
     [
       "rotations and heartbeats between",
-      [{ kind: "heartbeat" }, { kind: "rotate", file: "" }, gtid(1), query("BEGIN"), xid],
+      [
+        { kind: "heartbeat", file: "f", position: 4 },
+        { kind: "rotate", file: "f", position: 4 },
+        { kind: "rows-query", sql: "INSERT" },
+        gtid(1),
+        query("BEGIN"),
+        xid,
+      ],
       ["begin", "end commit"],
     ],
     [
@@ -77,10 +107,14 @@ describe("shapes of transactions that only some servers write", () => {
         gtid(1),
         {
           kind: "payload",
+          compression: "none",
+          compressedBytes: 1,
+          uncompressedBytes: 1,
           *events() {
-            yield query("BEGIN");
-            yield rows;
-            yield xid;
+            yield* packed;
+          },
+          async *stream() {
+            yield* packed;
           },
         },
       ],

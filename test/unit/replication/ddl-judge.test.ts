@@ -6,7 +6,7 @@ const judge = new DdlJudge([
   { schema: "shop", table: "items" },
 ]);
 const verdict = (sql: string, schema = "", sqlMode = 0n): string =>
-  "stop" in judge.judge({ kind: "query", schema, sql, sqlMode }) ? "stop" : "skip";
+  "stop" in judge.judge({ schema, sql, sqlMode }) ? "stop" : "skip";
 
 describe("a statement in the log that may change a followed table stops the stream", () => {
   test.each([

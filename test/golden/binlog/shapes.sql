@@ -1,0 +1,28 @@
+-- Transactions of every shape: GTIDs with and without tag, XA in all its ways, definitions, savepoints, other engines.
+CREATE DATABASE IF NOT EXISTS golden DEFAULT CHARACTER SET utf8mb4;
+DROP TABLE IF EXISTS golden.s, golden.s2, golden.m, golden.p, golden.c;
+CREATE TABLE golden.s (a INT PRIMARY KEY, b VARCHAR(20));
+CREATE TABLE golden.p (a INT PRIMARY KEY);
+CREATE TABLE golden.c (a INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES golden.p (a) ON DELETE CASCADE);
+INSERT INTO golden.s VALUES (1, 'auto');
+BEGIN; INSERT INTO golden.s VALUES (2, 'x'); UPDATE golden.s SET b = 'y' WHERE a = 2; DELETE FROM golden.s WHERE a = 2; COMMIT;
+SET gtid_next = 'AUTOMATIC:nightly'; INSERT INTO golden.s VALUES (3, 'tagged'); SET gtid_next = AUTOMATIC;
+SET gtid_next = 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee:a_tag_of_thirty_two_characters_x:9007199254740990';
+INSERT INTO golden.s VALUES (4, 'long tag'); SET gtid_next = AUTOMATIC;
+SET gtid_next = '3e11fa47-71ca-11e1-9e33-c80aa9429562:7'; BEGIN; COMMIT; SET gtid_next = AUTOMATIC;
+XA START 'x', 'branch', 5; INSERT INTO golden.s VALUES (5, 'xa'); XA END 'x', 'branch', 5; XA PREPARE 'x', 'branch', 5;
+XA COMMIT 'x', 'branch', 5;
+XA START 'one'; INSERT INTO golden.s VALUES (6, 'xa one phase'); XA END 'one'; XA COMMIT 'one' ONE PHASE;
+XA START 'back'; INSERT INTO golden.s VALUES (7, 'xa back'); XA END 'back'; XA PREPARE 'back'; XA ROLLBACK 'back';
+SET SESSION binlog_rows_query_log_events = ON; INSERT INTO golden.s VALUES (8, 'annotated'); SET SESSION binlog_rows_query_log_events = OFF;
+BEGIN; INSERT INTO golden.s VALUES (9, 'kept'); SAVEPOINT sp; INSERT INTO golden.s VALUES (10, 'dropped'); ROLLBACK TO sp; COMMIT;
+CREATE TABLE golden.s2 AS SELECT * FROM golden.s;
+CREATE TABLE golden.m (a INT) ENGINE = MyISAM;
+INSERT INTO golden.m VALUES (1);
+INSERT INTO golden.p VALUES (1); INSERT INTO golden.c VALUES (1, 1), (2, 1); DELETE FROM golden.p;
+SET SESSION binlog_transaction_compression = ON;
+BEGIN; INSERT INTO golden.s SELECT a + 100, REPEAT('z', 20) FROM golden.s; UPDATE golden.s SET b = 'c' WHERE a > 100; COMMIT;
+SET SESSION binlog_transaction_compression = OFF;
+SET SESSION binlog_format = STATEMENT; INSERT INTO golden.s VALUES (11, 'statement'); SET SESSION binlog_format = ROW;
+TRUNCATE golden.s2;
+DROP TABLE golden.s2;
