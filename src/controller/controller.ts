@@ -63,7 +63,12 @@ async function run(options: ControllerOptions, stop: AbortSignal): Promise<void>
     signal: AbortSignal.any([stop, term.ended]),
   };
   const fleet = new MigrationFleet(context);
-  const orders = new OrderLoop({ store, log, handle: (order, step) => fleet.handle(order, step) });
+  const orders = new OrderLoop({
+    store,
+    log,
+    metrics: options.metrics,
+    handle: (order, step) => fleet.handle(order, step),
+  });
   try {
     await fleet.start();
     await orders.start();

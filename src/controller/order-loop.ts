@@ -1,6 +1,8 @@
+import { ERROR_CODES } from "../base/error-codes.ts";
 import { isSwitchyardError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { ORDERS_PREFIX } from "../rules/store-keys.ts";
 import type { Store, StoreEntry, Watch } from "../store/store.ts";
 import { OrderJournal, parseOrder } from "./order-journal.ts";
@@ -27,14 +29,16 @@ export class OrderLoop {
   readonly #store: Store;
   readonly #log: Logger;
   readonly #handle: OrderHandler;
+  readonly #metrics: Metrics;
   readonly #seen = new Set<string>();
   readonly #finished = new Set<string>();
   #watch: Watch | undefined;
   #closed = false;
 
-  constructor(options: { store: Store; log: Logger; handle: OrderHandler }) {
+  constructor(options: { store: Store; log: Logger; metrics: Metrics; handle: OrderHandler }) {
     this.#store = options.store;
     this.#log = options.log;
+    this.#metrics = options.metrics;
     this.#handle = options.handle;
   }
 
@@ -85,6 +89,7 @@ export class OrderLoop {
       log.info({ who }, "order taken");
       const result = await this.#handle(found, (text) => journal.step(text));
       await journal.done(result);
+      this.#metrics.counter("orders_total", { command, outcome: "done" }).add();
       log.info({}, "order done");
     } catch (error) {
       if (isSwitchyardError(error, "ORDER_TAKEN")) {
@@ -92,6 +97,7 @@ export class OrderLoop {
         return;
       }
       log.warn({ error: messageOf(error) }, "order failed");
+      this.#metrics.counter("orders_total", { command, outcome: outcomeOf(error) }).add();
       await journal.failed(error).catch((reason: unknown) => {
         log.error({ error: messageOf(reason) }, "the answer to an order could not be stored");
       });
@@ -106,4 +112,10 @@ export class OrderLoop {
     this.#finished.delete(oldest);
     this.#store.transact([], [{ delete: oldest }]).catch(() => undefined);
   }
+}
+
+/** As the exit codes of commands have it. */
+function outcomeOf(error: unknown): string {
+  const exit = isSwitchyardError(error) ? ERROR_CODES[error.code].exit : 1;
+  return { 1: "failed", 2: "refused", 3: "refused", 4: "aborted", 5: "unknown" }[exit];
 }

@@ -29,6 +29,9 @@ export class StreamMetrics {
     this.#last = { rowsCopied, drift, applied };
     this.#metrics.gauge("copy_rows_estimated", { migration: this.#migration }).set(status.rowsEstimated);
     this.#metrics.gauge("stream_lag_seconds", labels).set(status.lagMs / 1000);
+    const { runwayMs } = status;
+    if (runwayMs === undefined) this.#metrics.remove("binlog_runway_seconds", labels);
+    else this.#metrics.gauge("binlog_runway_seconds", labels).set(runwayMs / 1000);
     for (const state of STATES) {
       this.#metrics.gauge("stream_state", { ...labels, state }).set(status.state === state ? 1 : 0);
     }
@@ -43,7 +46,7 @@ export class StreamMetrics {
 
   /** A stream that has ended has no lag and no state. */
   #forget(): void {
-    for (const name of ["stream_lag_seconds", "stream_state"] as const) {
+    for (const name of ["stream_lag_seconds", "stream_state", "binlog_runway_seconds"] as const) {
       this.#metrics.remove(name, { migration: this.#migration });
     }
   }

@@ -17,7 +17,7 @@ export const LABELS = {
   kind: "of a statement: what it does; of a switch: `switch` or `rollback`",
   migration: "name of the migration",
   node: "version of Node",
-  outcome: "how it ended",
+  outcome: "how it ended: `done`, `failed`, `refused`, `aborted`, `unknown`; of a switch as `migration history` has it",
   process: "`primary`, `controller`, `proxy-1` and so on",
   reason: "why, in a word or two",
   source: "who ended it: `client`, `proxy` or `backend`",
@@ -100,7 +100,7 @@ export const METRICS = {
   copy_rows_estimated: { type: "gauge", help: "Rows that a copy has to copy, as estimated.", labels: ["migration"] },
   stream_lag_seconds: {
     type: "gauge",
-    help: "Age of the oldest source transaction that has not been applied.",
+    help: "Age of the oldest source transaction that has not been applied, by the source's clock. +Inf while nothing is known of it.",
     labels: ["migration", "direction"],
   },
   stream_state: {
@@ -120,7 +120,7 @@ export const METRICS = {
   },
   binlog_runway_seconds: {
     type: "gauge",
-    help: "How much longer the source keeps the binary log that a stream still needs.",
+    help: "How much longer the source keeps the binary log that a stream still needs: its retention less the lag. Absent where it keeps it for ever.",
     labels: ["migration", "direction"],
   },
   diff_rows_total: { type: "counter", help: "Rows compared by diffs.", labels: ["migration"] },

@@ -3,6 +3,7 @@ import { METRICS, type MetricName, type MetricSpec } from "./catalogue.ts";
 import type { Metrics } from "./metrics.ts";
 
 const PREFIX = "switchyard_";
+const ENDLESS = "+Inf";
 
 /** The metrics of one process as they travel to the process that is scraped. */
 export type MetricsSnapshot = readonly MetricSnapshot[];
@@ -112,7 +113,10 @@ class ProcessMetrics implements MetricsRegistry {
       cell.pending = 0;
     }
     const all = (await this.#registry.getMetricsAsJSON()) as unknown as MetricSnapshot[];
-    return all.filter(({ name, type, values }) => values.length > 0 && (type !== "gauge" || this.#spoken.has(name)));
+    const told = all.filter(
+      ({ name, type, values }) => values.length > 0 && (type !== "gauge" || this.#spoken.has(name)),
+    );
+    return told.map((metric) => ({ ...metric, values: metric.values.map(packed) }));
   }
 
   #observeProcess(): void {
@@ -156,6 +160,20 @@ export async function retire(snapshots: readonly MetricsSnapshot[]): Promise<Met
   return (await merge(counted).getMetricsAsJSON()) as unknown as MetricsSnapshot;
 }
 
-function merge(snapshots: readonly MetricsSnapshot[]): Registry {
+/** Between processes a snapshot is JSON, which would make nothing of what has no end. */
+function packed(value: unknown): unknown {
+  const { value: number, ...rest } = value as { readonly value: unknown };
+  return number === Number.POSITIVE_INFINITY ? { ...rest, value: ENDLESS } : value;
+}
+
+function unpacked(value: unknown): unknown {
+  const { value: number, ...rest } = value as { readonly value: unknown };
+  return number === ENDLESS ? { ...rest, value: Number.POSITIVE_INFINITY } : value;
+}
+
+function merge(packedSnapshots: readonly MetricsSnapshot[]): Registry {
+  const snapshots = packedSnapshots.map((snapshot) =>
+    snapshot.map((metric) => ({ ...metric, values: metric.values.map(unpacked) })),
+  );
   return AggregatorRegistry.aggregate(snapshots as unknown as Parameters<typeof AggregatorRegistry.aggregate>[0]);
 }

@@ -34,6 +34,8 @@ export class LagMeter {
   #offsetMicros: number | undefined;
   #workingOn: number | undefined;
   #lastDone: number | undefined;
+  /** How long the source keeps its binary log; 0 where it never purges by age. */
+  #retentionSeconds: number | undefined;
   #warned = false;
 
   constructor(options: LagMeterOptions) {
@@ -90,6 +92,16 @@ export class LagMeter {
     return Math.max(...ages);
   }
 
+  /**
+   * How much longer the source keeps what the stream still needs: its retention, less the lag. Unknown before the
+   * source has answered, and where it never purges by age.
+   */
+  runwayMs(): number | undefined {
+    if (this.#retentionSeconds === undefined || this.#retentionSeconds === 0) return undefined;
+    const lagMs = this.lagMs();
+    return Number.isFinite(lagMs) ? this.#retentionSeconds * 1000 - lagMs : undefined;
+  }
+
   async #beatOnce(connection: Connection): Promise<void> {
     const { clock, name } = this.#options;
     const number = ++this.#beat;
@@ -99,9 +111,12 @@ export class LagMeter {
         `('${name.migration}', '${name.direction}', ${number}) AS fresh ON DUPLICATE KEY UPDATE beat = fresh.beat`,
     );
     const before = clock.monotonicMs();
-    const row = await connection.one("SELECT UNIX_TIMESTAMP(NOW(6)) AS now");
+    const row = await connection.one(
+      "SELECT UNIX_TIMESTAMP(NOW(6)) AS now, @@global.binlog_expire_logs_seconds AS retention",
+    );
     const middle = (before + clock.monotonicMs()) / 2;
     this.#offsetMicros = Math.round(Number(row?.["now"]) * 1e6) - middle * 1000;
+    this.#retentionSeconds = Number(row?.["retention"] ?? 0);
     this.#warned = false;
   }
 

@@ -39,6 +39,7 @@ export class StreamProgress {
   status(now: {
     readonly gate: StreamGate;
     readonly lagMs: number;
+    readonly runwayMs: number | undefined;
     readonly closed: boolean;
     readonly failure: unknown;
   }): StreamStatus {
@@ -50,6 +51,7 @@ export class StreamProgress {
       rowsEstimated: tables.reduce((sum, table) => sum + table.rowsEstimated, 0),
       tables,
       lagMs: now.lagMs,
+      ...(now.runwayMs === undefined ? {} : { runwayMs: now.runwayMs }),
       appliedTransactions: this.appliedTransactions,
       drift: this.drift,
       ddl: this.ddl,

@@ -9,6 +9,8 @@ export interface StreamStatus {
   readonly tables: readonly TableProgress[];
   /** Age of the oldest source transaction that has not been applied, by the source's own clock. */
   readonly lagMs: number;
+  /** How much longer the source keeps the binary log that the stream still needs; left out where it is not known. */
+  readonly runwayMs?: number;
   /** Source transactions applied since this stream was opened. */
   readonly appliedTransactions: number;
   /** Rows that were not what the stream expected, since it was opened. */

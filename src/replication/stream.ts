@@ -71,6 +71,7 @@ export class Stream {
     return this.#progress.status({
       gate: this.#gate,
       lagMs: this.#lag.lagMs(),
+      runwayMs: this.#lag.runwayMs(),
       closed: this.#closing.signal.aborted,
       failure: this.#failure,
     });

@@ -4,6 +4,7 @@ import { SwitchyardError } from "../../../src/base/errors.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { type OrderHandler, OrderLoop } from "../../../src/controller/order-loop.ts";
 import type { OrderDocument } from "../../../src/cutover/order-document.ts";
+import { noMetrics } from "../../../src/metrics/metrics.ts";
 import { ORDERS_PREFIX } from "../../../src/rules/store-keys.ts";
 import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -44,7 +45,7 @@ describe("an order", () => {
     throw new Error(`order ${id} did not become ${state}`);
   };
   const run = async (handle: OrderHandler): Promise<void> => {
-    loop = new OrderLoop({ store, log: silentLogger, handle });
+    loop = new OrderLoop({ store, log: silentLogger, metrics: noMetrics, handle });
     await loop.start();
   };
 

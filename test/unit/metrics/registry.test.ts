@@ -58,6 +58,14 @@ describe("a metric", () => {
     expect(seriesValue(text, 'switchyard_copy_rows_total{migration="orders"}')).toBe(8);
   });
 
+  test("that has no end is still so after its way as JSON: a lag that is not known is not 0", async () => {
+    const metrics = createMetrics("x");
+    metrics.gauge("stream_lag_seconds", { migration: "a", direction: "forward" }).set(Number.POSITIVE_INFINITY);
+    const sent = JSON.parse(JSON.stringify(await metrics.snapshot())) as MetricsSnapshot;
+    const { text } = await renderMetrics([sent]);
+    expect(text).toMatch(/^switchyard_stream_lag_seconds\{migration="a",direction="forward"\} \+Inf$/m);
+  });
+
   test("that is a histogram keeps what it has when a handle is asked for again", async () => {
     const metrics = createMetrics("x");
     for (const seconds of [0.01, 0.02]) metrics.histogram("switch_pause_seconds", { kind: "switch" }).observe(seconds);
