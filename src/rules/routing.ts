@@ -11,7 +11,8 @@ const NONE: readonly string[] = [];
  *
  * `any`: it names no table, every backend gives the same answer. `one`: {@link backend}. `split`: its tables are at
  * different homes, so no server can execute it. `everything`: it may touch any table; {@link backend} is the default
- * home while every table is there, and absent where tables live elsewhere, so that no server is right.
+ * home while every table is there, and absent where tables live elsewhere, so that no server is right; for what sees
+ * or locks one server as a whole it is that server, as far as it can be told.
  */
 export interface Decision {
   readonly kind: "any" | "one" | "split" | "everything";
@@ -82,7 +83,7 @@ export class Routing {
     if (facts.touchesEverything) {
       return {
         kind: "everything",
-        backend: this.#elsewhere ? undefined : this.rules.default,
+        backend: facts.wholeServer === true ? this.#wholeServer(scope.schema) : this.#anyTable(),
         tables,
         heldBy: this.#allHolds,
         armedBy: this.#allArmed,
@@ -102,6 +103,24 @@ export class Routing {
   /** The holds that a statement must wait for. */
   holdsFor(decision: Decision): readonly HoldRule[] {
     return decision.heldBy.flatMap((migration) => this.rules.holds[migration] ?? []);
+  }
+
+  /** Where a statement goes that may touch any table. */
+  #anyTable(): string | undefined {
+    return this.#elsewhere ? undefined : this.rules.default;
+  }
+
+  /**
+   * Which server a statement means that sees or locks one as a whole: the home of the tables of the session's schema
+   * that the rules name, or of all tables that they name. What follows in the session is kept to that server, so that
+   * a table that lives elsewhere is refused and never read outside of the snapshot or lock.
+   */
+  #wholeServer(schema: string | undefined): string | undefined {
+    if (!this.#elsewhere) return this.rules.default;
+    const prefix = schema === undefined ? "" : this.#fold(`${schema}.`);
+    const homes = new Set([...this.#homes].filter(([key]) => key.startsWith(prefix)).map(([, home]) => home));
+    const [first, second] = homes;
+    return second === undefined ? (first ?? this.rules.default) : undefined;
   }
 
   #keysOf(refs: readonly TableRef[], scope: NameScope): readonly string[] {

@@ -19,6 +19,7 @@ export class FactsDraft {
   readOnly = false;
   causesImplicitCommit = false;
   locksUserLevel = false;
+  wholeServer: boolean | undefined;
   effects: SideEffect[] | undefined;
   beginForm: BeginForm | undefined;
   chain: boolean | undefined;
@@ -40,6 +41,12 @@ export class FactsDraft {
     this.everythingBecause ??= because;
   }
 
+  /** As {@link touchesEverything}, of one server only. */
+  touchesWholeServer(because: string): void {
+    this.touchesEverything(because);
+    this.wholeServer = true;
+  }
+
   addEffect(effect: SideEffect): void {
     if (this.effects === undefined) this.effects = [effect];
     else if (!this.effects.includes(effect)) this.effects.push(effect);
@@ -56,6 +63,7 @@ export class FactsDraft {
       readOnly: this.readOnly,
       causesImplicitCommit: this.causesImplicitCommit,
       locksUserLevel: this.locksUserLevel,
+      wholeServer: this.wholeServer,
       effects: this.effects ?? NO_EFFECTS,
       beginForm: this.beginForm,
       chain: this.chain,

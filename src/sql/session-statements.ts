@@ -36,7 +36,7 @@ export function readStart(lexer: Tokenizer, draft: FactsDraft): void {
   while (lexer.kind === TOKEN.WORD || (lexer.kind === TOKEN.OPERATOR && lexer.code === 0x2c)) {
     if (isWord(lexer, KW.SNAPSHOT)) {
       draft.beginForm = "consistent-snapshot";
-      draft.touchesEverything("a consistent snapshot is of one server");
+      draft.touchesWholeServer("a consistent snapshot is of one server");
     } else if (draft.beginForm !== "consistent-snapshot") {
       if (isWord(lexer, KW.ONLY)) draft.beginForm = "read-only";
       else if (isWord(lexer, KW.WRITE)) draft.beginForm = "read-write";

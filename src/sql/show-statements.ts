@@ -123,5 +123,5 @@ export function readFlush(lexer: Tokenizer, draft: FactsDraft): void {
   }
   lexer.next();
   if (isName(lexer) && !isWord(lexer, KW.WITH)) readTableList(lexer, draft, true);
-  else draft.touchesEverything("it flushes all tables");
+  else draft.touchesWholeServer("it flushes all tables of a server");
 }

@@ -104,6 +104,8 @@ export interface StatementFacts {
   readonly causesImplicitCommit: boolean;
   /** Calls GET_LOCK or one of its relatives. */
   readonly locksUserLevel: boolean;
+  /** Sees or locks all tables of the one server that executes it: a consistent snapshot, FLUSH TABLES without a list. */
+  readonly wholeServer?: boolean | undefined;
   readonly effects: readonly SideEffect[];
   readonly beginForm?: BeginForm | undefined;
   /** Of COMMIT and ROLLBACK. */

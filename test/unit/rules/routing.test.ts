@@ -86,6 +86,29 @@ describe("a statement that may touch everything", () => {
   });
 });
 
+describe("a snapshot or lock of one server as a whole", () => {
+  const moved = { ...RULES, tables: { "shop.orders": { to: "new", migration: "first" } } };
+
+  test.each<readonly [sql: string, rules: RulesDocument, schema: string | undefined, backend: string | undefined]>([
+    ["start transaction with consistent snapshot", initialRules("old"), "shop", "old"],
+    ["start transaction with consistent snapshot", moved, "shop", "new"],
+    ["start transaction with consistent snapshot", moved, undefined, "new"],
+    ["flush tables with read lock", moved, undefined, "new"],
+    ["flush local tables", moved, "shop", "new"],
+    // No table of this schema has ever been moved.
+    ["start transaction with consistent snapshot", moved, "other", "old"],
+    // Tables of the schema live on both: whichever server were taken, the other half would not be in the snapshot.
+    ["start transaction with consistent snapshot", RULES, "shop", undefined],
+    ["flush tables with read lock", RULES, undefined, undefined],
+    // What else flushes is not about tables.
+    ["flush privileges", moved, "shop", undefined],
+  ])("%s", (sql, rules, schema, backend) => {
+    const decision = decide(sql, rules, schema);
+    expect(decision).toMatchObject({ kind: "everything", heldBy: Object.keys(rules.holds) });
+    expect(decision.backend).toBe(backend);
+  });
+});
+
 describe("holds", () => {
   test.each([
     ["select * from held", ["second"]],

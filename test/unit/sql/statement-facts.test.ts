@@ -12,7 +12,7 @@ describe("transactions", () => {
     ["start transaction read write", { kind: "begin", beginForm: "read-write" }, "fails at once on a read-only server"],
     [
       "start transaction read only, with consistent snapshot",
-      { kind: "begin", beginForm: "consistent-snapshot", touchesEverything: true },
+      { kind: "begin", beginForm: "consistent-snapshot", touchesEverything: true, wholeServer: true },
       "a snapshot is taken now, whatever else is said",
     ],
     ["begin transaction", { kind: "begin", touchesEverything: true }, "not MySQL's"],
