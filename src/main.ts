@@ -33,12 +33,12 @@ async function command(): Promise<number> {
     err: (text) => stderr.write(text),
     terminal: stderr.isTTY ? { columns: stderr.columns } : undefined,
     signal: interrupted.signal,
-    async serve(config) {
+    async serve(kind, config) {
       process.off("SIGINT", interrupt);
       const { failpointFromEnvironment } = await import("./config/failpoint-environment.ts");
       const { runPrimary } = await import("./serve/primary.ts");
       failpointFromEnvironment(environment.all);
-      return await runPrimary({ config, clock: systemClock, version, entry: import.meta.filename });
+      return await runPrimary({ kind, config, clock: systemClock, version, entry: import.meta.filename });
     },
   });
 }

@@ -7,7 +7,7 @@ import type { Store } from "../store/store.ts";
 import { type Caller, identify } from "./admin-auth.ts";
 import { errorAnswer } from "./admin-errors.ts";
 import { addRoutes } from "./admin-routes.ts";
-import { addHealthRoutes } from "./health-routes.ts";
+import { addHealthRoutes, type ReadyNeeds } from "./health-routes.ts";
 import { OrderDesk } from "./order-desk.ts";
 import { StoredDocuments } from "./stored-documents.ts";
 
@@ -21,6 +21,8 @@ export interface AdminOptions {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Whether the processes around this API do what they are for; a proxy registers before it listens. */
   readonly started?: () => boolean;
+  /** What `/readyz` asks for besides; `fleet` where left out. */
+  readonly needs?: ReadyNeeds;
 }
 
 export interface AdminServer {
@@ -71,7 +73,8 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     const { contentType, text } = await options.metrics();
     await reply.header("content-type", contentType).send(text);
   });
-  addHealthRoutes(app, documents, { version: options.version, started: options.started ?? (() => true) });
+  const { version, started = () => true, needs = "fleet" } = options;
+  addHealthRoutes(app, documents, { version, started, needs });
   addRoutes(app, {
     documents,
     desk: new OrderDesk(options.store, documents, options.clock),

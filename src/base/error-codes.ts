@@ -48,8 +48,8 @@ export const ERROR_CODES = {
   CONFIG_UNREADABLE: { retryable: false, exit: 2 },
   /** The configuration has entries that cannot be used; the message names each with its line and what is expected. */
   CONFIG_INVALID: { retryable: false, exit: 2 },
-  /** The configuration asks for something that is designed and not built yet. */
-  CONFIG_NOT_BUILT: { retryable: false, exit: 2 },
+  /** `switchyard proxy` and `switchyard controller` need a store that other processes can reach: name an etcd. */
+  CONFIG_STORE_NOT_SHARED: { retryable: false, exit: 2 },
   /** The environment variables that arm a failpoint for tests are wrong. */
   CONFIG_FAILPOINT_INVALID: { retryable: false, exit: 2 },
 

@@ -12,6 +12,13 @@ import { switchCommand } from "./switch-commands.ts";
 
 const USAGE_EXIT = 2;
 
+/** The commands that run until they are stopped. */
+const PROCESSES = {
+  serve: "run proxy, controller and admin API on this machine, with a store of its own or an etcd",
+  proxy: "run the proxy of this machine as a part of a fleet that meets in an etcd",
+  controller: "run a controller of a fleet that meets in an etcd; one of several leads",
+} as const;
+
 /** Runs one command line (without the names of node and of the program) and gives the exit code. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   let exit = 0;
@@ -45,12 +52,13 @@ export function buildProgram(context: CliContext, exit: (code: number) => void):
     .description("Moves live MySQL tables between servers, and back, while applications keep running.")
     .version(context.version, "--version", "print the version")
     .showHelpAfterError("(add --help for what there is)");
-  withConfig(program.command("serve"))
-    .description("run proxy, controller, store and admin API on this machine")
-    .action(async (_: object, command: Command) => {
-      const config = await configOf(context, command);
-      exit(await context.serve(config));
-    });
+  for (const [kind, description] of Object.entries(PROCESSES)) {
+    withConfig(program.command(kind))
+      .description(description)
+      .action(async (_: object, command: Command) => {
+        exit(await context.serve(kind as keyof typeof PROCESSES, await configOf(context, command)));
+      });
+  }
   const create = (name: string): Command => program.command(name);
   checkCommand(context, create, (command) => configOf(context, command));
   program.addCommand(migrationCommands(context));

@@ -49,8 +49,21 @@ export function parseConfigText(file: string, text: string): ConfigText {
 
 /** What zod found, as problems. */
 export function problemsOf(error: z.ZodError, value: unknown): ConfigProblem[] {
-  return error.issues.flatMap((issue): ConfigProblem[] => {
-    const path = issue.path.filter((part) => typeof part !== "symbol");
+  return problemsOfIssues(error.issues, value, []);
+}
+
+function problemsOfIssues(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  above: readonly PropertyKey[],
+): ConfigProblem[] {
+  return issues.flatMap((issue): ConfigProblem[] => {
+    const whole = [...above, ...issue.path];
+    const path = whole.filter((part) => typeof part !== "symbol");
+    if (issue.code === "invalid_union") {
+      const inside = meant(issue.errors);
+      if (inside !== undefined) return problemsOfIssues(inside, value, whole);
+    }
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => ({
         path: [...path, key],
@@ -63,6 +76,13 @@ export function problemsOf(error: z.ZodError, value: unknown): ConfigProblem[] {
     }
     return [{ path, found: describe(at(value, path), path), expected: issue.message }];
   });
+}
+
+/** Of several things that may stand at a place, the one of which only parts are wrong. */
+function meant(alternatives: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
+  return alternatives.find((issues) =>
+    issues.every((issue) => issue.path.length > 0 || issue.code === "unrecognized_keys"),
+  );
 }
 
 /** The error that lists all problems with their lines. */

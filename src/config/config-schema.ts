@@ -87,14 +87,57 @@ const limits = z.strictObject(
   "a mapping of limits",
 );
 
-const etcd = z.strictObject({ etcd: z.record(z.string(), z.unknown()) });
+const etcd = z.strictObject(
+  {
+    etcd: z.strictObject(
+      {
+        endpoints: z
+          .array(
+            z
+              .string('a URL like "http://etcd-1:2379"')
+              .regex(
+                /^https?:\/\/(\[[0-9a-fA-F:.]+\]|[^:/[\]\s@]+):\d{1,5}$/,
+                'a URL like "http://etcd-1:2379", without a path',
+              ),
+            "a list of URLs",
+          )
+          .min(1, "at least one URL")
+          .max(20, "at most 20 URLs"),
+        prefix: z
+          .string("the beginning of all keys, such as /switchyard")
+          .regex(
+            /^(\/[A-Za-z0-9._-]+)+$/,
+            "the beginning of all keys, such as /switchyard: with / before each part and none at the end",
+          )
+          .max(200, "at most 200 characters")
+          .default("/switchyard"),
+        user: text("the name of Switchyard's user in etcd").optional(),
+        password: z.string(`the user's password; "\${NAME}" takes it from the environment`).optional(),
+        tls: z
+          .strictObject(
+            {
+              ca: text("the path of a PEM file with the authorities to trust"),
+              cert: text("the path of a PEM file").optional(),
+              key: text("the path of a PEM file").optional(),
+            },
+            "a mapping with ca, cert and key",
+          )
+          .optional(),
+      },
+      "a mapping with endpoints, prefix, user, password and tls",
+    ),
+  },
+  "`embedded`, or `etcd` with its endpoints",
+);
 
 /** The configuration as it is written; what its parts say about each other is checked afterwards. */
 export const configSchema = z.strictObject(
   {
     listen: listen.default({ host: "127.0.0.1", port: 3306 }),
     admin: admin.prefault({}),
-    store: z.union([z.literal("embedded"), etcd], "`embedded`").default("embedded"),
+    store: z
+      .union([z.literal("embedded"), etcd], "`embedded`, or `{ etcd: { endpoints: [...] } }`")
+      .default("embedded"),
     dataDirectory: text("the path of a directory").optional(),
     backends: z.record(
       z.string().regex(NAME, "names of a lower-case letter and then letters, digits or -, at most 40"),

@@ -53,11 +53,25 @@ export interface LogConfig {
   readonly format: "auto" | "json" | "pretty";
 }
 
+/** Where proxies and controllers meet: in this process's own memory and disk, or in an etcd. PEM texts, not paths. */
+export type StoreConfig = { readonly kind: "embedded" } | EtcdConfig;
+
+/** `password` must never reach a log. */
+export interface EtcdConfig {
+  readonly kind: "etcd";
+  readonly endpoints: readonly string[];
+  /** How all our keys begin. */
+  readonly prefix: string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+}
+
 /** A checked configuration. Plain data: it is sent to child processes as it is. */
 export interface Config {
   readonly listen: ListenAddress;
   readonly admin: AdminConfig;
-  readonly store: { readonly kind: "embedded" };
+  readonly store: StoreConfig;
   /** Absolute. */
   readonly dataDirectory: string;
   readonly backends: Readonly<Record<string, BackendConfig>>;

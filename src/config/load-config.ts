@@ -1,7 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
-import { type AdminConfig, type BackendConfig, type ClientTls, type Config, isLoopback } from "./config.ts";
+import {
+  type AdminConfig,
+  type BackendConfig,
+  type ClientTls,
+  type Config,
+  isLoopback,
+  type StoreConfig,
+} from "./config.ts";
 import { type ConfigProblem, type ConfigText, configInvalid, parseConfigText, problemsOf } from "./config-problem.ts";
 import { configSchema, type RawConfig } from "./config-schema.ts";
 import { type ConfigPath, interpolate } from "./interpolate.ts";
@@ -14,7 +21,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /**
  * Reads and checks a configuration file. `${NAME}` comes from `env`; paths in the file start at the file's directory.
  *
- * @throws {SwitchyardError} `CONFIG_UNREADABLE`, `CONFIG_INVALID`, `CONFIG_NOT_BUILT`
+ * @throws {SwitchyardError} `CONFIG_UNREADABLE`, `CONFIG_INVALID`
  */
 export async function loadConfig(file: string, env: Env): Promise<Config> {
   const source = await readFile(file, "utf8").catch((error: unknown) => {
@@ -46,13 +53,6 @@ function check(text: ConfigText, env: Env): RawConfig {
   if (!parsed.success) throw configInvalid(text, problemsOf(parsed.error, text.value));
   const problems = contradictions(parsed.data);
   if (problems.length > 0) throw configInvalid(text, problems);
-  if (parsed.data.store !== "embedded") {
-    throw new SwitchyardError("CONFIG_NOT_BUILT", {
-      what: `the configuration ${text.file} names etcd as its store, which this version cannot use yet`,
-      changed: "Nothing was started.",
-      fix: "Write `store: embedded` and run everything in one `switchyard serve`.",
-    });
-  }
   return parsed.data;
 }
 
@@ -100,6 +100,29 @@ function contradictions(raw: RawConfig): ConfigProblem[] {
       );
     }
   }
+  problems.push(...etcdContradictions(raw));
+  return problems;
+}
+
+function etcdContradictions({ store }: RawConfig): ConfigProblem[] {
+  if (store === "embedded") return [];
+  const { endpoints, user, password, tls } = store.etcd;
+  const problems: ConfigProblem[] = [];
+  const found = (at: string, what: string, expected: string): void => {
+    problems.push({ path: ["store", "etcd", at], found: what, expected });
+  };
+  const secure = endpoints.filter((endpoint) => endpoint.startsWith("https:")).length;
+  if (secure > 0 && secure < endpoints.length) {
+    found("endpoints", "both http and https", "all of one kind");
+  }
+  if (tls !== undefined && secure === 0) found("endpoints", "http, and tls", "https, or no tls");
+  if (tls !== undefined && (tls.cert === undefined) !== (tls.key === undefined)) {
+    found("tls", "only one of cert and key", "both or neither");
+  }
+  if (new Set(endpoints).size < endpoints.length) found("endpoints", "an endpoint twice", "each once");
+  if ((user === undefined) !== (password === undefined)) {
+    found("user", "only one of user and password", "both or neither");
+  }
   return problems;
 }
 
@@ -123,7 +146,7 @@ async function assemble(text: ConfigText, raw: RawConfig): Promise<Config> {
   return {
     listen: raw.listen,
     admin: await adminOf(raw, pem),
-    store: { kind: "embedded" },
+    store: await storeOf(raw, pem),
     dataDirectory: raw.dataDirectory === undefined ? resolve(DATA_DIRECTORY) : resolve(directory, raw.dataDirectory),
     backends,
     default: raw.default,
@@ -145,6 +168,26 @@ async function adminOf({ admin }: RawConfig, pem: ReadPem): Promise<AdminConfig>
     key: await pem(["admin", "tls", "key"], tls.key),
   };
   return { listen, tokens, insecure, tls: pair };
+}
+
+async function storeOf({ store }: RawConfig, pem: ReadPem): Promise<StoreConfig> {
+  if (store === "embedded") return { kind: "embedded" };
+  const { endpoints, prefix, user, password, tls } = store.etcd;
+  const at = ["store", "etcd", "tls"];
+  return {
+    ...{ kind: "etcd", endpoints, prefix },
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            ca: await pem([...at, "ca"], tls.ca),
+            ...(tls.cert === undefined ? {} : { cert: await pem([...at, "cert"], tls.cert) }),
+            ...(tls.key === undefined ? {} : { key: await pem([...at, "key"], tls.key) }),
+          },
+        }),
+  };
 }
 
 async function clientTlsOf({ tls }: RawConfig, pem: ReadPem): Promise<ClientTls> {

@@ -65,6 +65,18 @@ export const METRICS = {
     labels: [],
     across: "sum",
   },
+  store_connected: {
+    type: "gauge",
+    help: "1 while every process gets answers from the etcd that is its store, 0 while one gets none.",
+    labels: [],
+    across: "min",
+  },
+  store_stale_seconds: {
+    type: "gauge",
+    help: "How long the etcd that is the store has answered nothing; the longest of all processes.",
+    labels: [],
+    across: "max",
+  },
   sessions: { type: "gauge", help: "Client sessions by state.", labels: ["state"], across: "sum" },
   sessions_total: { type: "counter", help: "Client sessions that were opened.", labels: [] },
   backend_connections: { type: "gauge", help: "Open connections to each backend.", labels: ["backend"], across: "sum" },

@@ -1,3 +1,6 @@
+/** How every key begins; an etcd may be told to store another beginning instead. */
+export const KEYS_ROOT = "/switchyard";
+
 /** Where each document lives in the store. */
 export const RULES_KEY = "/switchyard/rules";
 export const MIGRATIONS_PREFIX = "/switchyard/migrations/";

@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { readEnvironment } from "../config/environment.ts";
@@ -6,6 +5,7 @@ import { failpointFromEnvironment } from "../config/failpoint-environment.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Store } from "../store/store.ts";
 import type { ChildStart } from "./child-messages.ts";
+import { childIds } from "./ended-process.ts";
 
 /** What a child is, once it is that. */
 export interface RunningRole {
@@ -37,7 +37,7 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
     ...context,
     config: {
       listen: config.listen,
-      name: `${hostname()}-${process.pid}-${name}`,
+      name: childIds(name, process.pid),
       version,
       backends: config.backends,
       defaultBackend: config.default,
@@ -59,7 +59,7 @@ async function startControllerRole({ config, name }: ChildStart, context: RoleCo
   const controller = startController({
     ...context,
     failpoint,
-    id: `${hostname()}-${process.pid}-${name}`,
+    id: childIds(name, process.pid),
     backends: config.backends,
     defaultBackend: config.default,
     limits: config.limits,

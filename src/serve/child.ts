@@ -2,11 +2,14 @@ import { systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/registry.ts";
+import type { EtcdStore } from "../store/etcd-store.ts";
 import { transportError } from "../store/ipc-messages.ts";
 import { IpcStore } from "../store/ipc-store-client.ts";
 import { type MessageChannel, type MessageProcess, processChannel } from "../store/message-channel.ts";
+import type { Store } from "../store/store.ts";
 import { type ChildStart, CONTROL_TOPIC, STORE_TOPIC, type ToChild, type ToPrimary } from "./child-messages.ts";
 import { type RunningRole, startRole } from "./child-roles.ts";
+import { openEtcd, reportEtcd } from "./open-etcd.ts";
 import { createLogger } from "./pino-logger.ts";
 
 /**
@@ -32,6 +35,7 @@ class Child {
   #log: Logger | undefined;
   #metrics: MetricsRegistry | undefined;
   #role: Promise<RunningRole> | undefined;
+  #etcd: EtcdStore | undefined;
 
   constructor(control: MessageChannel) {
     this.#control = control;
@@ -63,7 +67,7 @@ class Child {
       process.on(event, (error: unknown) => this.#die("a defect ended this process", error));
     }
     this.#metrics = createMetrics(start.name);
-    const store = new IpcStore(processChannel(process as MessageProcess, STORE_TOPIC), { clock: systemClock, log });
+    const store = this.#openStore(start, log);
     this.#role = startRole(start, { store, log, clock: systemClock, metrics: this.#metrics });
     try {
       const role = await this.#role;
@@ -78,6 +82,15 @@ class Child {
     }
   }
 
+  /** An etcd is reached by each child for itself; what the primary hosts is reached over the channel to it. */
+  #openStore({ config }: ChildStart, log: Logger): Store {
+    if (config.store.kind === "etcd") {
+      this.#etcd = openEtcd(config.store, { clock: systemClock, log });
+      return this.#etcd;
+    }
+    return new IpcStore(processChannel(process as MessageProcess, STORE_TOPIC), { clock: systemClock, log });
+  }
+
   async #stop(): Promise<void> {
     try {
       await (await this.#role)?.close();
@@ -88,6 +101,7 @@ class Child {
   }
 
   async #report(id: number): Promise<void> {
+    if (this.#etcd !== undefined && this.#metrics !== undefined) reportEtcd(this.#etcd, this.#metrics);
     this.send({ kind: "metrics", id, snapshot: (await this.#metrics?.snapshot()) ?? [] });
   }
 

@@ -7,11 +7,15 @@ import type { Config } from "../config/config.ts";
 import { removeEndedProxies } from "../cutover/forget-proxy.ts";
 import { createMetrics, type MetricsSnapshot, renderMetrics, retire } from "../metrics/registry.ts";
 import { EmbeddedStore } from "../store/embedded-store.ts";
+import type { Store } from "../store/store.ts";
 import type { ChildRole } from "./child-messages.ts";
+import { openEtcd } from "./open-etcd.ts";
 import { createLogger } from "./pino-logger.ts";
+import { checkStore, type ProcessKind, plannedChildren } from "./process-kind.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
 export interface PrimaryOptions {
+  readonly kind: ProcessKind;
   readonly config: Config;
   readonly clock: Clock;
   readonly version: string;
@@ -25,12 +29,13 @@ const STOP_GRACE_MS = 5000;
 const METRICS_EVERY_MS = 5000;
 
 /**
- * Runs `serve`: hosts the store and the admin API, and keeps the children running, until SIGTERM or SIGINT. Gives
- * the exit code.
+ * Runs `serve`, `proxy` or `controller`: hosts the admin API, and the store where it is embedded, and keeps the children
+ * running, until SIGTERM or SIGINT. Gives the exit code.
  *
  * @throws {SwitchyardError} whatever keeps it from starting: nothing is left running then.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
+  checkStore(options.kind, options.config);
   const log = createLogger(options.config.log, { process: "primary" });
   const primary = new Primary(options, log);
   process.title = "switchyard primary";
@@ -51,7 +56,7 @@ class Primary {
   readonly #stopping = new AbortController();
   readonly #children: SupervisedChild[] = [];
   #retired: Promise<MetricsSnapshot> = Promise.resolve([]);
-  #store: EmbeddedStore | undefined;
+  #store: Store | undefined;
   #admin: AdminServer | undefined;
   #started = false;
   #exitCode = 0;
@@ -62,18 +67,11 @@ class Primary {
   }
 
   async start(): Promise<void> {
-    const { config, clock, version, entry } = this.#options;
+    const { kind, config, clock, version, entry } = this.#options;
     const log = this.#log;
     this.#metrics.gauge("build_info", { version, node: process.version }).set(1);
-    const store = await EmbeddedStore.open({
-      directory: config.dataDirectory,
-      clock,
-      log,
-      onFailure: (error) => this.#giveUp(error.message),
-    });
+    const { store, hosted } = await this.#openStore();
     this.#store = store;
-    // The proxies of an earlier process have ended with it, however it ended; they must not stand in a switch's way.
-    await removeEndedProxies(store, () => true);
     this.#admin = await startAdmin({
       config: config.admin,
       store,
@@ -81,16 +79,38 @@ class Primary {
       log: log.child({ part: "admin" }),
       version,
       metrics: () => this.#scrape(),
-      started: () => this.#started,
+      started: () => this.#isReady(),
+      needs: kind === "controller" ? "store" : hosted === undefined ? "processes" : "fleet",
     });
     cluster.setupPrimary({ exec: entry, args: [], serialization: "json" });
-    const controller = this.#addChild("controller", "controller", store);
-    const proxies = Array.from({ length: config.workers }, (_, index) =>
-      this.#addChild("proxy", `proxy-${index + 1}`, store),
-    );
-    const [address] = await Promise.all([...proxies, controller].map((child) => child.start()));
+    for (const { role, name } of plannedChildren(kind, config)) this.#addChild(role, name, store, hosted);
+    const [address] = await Promise.all(this.#children.map((child) => child.start()));
     this.#started = true;
-    log.info({ version, listen: address, admin: this.#admin.url, pid: process.pid }, "switchyard serves");
+    const listen = address === undefined ? {} : { listen: address };
+    log.info({ version, kind, ...listen, admin: this.#admin.url, pid: process.pid }, "switchyard serves");
+  }
+
+  /** Not before everything has started once, not without a living child for the work, and not while it stops. */
+  #isReady(): boolean {
+    const proxies = this.#children.filter((child) => child.role === "proxy");
+    const needed = proxies.length > 0 ? proxies : this.#children;
+    return this.#started && !this.#stopping.signal.aborted && needed.some((child) => child.isUp);
+  }
+
+  /** The embedded store is this process's own; an etcd is only asked here for the admin API and for ended children. */
+  async #openStore(): Promise<{ readonly store: Store; readonly hosted?: EmbeddedStore }> {
+    const { config, clock } = this.#options;
+    if (config.store.kind === "etcd") return { store: openEtcd(config.store, { clock, log: this.#log }) };
+    const hosted = await EmbeddedStore.open({
+      directory: config.dataDirectory,
+      clock,
+      log: this.#log,
+      onFailure: (error) => this.#giveUp(error.message),
+    });
+    this.#store = hosted;
+    // The proxies of an earlier process have ended with it, however it ended; they must not stand in a switch's way.
+    await removeEndedProxies(hosted, () => true);
+    return { store: hosted, hosted };
   }
 
   /** From now on a signal stops everything in order, and a second one at once; also while it is still starting. */
@@ -118,23 +138,19 @@ class Primary {
   /** The controller first, so that no switch loses its proxies; then the proxies, which drain; then the rest. */
   async stop(): Promise<void> {
     const limitMs = this.#options.config.limits.shutdownTimeoutMs + STOP_GRACE_MS;
-    const [controllers, proxies] = [true, false].map((isController) =>
-      this.#children.filter((child) => (child.name === "controller") === isController),
-    );
-    for (const group of [controllers, proxies]) {
-      await Promise.all((group ?? []).map((child) => child.stop(limitMs)));
+    for (const role of ["controller", "proxy"] as const) {
+      const group = this.#children.filter((child) => child.role === role);
+      await Promise.all(group.map((child) => child.stop(limitMs)));
     }
     await this.#admin?.close();
     await this.#store?.close();
   }
 
-  #addChild(role: ChildRole, name: string, store: EmbeddedStore): SupervisedChild {
+  #addChild(role: ChildRole, name: string, store: Store, hosted: EmbeddedStore | undefined): void {
     const { config, clock, version } = this.#options;
     const child = new SupervisedChild({
       start: { role, name, config, version },
-      store,
-      clock,
-      log: this.#log,
+      ...{ store, hosted, clock, log: this.#log },
       died: (process, last) => {
         this.#metrics.counter("process_restarts_total", { process }).add();
         this.#retired = this.#retired.then((before) => retire([before, last]));
@@ -142,7 +158,6 @@ class Primary {
     });
     this.#metrics.counter("process_restarts_total", { process: name });
     this.#children.push(child);
-    return child;
   }
 
   async #snapshots(): Promise<MetricsSnapshot[]> {

@@ -1,21 +1,30 @@
 import cluster, { type Worker } from "node:cluster";
-import { hostname } from "node:os";
 import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { messageOf, type SwitchyardError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
-import { removeEndedProxies } from "../cutover/forget-proxy.ts";
 import type { MetricsSnapshot } from "../metrics/registry.ts";
 import type { EmbeddedStore } from "../store/embedded-store.ts";
 import { receivedError } from "../store/ipc-messages.ts";
 import { type ServedChild, serveStore } from "../store/ipc-store-server.ts";
 import { type MessageChannel, type MessageProcess, processChannel } from "../store/message-channel.ts";
-import { type ChildStart, CONTROL_TOPIC, STORE_TOPIC, type ToChild, type ToPrimary } from "./child-messages.ts";
+import type { Store } from "../store/store.ts";
+import {
+  type ChildRole,
+  type ChildStart,
+  CONTROL_TOPIC,
+  STORE_TOPIC,
+  type ToChild,
+  type ToPrimary,
+} from "./child-messages.ts";
+import { childIds, removeTraces } from "./ended-process.ts";
 
 export interface SupervisedChildOptions {
   readonly start: ChildStart;
-  readonly store: EmbeddedStore;
+  readonly store: Store;
+  /** What the child's own requests to the store are answered from; absent where it reaches the store by itself. */
+  readonly hosted: EmbeddedStore | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** A process of this child has ended unasked, with the last metrics that it had told. */
@@ -41,6 +50,7 @@ export class SupervisedChild {
   #last: MetricsSnapshot = [];
   #nextId = 1;
   #failures = 0;
+  #up = false;
 
   constructor(options: SupervisedChildOptions) {
     this.#options = options;
@@ -49,6 +59,15 @@ export class SupervisedChild {
 
   get name(): string {
     return this.#options.start.name;
+  }
+
+  get role(): ChildRole {
+    return this.#options.start.role;
+  }
+
+  /** Whether its present process does what it is for. */
+  get isUp(): boolean {
+    return this.#up;
   }
 
   get pid(): number | undefined {
@@ -102,7 +121,8 @@ export class SupervisedChild {
     const worker = cluster.fork();
     const peer = worker.process as MessageProcess;
     const control = processChannel(peer, CONTROL_TOPIC);
-    const served = serveStore(this.#options.store, processChannel(peer, STORE_TOPIC), this.#log);
+    const { hosted } = this.#options;
+    const served = hosted && serveStore(hosted, processChannel(peer, STORE_TOPIC), this.#log);
     const { pid } = worker.process;
     this.#worker = worker;
     this.#control = control;
@@ -119,19 +139,16 @@ export class SupervisedChild {
     code: number | null;
     signal: NodeJS.Signals | null;
     startedAt: number;
-    served: ServedChild;
+    served: ServedChild | undefined;
     pid: number | undefined;
   }): Promise<void> {
     const { clock } = this.#options;
     this.#control = undefined;
-    await end.served.ended().catch(() => undefined);
+    this.#up = false;
+    await end.served?.ended().catch(() => undefined);
     if (end.pid !== undefined) {
-      const ids = `${hostname()}-${end.pid}-${this.name}`;
-      await removeEndedProxies(this.#options.store, (id) => id.startsWith(ids)).catch((error: unknown) => {
-        this.#log.warn(
-          { error: messageOf(error) },
-          "the registration of a process that has ended could not be removed",
-        );
+      await removeTraces(this.#options.store, childIds(this.name, end.pid)).catch((error: unknown) => {
+        this.#log.warn({ error: messageOf(error) }, "what a process that has ended left in the store stays there");
       });
     }
     const last = this.#last;
@@ -160,6 +177,7 @@ export class SupervisedChild {
           { pid: this.pid, ...(message.address === undefined ? {} : { address: message.address }) },
           "started",
         );
+        this.#up = true;
         this.#firstStart.resolve(message.address);
         return;
       case "failed":

@@ -23,7 +23,7 @@ export interface Told {
  * then a transaction that inserts and counts. {@link check} compares that with every row of a server.
  */
 export class LedgerWriters {
-  readonly #url: string;
+  readonly #urls: readonly string[];
   readonly #count: number;
   readonly #acknowledged: number[][] = [];
   readonly #uncertain: Set<number>[] = [];
@@ -33,8 +33,9 @@ export class LedgerWriters {
   #stopped = false;
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(url: string, count: number, thinkMs = 2) {
-    this.#url = url;
+  /** Several connection strings are used in turn, client by client. */
+  constructor(url: string | readonly string[], count: number, thinkMs = 2) {
+    this.#urls = typeof url === "string" ? [url] : url;
     this.#count = count;
     this.#thinkMs = thinkMs;
   }
@@ -46,7 +47,8 @@ export class LedgerWriters {
   }
 
   async start(): Promise<void> {
-    const connections = await Promise.all(Array.from({ length: this.#count }, () => mysql.createConnection(this.#url)));
+    const urls = Array.from({ length: this.#count }, (_, client) => this.#urls[client % this.#urls.length] ?? "");
+    const connections = await Promise.all(urls.map((url) => mysql.createConnection(url)));
     this.#work = Promise.all(connections.map((connection, client) => this.#run(connection, client)));
   }
 
@@ -69,7 +71,12 @@ export class LedgerWriters {
         if (found > 1) findings.push(`doubled: client ${client}, sequence ${sequence}, ${found} times`);
         copies.delete(`${client}/${sequence}`);
       }
-      for (const sequence of this.#uncertain[client] ?? []) copies.delete(`${client}/${sequence}`);
+      for (const sequence of this.#uncertain[client] ?? []) {
+        const found = copies.get(`${client}/${sequence}`) ?? 0;
+        if (found > 1)
+          findings.push(`doubled: client ${client}, sequence ${sequence} of unknown outcome, ${found} times`);
+        copies.delete(`${client}/${sequence}`);
+      }
     }
     for (const key of copies.keys()) findings.push(`never acknowledged: ${key}`);
     const counters = await home.root("SELECT client, n FROM ledger.counter");

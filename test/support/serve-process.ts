@@ -12,6 +12,8 @@ export interface ServeOptions {
   /** Text of the `backends:` and further keys; listen addresses and data directory are added. */
   readonly config: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What it is started as; `serve` where left out. */
+  readonly kind?: "serve" | "proxy" | "controller";
 }
 
 /** What a command printed, and how it ended. */
@@ -23,11 +25,12 @@ export interface CommandResult {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-/** A real `switchyard serve` with all its child processes, and the commands that talk to it. */
+/** A real `switchyard serve`, or a part of a fleet, with all its child processes, and the commands that talk to it. */
 export class ServeProcess {
   readonly proxyPort: number;
   readonly adminPort: number;
   readonly configPath: string;
+  readonly #kind: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #failpointFile: string;
   #child: ChildProcess;
@@ -37,6 +40,7 @@ export class ServeProcess {
     mkdirSync(options.folder, { recursive: true });
     this.proxyPort = ports.proxy;
     this.adminPort = ports.admin;
+    this.#kind = options.kind ?? "serve";
     this.configPath = join(options.folder, "switchyard.yaml");
     this.#failpointFile = join(options.folder, "failpoint");
     writeFileSync(
@@ -123,7 +127,7 @@ export class ServeProcess {
   }
 
   #spawn(): ChildProcess {
-    const child = spawn(process.execPath, [MAIN, "serve", "--config", this.configPath], {
+    const child = spawn(process.execPath, [MAIN, this.#kind, "--config", this.configPath], {
       env: this.#env,
       stdio: ["ignore", "ignore", "pipe"],
     });

@@ -179,10 +179,62 @@ backends:
   });
 });
 
-test("etcd as the store is refused as not built, and says what works", async () => {
-  await expect(load(`store: { etcd: { endpoints: [a] } }${SMALLEST}`)).rejects.toMatchObject({
-    code: "CONFIG_NOT_BUILT",
-    message: expect.stringContaining("store: embedded"),
+describe("an etcd as the store", () => {
+  const etcd = (text: string): string => `store: { etcd: { ${text} } }${SMALLEST}`;
+  const PEM = "-----BEGIN CERTIFICATE-----\n";
+
+  test("needs no more than its endpoints", async () => {
+    const { store } = await load(etcd('endpoints: ["http://etcd-1:2379", "http://[::1]:2379"]'));
+    expect(store).toEqual({
+      kind: "etcd",
+      endpoints: ["http://etcd-1:2379", "http://[::1]:2379"],
+      prefix: "/switchyard",
+    });
+  });
+
+  test("may have a prefix, an account from the environment, and files beside the configuration", async () => {
+    for (const name of ["ca.pem", "me.pem", "me.key"]) await writeFile(join(directory, name), PEM + name);
+    const text = `endpoints: ["https://etcd-1:2379"], prefix: /apps/shop, user: switchyard, password: "\${ETCD_PASSWORD}",
+      tls: { ca: ca.pem, cert: me.pem, key: me.key }`;
+    expect((await load(etcd(text), { ETCD_PASSWORD: "secret-two" })).store).toEqual({
+      kind: "etcd",
+      endpoints: ["https://etcd-1:2379"],
+      prefix: "/apps/shop",
+      user: "switchyard",
+      password: "secret-two",
+      tls: { ca: `${PEM}ca.pem`, cert: `${PEM}me.pem`, key: `${PEM}me.key` },
+    });
+  });
+
+  test.each([
+    ["no endpoint", "endpoints: []", "store.etcd.endpoints", "at least one URL"],
+    ["no URL", "endpoints: [etcd-1]", "store.etcd.endpoints.0", 'a URL like "http://etcd-1:2379"'],
+    ["a URL with a path", 'endpoints: ["http://e:2379/v3"]', "store.etcd.endpoints.0", "without a path"],
+    ["a misspelt key", 'endpoints: ["http://e:2379"], prefx: /a', "store.etcd.prefx", "prefix, perhaps"],
+    ["a prefix without /", 'endpoints: ["http://e:1"], prefix: switchyard', "store.etcd.prefix", "/switchyard"],
+    ["a prefix that ends with /", 'endpoints: ["http://e:1"], prefix: /a/', "store.etcd.prefix", "none at the end"],
+    ["both kinds", 'endpoints: ["http://e:1", "https://f:1"]', "store.etcd.endpoints", "all of one kind"],
+    ["an endpoint twice", 'endpoints: ["http://e:1", "http://e:1"]', "store.etcd.endpoints", "each once"],
+    ["a user alone", 'endpoints: ["http://e:1"], user: u', "store.etcd.user", "both or neither"],
+    ["TLS for http", 'endpoints: ["http://e:1"], tls: { ca: c }', "store.etcd.endpoints", "https, or no tls"],
+    ["no key", 'endpoints: ["https://e:1"], tls: { ca: c, cert: d }', "store.etcd.tls", "both or neither"],
+  ])("is refused with %s, naming the place and what is expected", async (_, text, place, expected) => {
+    const message = await refusal(etcd(text));
+    expect(message).toContain(`  ${place} (line 1)`);
+    expect(message).toContain(expected);
+    expect(message.match(/: found /g)).toHaveLength(1);
+  });
+
+  test("is never spoken of with its password", async () => {
+    const message = await refusal(etcd('endpoints: ["http://e:1"], user: u, password: [secret-two]'));
+    expect(message).toContain("store.etcd.password");
+    expect(message).not.toContain("secret-two");
+  });
+
+  test("is the only store besides the embedded one", async () => {
+    expect(await refusal(`store: redis${SMALLEST}`)).toMatch(
+      /store \(line 1\): found "redis", expected `embedded`, or/,
+    );
   });
 });
 

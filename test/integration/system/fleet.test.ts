@@ -1,0 +1,56 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Fleet } from "../../support/fleet.ts";
+import { LEDGER_TABLES, LedgerWriters } from "../../support/ledger-writers.ts";
+import type { ServeProcess } from "../../support/serve-process.ts";
+import { TestSystem } from "../../support/system.ts";
+
+const WRITERS = 8;
+
+let system: TestSystem;
+let fleet: Fleet | undefined;
+
+beforeAll(async () => {
+  system = await TestSystem.start();
+}, 60_000);
+afterAll(() => system?.stop());
+beforeEach(() => system.resetTables());
+afterEach(async () => {
+  await fleet?.stop();
+  fleet = undefined;
+});
+
+async function done(process: ServeProcess, ...args: readonly string[]): Promise<void> {
+  const result = await process.run(...args);
+  expect(result, result.stdout + result.stderr).toMatchObject({ exit: 0 });
+}
+
+/** A fleet with a migration that is ready to be switched, and clients that write through both proxies. */
+async function begin(
+  options: Parameters<typeof Fleet.start>[1] = {},
+): Promise<{ fleet: Fleet; writers: LedgerWriters }> {
+  const started = await Fleet.start(system, options);
+  fleet = started;
+  const writers = new LedgerWriters(started.appUrls, WRITERS);
+  await writers.start();
+  const create = ["migration", "create", "m", "--from", "old", "--to", "new", "--tables", LEDGER_TABLES, "--wait"];
+  const [proxy] = started.proxies;
+  if (proxy === undefined) throw new Error("there is no proxy");
+  // Orders given to a proxy's admin API reach whichever controller leads.
+  await done(proxy, ...create);
+  await done(proxy, "diff", "start", "m");
+  return { fleet: started, writers };
+}
+
+describe("a fleet of two proxies and two controllers", () => {
+  test("switches and rolls back, ordered through any of its processes", async () => {
+    const { fleet: running, writers } = await begin();
+    const { leads, standsBy } = await running.leader();
+    await done(standsBy, "switch", "m");
+    await done(leads, "rollback", "m");
+    for (const proxy of running.proxies) await done(proxy, "switch", "m");
+    await writers.stop();
+    expect(writers.told).toMatchObject({ errors: [], unknown: 0 });
+    expect(writers.told.acknowledged).toBeGreaterThan(100);
+    expect(await writers.check(system.new)).toEqual([]);
+  }, 240_000);
+});

@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import type { EtcdServer } from "../../servers/etcd-server.ts";
+import { startEtcd, stopEtcd } from "./etcd.ts";
+import { ServeProcess } from "./serve-process.ts";
+import type { TestSystem } from "./system.ts";
+
+let fleets = 0;
+
+/** A real etcd, two proxies and two controllers as processes of their own, in front of the servers of a system. */
+export class Fleet {
+  readonly etcd: EtcdServer;
+  readonly proxies: ServeProcess[] = [];
+  readonly controllers: ServeProcess[] = [];
+  readonly #system: TestSystem;
+  readonly #folder: string;
+
+  private constructor(system: TestSystem, etcd: EtcdServer) {
+    this.#system = system;
+    this.etcd = etcd;
+    this.#folder = join(system.folder, `fleet-${++fleets}`);
+  }
+
+  static async start(
+    system: TestSystem,
+    options: { readonly more?: string; readonly controllerEnv?: Readonly<Record<string, string>> } = {},
+  ): Promise<Fleet> {
+    const fleet = new Fleet(system, await startEtcd());
+    try {
+      const begun = async (kind: "controller" | "proxy", name: string): Promise<void> => {
+        const env = kind === "controller" ? options.controllerEnv : undefined;
+        const list = kind === "controller" ? fleet.controllers : fleet.proxies;
+        list.push(await fleet.#process(kind, name, options.more, env));
+      };
+      const all = await Promise.allSettled([
+        ...["c1", "c2"].map((name) => begun("controller", name)),
+        ...["p1", "p2"].map((name) => begun("proxy", name)),
+      ]);
+      for (const one of all) if (one.status === "rejected") throw one.reason;
+      return fleet;
+    } catch (error) {
+      await fleet.stop();
+      throw error;
+    }
+  }
+
+  /** The connection strings of the application, one through each proxy. */
+  get appUrls(): readonly string[] {
+    return this.proxies.map((proxy) => this.#system.appUrl(proxy));
+  }
+
+  /** The controller that leads, and the one that stands by. */
+  async leader(): Promise<{ readonly leads: ServeProcess; readonly standsBy: ServeProcess }> {
+    for (let tries = 0; tries < 300; tries++) {
+      const [first, second] = this.controllers;
+      if (first === undefined || second === undefined) break;
+      // Each term is logged once; the later of two is the present one.
+      const since = (one: ServeProcess): number => Date.parse(lastTerm(one.log) ?? "") || 0;
+      if (since(first) !== since(second)) {
+        return since(first) > since(second) ? { leads: first, standsBy: second } : { leads: second, standsBy: first };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error("no controller leads");
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.proxies, ...this.controllers].map((one) => one.stop()));
+    await stopEtcd([this.etcd]);
+  }
+
+  #process(
+    kind: "proxy" | "controller",
+    name: string,
+    more = "",
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ServeProcess> {
+    const config = `${this.#system.config}\nstore: { etcd: { endpoints: ["${this.etcd.endpoint}"] } }\n${more}`;
+    return ServeProcess.start({ folder: join(this.#folder, name), config, kind, env });
+  }
+}
+
+function lastTerm(log: string): string | undefined {
+  const lines = log.split("\n").filter((line) => line.includes('"this controller leads"'));
+  const last = lines.at(-1);
+  return last === undefined ? undefined : String((JSON.parse(last) as { time?: unknown }).time);
+}
