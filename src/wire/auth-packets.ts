@@ -28,9 +28,7 @@ export function parseAuthSwitch(payload: Buffer): AuthSwitch {
   reader.skip(1);
   if (reader.left === 0) throw reader.malformed("the server asks for the password method of before MySQL 4.1");
   const plugin = reader.nulBytesOrRest().toString("latin1");
-  const data = reader.rest();
-  const nonce = data.at(-1) === 0 ? data.subarray(0, -1) : data;
-  return { plugin, nonce };
+  return { plugin, nonce: withoutNul(reader.rest()) };
 }
 
 export function buildAuthSwitch(request: AuthSwitch): Buffer {
@@ -47,4 +45,21 @@ export function parseAuthMoreData(payload: Buffer): Buffer {
 
 export function buildAuthMoreData(data: Buffer): Buffer {
   return new PacketWriter(data.length + 1).u8(AUTH.MORE_DATA).bytes(data).payload();
+}
+
+/** The server is content with what came and wants a further factor of authentication, by another method. */
+export function parseAuthNextFactor(payload: Buffer): AuthSwitch {
+  const reader = new PacketReader(payload, "authentication factor");
+  const first = reader.u8();
+  if (first !== AUTH.NEXT_FACTOR) throw reader.malformed(`first byte ${first}, expected ${AUTH.NEXT_FACTOR}`);
+  const plugin = reader.nulBytesOrRest().toString("latin1");
+  return { plugin, nonce: withoutNul(reader.rest()) };
+}
+
+export function buildAuthNextFactor(request: AuthSwitch): Buffer {
+  return new PacketWriter().u8(AUTH.NEXT_FACTOR).nulBytes(request.plugin).bytes(request.nonce).u8(0).payload();
+}
+
+function withoutNul(data: Buffer): Buffer {
+  return data.at(-1) === 0 ? data.subarray(0, -1) : data;
 }

@@ -1,4 +1,5 @@
 import { PacketReader } from "./packet-reader.ts";
+import { PacketWriter } from "./packet-writer.ts";
 
 /** A column of a result set, as the server describes it. */
 export interface ColumnDefinition {
@@ -33,4 +34,26 @@ export function parseColumnDefinition(payload: Buffer): ColumnDefinition {
   const type = fixed.u8();
   const flags = fixed.u16();
   return { schema, table, orgTable, name, orgName, charset, length, type, flags, decimals: fixed.u8() };
+}
+
+/** Bytes of the fields of fixed length, as they announce themselves. */
+const FIXED_BYTES = 12;
+
+/** Writes what {@link parseColumnDefinition} reads, as a server writes it in a result set. */
+export function buildColumnDefinition(column: ColumnDefinition): Buffer {
+  return new PacketWriter()
+    .lenencBytes("def")
+    .lenencBytes(column.schema)
+    .lenencBytes(column.table)
+    .lenencBytes(column.orgTable)
+    .lenencBytes(column.name)
+    .lenencBytes(column.orgName)
+    .lenenc(FIXED_BYTES)
+    .u16(column.charset)
+    .u32(column.length)
+    .u8(column.type)
+    .u16(column.flags)
+    .u8(column.decimals)
+    .zeros(2)
+    .payload();
 }

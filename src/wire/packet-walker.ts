@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
+import { ByteGatherer } from "./byte-gatherer.ts";
 import { HEADER_BYTES } from "./capabilities.ts";
 
 /** What a {@link PacketWalker} tells about the packets that pass. */
@@ -32,7 +33,8 @@ export class PacketWalker {
   #sequence = 0;
   #collecting = false;
   /** Copies of the parts of a wanted payload that came in earlier chunks: the chunk's memory may be used again. */
-  #collected: Buffer[] = [];
+  readonly #collected = new ByteGatherer();
+  #wantedLength = 0;
 
   constructor(wantedBytesMax = 1024 * 1024) {
     this.#wantedBytesMax = wantedBytesMax;
@@ -62,7 +64,7 @@ export class PacketWalker {
         if (begun < 0) return to;
       }
       if (this.#missing > to - at) {
-        if (this.#collecting) this.#collected.push(Buffer.from(chunk.subarray(at, to)));
+        if (this.#collecting) this.#collected.add(chunk.subarray(at, to), this.#wantedLength);
         this.#missing -= to - at;
         return to;
       }
@@ -99,6 +101,7 @@ export class PacketWalker {
 
   #announce(length: number, sequence: number, firstByte: number, visitor: PacketVisitor): void {
     this.#sequence = sequence;
+    this.#wantedLength = length;
     this.#collecting = visitor.head(length, sequence, firstByte);
     if (this.#collecting && length > this.#wantedBytesMax) {
       throw new SwitchyardError("WIRE_PACKET_TOO_LARGE", {
@@ -109,8 +112,7 @@ export class PacketWalker {
 
   #deliver(chunk: Buffer, at: number, end: number, visitor: PacketVisitor): boolean {
     const part = chunk.subarray(at, end);
-    const payload = this.#collected.length === 0 ? part : Buffer.concat([...this.#collected, part]);
-    this.#collected = [];
+    const payload = this.#collected.finish(part);
     this.#collecting = false;
     return visitor.payload(payload, this.#sequence);
   }

@@ -1,21 +1,21 @@
-import { CAP, hasFlag } from "./capabilities.ts";
+import { CAP, COM, hasFlag } from "./capabilities.ts";
+import { readCount } from "./null-bitmap.ts";
 import { PacketReader } from "./packet-reader.ts";
+import { PacketWriter } from "./packet-writer.ts";
+import { type Parameters, readParameters, writeParameters } from "./parameters.ts";
 
-/** Bytes of a binary value by its type; types that are not here are length-encoded strings. */
-const FIXED_BYTES: ReadonlyMap<number, number> = new Map([
-  [0x01, 1],
-  [0x02, 2],
-  [0x03, 4],
-  [0x04, 4],
-  [0x05, 8],
-  [0x06, 0],
-  [0x08, 8],
-  [0x09, 4],
-  [0x0d, 2],
-]);
+/** A `COM_QUERY`: the text of the statement, and the attributes that came with it. */
+export interface QueryCommand {
+  readonly attributes: Parameters;
+  readonly text: Buffer;
+}
 
-/** Types whose value starts with one byte that counts the rest: dates and times. */
-const COUNTED: ReadonlySet<number> = new Set([0x07, 0x0a, 0x0b, 0x0c]);
+const NONE: Parameters = { newTypes: false, types: [], values: [] };
+
+/** Each attribute takes a bit of the bitmap, a type and a name that may be empty. */
+const ATTRIBUTE_BITS = 25;
+/** Parameter sets: the protocol has room for several, servers accept one. */
+const SETS = 1;
 
 /**
  * Where the text of the statement begins in a `COM_QUERY` payload: behind the command byte, and behind the
@@ -25,27 +25,33 @@ const COUNTED: ReadonlySet<number> = new Set([0x07, 0x0a, 0x0b, 0x0c]);
  */
 export function statementOffset(payload: Buffer, capabilities: number): number {
   if (!hasFlag(capabilities, CAP.QUERY_ATTRIBUTES)) return 1;
+  // Two single bytes are what a query without attributes has: no need to set up a reader.
+  if (payload[1] === 0 && (payload[2] ?? 0xff) < 0xfb) return 3;
   const reader = new PacketReader(payload, "query", 1);
-  const count = reader.lenencNumber();
-  reader.lenencNumber();
-  if (count === 0) return reader.offset;
-  const nulls = reader.bytes(Math.ceil(count / 8));
-  if (reader.u8() !== 1) throw reader.malformed("query attributes without their types");
-  const types: number[] = [];
-  for (let index = 0; index < count; index++) {
-    types.push(reader.u16() & 0xff);
-    reader.lenencBytes();
-  }
-  for (const [index, type] of types.entries()) {
-    const isNull = ((nulls[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
-    if (!isNull) skipValue(reader, type);
-  }
+  readAttributes(reader);
   return reader.offset;
 }
 
-function skipValue(reader: PacketReader, type: number): void {
-  const fixed = FIXED_BYTES.get(type);
-  if (fixed !== undefined) reader.skip(fixed);
-  else if (COUNTED.has(type)) reader.skip(reader.u8());
-  else reader.lenencBytes();
+/** Reads a `COM_QUERY` payload, its command byte included. @throws {SwitchyardError} `WIRE_MALFORMED` */
+export function parseQuery(payload: Buffer, capabilities: number): QueryCommand {
+  const reader = new PacketReader(payload, "query", 1);
+  const attributes = hasFlag(capabilities, CAP.QUERY_ATTRIBUTES) ? readAttributes(reader) : NONE;
+  return { attributes, text: reader.rest() };
+}
+
+/** Writes what {@link parseQuery} reads. */
+export function buildQuery({ attributes, text }: QueryCommand, capabilities: number): Buffer {
+  const writer = new PacketWriter(text.length + 16).u8(COM.QUERY);
+  if (hasFlag(capabilities, CAP.QUERY_ATTRIBUTES)) {
+    writer.lenenc(attributes.types.length).lenenc(SETS);
+    if (attributes.types.length > 0) writeParameters(writer, attributes, true);
+  }
+  return writer.bytes(text).payload();
+}
+
+function readAttributes(reader: PacketReader): Parameters {
+  const count = readCount(reader, ATTRIBUTE_BITS);
+  reader.lenencNumber();
+  if (count === 0) return NONE;
+  return readParameters(reader, { count, named: true });
 }

@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
+import { PacketWriter } from "./packet-writer.ts";
 
 /** The length that stands for NULL in {@link TextRow.lengths}. */
 export const NULL_LENGTH = -1;
@@ -69,6 +70,16 @@ export class TextRow {
     const offset = this.offsets[column] ?? 0;
     return this.#payload.toString("utf8", offset, offset + length);
   }
+}
+
+/** A row of the text protocol from its fields; `null` for NULL. */
+export function buildTextRow(fields: readonly (Buffer | string | null)[]): Buffer {
+  const writer = new PacketWriter();
+  for (const field of fields) {
+    if (field === null) writer.lenencNull();
+    else writer.lenencBytes(field);
+  }
+  return writer.payload();
 }
 
 function longLength(payload: Buffer, at: number, first: number): number {
