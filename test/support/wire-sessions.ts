@@ -175,7 +175,12 @@ const rawSession: WireSession = {
     await session.command(Buffer.from([COM.STMT_RESET, statementId, 0, 0, 0]));
     const cursorId = await session.prepare("SELECT * FROM t.kinds ORDER BY id");
     const noParameters = { newTypes: false, types: [], values: [] };
-    const cursor = { statementId: cursorId, flags: EXECUTE_FLAG.CURSOR_READ_ONLY, iterations: 1, parameters: noParameters };
+    const cursor = {
+      statementId: cursorId,
+      flags: EXECUTE_FLAG.CURSOR_READ_ONLY,
+      iterations: 1,
+      parameters: noParameters,
+    };
     await session.command(buildExecute(cursor, capabilities));
     for (let fetches = 0; fetches < 3; fetches++) await session.command(buildFetch({ statementId: cursorId, rows: 2 }));
     session.send(Buffer.from([COM.STMT_CLOSE, cursorId, 0, 0, 0]));
