@@ -48,11 +48,25 @@ describe("a transaction", () => {
       expect(await count(client), "a plain BEGIN reads nothing").toBe(2);
     }));
 
-  test("that begins with a snapshot is refused where tables live on two servers: it would read only one of them", async () => {
+  test("that begins with a snapshot is refused where the schema's tables live on two servers: it would read only one", async () => {
+    await harness.change((rules) => withTable(rules, "shop.orders", { to: "new", migration: "orders" }));
+    await harness.change((rules) => withTable(rules, "shop.other", { to: "old", migration: "others" }));
+    await harness.told((told) => told.generation === 3, "generation 3");
+    await using(async (client) => {
+      await expect(client.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")).rejects.toMatchObject({ errno: 1235 });
+    });
+  });
+
+  test("that begins with a snapshot reads the one home of the tables, and never a table elsewhere beside it", async () => {
     await harness.change((rules) => withTable(rules, "shop.orders", { to: "new", migration: "orders" }));
     await harness.told((told) => told.generation === 2, "generation 2");
     await using(async (client) => {
-      await expect(client.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")).rejects.toMatchObject({ errno: 1235 });
+      await client.query("START TRANSACTION WITH CONSISTENT SNAPSHOT");
+      await insertOnServer("new");
+      expect(await count(client), "as of its beginning, on the new home").toBe(0);
+      await expect(client.query("SELECT * FROM other")).rejects.toMatchObject({ errno: 1235 });
+      await client.query("COMMIT");
+      expect(await count(client)).toBe(1);
     });
   });
 
