@@ -33,12 +33,20 @@ async function command(): Promise<number> {
     err: (text) => stderr.write(text),
     terminal: stderr.isTTY ? { columns: stderr.columns } : undefined,
     signal: interrupted.signal,
-    async serve(kind, config) {
+    async serve(kind, config, reread) {
       process.off("SIGINT", interrupt);
       const { failpointFromEnvironment } = await import("./config/failpoint-environment.ts");
       const { runPrimary } = await import("./serve/primary.ts");
       failpointFromEnvironment(environment.all);
-      return await runPrimary({ kind, config, clock: systemClock, version, entry: import.meta.filename });
+      return await runPrimary({
+        kind,
+        config,
+        reread,
+        environment: environment.all,
+        clock: systemClock,
+        version,
+        entry: import.meta.filename,
+      });
     },
   });
 }

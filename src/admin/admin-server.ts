@@ -1,3 +1,4 @@
+import type { Server as TlsServer } from "node:tls";
 import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
 import type { Clock } from "../base/clock.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
@@ -28,6 +29,8 @@ export interface AdminOptions {
 export interface AdminServer {
   /** Where it listens, as a URL. */
   readonly url: string;
+  /** Puts other tokens in force, and another certificate where it serves by HTTPS. */
+  reconfigure(config: AdminConfig): void;
   /** Answers whoever waits, then stops listening. */
   close(): Promise<void>;
 }
@@ -43,7 +46,8 @@ const OPEN_PATHS: readonly string[] = ["/healthz", "/readyz"];
  * @throws {SwitchyardError} `ADMIN_LISTEN_FAILED`
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
-  const { config, log } = options;
+  const { log } = options;
+  let { config } = options;
   const limits = { bodyLimit: BODY_BYTES_MAX, requestTimeout: REQUEST_TIMEOUT_MS, forceCloseConnections: true };
   const app = (config.tls === undefined
     ? fastify(limits)
@@ -85,6 +89,11 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const url = await listen(app, config);
   return {
     url,
+    reconfigure(next) {
+      const { listen: _, tls, ...rest } = next;
+      config = { ...config, ...rest, ...(config.tls === undefined || tls === undefined ? {} : { tls }) };
+      if (config.tls !== undefined) (app.server as unknown as TlsServer).setSecureContext(config.tls);
+    },
     async close() {
       closing.abort();
       await app.close();

@@ -15,8 +15,15 @@ export interface CliContext {
   readonly terminal: { readonly columns: number } | undefined;
   /** Aborts when somebody wants the command to end (Ctrl-C). */
   readonly signal: AbortSignal;
-  /** Runs `serve`, or a part of a fleet, until it ends; gives the exit code. */
-  readonly serve: (kind: "serve" | "proxy" | "controller", config: Config) => Promise<number>;
+  /**
+   * Runs `serve`, or a part of a fleet, until it ends; gives the exit code. `reread` reads the configuration again, from
+   * where it came.
+   */
+  readonly serve: (
+    kind: "serve" | "proxy" | "controller",
+    config: Config,
+    reread: () => Promise<Config>,
+  ) => Promise<number>;
 }
 
 /** The options that every command takes. */

@@ -56,7 +56,8 @@ export function buildProgram(context: CliContext, exit: (code: number) => void):
     withConfig(program.command(kind))
       .description(description)
       .action(async (_: object, command: Command) => {
-        exit(await context.serve(kind as keyof typeof PROCESSES, await configOf(context, command)));
+        const read = () => configOf(context, command);
+        exit(await context.serve(kind as keyof typeof PROCESSES, await read(), read));
       });
   }
   const create = (name: string): Command => program.command(name);

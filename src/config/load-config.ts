@@ -12,6 +12,7 @@ import {
 import { type ConfigProblem, type ConfigText, configInvalid, parseConfigText, problemsOf } from "./config-problem.ts";
 import { configSchema, type RawConfig } from "./config-schema.ts";
 import { type ConfigPath, interpolate } from "./interpolate.ts";
+import { keyPairProblem } from "./key-pair.ts";
 
 /** Where the data of a `serve` without `dataDirectory` lives, below the working directory. */
 const DATA_DIRECTORY = "switchyard-data";
@@ -145,21 +146,21 @@ async function assemble(text: ConfigText, raw: RawConfig): Promise<Config> {
   }
   return {
     listen: raw.listen,
-    admin: await adminOf(raw, pem),
+    admin: await adminOf(text, raw, pem),
     store: await storeOf(raw, pem),
     dataDirectory: raw.dataDirectory === undefined ? resolve(DATA_DIRECTORY) : resolve(directory, raw.dataDirectory),
     backends,
     default: raw.default,
     limits: raw.limits,
     workers: raw.workers,
-    clientTls: await clientTlsOf(raw, pem),
+    clientTls: await clientTlsOf(text, raw, pem),
     log: raw.log,
   };
 }
 
 type ReadPem = (path: ConfigPath, file: string) => Promise<string>;
 
-async function adminOf({ admin }: RawConfig, pem: ReadPem): Promise<AdminConfig> {
+async function adminOf(text: ConfigText, { admin }: RawConfig, pem: ReadPem): Promise<AdminConfig> {
   const { listen, insecure, tls } = admin;
   const tokens = admin.tokens.map((token) => ({ ...token, sha256: token.sha256.toLowerCase() }));
   if (tls === undefined) return { listen, tokens, insecure };
@@ -167,6 +168,7 @@ async function adminOf({ admin }: RawConfig, pem: ReadPem): Promise<AdminConfig>
     cert: await pem(["admin", "tls", "cert"], tls.cert),
     key: await pem(["admin", "tls", "key"], tls.key),
   };
+  refuseUnlike(text, ["admin", "tls"], pair);
   return { listen, tokens, insecure, tls: pair };
 }
 
@@ -190,9 +192,17 @@ async function storeOf({ store }: RawConfig, pem: ReadPem): Promise<StoreConfig>
   };
 }
 
-async function clientTlsOf({ tls }: RawConfig, pem: ReadPem): Promise<ClientTls> {
+async function clientTlsOf(text: ConfigText, { tls }: RawConfig, pem: ReadPem): Promise<ClientTls> {
   if (typeof tls === "string") return { kind: tls };
-  return { kind: "given", cert: await pem(["tls", "cert"], tls.cert), key: await pem(["tls", "key"], tls.key) };
+  const pair = { cert: await pem(["tls", "cert"], tls.cert), key: await pem(["tls", "key"], tls.key) };
+  refuseUnlike(text, ["tls"], pair);
+  return { kind: "given", ...pair };
+}
+
+function refuseUnlike(text: ConfigText, path: ConfigPath, pair: { readonly cert: string; readonly key: string }): void {
+  const found = keyPairProblem(pair);
+  if (found === undefined) return;
+  throw configInvalid(text, [{ path, found, expected: "a certificate and the private key that belongs to it" }]);
 }
 
 async function readPem(text: ConfigText, path: ConfigPath, file: string): Promise<string> {

@@ -13,6 +13,7 @@ export interface ControllerOptions
   extends Pick<ControllerContext, "store" | "clock" | "log" | "failpoint" | "metrics" | "backends" | "defaultBackend"> {
   /** Names this process, for example host and process id. */
   readonly id: string;
+  /** Read anew by whatever begins: the owner may change what is in it, and a switch keeps those that it began with. */
   readonly limits: Limits;
 }
 

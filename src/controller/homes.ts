@@ -11,6 +11,6 @@ export function openHome(context: ControllerContext, document: MigrationDocument
     tables: document.tables,
     clock: context.clock,
     log: context.log,
-    limits: context.limits,
+    limits: { ...context.limits },
   });
 }

@@ -55,7 +55,7 @@ function switchOptions(runner: MigrationRunner, order: OrderDocument, kind: "swi
     migration: runner.id,
     kind,
     who,
-    limits: typeof maxLagMs === "number" ? { ...limits, switchMaxLagMs: maxLagMs } : limits,
+    limits: typeof maxLagMs === "number" ? { ...limits, switchMaxLagMs: maxLagMs } : { ...limits },
     ...(reason === undefined ? {} : { reason }),
     ...(typeof fence === "string" ? { fence: fence as NonNullable<SwitchOptions["fence"]> } : {}),
     ...(options["force"] === true ? { force: reason ?? "no reason was given" } : {}),

@@ -9,9 +9,9 @@ import type { Store } from "../store/store.ts";
 import { Listener } from "./listener.ts";
 import { participate } from "./participation.ts";
 import { PasswordCache } from "./password-cache.ts";
-import { DEFAULT_PROXY_LIMITS, type ProxyLimits, type ProxyWorkerConfig } from "./proxy-config.ts";
+import { DEFAULT_PROXY_LIMITS, type FrontTls, type ProxyLimits, type ProxyWorkerConfig } from "./proxy-config.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
-import { makeServerKeys } from "./server-keys.ts";
+import { givenContext, makeServerKeys } from "./server-keys.ts";
 import { reportSessions } from "./session-report.ts";
 
 /** What a worker is given. */
@@ -23,10 +23,21 @@ export interface ProxyWorkerOptions {
   readonly metrics: Metrics;
 }
 
+/** What may change while a worker runs. */
+export interface ProxyChange {
+  readonly limits: Partial<ProxyLimits>;
+  readonly tls: FrontTls;
+}
+
 /** One process's share of the proxy: a listener, its sessions, and a participant of its own in the store. */
 export interface ProxyWorker {
   readonly id: string;
   readonly address: AddressInfo;
+  /**
+   * Puts other limits in force, and another certificate where one was given: for what begins from now on. Sessions that
+   * are open keep their encryption.
+   */
+  reconfigure(change: ProxyChange): void;
   /** Accepts nobody any more, lets open transactions end for `drainMs`, ends the rest, and leaves the store. */
   close(options?: { readonly drainMs: number }): Promise<void>;
 }
@@ -38,11 +49,11 @@ export interface ProxyWorker {
  */
 export async function startProxyWorker(options: ProxyWorkerOptions): Promise<ProxyWorker> {
   const { config, store, clock, log } = options;
-  const limits: ProxyLimits = { ...DEFAULT_PROXY_LIMITS, ...config.limits };
+  const limits = { ...DEFAULT_PROXY_LIMITS, ...config.limits };
   const bootNonce = randomBytes(12).toString("hex");
   const id = `${config.name}-${bootNonce}`;
   const metrics = new ProxyMetrics(options.metrics);
-  const keys = await makeServerKeys(config.tls, clock.now());
+  const keys = { ...(await makeServerKeys(config.tls, clock.now())) };
   const { licence, close: leave, ...joined } = await participate(options, { id, bootNonce, limits, metrics });
   const listener = new Listener(
     {
@@ -74,6 +85,10 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   return {
     id,
     address,
+    reconfigure: (change) => {
+      Object.assign(limits, change.limits);
+      if (typeof change.tls === "object") keys.tls = givenContext(change.tls);
+    },
     close: async ({ drainMs } = { drainMs: 0 }) => {
       await listener.close(drainMs);
       clearInterval(reporter);

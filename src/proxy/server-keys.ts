@@ -43,7 +43,11 @@ export async function makeServerKeys(front: FrontTls, now: Date): Promise<Server
 
 async function secureContext(front: FrontTls, now: Date): Promise<SecureContext | undefined> {
   if (front === "disabled") return undefined;
-  const pair = front === "generated" ? await generateCertificate(now) : front;
+  return givenContext(front === "generated" ? await generateCertificate(now) : front);
+}
+
+/** What TLS needs of a certificate and its key. */
+export function givenContext(pair: { readonly cert: string; readonly key: string }): SecureContext {
   return createSecureContext({ cert: pair.cert, key: pair.key, minVersion: "TLSv1.2" });
 }
 

@@ -21,6 +21,8 @@ export interface ChildStart {
 export type ToChild =
   | { readonly kind: "start"; readonly start: ChildStart }
   | { readonly kind: "stop" }
+  /** Another configuration, of which a child puts in force what may change while it runs. */
+  | { readonly kind: "config"; readonly config: Config }
   | { readonly kind: "metrics"; readonly id: number };
 
 export type ToPrimary =

@@ -1,8 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Config } from "../config/config.ts";
 import { readEnvironment } from "../config/environment.ts";
 import { failpointFromEnvironment } from "../config/failpoint-environment.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import type { FrontTls, ProxyLimits } from "../proxy/proxy-config.ts";
 import type { Store } from "../store/store.ts";
 import type { ChildStart } from "./child-messages.ts";
 import { childIds } from "./ended-process.ts";
@@ -13,6 +15,8 @@ export interface RunningRole {
   readonly address?: string;
   /** Settles when it has ended by itself; rejects when it should be started again. */
   readonly ended: Promise<void>;
+  /** Puts in force what may change while it runs; all else in `config` is as it was. */
+  reconfigure(config: Config): void;
   /** Finishes what clients have begun, as far as the configuration allows, and ends. */
   close(): Promise<void>;
 }
@@ -31,8 +35,7 @@ export async function startRole(start: ChildStart, context: RoleContext): Promis
 
 async function startProxy({ config, name, version }: ChildStart, context: RoleContext): Promise<RunningRole> {
   const { startProxyWorker } = await import("../proxy/proxy-worker.ts");
-  const { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs } = config.limits;
-  const { clientTls } = config;
+  let { shutdownTimeoutMs } = config.limits;
   const worker = await startProxyWorker({
     ...context,
     config: {
@@ -41,28 +44,43 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
       version,
       backends: config.backends,
       defaultBackend: config.default,
-      tls: clientTls.kind === "given" ? { cert: clientTls.cert, key: clientTls.key } : clientTls.kind,
-      limits: { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs },
+      tls: frontTls(config),
+      limits: proxyLimits(config),
     },
   });
   const { address: host, family, port } = worker.address;
   return {
     address: family === "IPv6" ? `[${host}]:${port}` : `${host}:${port}`,
     ended: new Promise(() => undefined),
-    close: () => worker.close({ drainMs: config.limits.shutdownTimeoutMs }),
+    reconfigure: (next) => {
+      ({ shutdownTimeoutMs } = next.limits);
+      worker.reconfigure({ limits: proxyLimits(next), tls: frontTls(next) });
+    },
+    close: () => worker.close({ drainMs: shutdownTimeoutMs }),
   };
+}
+
+function frontTls({ clientTls }: Config): FrontTls {
+  return clientTls.kind === "given" ? { cert: clientTls.cert, key: clientTls.key } : clientTls.kind;
+}
+
+function proxyLimits({ limits }: Config): Partial<ProxyLimits> {
+  const { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs } = limits;
+  return { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs };
 }
 
 async function startControllerRole({ config, name }: ChildStart, context: RoleContext): Promise<RunningRole> {
   const failpoint = failpointFromEnvironment(readEnvironment().all);
   const { startController } = await import("../controller/controller.ts");
+  const limits = { ...config.limits };
   const controller = startController({
     ...context,
     failpoint,
     id: childIds(name, process.pid),
     backends: config.backends,
     defaultBackend: config.default,
-    limits: config.limits,
+    limits,
   });
-  return { ended: controller.ended, close: () => controller.close() };
+  const reconfigure = (next: Config): void => void Object.assign(limits, next.limits);
+  return { ended: controller.ended, reconfigure, close: () => controller.close() };
 }

@@ -1,6 +1,7 @@
 import { systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Config } from "../config/config.ts";
 import { createMetrics, type MetricsRegistry } from "../metrics/registry.ts";
 import type { EtcdStore } from "../store/etcd-store.ts";
 import { transportError } from "../store/ipc-messages.ts";
@@ -10,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import { type ChildStart, CONTROL_TOPIC, STORE_TOPIC, type ToChild, type ToPrimary } from "./child-messages.ts";
 import { type RunningRole, startRole } from "./child-roles.ts";
 import { openEtcd, reportEtcd } from "./open-etcd.ts";
-import { createLogger } from "./pino-logger.ts";
+import { createLogger, type ProcessLogger } from "./pino-logger.ts";
 
 /**
  * The life of a child process: says that it is ready, is told what to be, is it until it is told to stop.
@@ -26,13 +27,14 @@ export function runChild(): void {
   // Ctrl-C in a terminal reaches the children too; the primary tells them when to stop.
   process.on("SIGINT", () => undefined);
   process.on("SIGTERM", () => undefined);
+  process.on("SIGHUP", () => undefined);
   control.onMessage((message) => child.receive(message as ToChild));
   child.send({ kind: "ready" });
 }
 
 class Child {
   readonly #control: MessageChannel;
-  #log: Logger | undefined;
+  #log: ProcessLogger | undefined;
   #metrics: MetricsRegistry | undefined;
   #role: Promise<RunningRole> | undefined;
   #etcd: EtcdStore | undefined;
@@ -52,6 +54,9 @@ class Child {
         return;
       case "stop":
         void this.#stop();
+        return;
+      case "config":
+        void this.#reconfigure(message.config);
         return;
       case "metrics":
         void this.#report(message.id);
@@ -98,6 +103,11 @@ class Child {
       this.#log?.warn({ error: messageOf(error) }, "stopped with an error");
     }
     process.exit(0);
+  }
+
+  async #reconfigure(config: Config): Promise<void> {
+    this.#log?.setLevel(config.log.level);
+    (await this.#role)?.reconfigure(config);
   }
 
   async #report(id: number): Promise<void> {

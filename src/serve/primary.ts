@@ -2,7 +2,6 @@ import cluster from "node:cluster";
 import { type AdminServer, startAdmin } from "../admin/admin-server.ts";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import type { Logger } from "../base/logger.ts";
 import type { Config } from "../config/config.ts";
 import { removeEndedProxies } from "../cutover/forget-proxy.ts";
 import { createMetrics, type MetricsSnapshot, renderMetrics, retire } from "../metrics/registry.ts";
@@ -10,8 +9,10 @@ import { EmbeddedStore } from "../store/embedded-store.ts";
 import type { Store } from "../store/store.ts";
 import type { ChildRole } from "./child-messages.ts";
 import { openEtcd } from "./open-etcd.ts";
-import { createLogger } from "./pino-logger.ts";
+import { createLogger, type ProcessLogger } from "./pino-logger.ts";
 import { checkStore, type ProcessKind, plannedChildren } from "./process-kind.ts";
+import { reloadOnHangup } from "./reload.ts";
+import { type NotifyEnvironment, ServiceManager } from "./service-manager.ts";
 import { SupervisedChild } from "./supervised-child.ts";
 
 export interface PrimaryOptions {
@@ -19,6 +20,9 @@ export interface PrimaryOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly version: string;
+  /** Reads and checks the configuration again, for SIGHUP. */
+  readonly reread: () => Promise<Config>;
+  readonly environment: NotifyEnvironment;
   /** The program that children run. */
   readonly entry: string;
 }
@@ -40,18 +44,21 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const primary = new Primary(options, log);
   process.title = "switchyard primary";
   primary.heedSignals();
+  const apply = (config: Config): void => primary.reconfigure(config);
+  reloadOnHangup({ read: options.reread, running: options.config, apply, log });
   try {
     await primary.start();
   } catch (error) {
     await primary.stop();
     throw error;
   }
-  return await primary.untilStopped();
+  return await primary.untilStopped(new ServiceManager(options.environment, log));
 }
 
 class Primary {
   readonly #options: PrimaryOptions;
-  readonly #log: Logger;
+  readonly #log: ProcessLogger;
+  #config: Config;
   readonly #metrics = createMetrics("primary");
   readonly #stopping = new AbortController();
   readonly #children: SupervisedChild[] = [];
@@ -61,9 +68,10 @@ class Primary {
   #started = false;
   #exitCode = 0;
 
-  constructor(options: PrimaryOptions, log: Logger) {
+  constructor(options: PrimaryOptions, log: ProcessLogger) {
     this.#options = options;
     this.#log = log;
+    this.#config = options.config;
   }
 
   async start(): Promise<void> {
@@ -127,17 +135,26 @@ class Primary {
     }
   }
 
+  /** Puts in force what may change while everything runs; all else in `config` is as it was. */
+  reconfigure(config: Config): void {
+    this.#config = config;
+    this.#log.setLevel(config.log.level);
+    this.#admin?.reconfigure(config.admin);
+    for (const child of this.#children) child.reconfigure(config);
+  }
+
   /** Waits for a signal, then stops everything. */
-  async untilStopped(): Promise<number> {
+  async untilStopped(manager: ServiceManager): Promise<number> {
+    await manager.ready("serving");
     await this.#keepMetrics();
-    await this.stop();
+    await Promise.all([manager.stopping(), this.stop()]);
     this.#log.info({}, "stopped");
     return this.#exitCode;
   }
 
   /** The controller first, so that no switch loses its proxies; then the proxies, which drain; then the rest. */
   async stop(): Promise<void> {
-    const limitMs = this.#options.config.limits.shutdownTimeoutMs + STOP_GRACE_MS;
+    const limitMs = this.#config.limits.shutdownTimeoutMs + STOP_GRACE_MS;
     for (const role of ["controller", "proxy"] as const) {
       const group = this.#children.filter((child) => child.role === role);
       await Promise.all(group.map((child) => child.stop(limitMs)));
@@ -147,7 +164,8 @@ class Primary {
   }
 
   #addChild(role: ChildRole, name: string, store: Store, hosted: EmbeddedStore | undefined): void {
-    const { config, clock, version } = this.#options;
+    const { clock, version } = this.#options;
+    const config = this.#config;
     const child = new SupervisedChild({
       start: { role, name, config, version },
       ...{ store, hosted, clock, log: this.#log },

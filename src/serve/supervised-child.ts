@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { messageOf, type SwitchyardError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Config } from "../config/config.ts";
 import type { MetricsSnapshot } from "../metrics/registry.ts";
 import type { EmbeddedStore } from "../store/embedded-store.ts";
 import { receivedError } from "../store/ipc-messages.ts";
@@ -39,6 +40,7 @@ const METRICS_TIMEOUT_MS = 1000;
 /** A child process that is started again whenever it ends unasked. */
 export class SupervisedChild {
   readonly #options: SupervisedChildOptions;
+  #start: ChildStart;
   readonly #log: Logger;
   /** Of the first process; later ones are tried for ever. */
   readonly #firstStart = deferred<string | undefined>();
@@ -54,6 +56,7 @@ export class SupervisedChild {
 
   constructor(options: SupervisedChildOptions) {
     this.#options = options;
+    this.#start = options.start;
     this.#log = options.log.child({ child: options.start.name });
   }
 
@@ -97,6 +100,12 @@ export class SupervisedChild {
     }
     this.#asked.delete(id);
     return this.#last;
+  }
+
+  /** Hands on what may change while a child runs, to its present process and to those that follow. */
+  reconfigure(config: Config): void {
+    this.#start = { ...this.#start, config };
+    this.#tell({ kind: "config", config });
   }
 
   /** Asks the process to end and waits for it; kills it when it has not ended in `timeoutMs`. */
@@ -170,7 +179,7 @@ export class SupervisedChild {
   #receive(message: ToPrimary): void {
     switch (message.kind) {
       case "ready":
-        this.#tell({ kind: "start", start: this.#options.start });
+        this.#tell({ kind: "start", start: this.#start });
         return;
       case "started":
         this.#log.info(

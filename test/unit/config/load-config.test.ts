@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Config } from "../../../src/config/config.ts";
 import { DEFAULT_LIMITS } from "../../../src/config/limits.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
+import { generateCertificate } from "../../../src/proxy/server-keys.ts";
 
 const SMALLEST = `
 backends:
@@ -81,17 +82,29 @@ default: old
 
   test("finds certificates and data beside itself, and holds their contents", async () => {
     const pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
+    const pair = await generateCertificate(new Date());
     await writeFile(join(directory, "ca.pem"), pem);
+    await writeFile(join(directory, "server.pem"), pair.cert);
+    await writeFile(join(directory, "server.key"), pair.key);
     const config = await load(`
 dataDirectory: data
-tls: { cert: ca.pem, key: ca.pem }
+tls: { cert: server.pem, key: server.key }
 backends:
   old: { host: db1, user: u, password: p, tls: { mode: verify_identity, ca: ca.pem } }
 default: old
 `);
     expect(config.dataDirectory).toBe(join(directory, "data"));
-    expect(config.clientTls).toEqual({ kind: "given", cert: pem, key: pem });
+    expect(config.clientTls).toEqual({ kind: "given", ...pair });
     expect(config.backends["old"]?.tls).toEqual({ mode: "verify_identity", ca: pem });
+  });
+
+  test("refuses a certificate with the key of another, which would fail every login with TLS", async () => {
+    const [one, other] = await Promise.all([generateCertificate(new Date()), generateCertificate(new Date())]);
+    await writeFile(join(directory, "one.pem"), one.cert);
+    await writeFile(join(directory, "other.key"), other.key);
+    await expect(load(`${SMALLEST}tls: { cert: one.pem, key: other.key }\n`)).rejects.toThrow(
+      /tls.*key values mismatch/,
+    );
   });
 
   test("listens on an IPv6 address in brackets", async () => {
