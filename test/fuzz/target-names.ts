@@ -1,6 +1,7 @@
 import type { FuzzTarget } from "./fuzz-target.ts";
 
 const LOADERS = {
+  binlog: async () => (await import("./targets/binlog.ts")).target,
   gtid: async () => (await import("./targets/gtid.ts")).target,
 } as const satisfies Record<string, () => Promise<FuzzTarget>>;
 
