@@ -5,6 +5,9 @@ import { type Output, runBench } from "./frame/run-bench.ts";
 /** Every bench by its name. A bench is loaded when it is asked for. */
 const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {
   proxy: () => import("./proxy.bench.ts"),
+  copy: () => import("./copy.bench.ts"),
+  catchup: () => import("./catchup.bench.ts"),
+  diff: () => import("./diff.bench.ts"),
 };
 
 const USAGE = `usage: npm run bench -- NAME [--json] [--all] [--only REGEX] [--rounds N]

@@ -1,0 +1,64 @@
+import { BulkServers } from "./bulk/bulk-servers.ts";
+import { type CopyServers, openOrder } from "./bulk/copy-contenders.ts";
+import { SELECT_ALL_COMMANDS, selectAll, switchyardDiff } from "./bulk/diff-contenders.ts";
+import { StreamProcess } from "./bulk/stream-process.ts";
+import type { Bench, Figure } from "./frame/bench.ts";
+import { interleave } from "./frame/interleave.ts";
+
+const SIZES = {
+  full: { tables: 4, rowsPerTable: 250_000 },
+  tiny: { tables: 2, rowsPerTable: 1500 },
+} as const;
+
+const SECONDS = "diff_sysbench_seconds";
+const RSS = "diff_sysbench_rss_mb";
+const ROUNDS = 7;
+
+/** How long it takes to compare every byte of the tables of two servers, and how much memory that needs. */
+export const bench: Bench = {
+  name: "diff",
+  about: "every byte of 1 M sysbench rows compared with the same rows on another server",
+  run: async (context) => {
+    const servers = await BulkServers.start(context, ["source", "target"], SIZES[context.size]);
+    let program: StreamProcess | undefined;
+    try {
+      context.describe("switchyard", [
+        "the diff of a migration that runs, called as the controller calls it, in the process of its stream",
+      ]);
+      context.describe("select *", SELECT_ALL_COMMANDS);
+      await servers.fill("source");
+      await copyOnce(servers);
+      program = await openRunning(servers);
+      const contenders = [switchyardDiff(servers, program), selectAll(servers)];
+      // Once unmeasured: what the first reader of a table must read from files is in memory for all who follow.
+      for (const contender of contenders) await contender.measure();
+      const measured = await interleave(context, contenders, context.rounds(ROUNDS));
+      const figures: Figure[] = [];
+      const of = (name: string, measure: string): number => measured.get(name)?.[measure] ?? Number.NaN;
+      figures.push({
+        metric: SECONDS,
+        ours: of("switchyard", "seconds"),
+        peer: of("select *", "seconds"),
+        peerName: "select *",
+      });
+      figures.push({ metric: RSS, ours: of("switchyard", "rssMb"), peer: null, peerName: "none" });
+      return figures;
+    } finally {
+      await program?.close();
+      await servers.stop();
+    }
+  },
+};
+
+/** In a process of its own, whose memory then does not count as the diff's. */
+async function copyOnce(servers: CopyServers): Promise<void> {
+  const program = await openRunning(servers);
+  await program.close();
+}
+
+async function openRunning(servers: CopyServers): Promise<StreamProcess> {
+  const program = await StreamProcess.start();
+  await program.ask(openOrder(servers));
+  await program.ask({ order: "running" });
+  return program;
+}
