@@ -103,7 +103,7 @@ async function fill(work: string, set: PackageSet, say: (line: string) => void):
   say(`fetching ${packages.join(", ")} (once per machine)`);
   await runCommand("apt-get", ["update", "-qq", "--error-on=any"], { env });
   const closure = await runCommand("apt-get", ["install", "--print-uris", "-qq", "-y", ...packages], { env });
-  const names = packageNames(closure);
+  const names = packageNames(closure, packages);
   if (!packages.every((name) => names.includes(name))) {
     throw new SetupError(`apt did not list ${packages.join(", ")}:\n${closure}`);
   }
@@ -117,12 +117,12 @@ async function fill(work: string, set: PackageSet, say: (line: string) => void):
   if (missing.length > 0) throw new SetupError(`the unpacked packages lack ${missing.join(" and ")}`);
 }
 
-/** The names in `'URI' name_version_arch.deb size hash` lines, without what only a system needs. */
-function packageNames(printedUris: string): string[] {
+/** The names in `'URI' name_version_arch.deb size hash` lines, without what only a system needs and nobody asked for. */
+function packageNames(printedUris: string, packages: readonly string[]): string[] {
   const names: string[] = [];
   for (const line of printedUris.split("\n")) {
     const name = /^'[^']+' ([^_ ]+)_/.exec(line)?.[1];
-    if (name !== undefined && !SYSTEM_ONLY.test(name)) names.push(name);
+    if (name !== undefined && (packages.includes(name) || !SYSTEM_ONLY.test(name))) names.push(name);
   }
   return names;
 }

@@ -27,3 +27,10 @@ export const PROMETHEUS: PackageSet = {
   packages: ["prometheus"],
   proof: ["usr/bin/promtool"],
 };
+
+/** What checks the unit for systemd, and what speaks to systemd for a service. */
+export const SYSTEMD: PackageSet = {
+  name: "systemd's tools",
+  packages: ["libsystemd-shared", "systemd"],
+  proof: ["usr/bin/systemd-notify", "usr/bin/systemd-analyze"],
+};

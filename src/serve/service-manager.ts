@@ -16,7 +16,6 @@ export interface NotifyEnvironment {
 export class ServiceManager {
   readonly #environment: NotifyEnvironment;
   readonly #log: Logger;
-  #watchdog: NodeJS.Timeout | undefined;
   #warned = false;
 
   constructor(environment: NotifyEnvironment, log: Logger) {
@@ -29,14 +28,12 @@ export class ServiceManager {
     await this.#tell("READY=1", `STATUS=${status}`);
     const watchdogMs = Number(this.#environment.WATCHDOG_USEC ?? 0) / 1000;
     if (this.#environment.NOTIFY_SOCKET === undefined || !(watchdogMs > 0)) return;
-    // Told from the event loop: a process that hangs is not spoken for.
-    this.#watchdog = setInterval(() => void this.#tell("WATCHDOG=1"), watchdogMs / 3);
-    this.#watchdog.unref();
+    // Told from the event loop, also while it stops: a process that hangs is not spoken for.
+    setInterval(() => void this.#tell("WATCHDOG=1"), watchdogMs / 3).unref();
   }
 
   /** The service ends in order, which may take as long as clients' transactions do. */
   async stopping(): Promise<void> {
-    clearInterval(this.#watchdog);
     await this.#tell("STOPPING=1", "STATUS=waiting for open transactions to end");
   }
 
