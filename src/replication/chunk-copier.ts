@@ -5,7 +5,6 @@ import type { Connection } from "../mysql/connection.ts";
 import { type Key, type KeyKind, parseKeyPart } from "../table/key-order.ts";
 import type { KeyRange } from "../table/key-ranges.ts";
 import { storedColumns } from "../table/table-shape.ts";
-import { TextRow } from "../wire/text-row.ts";
 import type { CopyTask } from "./copy-plan.ts";
 import { type CopiedChunk, type CopiedTable, recordChunk } from "./copy-state.ts";
 import { rangeCondition } from "./key-sql.ts";
@@ -17,8 +16,6 @@ import { refusedRows } from "./refused-rows.ts";
 /** What the copiers of one cycle share. */
 export interface CopyCycle {
   readonly claim: LedgerClaim;
-  /** Number of the snapshot that is being read. */
-  readonly snapshot: number;
   readonly limits: { readonly chunkRowsMax: number; readonly chunkBytesMax: number };
   readonly failpoint: FailpointHook;
   /** Whether the snapshot should be closed soon. Asked after each chunk. */
@@ -30,9 +27,15 @@ export interface CopyCycle {
   readonly onRows: (table: CopiedTable, rows: number) => void;
 }
 
+/** What one copier reads: a snapshot's number in the sidecar, and a session in it that is this copier's alone. */
+export interface SnapshotReader {
+  readonly snapshot: number;
+  readonly connection: Connection;
+}
+
 /**
  * Copies runs of keys: one connection reads the snapshot, another loads its rows on the target. While a chunk is
- * loaded the next one is read.
+ * loaded the next one is read, be it of the same task or of the next.
  *
  * Each chunk is one target transaction: the epoch is proved, the rows are loaded, and the chunk is recorded. Fewer
  * rows than were sent, or any warning, roll it back: a local load reports neither too long values nor duplicates as
@@ -40,54 +43,73 @@ export interface CopyCycle {
  */
 export class ChunkCopier {
   readonly #cycle: CopyCycle;
-  readonly #reader: Connection;
   readonly #writer: Connection;
   readonly #copier: number;
   readonly #verified = new Set<string>();
+  /** The chunk that is being loaded; the next one is loaded behind it. */
+  #loading: Promise<void> = Promise.resolve();
 
-  constructor(cycle: CopyCycle, reader: Connection, writer: Connection, copier: number) {
+  constructor(cycle: CopyCycle, writer: Connection, copier: number) {
     this.#cycle = cycle;
-    this.#reader = reader;
     this.#writer = writer;
     this.#copier = copier;
   }
 
   /**
-   * Copies one task. True when all of it has been copied; false when the cycle was over before, and the reading
-   * connection has been used up.
+   * Reads one task and loads it, all but its last chunk, which is loaded while the next task is read: {@link finish}
+   * waits for it. True when all of it has been read; false when the cycle was over before, and the reading connection
+   * has been used up.
    */
-  async copy(task: CopyTask): Promise<boolean> {
-    const run = new TaskRun(task);
-    let loading: Promise<void> = Promise.resolve();
+  async copy(task: CopyTask, reader: SnapshotReader): Promise<boolean> {
+    const run = new TaskRun(task, reader.snapshot);
     let over = false;
-    const flush = (through: Key | undefined, last: boolean): Promise<void> => {
-      const before = loading;
-      const { parts, rows } = run.take();
-      loading = before.then(() => this.#load(run, parts, rows, through, last));
-      loading.catch(() => undefined);
-      return before;
-    };
     try {
-      await this.#reader.stream(run.select, {
+      await reader.connection.streamSegments(run.select, {
         columns: () => undefined,
-        row: (payload) => {
-          run.encoder.add(payload);
-          if (run.encoder.full) run.collect();
-          if (run.rows < this.#cycle.limits.chunkRowsMax && run.bytes < this.#cycle.limits.chunkBytesMax) return;
-          const flushed = flush(run.lastKey(payload), false);
-          if (!run.ordered || !this.#cycle.isOver()) return flushed;
-          over = true;
-          throw new SwitchyardError("CANCELLED", { what: "the time of this snapshot is over" });
-        },
+        segment: (bytes) =>
+          this.#take(run, bytes, 0, () => {
+            over = true;
+          }),
       });
     } catch (error) {
-      await loading;
+      await this.#loading;
       if (over) return false;
       throw error;
     }
-    await flush(task.range.through, true);
-    await loading;
+    await this.#flush(run, task.range.through, true);
     return true;
+  }
+
+  /** Resolves when all that has been read so far is committed on the target; rejects with what has kept it from that. */
+  finish(): Promise<void> {
+    return this.#loading;
+  }
+
+  /** Takes the rows of a run of packets from `from` on; a promise where the chunk before must be loaded first. */
+  #take(run: TaskRun, bytes: Buffer, from: number, onOver: () => void): void | Promise<void> {
+    const { chunkRowsMax, chunkBytesMax } = this.#cycle.limits;
+    let at = from;
+    while (at < bytes.length) {
+      at = run.encoder.addRun(bytes, at, chunkRowsMax - run.rows);
+      if (run.encoder.full) run.collect();
+      if (run.rows < chunkRowsMax && run.bytes < chunkBytesMax) continue;
+      const flushed = this.#flush(run, run.lastKey(), false);
+      if (run.ordered && this.#cycle.isOver()) {
+        onOver();
+        throw new SwitchyardError("CANCELLED", { what: "the time of this snapshot is over" });
+      }
+      return flushed.then(() => this.#take(run, bytes, at, onOver));
+    }
+    return undefined;
+  }
+
+  /** Gives the rows that have been read to the target, behind the chunk before; resolves when that one is loaded. */
+  #flush(run: TaskRun, through: Key | undefined, last: boolean): Promise<void> {
+    const before = this.#loading;
+    const { parts, rows } = run.take();
+    this.#loading = before.then(() => this.#load(run, parts, rows, through, last));
+    this.#loading.catch(() => undefined);
+    return before;
   }
 
   async #load(
@@ -117,7 +139,7 @@ export class ChunkCopier {
       await this.#writer.query("ROLLBACK");
       throw error;
     }
-    const chunk = run.extended(this.#cycle.snapshot, rows, through, last);
+    const chunk = run.extended(rows, through, last);
     await this.#writer.query(recordChunk(claim.migration, table, chunk));
     await failpoint("copy-before-chunk-commit");
     await this.#writer.query("COMMIT");
@@ -135,15 +157,16 @@ class TaskRun {
   readonly encoder: LoadEncoder;
   /** Whether chunks can end between keys; otherwise the table counts only as a whole. */
   readonly ordered: boolean;
-  readonly #row: TextRow;
+  readonly #snapshot: number;
   readonly #keyFields: readonly number[];
   #parts: Buffer[] = [];
   #partBytes = 0;
   #rowsTaken = 0;
   #chunk: CopiedChunk | undefined;
 
-  constructor(task: CopyTask) {
+  constructor(task: CopyTask, snapshot: number) {
     const { table, range } = task;
+    this.#snapshot = snapshot;
     const stored = storedColumns(table.shape);
     const columns = loadColumns(stored);
     this.task = task;
@@ -151,7 +174,6 @@ class TaskRun {
     this.load = loadStatement(quoteTable(table.name), columns);
     this.encoder = new LoadEncoder(stored.length);
     this.ordered = table.kinds !== undefined;
-    this.#row = new TextRow(stored.length);
     this.#keyFields = table.shape.primaryKey.map((position) => {
       const column = table.shape.columns[position];
       return column === undefined ? -1 : stored.indexOf(column);
@@ -181,22 +203,23 @@ class TaskRun {
     return taken;
   }
 
-  /** The key of a row, to be called before the row's packet is gone; nothing for a table without key order. */
-  lastKey(payload: Buffer): Key | undefined {
+  /** The key of the row that was read last, while its bytes are at hand; nothing for a table without key order. */
+  lastKey(): Key | undefined {
     const kinds = this.task.table.kinds;
     if (kinds === undefined) return undefined;
-    const row = this.#row.scan(payload);
+    const row = this.encoder.lastRow;
     return this.#keyFields.map((field, i) => {
       const text = row.field(field)?.toString("latin1") ?? "";
       return parseKeyPart(kinds[i] as KeyKind, text);
     });
   }
 
-  extended(snapshot: number, rows: number, through: Key | undefined, last: boolean): CopiedChunk {
+  extended(rows: number, through: Key | undefined, last: boolean): CopiedChunk {
     const { table, range } = this.task;
+    const snapshot = this.#snapshot;
     const number = this.#chunk?.chunk ?? Math.max(0, ...table.chunks.map((chunk) => chunk.chunk)) + 1;
     // Taken before the first commit, so that two readers of one table never take the same number.
-    if (this.#chunk === undefined) table.chunks.push(this.#reserve(number, snapshot));
+    if (this.#chunk === undefined) table.chunks.push(this.#reserve(number));
     return {
       chunk: number,
       snapshot,
@@ -214,9 +237,9 @@ class TaskRun {
     this.#chunk = chunk;
   }
 
-  #reserve(number: number, snapshot: number): CopiedChunk {
+  #reserve(number: number): CopiedChunk {
     const { after } = this.task.range;
-    this.#chunk = { chunk: number, snapshot, after, through: after, rows: 0, complete: false };
+    this.#chunk = { chunk: number, snapshot: this.#snapshot, after, through: after, rows: 0, complete: false };
     return this.#chunk;
   }
 }

@@ -1,3 +1,4 @@
+import { HEADER_BYTES, PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
 import { NULL_LENGTH, TextRow } from "../wire/text-row.ts";
 
 const BACKSLASH = 0x5c;
@@ -43,15 +44,65 @@ export class LoadEncoder {
     return this.#length >= this.#bufferBytes;
   }
 
+  /** The row that was added last; a view of the bytes that it was in. */
+  get lastRow(): TextRow {
+    return this.#row;
+  }
+
+  /**
+   * Adds rows of `run`, which holds whole row packets with their headers one behind the other, beginning with the packet
+   * at `from`: `rowsMax` of them, or as many as there are, or until the buffer is full. Returns where the next one begins.
+   *
+   * @throws {SwitchyardError} `WIRE_MALFORMED` when the lengths of a row do not fit.
+   */
+  addRun(run: Buffer, from: number, rowsMax: number): number {
+    let at = from;
+    for (let rows = 0; rows < rowsMax && at < run.length && !this.full; rows += 1) {
+      const length = packetLength(run, at);
+      if (length >= PACKET_PAYLOAD_MAX) {
+        at = this.#addHuge(run, at);
+      } else {
+        this.#addPart(run, at + HEADER_BYTES, at + HEADER_BYTES + length);
+        at += HEADER_BYTES + length;
+      }
+    }
+    return at;
+  }
+
   /**
    * Adds one row: the payload of a row packet, which is not kept.
    *
    * @throws {SwitchyardError} `WIRE_MALFORMED` when its lengths do not fit.
    */
   add(payload: Buffer): void {
-    const { offsets, lengths } = this.#row.scan(payload);
+    this.#addPart(payload, 0, payload.length);
+  }
+
+  /** What has been added and not taken yet; the encoder goes on with a fresh buffer. */
+  take(): Buffer {
+    const taken = this.#buffer.subarray(0, this.#length);
+    this.#buffer = Buffer.allocUnsafe(this.#bufferBytes);
+    this.#length = 0;
+    return taken;
+  }
+
+  /** A row of 16 MiB and more, in several packets. Returns where the next row begins. */
+  #addHuge(run: Buffer, from: number): number {
+    const parts: Buffer[] = [];
+    let at = from;
+    for (let length = PACKET_PAYLOAD_MAX; length === PACKET_PAYLOAD_MAX; ) {
+      length = packetLength(run, at);
+      parts.push(run.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length));
+      at += HEADER_BYTES + length;
+    }
+    this.add(Buffer.concat(parts));
+    return at;
+  }
+
+  #addPart(payload: Buffer, from: number, to: number): void {
+    const { offsets, lengths } = this.#row.scan(payload, from, to);
     // Each byte becomes at most two, each field has one separator, and NULL takes two bytes for its one.
-    this.#reserve(payload.length * 2 + offsets.length + 1);
+    this.#reserve((to - from) * 2 + offsets.length + 1);
     for (let column = 0; column < offsets.length; column += 1) {
       if (column > 0) this.#buffer[this.#length++] = TAB;
       const start = offsets[column] ?? 0;
@@ -65,14 +116,6 @@ export class LoadEncoder {
     }
     this.#buffer[this.#length++] = NEWLINE;
     this.#rows += 1;
-  }
-
-  /** What has been added and not taken yet; the encoder goes on with a fresh buffer. */
-  take(): Buffer {
-    const taken = this.#buffer.subarray(0, this.#length);
-    this.#buffer = Buffer.allocUnsafe(this.#bufferBytes);
-    this.#length = 0;
-    return taken;
   }
 
   #escape(payload: Buffer, start: number, end: number): void {
@@ -98,4 +141,8 @@ export class LoadEncoder {
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }
+}
+
+function packetLength(run: Buffer, at: number): number {
+  return (run[at] ?? 0) | ((run[at + 1] ?? 0) << 8) | ((run[at + 2] ?? 0) << 16);
 }

@@ -25,16 +25,17 @@ export class TextRow {
   }
 
   /**
-   * Finds the fields of `payload`, which must hold exactly as many as there are columns.
+   * Finds the fields of `payload`, or of the part of it from `from` to `to`, which must hold exactly as many as there
+   * are columns. Offsets count from the beginning of `payload` in either case.
    *
    * @throws {SwitchyardError} `WIRE_MALFORMED`
    */
-  scan(payload: Buffer): this {
+  scan(payload: Buffer, from = 0, to = payload.length): this {
     this.#payload = payload;
     const count = this.offsets.length;
-    let at = 0;
+    let at = from;
     for (let column = 0; column < count; column++) {
-      const first = payload[at] ?? 0xff;
+      const first = at < to ? (payload[at] ?? 0xff) : 0xff;
       let length = first;
       if (first < 0xfb) at += 1;
       else if (first === 0xfb) {
@@ -43,15 +44,15 @@ export class TextRow {
         at += 1;
         continue;
       } else {
-        length = longLength(payload, at, first);
+        length = longLength(payload, at, to, first);
         at += first === 0xfc ? 3 : first === 0xfd ? 4 : 9;
       }
-      if (length > payload.length - at) throw malformed(payload, at);
+      if (length > to - at) throw malformed(at - from, to - from);
       this.offsets[column] = at;
       this.lengths[column] = length;
       at += length;
     }
-    if (at !== payload.length) throw malformed(payload, at);
+    if (at !== to) throw malformed(at - from, to - from);
     return this;
   }
 
@@ -82,17 +83,17 @@ export function buildTextRow(fields: readonly (Buffer | string | null)[]): Buffe
   return writer.payload();
 }
 
-function longLength(payload: Buffer, at: number, first: number): number {
+function longLength(payload: Buffer, at: number, to: number, first: number): number {
   const width = first === 0xfc ? 2 : first === 0xfd ? 3 : 8;
-  if (first === 0xff || at + 1 + width > payload.length) throw malformed(payload, at);
+  if (first === 0xff || at + 1 + width > to) throw malformed(at, to);
   if (width < 8) return payload.readUIntLE(at + 1, width);
   // A field cannot be longer than its row, so the upper half must be 0.
   return payload.readUInt32LE(at + 5) === 0 ? payload.readUInt32LE(at + 1) : payload.length + 1;
 }
 
-function malformed(payload: Buffer, at: number): SwitchyardError {
+function malformed(at: number, length: number): SwitchyardError {
   return new SwitchyardError("WIRE_MALFORMED", {
     what: "a row packet breaks the MySQL protocol: its fields do not fill it exactly",
-    details: [`at byte ${at} of ${payload.length}`],
+    details: [`at byte ${at} of ${length}`],
   });
 }

@@ -4,7 +4,8 @@ import { silentLogger } from "../../../src/base/logger.ts";
 import { parseTableKey } from "../../../src/base/table-name.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { Connection } from "../../../src/mysql/connection.ts";
-import { type CopyContext, runCopyCycle } from "../../../src/replication/copy-cycle.ts";
+import type { CopyContext } from "../../../src/replication/copy-context.ts";
+import { runCopyCycle } from "../../../src/replication/copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "../../../src/replication/copy-state.ts";
 import { claimLedger } from "../../../src/replication/ledger.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar.ts";
@@ -30,18 +31,27 @@ afterAll(async () => {
 
 interface Prepared {
   readonly table: string;
+  /** The tables that were asked for besides, of the same shape and with the same rows. */
+  readonly others: readonly string[];
   readonly context: CopyContext;
   readonly state: CopyState;
   readonly control: Connection;
 }
 
-/** Everything up to the first snapshot of a table made by `columns` and `rows`. */
-async function prepared(columns: string, rows: string, changes: Partial<CopyContext> = {}): Promise<Prepared> {
+/** Everything up to the first snapshot of a table made by `columns` and `rows`, and of as many others as are asked for. */
+async function prepared(
+  columns: string,
+  rows: string,
+  changes: Partial<CopyContext> = {},
+  otherTables = 0,
+): Promise<Prepared> {
   const schema = `y${++sequence}`;
   const table = `${schema}.t`;
-  await ends.source.root(
-    `CREATE DATABASE ${schema}; CREATE TABLE ${table} (${columns}); ${rows.replaceAll("$t", table)}`,
-  );
+  const others = Array.from({ length: otherTables }, (_, i) => `${schema}.t${i + 2}`);
+  await ends.source.root(`CREATE DATABASE ${schema}`);
+  for (const one of [table, ...others]) {
+    await ends.source.root(`CREATE TABLE ${one} (${columns}); ${rows.replaceAll("$t", one)}`);
+  }
   const name = { migration: schema, direction: "forward" as const };
   const signal = new AbortController().signal;
   const source = await ownEndpoint(ends.source, "source-reader", [schema]);
@@ -51,9 +61,10 @@ async function prepared(columns: string, rows: string, changes: Partial<CopyCont
   opened.push(observer, control);
   await ensureSidecar(control);
   const claim = await claimLedger(control, schema, "forward", undefined, { copiers: 2 });
-  const definition = await readDefinition(observer, parseTableKey(table));
-  await createTargetTables(observer, control, name, [definition]);
-  const state = await saveShapes(control, name, [definition], false);
+  const definitions = [];
+  for (const one of [table, ...others]) definitions.push(await readDefinition(observer, parseTableKey(one)));
+  await createTargetTables(observer, control, name, definitions);
+  const state = await saveShapes(control, name, definitions, false);
   const context: CopyContext = {
     claim,
     source,
@@ -70,7 +81,7 @@ async function prepared(columns: string, rows: string, changes: Partial<CopyCont
     estimates: new Map(),
     ...changes,
   };
-  return { table, context, state, control };
+  return { table, others, context, state, control };
 }
 
 const numbers = (count: number): string =>
@@ -170,5 +181,72 @@ describe("a copy that stops in the middle", () => {
     const outcome = await runCopyCycle(context, loaded, GtidSet.empty, () => undefined);
     expect(outcome).toEqual({ kind: "copied" });
     expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`)).toEqual([{ n: "36" }]);
+  });
+});
+
+describe("several tables", () => {
+  test("are copied side by side, and each keeps its definition until its last row is loaded", async () => {
+    // 1. all rows of the first table have been read, and wait to be loaded; 2. the copiers have gone on to the second;
+    // 3. somebody renames a column of the first: its snapshot must not have been closed yet, or what the rows were read
+    //    by can no longer be proven.
+    let renaming: Promise<unknown> | undefined;
+    let opened = 0;
+    const { table, others, context, state } = await prepared(
+      "id INT PRIMARY KEY, v INT",
+      `INSERT INTO $t ${numbers(7)}`,
+      {
+        log: { ...silentLogger, info: () => void opened++ },
+        whilePaused: async () => {
+          const deadline = performance.now() + 10_000;
+          while (opened < 2 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+          renaming ??= ends.source
+            .root(`SET SESSION lock_wait_timeout = 1; ALTER TABLE ${table} RENAME COLUMN v TO w`)
+            .then(
+              () => "renamed",
+              (error: unknown) => String(error),
+            );
+          await renaming;
+        },
+      },
+      1,
+    );
+    expect(await runCopyCycle(context, state, GtidSet.empty, () => undefined)).toEqual({ kind: "copied" });
+    expect(opened).toBe(2);
+    expect(await renaming).toMatch(/Lock wait timeout exceeded/);
+    for (const one of [table, ...others]) {
+      expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${one}`)).toEqual([{ n: "7" }]);
+    }
+    // Nothing of the cycle holds the tables any more.
+    await ends.source.root(`SET SESSION lock_wait_timeout = 1; ALTER TABLE ${table} RENAME COLUMN v TO w`);
+  });
+
+  test("end together when one copier fails, and what is recorded of each is what is there", async () => {
+    let commits = 0;
+    const { table, others, context, state, control } = await prepared(
+      "id INT PRIMARY KEY, v INT",
+      `INSERT INTO $t ${numbers(95)}`,
+      {
+        failpoint: async (point) => {
+          if (point === "copy-before-chunk-commit" && ++commits === 9) throw new Error("stopped here");
+        },
+      },
+      2,
+    );
+    await expect(runCopyCycle(context, state, GtidSet.empty, () => undefined)).rejects.toThrow("stopped here");
+    const all = [table, ...others];
+    const name = { migration: context.claim.migration, direction: "forward" as const };
+    const loaded = await loadCopyState(control, name, all.map(parseTableKey));
+    if (loaded === undefined) throw new Error("nothing was recorded");
+    for (const [i, one] of all.entries()) {
+      const recorded = loaded.tables[i]?.chunks.reduce((sum, chunk) => sum + chunk.rows, 0);
+      expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${one}`)).toEqual([{ n: String(recorded) }]);
+    }
+    const position = [...loaded.snapshots.values()][0] ?? GtidSet.empty;
+    expect(await runCopyCycle(context, loaded, position, () => undefined)).toEqual({ kind: "copied" });
+    for (const one of all) {
+      expect(await ends.target.root(`SELECT COUNT(*) AS n, SUM(v) AS v FROM ${one}`)).toEqual([
+        { n: "95", v: String((95 * 96) / 2) },
+      ]);
+    }
   });
 });

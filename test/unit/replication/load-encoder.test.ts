@@ -20,6 +20,19 @@ function rowPayload(fields: readonly (Buffer | null)[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** A payload as it is on the wire: in packets of 16 MiB less one byte, the last of them shorter than that. */
+function packet(payload: Buffer, sequence: number): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0, number = sequence; ; at += 0xffffff, number++) {
+    const part = payload.subarray(at, at + 0xffffff);
+    const header = Buffer.alloc(4);
+    header.writeUIntLE(part.length, 0, 3);
+    header[3] = number & 0xff;
+    parts.push(header, part);
+    if (part.length < 0xffffff) return Buffer.concat(parts);
+  }
+}
+
 /** Reads LOAD DATA bytes back as the manual describes them (LOAD DATA Statement, field and line handling). */
 function readBack(bytes: Buffer): (Buffer | null)[][] {
   const rows: (Buffer | null)[][] = [];
@@ -72,6 +85,57 @@ describe("rows on their way into LOAD DATA", () => {
     );
   });
 
+  test("come back as they were from runs of packets, wherever the taker stops between two of them", () => {
+    const field = fc.option(fc.uint8Array({ maxLength: 300 }));
+    const row = fc.array(field, { minLength: 2, maxLength: 2 });
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 40 }), fc.integer({ min: 1, max: 7 }), (rows, rowsMax) => {
+        const wanted = rows.map((one) => one.map((value) => (value === null ? null : Buffer.from(value))));
+        const run = Buffer.concat(wanted.map((one, i) => packet(rowPayload(one), i)));
+        const encoder = new LoadEncoder(2, 512);
+        const back: unknown[] = [];
+        for (let at = 0; at < run.length; ) {
+          const before = encoder.rows;
+          const next = encoder.addRun(run, at, rowsMax);
+          expect(next).toBeGreaterThan(at);
+          expect(encoder.rows - before).toBeLessThanOrEqual(rowsMax);
+          // The key of a chunk's last row is read from here.
+          expect(encoder.lastRow.field(0)).toEqual(wanted[encoder.rows - 1]?.[0]);
+          at = next;
+          back.push(...readBack(encoder.take()));
+        }
+        expect(encoder.rows).toBe(rows.length);
+        expect(back).toEqual(wanted);
+      }),
+    );
+  });
+
+  test.each([
+    [2 ** 24 - 1 - 4 - 2, "one byte short of a second packet"],
+    [2 ** 24 - 1 - 4 - 1, "exactly full, so an empty packet follows"],
+    [2 ** 24, "a little in the second packet"],
+  ])("a row of %d bytes in its first field is one row: %s", (bytes) => {
+    const huge = Buffer.alloc(bytes, 0x61);
+    const head = Buffer.from([0xfd, 0, 0, 0]);
+    const long = bytes >= 2 ** 24 ? Buffer.from([0xfe, 0, 0, 0, 1, 0, 0, 0, 0]) : head;
+    if (long === head) head.writeUIntLE(bytes, 1, 3);
+    const payload = Buffer.concat([long, huge, Buffer.from([0])]);
+    const run = Buffer.concat([
+      packet(rowPayload([Buffer.from("b"), null]), 0),
+      packet(payload, 1),
+      packet(rowPayload([Buffer.from("c"), null]), 3),
+    ]);
+    const encoder = new LoadEncoder(2, 64);
+    let at = encoder.addRun(run, 0, 10);
+    if (at < run.length) at = encoder.addRun(run, at, 10);
+    const text = encoder.take();
+    if (at < run.length) expect(encoder.addRun(run, at, 10)).toBe(run.length);
+    const rest = encoder.take();
+    const all = Buffer.concat([text, rest]);
+    expect(encoder.rows).toBe(3);
+    expect(all.equals(Buffer.concat([Buffer.from("b\t\\N\n"), huge, Buffer.from("\t\nc\t\\N\n")]))).toBe(true);
+  });
+
   test("NULL and the text \\N are two things", () => {
     const encoder = new LoadEncoder(2);
     encoder.add(rowPayload([null, Buffer.from("\\N")]));
@@ -86,5 +150,8 @@ describe("rows on their way into LOAD DATA", () => {
     ["a claimed length of 2^63", Buffer.from([0xfe, 0, 0, 0, 0, 0, 0, 0, 0x80, 0])],
   ])("%s is refused", (_why, payload) => {
     expect(() => new LoadEncoder(2).add(payload)).toThrow(/WIRE_MALFORMED/);
+    // Behind it in the run are bytes that would make it whole: they belong to the next row.
+    const run = Buffer.concat([packet(payload, 0), packet(rowPayload([Buffer.from("b"), Buffer.from("c")]), 1)]);
+    expect(() => new LoadEncoder(2).addRun(run, 0, 10)).toThrow(/WIRE_MALFORMED/);
   });
 });

@@ -1,0 +1,27 @@
+import type { FailpointHook } from "../base/failpoints.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Connection } from "../mysql/connection.ts";
+import type { Endpoint } from "../mysql/endpoint.ts";
+import type { CopiedTable } from "./copy-state.ts";
+import type { LedgerClaim } from "./ledger.ts";
+import type { StreamLimits } from "./stream-options.ts";
+
+/** What one cycle of the copy works with. */
+export interface CopyContext {
+  readonly claim: LedgerClaim;
+  readonly source: Endpoint;
+  readonly target: Endpoint;
+  /** A session on the source for questions; not one that reads the snapshot. */
+  readonly observer: Connection;
+  /** A session on the target that no transaction is open on. */
+  readonly control: Connection;
+  readonly limits: StreamLimits;
+  readonly failpoint: FailpointHook;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly isOver: () => boolean;
+  readonly whilePaused: () => Promise<void>;
+  readonly onRows: (table: CopiedTable, rows: number) => void;
+  /** Rows of each table, by the source's own guess. */
+  readonly estimates: ReadonlyMap<string, number>;
+}
