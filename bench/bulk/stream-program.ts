@@ -42,7 +42,7 @@ const REACH_TIMEOUT_MS = 600_000;
 
 let stream: Stream | undefined;
 let options: Extract<StreamOrder, { readonly order: "open" }> | undefined;
-let failure: unknown;
+let failure: Error | undefined;
 
 /** Opens the stream as the controller does, with the limits that it has there. */
 function open(order: Extract<StreamOrder, { readonly order: "open" }>): void {
@@ -59,7 +59,7 @@ function open(order: Extract<StreamOrder, { readonly order: "open" }>): void {
   });
   stream = opened;
   opened.run().catch((error: unknown) => {
-    failure = error;
+    failure = error instanceof Error ? error : new Error(String(error));
   });
 }
 
