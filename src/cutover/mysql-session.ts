@@ -19,6 +19,9 @@ export interface SessionFacts {
   readonly clock: Clock;
 }
 
+const QUIET_LOOKS = 6;
+const QUIET_LOOK_MS = 10;
+
 /**
  * The migration's session on a real server: one connection that holds the migration's lock, locks the tables and does
  * everything else that changes the server, and a second beside it that only looks, and interrupts the first.
@@ -123,9 +126,26 @@ export class MysqlSession implements HomeSession {
     const guards = (await this.#view.triggers()).filter((one) => one.kind === "guard");
     let left = 0;
     for (const trigger of guards) {
-      if (!(await this.#bounded(dropTrigger(trigger, this.#facts.migration, token), pendingMs))) left += 1;
+      if (
+        !(await this.#quiet(trigger.table)) ||
+        !(await this.#bounded(dropTrigger(trigger, this.#facts.migration, token), pendingMs))
+      )
+        left += 1;
     }
     return left === 0;
+  }
+
+  /**
+   * Whether no transaction has been seen to hold the table for a while. DDL that is pending makes a deadlock's victim
+   * of a transaction that has read the table and now writes to it; where transactions come often enough for one to
+   * begin between the last look and the DDL, one is met in an earlier look.
+   */
+  async #quiet(table: string): Promise<boolean> {
+    for (let look = 0; look < QUIET_LOOKS; look += 1) {
+      if (look > 0) await this.#facts.clock.sleep(QUIET_LOOK_MS);
+      if ((await this.holders()).some(({ tables }) => tables.includes(table))) return false;
+    }
+    return true;
   }
 
   async autoIncrements(): Promise<ReadonlyMap<string, bigint>> {

@@ -180,8 +180,8 @@ export interface HomeSession extends HomeView {
   /** Lets everybody write past the guards: one round trip, however many tables. Idempotent. */
   liftGuard(): Promise<void>;
   /**
-   * Takes the guards off a home that is in use, one by one, each pending for at most `pendingMs`. Answers whether all
-   * are gone; those that are left let everybody pass.
+   * Takes the guards off a home that is in use, one by one: only when no transaction has held the table for
+   * a while, and pending for at most `pendingMs`. Answers whether all are gone; those that are left let everybody pass.
    */
   removeGuards(token: string, pendingMs: number): Promise<boolean>;
   /** Next AUTO_INCREMENT value by table key, as the engine has it now; tables without one are left out. */

@@ -84,12 +84,14 @@ export async function startReturnStream(attempt: Attempt): Promise<void> {
 }
 
 const GUARD_ROUNDS_MAX = 20;
-const GUARD_PENDING_MS = 30;
+/** Shorter than a transaction takes from its first statement to one that needs a stronger lock on the table. */
+const GUARD_PENDING_MS = 3;
 const GUARD_REST_MS = 100;
 
 /**
- * Takes the guards off the new home. They let everybody pass already; each goes in a moment in which its table is not
- * in use for long, so that clients hardly wait. What cannot go is left for the next switch and said.
+ * Takes the guards off the new home. They let everybody pass already; each goes in a moment in which no transaction
+ * holds its table, since the server would end one that has read it and then writes to it as a deadlock's victim. What
+ * cannot go is left, and said: the next move takes it off under its lock.
  */
 export async function removeGuards(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;

@@ -307,6 +307,24 @@ describe("the fence on a real server", () => {
     await long.close();
   });
 
+  // 1. A client's transaction has read the table. 2. DDL on the table waits for it. 3. The client writes to the table,
+  // for which it needs a stronger lock, behind the DDL: a circle, and the server would end the client's transaction.
+  test("a guard that is taken off makes no transaction a deadlock's victim that has read and now writes", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    await session.installGuards("token10");
+    await session.liftGuard();
+    const client = await app(servers.old);
+    await client.query("BEGIN");
+    await client.query("SELECT * FROM shop.items");
+    const removing = session.removeGuards("token10", 500);
+    await sleep(100);
+    await client.query("INSERT INTO shop.items (a) VALUES (1)");
+    await client.query("COMMIT");
+    await removing;
+    expect(await session.removeGuards("token10", 300)).toBe(true);
+    await client.close();
+  });
+
   test("locks anew on a take-over when the one who had it is gone", async () => {
     const successor = await homeOn(servers.old).open({ takeOver: "keep-lock" });
     const client = await app(servers.old);
