@@ -97,7 +97,8 @@ export function parseSysbench(output: string): SysbenchResult {
   };
 }
 
-function sysbenchArgs(target: SysbenchTarget, data: SysbenchData, load: SysbenchLoad): string[] {
+/** The arguments of a load, without the command at their end. */
+export function sysbenchArgs(target: SysbenchTarget, data: SysbenchData, load: SysbenchLoad): string[] {
   return [
     load.script,
     ...targetArgs(target),

@@ -49,6 +49,11 @@ export class TestSystem {
     return ServeProcess.start({ folder: join(this.folder, `serve-${this.#serves}`), config: this.config, ...options });
   }
 
+  /** The application's account; it exists on both servers and may do everything in the schema `ledger`. */
+  get application(): { readonly user: string; readonly password: string } {
+    return { user: "app", password: APP_PASSWORD };
+  }
+
   /** The connection string of the application, through the proxy of `serve` or straight to a server. */
   appUrl(to: { readonly proxyPort: number } | TestServer): string {
     const port = "proxyPort" in to ? to.proxyPort : to.port;
