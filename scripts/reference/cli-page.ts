@@ -7,6 +7,7 @@ import { code, markdownTable, page } from "./markdown.ts";
 const ENVIRONMENT = [
   ["SWITCHYARD_CONFIG", "Configuration where `--config` is not given."],
   ["SWITCHYARD_SERVER", "Admin API where `--server` is not given."],
+  ["SWITCHYARD_CA", "PEM file of the authorities to trust for an `https` admin API where `--ca` is not given."],
   ["SWITCHYARD_TOKEN", "Token where `--token` is not given: it stays out of the list of processes."],
 ] as const;
 

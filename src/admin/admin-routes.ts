@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { SwitchyardError } from "../base/errors.ts";
+import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type Caller, mustOperate } from "./admin-auth.ts";
 import type { NewOrder, OrderDesk } from "./order-desk.ts";
 import {
@@ -48,8 +48,17 @@ function addLookingRoutes(app: FastifyInstance, { documents }: RouteContext): vo
     return { format: 1, migration, status: await documents.status(id), diff: await documents.diff(id) };
   });
   app.get("/v1/migrations/:id/history", async (request) => {
-    const { id, history } = await documents.migration(migrationOf(request));
-    return { format: 1, migration: id, history };
+    const id = migrationOf(request);
+    const orders = await documents.orderRecords(id);
+    // A migration that was refused has no journal; that somebody asked for it is known all the same.
+    const history = await documents.migration(id).then(
+      (migration) => migration.history,
+      (error: unknown) => {
+        if (orders.length === 0 || !isSwitchyardError(error, "MIGRATION_NOT_FOUND")) throw error;
+        return [];
+      },
+    );
+    return { format: 1, migration: id, history, orders };
   });
   app.get("/v1/migrations/:id/diff", async (request) => {
     const id = migrationOf(request);

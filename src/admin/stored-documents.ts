@@ -1,6 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import type { OrderRecord } from "../cutover/order-record.ts";
 import type { ProxyDocument } from "../rules/proxy-document.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import {
@@ -8,6 +9,7 @@ import {
   DIFFS_PREFIX,
   LEADER_KEY,
   MIGRATIONS_PREFIX,
+  ORDER_RECORDS_PREFIX,
   ORDERS_PREFIX,
   PROXIES_PREFIX,
   RULES_KEY,
@@ -68,6 +70,12 @@ export class StoredDocuments {
 
   orders(): Promise<OrderDocument[]> {
     return this.#list<OrderDocument>(ORDERS_PREFIX);
+  }
+
+  /** What is kept of the orders about a migration that have ended, oldest first. */
+  async orderRecords(migration: string): Promise<OrderRecord[]> {
+    const records = await this.#list<OrderRecord>(`${ORDER_RECORDS_PREFIX}${migration}/`);
+    return records.sort((a, b) => (a.endedAt < b.endedAt ? -1 : 1));
   }
 
   rules(): Promise<RulesDocument | undefined> {

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { newOrderId } from "../cutover/order-id.ts";
+import { type HttpAnswer, httpRequest } from "./http-request.ts";
 import { RemoteError } from "./remote-error.ts";
 
 /** An order with the revision at which it was read. */
@@ -13,6 +14,8 @@ export interface ReadOrder {
 export interface AdminClientOptions {
   readonly server: string;
   readonly token: string | undefined;
+  /** PEM of the authorities to trust for `https`. */
+  readonly ca?: string | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -85,25 +88,25 @@ export class AdminClient {
   }
 
   async #request(method: "GET" | "POST", path: string, body: object | undefined): Promise<unknown> {
-    const { token, signal } = this.#options;
-    let response: Response;
-    let text: string;
+    const { token, ca, signal } = this.#options;
+    let answer: HttpAnswer;
     try {
-      response = await fetch(new URL(path.slice(1), this.#base), {
+      answer = await httpRequest({
+        url: new URL(path.slice(1), this.#base),
         method,
         headers: {
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        body: body === undefined ? undefined : JSON.stringify(body),
+        ca,
         signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
       });
-      text = await response.text();
     } catch (error) {
       if (signal.aborted) throw new SwitchyardError("CANCELLED", { what: "the command was interrupted", cause: error });
       throw unreachable(this.#base, error);
     }
-    return readAnswer(this.#base, response.status, text);
+    return readAnswer(this.#base, answer.status, answer.text);
   }
 }
 
@@ -140,14 +143,19 @@ function notOurs(base: URL, observed: string, cause: unknown): SwitchyardError {
 }
 
 function unreachable(base: URL, cause: unknown): SwitchyardError {
-  const reason = (cause as { cause?: unknown }).cause ?? cause;
+  const code = String((cause as { code?: unknown }).code);
   return new SwitchyardError("CLI_SERVER_UNREACHABLE", {
-    what: `no Switchyard process answers at ${base.origin}: ${messageOf(reason)}`,
+    what: `no Switchyard process answers at ${base.origin}: ${messageOf(cause)}`,
     changed: "Nothing was changed.",
-    fix: "Start `switchyard serve`, or name its admin address with --server or SWITCHYARD_SERVER.",
+    fix: DISTRUST.test(code)
+      ? "Name the authority of its certificate with --ca or SWITCHYARD_CA, and the server as the certificate does."
+      : "Start `switchyard serve`, or name its admin address with --server or SWITCHYARD_SERVER.",
     cause,
   });
 }
+
+/** What Node says of a certificate that it does not believe. */
+const DISTRUST = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_CERT_\w+)$/;
 
 function outcomeUnknown(base: URL, order: string, cause: unknown): SwitchyardError {
   return new SwitchyardError("CLI_OUTCOME_UNKNOWN", {
@@ -162,9 +170,9 @@ function isUnreachable(error: unknown): boolean {
   return error instanceof SwitchyardError && error.code === "CLI_SERVER_UNREACHABLE";
 }
 
-/** A refused connection carried nothing; after any other failure the request may have been read. */
+/** A connection that was refused, or not believed, carried nothing; after any other failure the request may have been read. */
 function mayHaveArrived(error: unknown): boolean {
   if (!isUnreachable(error)) return false;
-  const reason = ((error as Error).cause as { cause?: { code?: unknown } } | undefined)?.cause;
-  return !["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"].includes(String(reason?.code));
+  const code = String(((error as Error).cause as { code?: unknown } | undefined)?.code);
+  return !["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"].includes(code) && !DISTRUST.test(code);
 }

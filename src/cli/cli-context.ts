@@ -31,6 +31,7 @@ export interface CommonOptions {
   readonly json?: boolean;
   readonly server?: string;
   readonly token?: string;
+  readonly ca?: string;
   readonly config?: string;
 }
 

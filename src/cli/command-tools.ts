@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { AdminClient, type ReadOrder } from "./admin-client.ts";
 import { type CliContext, type CommonOptions, DEFAULT_SERVER } from "./cli-context.ts";
 import { followOrder } from "./follow-order.ts";
@@ -8,6 +10,7 @@ import { ProgressView } from "./progress.ts";
 export function withServer(command: Command): Command {
   return withJson(command)
     .addOption(new Option("--server <url>", `admin API to talk to (SWITCHYARD_SERVER; else ${DEFAULT_SERVER})`))
+    .addOption(new Option("--ca <file>", "authorities to trust for https, in PEM (SWITCHYARD_CA)"))
     .addOption(new Option("--token <token>", "token for it (better: SWITCHYARD_TOKEN)"));
 }
 
@@ -39,7 +42,8 @@ export function openSession(context: CliContext, command: Command): Session {
   const json = options.json === true;
   const { environment, clock, signal } = context;
   const server = options.server ?? environment.server ?? DEFAULT_SERVER;
-  const client = new AdminClient({ server, token: options.token ?? environment.token, clock, signal });
+  const ca = readAuthorities(options.ca ?? environment.ca);
+  const client = new AdminClient({ server, ca, token: options.token ?? environment.token, clock, signal });
   const view = new ProgressView(context, json);
   return {
     context,
@@ -49,6 +53,22 @@ export function openSession(context: CliContext, command: Command): Session {
     print: (value, text) => context.out(json ? `${JSON.stringify(value)}\n` : `${text}\n`),
     follow: (placed, watch) => followOrder(placed, { client, view, signal, ...(watch === undefined ? {} : { watch }) }),
   };
+}
+
+/** @throws {SwitchyardError} `CLI_USAGE` where the file cannot be read or is not PEM. */
+function readAuthorities(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  let problem = "it is not PEM";
+  try {
+    const text = readFileSync(file, "utf8");
+    if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  } catch (error) {
+    problem = messageOf(error);
+  }
+  throw new SwitchyardError("CLI_USAGE", {
+    what: `the authorities to trust cannot be read from ${file}: ${problem}`,
+    fix: "Name a PEM file with --ca or SWITCHYARD_CA.",
+  });
 }
 
 /** A group of commands that does nothing by itself but say what it has. */

@@ -2,10 +2,9 @@ import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { parse } from "yaml";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
-import type { HistoryEntry } from "../cutover/migration-document.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, type Session, withServer } from "./command-tools.ts";
-import { table } from "./format.ts";
+import { describeHistory, type History } from "./history-view.ts";
 import {
   describeMigration,
   describeMigrations,
@@ -121,18 +120,14 @@ function addLooking(context: CliContext, parent: Command): void {
       session.print(answer, describeMigration(answer.migration, answer.status));
     });
   withServer(parent.command("history"))
-    .description("what was done and what happened, oldest first")
+    .description("what was ordered by whom, what was done and what happened, oldest first")
     .argument("<id>", "name of the migration")
     .action(async (id: string, _: object, command: Command) => {
       const session = openSession(context, command);
       const path = `/v1/migrations/${encodeURIComponent(id)}/history`;
-      const answer = await session.client.get<{ history: HistoryEntry[] }>(path);
-      session.print(answer, table(answer.history.map(historyRow)));
+      const answer = await session.client.get<History>(path);
+      session.print(answer, describeHistory(answer));
     });
-}
-
-function historyRow({ at, who, what, reason, result }: HistoryEntry): readonly string[] {
-  return [at, who, what, [reason === undefined ? "" : `(${reason})`, result ?? ""].join(" ").trim()];
 }
 
 function addOrders(context: CliContext, parent: Command): void {

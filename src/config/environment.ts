@@ -5,6 +5,8 @@ export interface Environment {
   readonly server: string | undefined;
   /** SWITCHYARD_TOKEN: the token for it. */
   readonly token: string | undefined;
+  /** SWITCHYARD_CA: a PEM file with the authorities to trust where that API has TLS. */
+  readonly ca: string | undefined;
   /** SWITCHYARD_CONFIG: the configuration where `--config` is not given. */
   readonly config: string | undefined;
 }
@@ -16,6 +18,7 @@ export function readEnvironment(): Environment {
     all,
     server: all["SWITCHYARD_SERVER"] || undefined,
     token: all["SWITCHYARD_TOKEN"] || undefined,
+    ca: all["SWITCHYARD_CA"] || undefined,
     config: all["SWITCHYARD_CONFIG"] || undefined,
   };
 }

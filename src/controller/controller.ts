@@ -66,6 +66,7 @@ async function run(options: ControllerOptions, stop: AbortSignal): Promise<void>
   const fleet = new MigrationFleet(context);
   const orders = new OrderLoop({
     store,
+    clock,
     log,
     metrics: options.metrics,
     handle: (order, step) => fleet.handle(order, step),

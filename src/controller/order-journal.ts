@@ -1,8 +1,11 @@
+import type { Clock } from "../base/clock.ts";
 import { ERROR_CODES } from "../base/error-codes.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import { recordOf } from "../cutover/order-record.ts";
 import { ORDERS_PREFIX } from "../rules/store-keys.ts";
-import type { Store, StoreEntry } from "../store/store.ts";
+import type { Store, StoreEntry, StoreWrite } from "../store/store.ts";
+import { recordKey } from "./order-records.ts";
 
 const STEPS_MAX = 200;
 
@@ -24,12 +27,14 @@ export function parseOrder(entry: StoreEntry): OrderDocument {
  */
 export class OrderJournal {
   readonly #store: Store;
+  readonly #clock: Clock;
   #order: OrderDocument;
   #revision: number;
   #tail: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, order: OrderDocument, revision: number) {
+  constructor(store: Store, clock: Clock, order: OrderDocument, revision: number) {
     this.#store = store;
+    this.#clock = clock;
     this.#order = order;
     this.#revision = revision;
   }
@@ -49,22 +54,33 @@ export class OrderJournal {
   }
 
   async done(result: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#write((order) => ({ ...order, state: "done", result }));
+    await this.#end((order) => ({ ...order, state: "done", result }));
   }
 
   async failed(error: unknown): Promise<void> {
     const code = isSwitchyardError(error) ? error.code : "INTERNAL_INVARIANT";
     const exit = ERROR_CODES[code].exit;
-    await this.#write((order) => ({ ...order, state: "failed", error: { code, message: messageOf(error), exit } }));
+    await this.#end((order) => ({ ...order, state: "failed", error: { code, message: messageOf(error), exit } }));
   }
 
-  #write(edit: (order: OrderDocument) => OrderDocument): Promise<void> {
+  /** The end of an order and its record are one write: none ends without leaving word of who asked for it. */
+  async #end(edit: (order: OrderDocument) => OrderDocument): Promise<void> {
+    await this.#write(edit, (order) => {
+      const record = recordOf(order, this.#clock.now().toISOString());
+      return [{ put: recordKey(order.migration, order.id), value: JSON.stringify(record) }];
+    });
+  }
+
+  #write(
+    edit: (order: OrderDocument) => OrderDocument,
+    further: (order: OrderDocument) => readonly StoreWrite[] = () => [],
+  ): Promise<void> {
     const run = async (): Promise<void> => {
       const next = edit(this.#order);
       const key = ORDERS_PREFIX + next.id;
       const result = await this.#store.transact(
         [{ key, revision: this.#revision }],
-        [{ put: key, value: JSON.stringify(next) }],
+        [{ put: key, value: JSON.stringify(next) }, ...further(next)],
       );
       if (!result.succeeded) {
         throw new SwitchyardError("ORDER_TAKEN", { what: `order ${next.id} has been taken by another controller` });

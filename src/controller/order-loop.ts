@@ -1,11 +1,13 @@
-import { ERROR_CODES } from "../base/error-codes.ts";
+import type { Clock } from "../base/clock.ts";
 import { isSwitchyardError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import { outcomeOf } from "../cutover/order-record.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { ORDERS_PREFIX } from "../rules/store-keys.ts";
 import type { Store, StoreEntry, Watch } from "../store/store.ts";
 import { OrderJournal, parseOrder } from "./order-journal.ts";
+import { pruneRecords } from "./order-records.ts";
 
 /**
  * Does what an order asks, and returns what its command reports. The order is as it was found: `pending`, or `running`
@@ -27,6 +29,7 @@ const FINISHED_ORDERS_MAX = 200;
  */
 export class OrderLoop {
   readonly #store: Store;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #handle: OrderHandler;
   readonly #metrics: Metrics;
@@ -35,8 +38,9 @@ export class OrderLoop {
   #watch: Watch | undefined;
   #closed = false;
 
-  constructor(options: { store: Store; log: Logger; metrics: Metrics; handle: OrderHandler }) {
+  constructor(options: { store: Store; clock: Clock; log: Logger; metrics: Metrics; handle: OrderHandler }) {
     this.#store = options.store;
+    this.#clock = options.clock;
     this.#log = options.log;
     this.#metrics = options.metrics;
     this.#handle = options.handle;
@@ -77,7 +81,7 @@ export class OrderLoop {
     }
     if (this.#seen.has(entry.key)) return;
     this.#seen.add(entry.key);
-    void this.#run(new OrderJournal(this.#store, order, entry.revision));
+    void this.#run(new OrderJournal(this.#store, this.#clock, order, entry.revision));
   }
 
   async #run(journal: OrderJournal): Promise<void> {
@@ -97,11 +101,15 @@ export class OrderLoop {
         return;
       }
       log.warn({ error: messageOf(error) }, "order failed");
-      this.#metrics.counter("orders_total", { command, outcome: outcomeOf(error) }).add();
+      const outcome = outcomeOf(isSwitchyardError(error) ? error.code : "INTERNAL_INVARIANT");
+      this.#metrics.counter("orders_total", { command, outcome }).add();
       await journal.failed(error).catch((reason: unknown) => {
         log.error({ error: messageOf(reason) }, "the answer to an order could not be stored");
       });
     }
+    await pruneRecords(this.#store, migration).catch((error: unknown) => {
+      log.debug({ error: messageOf(error) }, "old records of orders are still there");
+    });
   }
 
   #retire(key: string): void {
@@ -112,10 +120,4 @@ export class OrderLoop {
     this.#finished.delete(oldest);
     this.#store.transact([], [{ delete: oldest }]).catch(() => undefined);
   }
-}
-
-/** As the exit codes of commands have it. */
-function outcomeOf(error: unknown): string {
-  const exit = isSwitchyardError(error) ? ERROR_CODES[error.code].exit : 1;
-  return { 1: "failed", 2: "refused", 3: "refused", 4: "aborted", 5: "unknown" }[exit];
 }

@@ -14,6 +14,8 @@ export const SESSIONS_PREFIX = "/switchyard/sessions/";
 export const STATUS_PREFIX = "/switchyard/status/";
 /** What somebody asked for, taken and answered by the leading controller. */
 export const ORDERS_PREFIX = "/switchyard/orders/";
+/** What is kept of each order that has ended: `<migration>/<order>`. */
+export const ORDER_RECORDS_PREFIX = "/switchyard/order-records/";
 /** Results of diffs, by migration. */
 export const DIFFS_PREFIX = "/switchyard/diffs/";
 /** Claims of tables by unfinished migrations: `<server uuid>/<schema>.<table>`. */

@@ -48,7 +48,7 @@ async function run(line: string, context: Partial<CliContext> = {}): Promise<Ran
   let out = "";
   let err = "";
   const exit = await runCli(line.split(" "), {
-    environment: { all: {}, server: admin.url, token: undefined, config: undefined },
+    environment: { all: {}, server: admin.url, token: undefined, ca: undefined, config: undefined },
     clock: systemClock,
     version: "9.9.9",
     out: (text) => {

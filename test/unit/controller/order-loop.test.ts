@@ -45,7 +45,7 @@ describe("an order", () => {
     throw new Error(`order ${id} did not become ${state}`);
   };
   const run = async (handle: OrderHandler): Promise<void> => {
-    loop = new OrderLoop({ store, log: silentLogger, metrics: noMetrics, handle });
+    loop = new OrderLoop({ store, clock: systemClock, log: silentLogger, metrics: noMetrics, handle });
     await loop.start();
   };
 
