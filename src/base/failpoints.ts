@@ -1,25 +1,50 @@
 /**
- * The named points at which a test may stop or kill the program. Each is announced by the code just before
- * the step it names. They do nothing unless the process was started with them armed.
+ * The named points at which a test may kill the program. Each is announced by the code just before or just after the
+ * step it names. They do nothing unless the process was started with them armed.
  */
 export const FAILPOINTS = [
+  "create-before-claims",
+  "create-after-claims",
+  "stream-after-claim",
+  "copy-after-snapshot",
   "copy-before-chunk-commit",
   "copy-after-chunk-commit",
+  "copy-before-keys",
+  "copy-after-keys",
   "catch-up-before-commit",
   "catch-up-after-commit",
   "diff-before-target-snapshot",
   "switch-after-gate",
+  "switch-after-journal",
+  "switch-after-sessions",
+  "switch-after-clear",
   "switch-after-arm",
   "switch-after-hold",
   "switch-after-drain",
   "switch-after-fence",
   "switch-after-forward-closed",
+  "switch-after-counters",
+  "switch-after-return-position",
   "switch-before-swap",
   "switch-after-swap",
   "switch-after-release",
   "switch-after-lasting-fence",
   "switch-after-unlock",
+  "switch-after-retirement",
+  "switch-after-return-stream",
+  "switch-after-guards",
+  "abort-before-settled",
+  "abort-after-settled",
+  "abort-after-unlock",
+  "abort-after-fence-restored",
   "complete-after-streams-stopped",
+  "complete-after-journal",
+  "complete-after-old-tables",
+  "complete-before-claims-released",
+  "cancel-after-journal",
+  "cancel-after-streams-stopped",
+  "cancel-after-tables-dropped",
+  "cancel-before-claims-released",
 ] as const;
 
 export type Failpoint = (typeof FAILPOINTS)[number];

@@ -100,6 +100,12 @@ export const LIMITS = {
   },
   sessionsMax: { default: 10_000, min: 1, max: 1_000_000, about: "Client sessions of one proxy worker." },
   connectTimeoutMs: { default: 5000, min: 50, max: 600_000, about: "How long connecting to a server may take." },
+  childRestartMaxMs: {
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+    about: "A child process of serve that keeps ending is started again after this wait at most.",
+  },
   shutdownTimeoutMs: {
     default: 10_000,
     min: 0,

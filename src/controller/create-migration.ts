@@ -60,7 +60,10 @@ export async function createMigration(
       refuseByFindings(request.id, await look(context, request, source, target));
       const lacking = await findLacking(target, request.tables);
       const document = newDocument(context, order, request, uuids, lacking);
-      return await store(context, request, document, uuids);
+      await context.failpoint("create-before-claims");
+      const created = await store(context, request, document, uuids);
+      await context.failpoint("create-after-claims");
+      return created;
     } finally {
       await target.close();
     }

@@ -46,6 +46,7 @@ export async function abortInStore(ports: SwitchPorts, order: AbortOrder): Promi
     const migration = abortedJournal(ports, order, document, known);
     const rules = withoutAttempt(state.rules.document, ends.migration);
     return {
+      beforeWrite: () => ports.failpoint("abort-before-settled"),
       conditions: unchanged(state),
       writes: [
         // An attempt that the journal does not show may still be on its way there: the new revision keeps it out.
@@ -97,10 +98,13 @@ export interface ClearAfterAbort {
  */
 export async function clearAfterAbort(work: ClearAfterAbort): Promise<void> {
   const { ports, ends } = work;
+  await ports.failpoint("abort-after-settled");
   await releaseOldHome(work);
+  await ports.failpoint("abort-after-unlock");
   await requireAborting(work);
   await ports.stream(ends.feeding).resume();
   await restoreFence(work);
+  await ports.failpoint("abort-after-fence-restored");
 }
 
 async function releaseOldHome(work: ClearAfterAbort): Promise<void> {

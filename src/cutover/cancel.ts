@@ -30,13 +30,16 @@ export async function cancel(ports: EndPorts, options: CancelOptions): Promise<E
   nextPhase(document.id, document.phase, "cancelled");
   requireAtHome(state);
   if (document.phase !== "cancelled") await close(ports, options);
+  await ports.failpoint("cancel-after-journal");
   const done: string[] = [];
   const left: string[] = [];
   ports.progress("stop the streams");
   for (const direction of ["forward", "reverse"] as const) {
     await attempt(left, `the ledger of the ${direction} stream is not closed`, () => ports.stream(direction).stop());
   }
+  await ports.failpoint("cancel-after-streams-stopped");
   const cleared = await clearTarget(ports, options, document, done, left);
+  await ports.failpoint("cancel-after-tables-dropped");
   for (const backend of [document.source, document.target]) {
     const what = `rows of the sidecar schema on ${backend}`;
     await attempt(left, what, () => ports.dropSidecarRows(backend));
@@ -47,6 +50,7 @@ export async function cancel(ports: EndPorts, options: CancelOptions): Promise<E
       createdTables: [],
       createdSchemas: [],
     }));
+    await ports.failpoint("cancel-before-claims-released");
     await releaseClaims(ports, document);
     done.push("the tables are free for other migrations");
   }

@@ -1,9 +1,11 @@
+import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, type TableName } from "../base/table-name.ts";
 import { homeOf } from "../rules/rules-edits.ts";
 import { type EndPorts, type EndReport, releaseClaims } from "./ends.ts";
 import { readMigration, readState, type SwitchState, updateMigration, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
+import type { StreamHealth } from "./ports.ts";
 import { nextPhase } from "./transitions.ts";
 
 export interface CompleteOptions {
@@ -35,10 +37,13 @@ export async function complete(ports: EndPorts, options: CompleteOptions): Promi
   await ports.stream("reverse").stop();
   await ports.failpoint("complete-after-streams-stopped");
   if (first) await close(ports, options);
+  await ports.failpoint("complete-after-journal");
   const left = await settleOldTables(ports, options, document);
+  await ports.failpoint("complete-after-old-tables");
   ports.progress("remove the migration's rows from the sidecars");
   for (const backend of [document.source, document.target]) await ports.dropSidecarRows(backend);
   const { document: closed } = await readMigration(ports.store, options.migration);
+  await ports.failpoint("complete-before-claims-released");
   await releaseClaims(ports, closed);
   return {
     done: [`the tables are at home on ${document.target} for good`, "the reverse stream has ended"],
@@ -58,8 +63,17 @@ function requireHomes(state: SwitchState): void {
   });
 }
 
+/** A controller that has just begun to lead has only begun to open its streams. */
+const STREAM_STARTS_MS = 10_000;
+const STREAM_LOOK_MS = 50;
+
 async function requireHealthy(ports: EndPorts, document: MigrationDocument): Promise<void> {
-  const health = await ports.stream("reverse").health();
+  const deadline = deadlineIn(ports.clock, STREAM_STARTS_MS);
+  let health = await ports.stream("reverse").health();
+  while (isStarting(health) && !deadline.passed) {
+    await ports.clock.sleep(STREAM_LOOK_MS);
+    health = await ports.stream("reverse").health();
+  }
   if (health.state === "running" && health.drift === 0) return;
   throw new SwitchyardError("CUTOVER_REVERSE_UNHEALTHY", {
     what: `migration "${document.id}" cannot complete: the reverse stream is not healthy`,
@@ -70,6 +84,10 @@ async function requireHealthy(ports: EndPorts, document: MigrationDocument): Pro
     changed: "Nothing was changed; the way back is kept.",
     fix: "`switchyard migration resume` starts a failed stream; a clean diff clears drift.",
   });
+}
+
+function isStarting({ state, drift }: StreamHealth): boolean {
+  return (state === "copying" || state === "catching-up") && drift === 0;
 }
 
 async function close(ports: EndPorts, options: CompleteOptions): Promise<void> {

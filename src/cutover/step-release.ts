@@ -80,6 +80,7 @@ export async function unlockOldHome(attempt: Attempt): Promise<void> {
 export async function startReturnStream(attempt: Attempt): Promise<void> {
   const { document } = attempt.state.migration;
   await attempt.ports.stream(attempt.ends.feeding).retire(document.attempt?.feedingToken);
+  await attempt.ports.failpoint("switch-after-retirement");
   await attempt.ports.stream(attempt.ends.returning).start(attempt.token);
 }
 

@@ -27,17 +27,20 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
     name: "arm",
     title: () => "write the attempt into the journal and arm the migration",
     run: arm,
+    after: "switch-after-journal",
   },
   {
     name: "sessions",
     title: (ends) => `open the migration's sessions on ${ends.oldHome} and ${ends.newHome}`,
     run: openSessions,
+    after: "switch-after-sessions",
   },
   {
     name: "clear",
     title: (ends) =>
       `make ${ends.newHome} ready: watch it for foreign writes, replace fences by guards, set its counters ahead`,
     run: clearNewHome,
+    after: "switch-after-clear",
   },
   {
     name: "armed",
@@ -77,11 +80,13 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
     name: "counters",
     title: (ends) => `raise AUTO_INCREMENT counters of ${ends.newHome} where they are lower`,
     run: levelCounters,
+    after: "switch-after-counters",
   },
   {
     name: "return-position",
     title: (ends) => `write down from where the ${ends.returning} stream will start; look for foreign writes`,
     run: setReturnPosition,
+    after: "switch-after-return-position",
   },
   {
     name: "swap",
@@ -119,11 +124,13 @@ export const STEPS_AFTER_SWAP: readonly SwitchStep[] = [
     name: "return-stream",
     title: (ends) => `start the ${ends.returning} stream: what ${ends.newHome} takes flows back to ${ends.oldHome}`,
     run: startReturnStream,
+    after: "switch-after-return-stream",
   },
   {
     name: "remove-guards",
     title: (ends) => `take off ${ends.newHome} what had kept others from writing before the swap`,
     run: removeGuards,
+    after: "switch-after-guards",
   },
 ];
 

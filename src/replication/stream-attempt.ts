@@ -79,6 +79,7 @@ export class StreamAttempt {
       again: this.#context.ownEpoch === undefined ? undefined : { epoch: this.#context.ownEpoch },
     });
     onClaim(claim.epoch);
+    await this.#context.failpoint("stream-after-claim");
     gate.reset(claim.executed);
     onReady();
     const state = await this.#loadState(observer, writer, claim);
@@ -194,9 +195,11 @@ export class StreamAttempt {
       const snapshots = state.snapshotUnion;
       await this.#followUntil(context, () => gate.executed.contains(snapshots));
       if (signal.aborted) return;
+      await this.#context.failpoint("copy-before-keys");
       await buildKeys(writer, this.#name, state.tables, (table) =>
         options.log.info({ table: `${table.schema}.${table.table}` }, "adding keys on the target"),
       );
+      await this.#context.failpoint("copy-after-keys");
       for (const table of state.tables) table.keyed = true;
     }
     progress.copied = true;

@@ -101,6 +101,7 @@ export class TableSnapshots {
       this.#begin(position);
     }
     context.log.info({ snapshot: number, table: table.key }, "copying from a new snapshot");
+    await context.failpoint("copy-after-snapshot");
     const readers = snapshot.connections;
     for (const reader of readers) await reader.query(SOURCE_SESSION);
     const [one] = readers;

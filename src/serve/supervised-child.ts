@@ -32,7 +32,7 @@ export interface SupervisedChildOptions {
   readonly died: (name: string, last: MetricsSnapshot) => void;
 }
 
-const RESTART = { firstMs: 100, maxMs: 10_000 };
+const RESTART_FIRST_MS = 100;
 /** A child that has run for this long starts again as if for the first time. */
 const STEADY_MS = 30_000;
 const METRICS_TIMEOUT_MS = 1000;
@@ -165,7 +165,9 @@ export class SupervisedChild {
     if (this.#stop.signal.aborted) return;
     this.#options.died(this.name, last);
     if (clock.monotonicMs() - end.startedAt >= STEADY_MS) this.#failures = 0;
-    const waitMs = backoffMs(this.#failures++, RESTART, Math.random());
+    const { childRestartMaxMs } = this.#options.start.config.limits;
+    const limits = { firstMs: RESTART_FIRST_MS, maxMs: childRestartMaxMs };
+    const waitMs = backoffMs(this.#failures++, limits, Math.random());
     const { code, signal } = end;
     this.#log.error({ code, signal, waitMs: Math.round(waitMs) }, "a child process has ended and is started again");
     void this.#restart(waitMs);

@@ -91,6 +91,26 @@ export class LedgerWriters {
     return findings;
   }
 
+  /**
+   * What of the writes acknowledged so far `home` lacks or has twice, and what errors clients were told, while they go
+   * on. Each client counts its writes without a gap, so numbers are enough; {@link check} compares each one.
+   */
+  async checkSoFar(home: TestServer): Promise<readonly string[]> {
+    const findings = [...this.#errors];
+    const acknowledged = this.#acknowledged.map((sequences) => sequences.length);
+    const rows = await home.root(
+      "SELECT client, COUNT(*) AS entries, COUNT(DISTINCT sequence) AS present FROM ledger.entry WHERE client >= 0 GROUP BY client",
+    );
+    const found = new Map(rows.map((row) => [Number(row["client"]), row]));
+    for (const [client, least] of acknowledged.entries()) {
+      const present = Number(found.get(client)?.["present"] ?? 0);
+      const entries = Number(found.get(client)?.["entries"] ?? 0);
+      if (present < least) findings.push(`client ${client}: ${present} writes are there, ${least} were acknowledged`);
+      if (entries > present) findings.push(`client ${client}: ${entries - present} writes are there twice`);
+    }
+    return findings;
+  }
+
   async #run(connection: Connection, client: number): Promise<void> {
     this.#acknowledged[client] = [];
     this.#uncertain[client] = new Set();

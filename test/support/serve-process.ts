@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../servers/free-port.ts";
 import type { Failpoint } from "../../src/base/failpoints.ts";
@@ -69,9 +69,27 @@ export class ServeProcess {
     return this.#log;
   }
 
-  /** Lets the armed failpoint (named by `SWITCHYARD_FAILPOINT` in `env`) kill its process the next time it is reached. */
-  armFailpoint(): void {
-    writeFileSync(this.#failpointFile, "");
+  /**
+   * Lets these failpoints kill their process, one after the other: each the next time that it is reached after the one
+   * before it has killed.
+   */
+  armFailpoints(...points: readonly Failpoint[]): void {
+    writeFileSync(this.#failpointFile, points.join("\n"));
+  }
+
+  /** The armed failpoints that have killed nothing yet. */
+  get failpointsLeft(): readonly string[] {
+    try {
+      return readFileSync(this.#failpointFile, "utf8").split("\n");
+    } catch {
+      return [];
+    }
+  }
+
+  /** An answer of the admin API. */
+  async get(path: string): Promise<Readonly<Record<string, unknown>>> {
+    const answer = await fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+    return (await answer.json()) as Record<string, unknown>;
   }
 
   async ready(): Promise<void> {
@@ -119,9 +137,8 @@ export class ServeProcess {
     await ended;
   }
 
-  /** Starts it again on the same data, after {@link stop} or {@link kill9}; further environment may arm a failpoint. */
-  async restart(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    Object.assign(this.#env, env);
+  /** Starts it again on the same data, after {@link stop} or {@link kill9}. */
+  async restart(): Promise<void> {
     this.#child = this.#spawn();
     await this.ready();
   }
@@ -136,11 +153,6 @@ export class ServeProcess {
     });
     return child;
   }
-}
-
-/** The environment that arms a failpoint; it kills nothing until {@link ServeProcess.armFailpoint}. */
-export function failpointEnvironment(point: Failpoint): Readonly<Record<string, string>> {
-  return { SWITCHYARD_FAILPOINT: point };
 }
 
 function lastJson(stdout: string): Readonly<Record<string, unknown>> {

@@ -94,7 +94,9 @@ describe("serve that cannot start says why in one error, leaves nothing running,
 
   test("2 for a failpoint that does not exist", async () => {
     configure();
-    const { code, text } = await refused({ SWITCHYARD_FAILPOINT: "no-such-point" });
+    const file = join(folder, "failpoint");
+    writeFileSync(file, "no-such-point");
+    const { code, text } = await refused({ SWITCHYARD_FAILPOINT_FILE: file });
     expect([code, text.includes("CONFIG_FAILPOINT_INVALID")]).toEqual([2, true]);
   });
 

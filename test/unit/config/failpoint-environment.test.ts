@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -16,9 +16,9 @@ afterEach(() => {
 });
 
 describe("a failpoint from the environment", () => {
-  test("kills the process once, and lets the one started in its place go on", () => {
+  test("kills the process once, and the one started in its place at the next", () => {
     const file = join(directory, "armed");
-    writeFileSync(file, "");
+    writeFileSync(file, "switch-before-swap\nabort-after-unlock\n");
     const source = new URL("../../../src/config/failpoint-environment.ts", import.meta.url).href;
     const script = `
       import { failpointFromEnvironment } from ${JSON.stringify(source)};
@@ -27,25 +27,31 @@ describe("a failpoint from the environment", () => {
       console.log("before");
       await hook("switch-before-swap");
       console.log("after");
+      await hook("abort-after-unlock");
+      console.log("end");
     `;
-    const env = { ...process.env, SWITCHYARD_FAILPOINT: "switch-before-swap", SWITCHYARD_FAILPOINT_FILE: file };
+    const env = { ...process.env, SWITCHYARD_FAILPOINT_FILE: file };
     const run = () => spawnSync(process.execPath, ["--input-type=module", "-e", script], { env, encoding: "utf8" });
     const first = run();
     expect([first.signal, first.stdout]).toEqual(["SIGKILL", "before\n"]);
-    expect(existsSync(file)).toBe(false);
+    expect(readFileSync(file, "utf8")).toBe("abort-after-unlock");
     const second = run();
-    expect([second.status, second.stdout]).toEqual([0, "before\nafter\n"]);
+    expect([second.signal, second.stdout]).toEqual(["SIGKILL", "before\nafter\n"]);
+    expect(existsSync(file)).toBe(false);
+    const third = run();
+    expect([third.status, third.stdout]).toEqual([0, "before\nafter\nend\n"]);
   });
 
   test("of an unknown name is refused with the names that exist", () => {
-    const arm = () => failpointFromEnvironment({ SWITCHYARD_FAILPOINT: "switch-befor-swap" });
+    const file = join(directory, "armed");
+    writeFileSync(file, "switch-befor-swap");
+    const arm = () => failpointFromEnvironment({ SWITCHYARD_FAILPOINT_FILE: file });
     expect(arm).toThrow(expect.objectContaining({ code: "CONFIG_FAILPOINT_INVALID" }));
     expect(arm).toThrow(/switch-before-swap/);
   });
 
-  test("without a file is refused, and an environment without one does nothing", async () => {
-    const arm = () => failpointFromEnvironment({ SWITCHYARD_FAILPOINT: "switch-before-swap" });
-    expect(arm).toThrow(expect.objectContaining({ code: "CONFIG_FAILPOINT_INVALID" }));
+  test("does nothing while there is no file, nor in an environment that names none", async () => {
+    await failpointFromEnvironment({ SWITCHYARD_FAILPOINT_FILE: join(directory, "absent") })("switch-before-swap");
     await failpointFromEnvironment({})("switch-before-swap");
   });
 });

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Failpoint } from "../../../src/base/failpoints.ts";
+import { LEDGER_TABLES } from "../../support/ledger-writers.ts";
+import { KilledController } from "./killed-controller.ts";
+
+const CASE_TIMEOUT_MS = 150_000;
+const SEEDED_ROWS = 8000;
+
+/** What `migration create` goes through, in that order: one process is killed at each point. */
+const CREATING: readonly Failpoint[] = [
+  "create-before-claims",
+  "create-after-claims",
+  "stream-after-claim",
+  "copy-after-snapshot",
+  "copy-before-chunk-commit",
+  "copy-after-chunk-commit",
+  "copy-before-keys",
+  "copy-after-keys",
+];
+
+/** What the stream goes through with each change, whichever way it runs. */
+const FOLLOWING: readonly Failpoint[] = ["catch-up-before-commit", "catch-up-after-commit", "stream-after-claim"];
+
+const COMPLETING: readonly Failpoint[] = [
+  "complete-after-streams-stopped",
+  "complete-after-journal",
+  "complete-after-old-tables",
+  "complete-before-claims-released",
+];
+
+const CANCELLING: readonly Failpoint[] = [
+  "cancel-after-journal",
+  "cancel-after-streams-stopped",
+  "cancel-after-tables-dropped",
+  "cancel-before-claims-released",
+];
+
+/** Clients write through the proxy without pause, and are not to notice anything of what is killed. */
+describe("a controller that is killed while rows move", () => {
+  let killed: KilledController;
+  beforeAll(async () => {
+    killed = await KilledController.start();
+    await seedRows(killed);
+    await killed.begin();
+  }, 120_000);
+  afterAll(() => killed?.stop(), 60_000);
+
+  const create = (id: string) =>
+    killed.serve.run("migration", "create", id, "--from", "old", "--to", "new", "--tables", LEDGER_TABLES, "--wait");
+
+  test(
+    "is created once and copied whole, though eight controllers are killed on the way",
+    async () => {
+      const result = await killed.killing("moving", CREATING, () => create("m"));
+      // The first was killed before anything was written: then the order is carried out anew by the next.
+      expect(result.exit, result.stdout + result.stderr + killed.serve.log.slice(-3000)).toBe(0);
+      expect(await killed.settled("m", "running")).toBe("running");
+      await killed.nothingIsLost("old");
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test(
+    "follows what the clients write, across kills between data and position",
+    async () => {
+      await killed.killing("moving", FOLLOWING, () => Promise.resolve());
+      await killed.succeeds("diff", "start", "m");
+      const [count] = await killed.system.new.root("SELECT COUNT(*) AS n FROM ledger.entry WHERE client = -1");
+      expect(count?.["n"]).toBe(String(SEEDED_ROWS));
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test(
+    "takes a diff up again",
+    async () => {
+      await killed.killing("moving", ["diff-before-target-snapshot"], () => killed.succeeds("diff", "start", "m"));
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test(
+    "follows the new home back to the old one, across the same kills",
+    async () => {
+      await killed.succeeds("switch", "m");
+      await killed.killing("flowing back", FOLLOWING, () => Promise.resolve());
+      await killed.killing("flowing back", ["diff-before-target-snapshot"], () =>
+        killed.succeeds("diff", "start", "m"),
+      );
+      await killed.nothingIsLost("new");
+      await killed.succeeds("rollback", "m");
+      await killed.nothingIsLost("old");
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test(
+    "cancels to the end, and frees the tables for another migration",
+    async () => {
+      await killed.killing("moving", CANCELLING, () => killed.succeeds("migration", "cancel", "m"));
+      expect(await killed.settled("m", "cancelled")).toBe("cancelled");
+      const left = await killed.system.new.root("SELECT schema_name FROM information_schema.schemata");
+      expect(left.map((row) => row["SCHEMA_NAME"])).not.toContain("ledger");
+      await killed.nothingIsLost("old");
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test(
+    "completes to the end, with the old tables gone and every write at the new home",
+    async () => {
+      await killed.create("second");
+      await killed.succeeds("diff", "start", "second");
+      await killed.succeeds("switch", "second");
+      await killed.settled("second", "switched");
+      await killed.killing("moving", COMPLETING, () =>
+        killed.succeeds("migration", "complete", "second", "--old-tables", "drop"),
+      );
+      expect(await killed.settled("second", "completed")).toBe("completed");
+      const left = await killed.system.old.root(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'ledger'",
+      );
+      expect(left).toEqual([]);
+      await killed.finalCheck("new");
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test("no failpoint was left out", () => {
+    killed.everyFailpointWasReached("moving");
+    killed.everyFailpointWasReached("flowing back");
+  });
+});
+
+/** Rows enough for a copy of several chunks. */
+async function seedRows({ system }: KilledController): Promise<void> {
+  const rows = `WITH RECURSIVE n AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM n WHERE n < ${SEEDED_ROWS})`;
+  await system.old.root(
+    "SET SESSION cte_max_recursion_depth = 100000; INSERT INTO ledger.entry (client, sequence, note) " +
+      `${rows} SELECT -1, n, 'seed' FROM n`,
+  );
+}
