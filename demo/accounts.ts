@@ -1,12 +1,12 @@
 import type { MysqlServer } from "../servers/mysql-server.ts";
+import type { Deployment } from "./deployment.ts";
 import { TABLES } from "./schema.ts";
-import type { SwitchyardProcess } from "./switchyard-process.ts";
 
 /** The account of the applications: it exists on both homes, and may do what applications do. */
 export const APPLICATION = { user: "shop_app", password: "demo-application" };
 
 /** What an operator does on each server beforehand: runs the statements that `check --print-grants` prints for it. */
-export async function createSwitchyardAccount(server: MysqlServer, switchyard: SwitchyardProcess): Promise<void> {
+export async function createSwitchyardAccount(server: MysqlServer, switchyard: Deployment): Promise<void> {
   const statements = await switchyard.text([
     "check",
     "--print-grants",

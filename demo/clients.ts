@@ -43,7 +43,8 @@ const WORK: readonly Work[] = [
 const ERRORS_KEPT_MAX = 50;
 
 export interface ClientsOptions {
-  readonly url: string;
+  /** Connection strings, one for each proxy; clients are spread over them. */
+  readonly urls: readonly string[];
   readonly count: number;
   readonly ledger: Ledger;
   readonly latencies: LatencyLog;
@@ -105,7 +106,8 @@ class ShopClient {
     this.#options = options;
     this.#stop = stop;
     this.#random = new Random(options.seed * 1_000 + client);
-    const session: SessionOptions = { url: options.url, tls: client % 4 === 0 };
+    const url = options.urls[client % options.urls.length] ?? "";
+    const session: SessionOptions = { url, tls: client % 4 === 0 };
     this.#session = new ClientSession(session, options.latencies);
   }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MysqlServer } from "../servers/mysql-server.ts";
 import { APPLICATION, createApplicationAccount, createSwitchyardAccount } from "./accounts.ts";
 import { Clients } from "./clients.ts";
+import type { Deployment } from "./deployment.ts";
 import { Display } from "./display.ts";
 import { LatencyLog } from "./latency-log.ts";
 import { Ledger } from "./ledger.ts";
@@ -11,7 +12,6 @@ import { ROWS } from "./schema.ts";
 import { seed } from "./seed.ts";
 import { type Findings, noFindings, readStatus, tellStory, writesOnNewHome } from "./story.ts";
 import type { Summary } from "./summary.ts";
-import type { SwitchyardProcess } from "./switchyard-process.ts";
 import { type Verdict, verifyLedger } from "./verify.ts";
 
 const CLIENTS = 16;
@@ -26,7 +26,7 @@ export interface Stage {
   readonly folder: string;
   readonly oldHome: MysqlServer;
   readonly newHome: MysqlServer;
-  readonly switchyard: SwitchyardProcess;
+  readonly switchyard: Deployment;
 }
 
 export interface Played {
@@ -64,13 +64,13 @@ export async function play(stage: Stage): Promise<Played> {
     await setUp(stage, display);
     const initial = await readWrittenTables(oldHome);
     const { user, password } = APPLICATION;
-    const url = `mysql://${user}:${password}@127.0.0.1:${switchyard.port}/shop`;
-    const clients = new Clients({ url, count: CLIENTS, ledger, latencies, thinkMs: THINK_MS, seed: 1 });
+    const urls = switchyard.ports.map((port) => `mysql://${user}:${password}@127.0.0.1:${port}/shop`);
+    const clients = new Clients({ urls, count: CLIENTS, ledger, latencies, thinkMs: THINK_MS, seed: 1 });
     live.clients = clients;
     await display.step(
       "clients",
       () => clients.start(),
-      () => `${CLIENTS} connected through Switchyard`,
+      () => `${CLIENTS} connected through ${urls.length === 1 ? "Switchyard" : `${urls.length} proxies`}`,
     );
     const failure = await tellStory({ switchyard, newHome, latencies, display }, findings).then(
       () => undefined,
@@ -114,16 +114,17 @@ async function setUp({ oldHome, newHome, switchyard }: Stage, display: Display):
   };
   await display.step("accounts", accounts, () => "least privilege, as `check --print-grants` says");
   await display.step(
-    "switchyard serve",
+    switchyard.ports.length === 1 ? switchyard.name : "etcd and a fleet",
     () => switchyard.start(),
-    () => `proxy on port ${switchyard.port}`,
+    () =>
+      `${switchyard.ports.length === 1 ? "proxy on port" : `${switchyard.name}; ports`} ${switchyard.ports.join(", ")}`,
   );
 }
 
 /** The server that takes the shop's writes now, as the rules say. */
 async function presentHome({ switchyard, oldHome, newHome }: Stage): Promise<MysqlServer> {
   const answer = await switchyard.get<{ rules?: { tables: Record<string, { to: string }> } }>("/v1/rules");
-  if (answer === undefined) throw new Error(switchyard.ended ?? "switchyard serve does not answer any more");
+  if (answer === undefined) throw new Error(switchyard.ended ?? `${switchyard.name} does not answer any more`);
   return Object.values(answer.rules?.tables ?? {})[0]?.to === "new" ? newHome : oldHome;
 }
 

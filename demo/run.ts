@@ -5,21 +5,23 @@ import { MysqlServer } from "../servers/mysql-server.ts";
 import { providePrograms, typedTool } from "../servers/programs.ts";
 import { makeRunFolder } from "../servers/run-folder.ts";
 import { APPLICATION } from "./accounts.ts";
+import { EtcdFleet } from "./etcd-fleet.ts";
 import { play, type Stage } from "./play.ts";
 import { brokenPromises, describeSummary } from "./summary.ts";
 import { SwitchyardProcess } from "./switchyard-process.ts";
 
 const SERVER_ARGS = ["--innodb-buffer-pool-size=256M"];
-const USAGE = "usage: npm run demo [-- [--json] [--keep]]\n";
+const OPTIONS = ["--etcd", "--json", "--keep"];
+const USAGE = "usage: npm run demo [-- [--etcd] [--json] [--keep]]\n";
 
 /** `npm run demo`: a whole migration under traffic, on real servers, with every write accounted for. */
 export async function main(args: readonly string[]): Promise<number> {
-  if (args.some((arg) => arg !== "--json" && arg !== "--keep")) {
+  if (args.some((arg) => !OPTIONS.includes(arg))) {
     process.stderr.write(USAGE);
     return 2;
   }
   if ((await build()) !== 0) return 1;
-  const stage = await setStage();
+  const stage = await setStage(args.includes("--etcd"));
   const ending = endOnSignals(stage);
   try {
     const { summary, notes, failure } = await play(stage);
@@ -44,18 +46,20 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function setStage(): Promise<Stage> {
+async function setStage(etcd: boolean): Promise<Stage> {
   const programs = await providePrograms(say);
   const folder = makeRunFolder();
   const server = (name: string, serverId: number): MysqlServer =>
     new MysqlServer(programs, { name, folder: join(folder, name), serverId, args: SERVER_ARGS });
   const oldHome = server("old", 1);
   const newHome = server("new", 2);
-  const switchyard = new SwitchyardProcess({
-    folder: join(folder, "switchyard"),
+  const options = {
     backends: { old: oldHome, new: newHome },
     account: { user: "switchyard", password: "demo-switchyard" },
-  });
+  };
+  const switchyard = etcd
+    ? await EtcdFleet.prepare(programs, { ...options, folder })
+    : new SwitchyardProcess({ ...options, folder: join(folder, "switchyard") });
   return { folder, oldHome, newHome, switchyard };
 }
 
@@ -97,7 +101,7 @@ function tellHowToConnect({ switchyard, oldHome, newHome }: Stage): void {
   const mysql = typedTool("mysql");
   const { user, password } = APPLICATION;
   say(`Everything keeps running. Through Switchyard, as an application:
-  ${mysql} -h 127.0.0.1 -P ${switchyard.port} -u ${user} -p${password} shop
+  ${mysql} -h 127.0.0.1 -P ${switchyard.ports[0]} -u ${user} -p${password} shop
 Straight to the old home and to the new one, as root:
   ${mysql} -S ${oldHome.socket} -u root
   ${mysql} -S ${newHome.socket} -u root

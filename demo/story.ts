@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MysqlServer } from "../servers/mysql-server.ts";
+import type { Deployment } from "./deployment.ts";
 import type { Display } from "./display.ts";
 import { countClientTransactions, type LogPlace, presentPlace } from "./home-writes.ts";
 import type { LatencyLog } from "./latency-log.ts";
 import { TABLES } from "./schema.ts";
-import type { SwitchyardProcess } from "./switchyard-process.ts";
 
 const MIGRATION = "shop";
 const LIFE_ON_NEW_HOME_SECONDS = 10;
@@ -13,7 +13,7 @@ const POLL_MS = 250;
 
 /** What the story needs. */
 export interface Scene {
-  readonly switchyard: SwitchyardProcess;
+  readonly switchyard: Deployment;
   readonly newHome: MysqlServer;
   readonly latencies: LatencyLog;
   readonly display: Display;
@@ -101,7 +101,7 @@ function createArgs(): string[] {
 }
 
 /** The live status as the admin API shows it, for bars and for the lag. */
-export async function readStatus(switchyard: SwitchyardProcess): Promise<Status | undefined> {
+export async function readStatus(switchyard: Deployment): Promise<Status | undefined> {
   return await switchyard.get<Status>(`/v1/migrations/${MIGRATION}`);
 }
 

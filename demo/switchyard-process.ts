@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../servers/free-port.ts";
 import type { MysqlServer } from "../servers/mysql-server.ts";
+import type { Deployment } from "./deployment.ts";
 
 /** The program as it is installed: compiled, started by its own name. */
 const PROGRAM = resolve(import.meta.dirname, "../dist/main.js");
@@ -35,12 +36,16 @@ export interface SwitchyardOptions {
   readonly account: Account;
   /** The program's main file; where left out, the compiled one. */
   readonly program?: string;
+  /** What kind of process it is; where left out, all of Switchyard in one. */
+  readonly kind?: "serve" | "proxy" | "controller";
+  /** What stands under `store:`; where left out, the embedded one. */
+  readonly store?: string;
   /** Further lines of the configuration. */
   readonly configuration?: readonly string[];
 }
 
-/** `switchyard serve` in a process of its own, and the command line that talks to it. */
-export class SwitchyardProcess {
+/** `switchyard serve`, or one process of a fleet, and the command line that talks to it. */
+export class SwitchyardProcess implements Deployment {
   readonly configFile: string;
   readonly logFile: string;
   readonly #folder: string;
@@ -59,21 +64,27 @@ export class SwitchyardProcess {
     this.logFile = join(options.folder, "switchyard.log");
   }
 
+  get name(): string {
+    return this.#kind === "serve" ? "switchyard serve" : basename(this.#folder);
+  }
+
   /** Where applications connect. */
   get port(): number {
     return this.#port;
+  }
+
+  get ports(): readonly number[] {
+    return [this.#port];
   }
 
   get server(): string {
     return `http://127.0.0.1:${this.#adminPort}`;
   }
 
-  /** Why the process is gone, if it is. */
   get ended(): string | undefined {
     return this.#ended;
   }
 
-  /** Writes the configuration; after it, commands that need no running process may be run. */
   async configure(): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
     this.#port = await freePort();
@@ -81,10 +92,9 @@ export class SwitchyardProcess {
     writeFileSync(this.configFile, this.#configuration(), { mode: 0o600 });
   }
 
-  /** Starts `serve` and waits until it says that it is ready. */
   async start(): Promise<void> {
     const log = openSync(this.logFile, "a");
-    const args = [this.#program, "serve", "--config", this.configFile];
+    const args = [this.#program, this.#kind, "--config", this.configFile];
     const child = spawn(process.execPath, args, { cwd: this.#folder, stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     child.unref();
@@ -92,20 +102,19 @@ export class SwitchyardProcess {
       this.#ended = error.message;
     });
     child.on("exit", (code, signal) => {
-      this.#ended = `switchyard serve ended with ${signal ?? code}`;
+      this.#ended = `${this.name} ended with ${signal ?? code}`;
     });
     this.#child = child;
     writeFileSync(join(this.#folder, "switchyard.pid"), String(child.pid));
     const deadline = Date.now() + READY_SECONDS_MAX * 1000;
     while (!(await this.#isReady())) {
       if (this.#ended !== undefined || Date.now() > deadline) {
-        throw new Error(`${this.#ended ?? "switchyard serve does not become ready"}:\n${this.logTail()}`);
+        throw new Error(`${this.#ended ?? `${this.name} does not become ready`}:\n${this.logTail()}`);
       }
       await sleep(50);
     }
   }
 
-  /** Ends it as an operator would, and waits. */
   async stop(): Promise<void> {
     if (this.#child === undefined || this.#ended !== undefined) return;
     this.#child.kill("SIGTERM");
@@ -116,13 +125,11 @@ export class SwitchyardProcess {
     }
   }
 
-  /** Runs a command and gives the JSON object that it prints. @throws {CommandFailed} */
   async json(args: readonly string[]): Promise<Record<string, unknown>> {
     const output = await this.text([...args, "--json"]);
     return JSON.parse(output) as Record<string, unknown>;
   }
 
-  /** Runs a command and gives what it prints. @throws {CommandFailed} */
   async text(args: readonly string[]): Promise<string> {
     // A command that starts quickly takes less of the processor from the clients that are being measured.
     const compiled = join(this.#folder, "compiled");
@@ -142,7 +149,6 @@ export class SwitchyardProcess {
     return output;
   }
 
-  /** A page of the admin API; `undefined` while it does not answer. */
   async get<T>(path: string): Promise<T | undefined> {
     try {
       const response = await fetch(`${this.server}${path}`, { signal: AbortSignal.timeout(2_000) });
@@ -158,6 +164,10 @@ export class SwitchyardProcess {
     } catch {
       return "";
     }
+  }
+
+  get #kind(): "serve" | "proxy" | "controller" {
+    return this.#options.kind ?? "serve";
   }
 
   async #isReady(): Promise<boolean> {
@@ -179,7 +189,7 @@ export class SwitchyardProcess {
     return [
       `listen: 127.0.0.1:${this.#port}`,
       `admin: { listen: "127.0.0.1:${this.#adminPort}" }`,
-      "store: embedded",
+      `store: ${this.#options.store ?? "embedded"}`,
       `dataDirectory: ${join(this.#folder, "data")}`,
       "backends:",
       ...servers,

@@ -8,10 +8,13 @@ const RUNS = Number(process.env["SWITCHYARD_DEMO_RUNS"] ?? 10);
 const PAUSE_MS_MAX = 250;
 const SECONDS_MAX = 120;
 
-describe(`${RUNS} demos in a row`, () => {
+describe.each([
+  ["in one process", []],
+  ["as a fleet over etcd", ["--etcd"]],
+])(`${RUNS} demos in a row, %s`, (_where, options) => {
   test.each(Array.from({ length: RUNS }, (_, index) => index + 1))("demo %i keeps every promise", () => {
     const startedAt = performance.now();
-    const args = [join(project, "scripts/demo.mjs"), "--json"];
+    const args = [join(project, "scripts/demo.mjs"), "--json", ...options];
     const ran = spawnSync(process.execPath, args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
     const seconds = (performance.now() - startedAt) / 1000;
     expect(ran.status, ran.stdout).toBe(0);

@@ -41,7 +41,7 @@ function startClients(
   const ledger = new Ledger(path);
   const latencies = new LatencyLog();
   const url = `mysql://app:secret@${home.host}:${home.port}/shop`;
-  const clients = new Clients({ url, count: 16, ledger, latencies, thinkMs: 20, seed: runSeed });
+  const clients = new Clients({ urls: [url], count: 16, ledger, latencies, thinkMs: 20, seed: runSeed });
   return { clients, ledger, path, latencies };
 }
 
