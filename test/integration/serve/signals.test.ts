@@ -82,11 +82,11 @@ async function client(): Promise<Connection> {
 }
 
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 250; tries++) {
+  for (let tries = 0; tries < 750; tries++) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error("did not come about within 5 s");
+  throw new Error("did not come about within 15 s");
 }
 
 async function status(url: string, token: string): Promise<number> {
