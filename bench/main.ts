@@ -5,6 +5,7 @@ import { type Output, runBench } from "./frame/run-bench.ts";
 /** Every bench by its name. A bench is loaded when it is asked for. */
 const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {
   proxy: () => import("./proxy.bench.ts"),
+  cutover: () => import("./cutover.bench.ts"),
   copy: () => import("./copy.bench.ts"),
   catchup: () => import("./catchup.bench.ts"),
   diff: () => import("./diff.bench.ts"),

@@ -40,6 +40,7 @@ export interface SwitchyardOptions {
   readonly kind?: "serve" | "proxy" | "controller";
   /** What stands under `store:`; where left out, the embedded one. */
   readonly store?: string;
+  readonly logLevel?: "info" | "debug";
   /** Further lines of the configuration. */
   readonly configuration?: readonly string[];
 }
@@ -194,7 +195,7 @@ export class SwitchyardProcess implements Deployment {
       "backends:",
       ...servers,
       "default: old",
-      "log: { format: json }",
+      `log: { format: json, level: ${this.#options.logLevel ?? "info"} }`,
       ...(this.#options.configuration ?? []),
       "",
     ].join("\n");

@@ -12,6 +12,7 @@ export interface BenchSwitchyardOptions {
   readonly servers: { readonly old: MysqlServer; readonly new: MysqlServer };
   /** `schema.table`; they exist on `old`. */
   readonly tables: readonly string[];
+  readonly logLevel?: "info" | "debug";
   /** Further lines of its configuration. */
   readonly configuration?: readonly string[];
 }
@@ -22,13 +23,14 @@ export interface BenchSwitchyardOptions {
  */
 export async function startBenchSwitchyard(
   context: BenchContext,
-  { servers, tables, configuration = [] }: BenchSwitchyardOptions,
+  { servers, tables, logLevel = "info", configuration = [] }: BenchSwitchyardOptions,
 ): Promise<SwitchyardProcess> {
   if (context.size === "full" && (await build()) !== 0) throw new Error("Switchyard does not compile");
   const switchyard = new SwitchyardProcess({
     folder: join(context.folder, "switchyard"),
     backends: servers,
     account: { user: "switchyard", password: "bench-switchyard" },
+    logLevel,
     configuration,
     ...(context.size === "full" ? {} : { program: SOURCE }),
   });

@@ -15,17 +15,22 @@ export class LocalHold {
   readonly rule: HoldRule;
   readonly sinceMs: number;
   readonly #open = new Set<TrafficSession>();
+  readonly #transactions = new Set<TrafficSession>();
+  #transactionsUntilMs: number;
 
   constructor(migration: string, rule: HoldRule, sinceMs: number, sessions: Iterable<TrafficSession>) {
     this.migration = migration;
     this.rule = rule;
     this.sinceMs = sinceMs;
+    this.#transactionsUntilMs = sinceMs;
     const held = new Set(rule.tables);
     for (const session of sessions) {
       const flight = session.flight;
       const flies = flight !== undefined && flight.backend === rule.oldHome;
       const concerned = flies && (flight.opens || flight.everything || flight.tables.some((table) => held.has(table)));
-      if (concerned || session.openOn(rule.oldHome) !== undefined) this.#open.add(session);
+      const open = session.openOn(rule.oldHome) !== undefined;
+      if (open) this.#transactions.add(session);
+      if (concerned || open) this.#open.add(session);
     }
   }
 
@@ -42,11 +47,17 @@ export class LocalHold {
    * The session has come to the end of a statement, or has gone. Answers whether that was the last thing that was
    * waited for.
    */
-  settled(session: TrafficSession): boolean {
+  settled(session: TrafficSession, nowMs: number): boolean {
     if (!this.#open.has(session) || session.flight !== undefined) return false;
     if (session.openOn(this.rule.oldHome) !== undefined) return false;
     this.#open.delete(session);
+    if (this.#transactions.delete(session)) this.#transactionsUntilMs = nowMs;
     return this.#open.size === 0;
+  }
+
+  /** For how long something that a client had open before the hold, such as a transaction, has stayed open in it. */
+  transactionsOpenMs(nowMs: number): number {
+    return (this.#transactions.size > 0 ? nowMs : this.#transactionsUntilMs) - this.sinceMs;
   }
 
   acknowledgement(): HoldAcknowledgement {

@@ -275,7 +275,7 @@ export class Session implements TrafficSession {
 
   #endWait(): false {
     if (this.#held !== undefined) {
-      this.context.metrics.holdWaited(this.context.clock.monotonicMs() - this.#held.sinceMs);
+      this.context.traffic.waited(this.context.clock.monotonicMs() - this.#held.sinceMs);
     }
     this.#held = undefined;
     return false;

@@ -36,6 +36,10 @@ export class Traffic {
   readonly #holds = new Map<string, LocalHold>();
   readonly #listeners: (() => void)[] = [];
   readonly #holdFree: (() => void)[] = [];
+  /** Holds that are gone, until what waited for them has gone on. */
+  readonly #ended: { readonly migration: string; readonly token: string; readonly transactionsOpenMs: number }[] = [];
+  #longestWaitMs = 0;
+  #waits = 0;
   #rules: RulesDocument;
   #revision: number;
   #lowerCase: LowerCaseTableNames = 0;
@@ -46,7 +50,10 @@ export class Traffic {
     this.#rules = options.rules;
     this.#revision = options.revision;
     this.cache = new DecisionCache(new Routing(options.rules, this.#lowerCase));
-    this.#queue = new HoldQueue(options.limits, (waiting) => options.metrics.held(waiting));
+    this.#queue = new HoldQueue(options.limits, (waiting) => {
+      options.metrics.held(waiting);
+      this.#tellOfWaits();
+    });
     this.#takeHolds();
     options.metrics.generation(options.rules.generation);
   }
@@ -85,6 +92,7 @@ export class Traffic {
     const gone = this.#takeHolds();
     this.#options.metrics.generation(rules.generation);
     if (gone.size > 0) this.#queue.release(gone);
+    this.#tellOfWaits();
     if (this.#holds.size === 0) for (const resolve of this.#holdFree.splice(0)) resolve();
     this.#changed();
   }
@@ -129,6 +137,13 @@ export class Traffic {
     this.#queue.remove(statement, outcome);
   }
 
+  /** A statement has waited for so long, and has been sent or given up. */
+  waited(ms: number): void {
+    this.#waits += 1;
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, ms);
+    this.#options.metrics.holdWaited(ms);
+  }
+
   /** Gives up those who have waited out the time of a hold while the store was away. */
   giveUp(migration: string, waitedMs: number): void {
     this.#queue.giveUp(new Set([migration]), this.#options.clock.monotonicMs() - waitedMs);
@@ -146,8 +161,9 @@ export class Traffic {
   /** To be called whenever a statement of the session has ended, and when the session is gone. */
   settled(session: TrafficSession): void {
     if (this.#holds.size === 0) return;
+    const now = this.#options.clock.monotonicMs();
     let drained = false;
-    for (const hold of this.#holds.values()) drained = hold.settled(session) || drained;
+    for (const hold of this.#holds.values()) drained = hold.settled(session, now) || drained;
     if (drained) this.#changed();
   }
 
@@ -162,6 +178,8 @@ export class Traffic {
       if (this.#rules.holds[migration]?.token === hold.rule.token) continue;
       this.#holds.delete(migration);
       gone.add(migration);
+      const openMs = hold.transactionsOpenMs(this.#options.clock.monotonicMs());
+      this.#ended.push({ migration, token: hold.rule.token, transactionsOpenMs: openMs });
       this.#options.log.info({ migration, token: hold.rule.token }, "the hold is gone");
     }
     const now = this.#options.clock.monotonicMs();
@@ -173,6 +191,19 @@ export class Traffic {
       this.#options.log.info({ migration, token: rule.token }, "statements on the migration's tables wait");
     }
     return gone;
+  }
+
+  /** Says how long a hold has made its statements wait, once the last of them has gone on. */
+  #tellOfWaits(): void {
+    if (this.#ended.length === 0 || this.#queue.waiting > 0) return;
+    const ended = this.#ended.splice(0);
+    // What was woken last is sent in this turn of the event loop.
+    setImmediate(() => {
+      const waits = { statements: this.#waits, longestWaitMs: this.#longestWaitMs };
+      this.#waits = 0;
+      this.#longestWaitMs = 0;
+      for (const hold of ended) this.#options.log.info({ ...hold, ...waits }, "held statements have gone on");
+    });
   }
 
   #lookAtLicence(): void {

@@ -54,13 +54,26 @@ describe("a hold waits for", () => {
       state: "holding",
       open: [{ session: "1", user: "app", reason: "a transaction is open" }],
     });
-    expect(hold.settled(one)).toBe(false);
+    expect(hold.settled(one, 0)).toBe(false);
     one.open = {};
     one.flight = { backend: "old", tables: [], everything: false, opens: false };
-    expect(hold.settled(one)).toBe(false);
+    expect(hold.settled(one, 0)).toBe(false);
     one.flight = undefined;
-    expect(hold.settled(two)).toBe(false);
-    expect(hold.settled(one)).toBe(true);
+    expect(hold.settled(two, 0)).toBe(false);
+    expect(hold.settled(one, 0)).toBe(true);
     expect([hold.drained, hold.lets(one)]).toEqual([true, false]);
+  });
+
+  test("and knows for how long transactions that were open before kept it, which statements in flight do not", () => {
+    const [one, two] = [new FakeSession("1"), new FakeSession("2", { tables: ["shop.orders"] })];
+    one.open["old"] = "a transaction is open";
+    const hold = new LocalHold("orders", RULE, 1000, [one, two]);
+    expect(hold.transactionsOpenMs(1007)).toBe(7);
+    one.open = {};
+    hold.settled(one, 1010);
+    two.flight = undefined;
+    expect(hold.settled(two, 1025)).toBe(true);
+    expect(hold.transactionsOpenMs(1030)).toBe(10);
+    expect(new LocalHold("orders", RULE, 1000, []).transactionsOpenMs(1030)).toBe(0);
   });
 });
