@@ -3,7 +3,9 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { type OrderHandler, OrderLoop } from "../../../src/controller/order-loop.ts";
+import { recordKey } from "../../../src/controller/order-records.ts";
 import type { OrderDocument } from "../../../src/cutover/order-document.ts";
+import { ORDER_RECORDS_MAX } from "../../../src/cutover/order-record.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
 import { ORDERS_PREFIX } from "../../../src/rules/store-keys.ts";
 import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
@@ -48,6 +50,27 @@ describe("an order", () => {
     loop = new OrderLoop({ store, clock: systemClock, log: silentLogger, metrics: noMetrics, handle });
     await loop.start();
   };
+
+  test("leaves a record of who asked and what came of it, and the oldest records go, of its migration alone", async () => {
+    const migration = order("a").migration;
+    const old = (id: string) => ({ put: recordKey(migration, id), value: JSON.stringify({ format: 1, id }) });
+    const ids = Array.from({ length: ORDER_RECORDS_MAX }, (_, index) => `0-${String(index).padStart(4, "0")}`);
+    for (const id of ids) await store.transact([], [old(id)]);
+    await store.transact([], [{ put: recordKey("another", "0-0000"), value: "{}" }]);
+    await run(() => Promise.reject(new SwitchyardError("CUTOVER_GATE_REFUSED", { what: "not yet" })));
+    await put(order("a"), "a");
+    await until("a", "failed");
+    const records = async (): Promise<string[]> =>
+      (await store.list(recordKey(migration, ""))).entries.map(({ key }) => key);
+    for (let tries = 0; tries < 200 && (await records()).length > ORDER_RECORDS_MAX; tries += 1)
+      await systemClock.sleep(5);
+    const kept = await records();
+    expect(kept).toHaveLength(ORDER_RECORDS_MAX);
+    expect(kept).not.toContain(recordKey(migration, "0-0000"));
+    const record = JSON.parse((await store.get(recordKey(migration, "a")))?.value ?? "{}") as Record<string, unknown>;
+    expect(record).toMatchObject({ who: order("a").who, outcome: "refused", error: "CUTOVER_GATE_REFUSED: not yet" });
+    expect(await store.get(recordKey("another", "0-0000"))).toBeDefined();
+  });
 
   test("is handled once, though its own answers come back through the watch", async () => {
     let times = 0;
