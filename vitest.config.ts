@@ -14,6 +14,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/simulation/**/*.test.ts", "test/tidy.test.ts"],
+          // Its modules import folders, which Node does not resolve.
+          server: { deps: { inline: ["dt-sql-parser"] } },
           testTimeout: 20 * SECONDS,
         },
       },

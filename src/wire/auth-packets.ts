@@ -25,14 +25,20 @@ export interface AuthSwitch {
 /** @throws {SwitchyardError} `WIRE_MALFORMED`, also for the switch to the method of before MySQL 4.1. */
 export function parseAuthSwitch(payload: Buffer): AuthSwitch {
   const reader = new PacketReader(payload, "authentication switch");
-  reader.skip(1);
+  const first = reader.u8();
+  if (first !== AUTH.SWITCH) throw reader.malformed(`first byte ${first}, expected ${AUTH.SWITCH}`);
   if (reader.left === 0) throw reader.malformed("the server asks for the password method of before MySQL 4.1");
   const plugin = reader.nulBytesOrRest().toString("latin1");
   return { plugin, nonce: withoutNul(reader.rest()) };
 }
 
 export function buildAuthSwitch(request: AuthSwitch): Buffer {
-  return new PacketWriter().u8(AUTH.SWITCH).nulBytes(request.plugin).bytes(request.nonce).u8(0).payload();
+  return new PacketWriter()
+    .u8(AUTH.SWITCH)
+    .nulBytes(Buffer.from(request.plugin, "latin1"))
+    .bytes(request.nonce)
+    .u8(0)
+    .payload();
 }
 
 /** The data of an AuthMoreData packet. */
@@ -57,7 +63,12 @@ export function parseAuthNextFactor(payload: Buffer): AuthSwitch {
 }
 
 export function buildAuthNextFactor(request: AuthSwitch): Buffer {
-  return new PacketWriter().u8(AUTH.NEXT_FACTOR).nulBytes(request.plugin).bytes(request.nonce).u8(0).payload();
+  return new PacketWriter()
+    .u8(AUTH.NEXT_FACTOR)
+    .nulBytes(Buffer.from(request.plugin, "latin1"))
+    .bytes(request.nonce)
+    .u8(0)
+    .payload();
 }
 
 function withoutNul(data: Buffer): Buffer {

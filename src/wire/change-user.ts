@@ -34,7 +34,7 @@ export function buildChangeUser(change: ChangeUser, capabilities: number): Buffe
   if (hasFlag(capabilities, CAP.SECURE_CONNECTION)) writer.u8(change.authResponse.length).bytes(change.authResponse);
   else writer.nulBytes(change.authResponse);
   writer.nulBytes(change.database).u16(change.collation);
-  if (hasFlag(capabilities, CAP.PLUGIN_AUTH)) writer.nulBytes(change.authPlugin);
+  if (hasFlag(capabilities, CAP.PLUGIN_AUTH)) writer.nulBytes(Buffer.from(change.authPlugin, "latin1"));
   if (hasFlag(capabilities, CAP.CONNECT_ATTRS)) writeAttributes(writer, change.attributes);
   return writer.payload();
 }

@@ -59,6 +59,6 @@ export function buildGreeting(greeting: Greeting): Buffer {
     .zeros(10)
     .bytes(greeting.nonce.subarray(NONCE_FIRST_BYTES, NONCE_FIRST_BYTES + NONCE_SECOND_BYTES))
     .u8(0)
-    .nulBytes(greeting.authPlugin)
+    .nulBytes(Buffer.from(greeting.authPlugin, "latin1"))
     .payload();
 }

@@ -73,7 +73,7 @@ export function buildHandshakeResponse(response: HandshakeResponse): Buffer {
     writer.u8(response.authResponse.length).bytes(response.authResponse);
   } else writer.nulBytes(response.authResponse);
   if (hasFlag(capabilities, CAP.CONNECT_WITH_DB)) writer.nulBytes(response.database ?? "");
-  if (hasFlag(capabilities, CAP.PLUGIN_AUTH)) writer.nulBytes(response.authPlugin ?? "");
+  if (hasFlag(capabilities, CAP.PLUGIN_AUTH)) writer.nulBytes(Buffer.from(response.authPlugin ?? "", "latin1"));
   if (hasFlag(capabilities, CAP.CONNECT_ATTRS)) writeAttributes(writer, response.attributes);
   if (hasFlag(capabilities, CAP.ZSTD)) writer.u8(response.zstdLevel ?? 3);
   return writer.payload();

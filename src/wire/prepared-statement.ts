@@ -31,7 +31,10 @@ export function parsePrepareOk(payload: Buffer, capabilities: number): PrepareOk
 export function buildPrepareOk(ok: PrepareOk, capabilities: number): Buffer {
   const writer = new PacketWriter(16).u8(0).u32(ok.statementId).u16(ok.columns).u16(ok.parameters).u8(0);
   writer.u16(ok.warnings);
-  if (hasFlag(capabilities, CAP.OPTIONAL_RESULTSET_METADATA)) writer.u8(ok.metadataFollows === false ? 0 : 1);
+  const { metadataFollows } = ok;
+  if (metadataFollows !== undefined && hasFlag(capabilities, CAP.OPTIONAL_RESULTSET_METADATA)) {
+    writer.u8(metadataFollows ? 1 : 0);
+  }
   return writer.payload();
 }
 
