@@ -42,6 +42,7 @@ export function nextIsWord(lexer: Tokenizer, ...words: readonly number[]): boole
  * last token of it is the current one afterwards. Where there is no name, says so in the draft and moves nowhere.
  */
 export function readTableName(lexer: Tokenizer, draft: FactsDraft, write: boolean): TableRef | undefined {
+  const at = lexer.start;
   let schema: string | undefined;
   let table: string | undefined;
   if (isName(lexer)) table = nameOf(lexer);
@@ -54,7 +55,7 @@ export function readTableName(lexer: Tokenizer, draft: FactsDraft, write: boolea
       draft.touchesEverything("a table's name was expected after the dot");
       return undefined;
     }
-    return { table: nameOf(lexer), write };
+    return { table: nameOf(lexer), write, at };
   }
   while (nextIs(lexer, DOT)) {
     lexer.next();
@@ -67,5 +68,5 @@ export function readTableName(lexer: Tokenizer, draft: FactsDraft, write: boolea
     schema = table;
     table = nameOf(lexer);
   }
-  return schema === undefined ? { table, write } : { schema, table, write };
+  return schema === undefined ? { table, write, at } : { schema, table, write, at };
 }

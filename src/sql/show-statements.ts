@@ -47,7 +47,7 @@ function showTable(lexer: Tokenizer, draft: FactsDraft): void {
   lexer.next();
   if (isWord(lexer, KW.FROM) || isWord(lexer, KW.IN)) {
     lexer.next();
-    if (isName(lexer)) draft.addTable({ schema: nameOf(lexer), table: ref.table, write: false });
+    if (isName(lexer)) draft.addTable({ ...ref, schema: nameOf(lexer) });
     else draft.touchesEverything("the name of a schema was expected");
     lexer.next();
   } else draft.addTable(ref);
@@ -87,7 +87,7 @@ export function readExplain(lexer: Tokenizer, draft: FactsDraft, readStatement: 
   draft.causesImplicitCommit = false;
   draft.tables = draft.tables?.map((ref) => {
     const from = ref.schema ?? schema;
-    return from === undefined ? { table: ref.table, write: false } : { schema: from, table: ref.table, write: false };
+    return from === undefined ? { ...ref, write: false } : { ...ref, schema: from, write: false };
   });
 }
 

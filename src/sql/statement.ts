@@ -35,6 +35,8 @@ export interface TableRef {
   readonly table: string;
   /** Whether the statement may change its rows or its definition. */
   readonly write: boolean;
+  /** Byte of the text at which its name begins, the schema's if it has one; absent where it is not in the text. */
+  readonly at?: number;
 }
 
 /** What a statement reads or changes that belongs to the session and that a server does not announce. */
