@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   copy: () => import("./copy.bench.ts"),
   catchup: () => import("./catchup.bench.ts"),
   diff: () => import("./diff.bench.ts"),
+  sql: () => import("./sql.bench.ts"),
 };
 
 const USAGE = `usage: npm run bench -- NAME [--json] [--all] [--only REGEX] [--rounds N]
