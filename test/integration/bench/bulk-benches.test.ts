@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { bench as catchup } from "../../../bench/catchup.bench.ts";
 import { bench as copy } from "../../../bench/copy.bench.ts";
+import { bench as decode } from "../../../bench/decode.bench.ts";
 import { bench as diff } from "../../../bench/diff.bench.ts";
 import type { FigureLine } from "../../../bench/frame/figures.ts";
 import { runTinyBench } from "../../support/tiny-bench.ts";
@@ -48,6 +49,20 @@ test(
     const run = await runTinyBench(diff);
     expect(run.exitCode).toBe(0);
     expect(named(run.lines)).toEqual(["diff_sysbench_rss_mb / none", "diff_sysbench_seconds / select *"]);
+  },
+  2 * MINUTES,
+);
+
+test(
+  "the bench of the decoder finds every row in the log of a real server",
+  async () => {
+    const run = await runTinyBench(decode, { all: true });
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(named(run.lines)).toEqual([
+      "decode_megabytes_per_second / none",
+      "decode_rows_per_second / none",
+      "decode_walk_rows_per_second / none",
+    ]);
   },
   2 * MINUTES,
 );
