@@ -34,7 +34,7 @@ export interface RunOptions {
   readonly activeMs?: number;
   readonly bypass?: boolean;
   /** A scene of its own: called at each failpoint that a controller passes. */
-  readonly scene?: (point: Failpoint, run: Run) => void;
+  readonly scene?: (point: Failpoint, run: Run, controller: SimController) => void;
   /** Test-only: a rule that is switched off. */
   readonly weaken?: (ports: SwitchPorts) => SwitchPorts;
   /** Test-only: neither lock nor fence is expected to stand; what proxies do must be safe without. */
@@ -233,7 +233,7 @@ export class Run {
   #disturb(point: Failpoint, controller: SimController): void {
     const { random } = this.world;
     if (point === "switch-after-gate") this.#attempts += 1;
-    if (!this.#healing) this.options.scene?.(point, this);
+    if (!this.#healing) this.options.scene?.(point, this, controller);
     if (this.#healing || !random.chance(this.options.faults.controller ?? 0)) return;
     this.world.note(`trouble at ${point}`);
     const kind = random.next();
