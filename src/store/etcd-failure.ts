@@ -29,6 +29,18 @@ const REFUSED: ReadonlySet<number> = new Set([
   GRPC.unauthenticated,
 ]);
 
+/**
+ * What etcd says of an account as of any wrong argument: a password or a name that it does not know, no name where it asks
+ * for one, a token from before accounts were changed.
+ */
+const ACCOUNT_REFUSED = /authentication failed|user name is empty|user name not found|revision of auth store is old/;
+
+/** A failure as gRPC tells it, with `unauthenticated` for whatever is said of the account. */
+export function toldFailure(code: number, details: string, endpoint: string): EtcdFailure {
+  const refusedAccount = code === GRPC.invalidArgument && ACCOUNT_REFUSED.test(details);
+  return new EtcdFailure(refusedAccount ? GRPC.unauthenticated : code, `${endpoint}: ${details}`);
+}
+
 /** A call to one etcd that did not succeed, with the status code of gRPC. Does not leave this folder. */
 export class EtcdFailure extends Error {
   override readonly name = "EtcdFailure";

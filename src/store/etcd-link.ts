@@ -1,6 +1,6 @@
 import { Etcd3 } from "etcd3";
 import type { Clock } from "../base/clock.ts";
-import { EtcdFailure, GRPC } from "./etcd-failure.ts";
+import { EtcdFailure, GRPC, toldFailure } from "./etcd-failure.ts";
 
 /** How etcd is reached; PEM texts, not paths. `password` must never reach a log. */
 export interface EtcdAccess {
@@ -157,7 +157,7 @@ export class EtcdLink {
       return await new Promise<Answer>((resolve, reject) => {
         const call = send.call(given.client, request, given.metadata, {}, (error, answer) => {
           if (error === null) resolve(answer as Answer);
-          else reject(new EtcdFailure(error.code, `${this.endpoint}: ${error.details}`));
+          else reject(toldFailure(error.code, error.details, this.endpoint));
         });
         const giveUp = (): void => {
           reject(new EtcdFailure(GRPC.deadlineExceeded, `${this.endpoint}: no answer in ${timeoutMs} ms`));
@@ -193,9 +193,9 @@ export class EtcdLink {
     return token;
   }
 
-  /** Tokens end with their time, with a restart of etcd, and with a change of accounts (an invalid argument then). */
+  /** Tokens end with their time, with a restart of etcd, and with a change of accounts. */
   #isTokenRefused(error: unknown): boolean {
     if (this.#access.user === undefined || !(error instanceof EtcdFailure)) return false;
-    return error.code === GRPC.unauthenticated || error.code === GRPC.invalidArgument;
+    return error.code === GRPC.unauthenticated && !error.unsent;
   }
 }
