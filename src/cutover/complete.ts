@@ -3,6 +3,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, type TableName } from "../base/table-name.ts";
 import { homeOf } from "../rules/rules-edits.ts";
 import { type EndPorts, type EndReport, releaseClaims } from "./ends.ts";
+import { guardsLeft, takeGuardsOff } from "./guard-removal.ts";
 import { readMigration, readState, type SwitchState, updateMigration, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
 import type { StreamHealth } from "./ports.ts";
@@ -38,7 +39,7 @@ export async function complete(ports: EndPorts, options: CompleteOptions): Promi
   await ports.failpoint("complete-after-streams-stopped");
   if (first) await close(ports, options);
   await ports.failpoint("complete-after-journal");
-  const left = await settleOldTables(ports, options, document);
+  const left = [...(await settleOldTables(ports, options, document)), ...(await clearNewHome(ports, document))];
   await ports.failpoint("complete-after-old-tables");
   ports.progress("remove the migration's rows from the sidecars");
   for (const backend of [document.source, document.target]) await ports.dropSidecarRows(backend);
@@ -125,6 +126,18 @@ async function settleOldTables(
     return [
       `the old tables on ${document.source}, renamed: ${pairs.map(({ to }) => `${to.schema}.${to.table}`).join(", ")}`,
     ];
+  } finally {
+    await session.close();
+  }
+}
+
+/** Nothing of ours may stand on the tables when Switchyard's account goes: a trigger runs in its name. */
+async function clearNewHome(ports: EndPorts, document: MigrationDocument): Promise<readonly string[]> {
+  const session = await ports.home(document.target).open({ takeOver: "kill-holder" });
+  try {
+    const token = document.fenceToken ?? ports.newToken();
+    const gone = await takeGuardsOff(session, token, (ms) => ports.clock.sleep(ms));
+    return gone ? [] : [guardsLeft(document.id, document.target)];
   } finally {
     await session.close();
   }

@@ -1,4 +1,5 @@
 import { type Attempt, checkSessions, newSession, oldSession, proxyView } from "./attempt.ts";
+import { takeGuardsOff } from "./guard-removal.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { endConnections } from "./vanished.ts";
 
@@ -84,23 +85,11 @@ export async function startReturnStream(attempt: Attempt): Promise<void> {
   await attempt.ports.stream(attempt.ends.returning).start(attempt.token);
 }
 
-const GUARD_ROUNDS_MAX = 20;
-/** Shorter than a transaction takes from its first statement to one that needs a stronger lock on the table. */
-const GUARD_PENDING_MS = 3;
-const GUARD_REST_MS = 100;
-
-/**
- * Takes the guards off the new home. They let everybody pass already; each goes in a moment in which no transaction
- * holds its table, since the server would end one that has read it and then writes to it as a deadlock's victim. What
- * cannot go is left, and said: the next move takes it off under its lock.
- */
+/** Takes the guards off the new home. What cannot go is left, and said: the next move takes it off under its lock. */
 export async function removeGuards(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
   attempt.newSession ??= await ports.home(ends.newHome).open({ takeOver: "kill-holder" });
-  for (let round = 0; round < GUARD_ROUNDS_MAX; round += 1) {
-    if (await newSession(attempt).removeGuards(token, GUARD_PENDING_MS)) return;
-    await ports.clock.sleep(GUARD_REST_MS, ports.signal);
-  }
+  if (await takeGuardsOff(newSession(attempt), token, (ms) => ports.clock.sleep(ms, ports.signal))) return;
   attempt.notes.push(
     `triggers that refuse nothing any more are left on ${ends.newHome}: long transactions kept their tables`,
   );

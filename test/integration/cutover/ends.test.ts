@@ -127,6 +127,30 @@ describe("the end of a migration", () => {
     await rebuild(servers.old);
   });
 
+  test("complete leaves no trigger of ours on the new home, or says which and why: they would outlive our account", async () => {
+    await rebuild(servers.new);
+    await begin({ phase: "switched" }, MOVED);
+    const guarding = await homeOn(servers.new, "m").open({ takeOver: "kill-holder" });
+    await guarding.installGuards("t1");
+    await guarding.close();
+    const triggers = async (): Promise<number> =>
+      (await servers.new.root("SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'shop'"))
+        .length;
+    expect(await triggers()).toBe(3 * TABLES.length);
+    const client = await app(servers.new);
+    await client.query("BEGIN");
+    await client.query("SELECT * FROM shop.orders");
+    const order = { migration: "m", who: "ann", oldTables: "keep" } as const;
+    const { left } = await complete(endPorts(), order);
+    expect(left.join()).toContain("triggers switchyard_m_… on new, which refuse nothing");
+    expect(await triggers()).toBe(3);
+    await client.query("INSERT INTO shop.orders (a) VALUES (1)");
+    await client.query("COMMIT");
+    await client.close();
+    expect((await complete(endPorts(), order)).left.join()).not.toContain("triggers");
+    expect(await triggers()).toBe(0);
+  });
+
   test("complete that dies after its streams have stopped is finished by the next", async () => {
     await rebuild(servers.old);
     await begin({ phase: "switched" }, MOVED);
