@@ -131,12 +131,14 @@ async function settleOldTables(
   }
 }
 
+const GUARDS_TIMEOUT_MS = 10_000;
+
 /** Nothing of ours may stand on the tables when Switchyard's account goes: a trigger runs in its name. */
 async function clearNewHome(ports: EndPorts, document: MigrationDocument): Promise<readonly string[]> {
   const session = await ports.home(document.target).open({ takeOver: "kill-holder" });
   try {
     const token = document.fenceToken ?? ports.newToken();
-    const gone = await takeGuardsOff(session, token, (ms) => ports.clock.sleep(ms));
+    const gone = await takeGuardsOff(session, token, { clock: ports.clock, timeoutMs: GUARDS_TIMEOUT_MS });
     return gone ? [] : [guardsLeft(document.id, document.target)];
   } finally {
     await session.close();

@@ -1,7 +1,8 @@
+import type { Clock } from "../base/clock.ts";
+import { deadlineIn } from "../base/deadline.ts";
 import { triggerPrefix } from "./fence-triggers.ts";
 import type { HomeSession } from "./ports.ts";
 
-const ROUNDS_MAX = 20;
 /** Shorter than a transaction takes from its first statement to one that needs a stronger lock on the table. */
 const PENDING_MS = 3;
 const REST_MS = 100;
@@ -10,18 +11,19 @@ const REST_MS = 100;
  * Takes the guards off a home in use. They let everybody pass already; each goes in a moment in which no transaction
  * holds its table, since the server would end one that has read it and then writes to it as a deadlock's victim.
  *
- * False where some could not go: transactions came without a pause.
+ * False where some could not go in the time: transactions came without a pause.
  */
 export async function takeGuardsOff(
   session: HomeSession,
   token: string,
-  rest: (ms: number) => Promise<void>,
+  wait: { readonly clock: Clock; readonly timeoutMs: number; readonly signal?: AbortSignal },
 ): Promise<boolean> {
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+  const deadline = deadlineIn(wait.clock, wait.timeoutMs);
+  for (;;) {
     if (await session.removeGuards(token, PENDING_MS)) return true;
-    await rest(REST_MS);
+    if (deadline.passed) return false;
+    await wait.clock.sleep(REST_MS, wait.signal);
   }
-  return false;
 }
 
 /** What an operator must know of guards that stay behind when a migration ends: they run in our account's name. */

@@ -85,11 +85,15 @@ export async function startReturnStream(attempt: Attempt): Promise<void> {
   await attempt.ports.stream(attempt.ends.returning).start(attempt.token);
 }
 
+/** Somebody waits for the command; guards that stay refuse nothing. */
+const GUARDS_TIMEOUT_MS = 1000;
+
 /** Takes the guards off the new home. What cannot go is left, and said: the next move takes it off under its lock. */
 export async function removeGuards(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
   attempt.newSession ??= await ports.home(ends.newHome).open({ takeOver: "kill-holder" });
-  if (await takeGuardsOff(newSession(attempt), token, (ms) => ports.clock.sleep(ms, ports.signal))) return;
+  const wait = { clock: ports.clock, timeoutMs: GUARDS_TIMEOUT_MS, signal: ports.signal };
+  if (await takeGuardsOff(newSession(attempt), token, wait)) return;
   attempt.notes.push(
     `triggers that refuse nothing any more are left on ${ends.newHome}: long transactions kept their tables`,
   );
