@@ -6,7 +6,10 @@ import type { TestSystem } from "./system.ts";
 
 let fleets = 0;
 
-/** A real etcd, two proxies and two controllers as processes of their own, in front of the servers of a system. */
+/**
+ * A real etcd, two proxies and two controllers in front of the servers of a system. Each is a process with children and
+ * a group of its own, as if it had a machine for itself.
+ */
 export class Fleet {
   readonly etcd: EtcdServer;
   readonly proxies: ServeProcess[] = [];
@@ -75,7 +78,7 @@ export class Fleet {
     env: Readonly<Record<string, string>> = {},
   ): Promise<ServeProcess> {
     const config = `${this.#system.config}\nstore: { etcd: { endpoints: ["${this.etcd.endpoint}"] } }\n${more}`;
-    return ServeProcess.start({ folder: join(this.#folder, name), config, kind, env });
+    return ServeProcess.start({ folder: join(this.#folder, name), config, kind, env, ownGroup: true });
   }
 }
 

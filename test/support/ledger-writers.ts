@@ -30,14 +30,19 @@ export class LedgerWriters {
   readonly #counted: number[] = [];
   readonly #errors: string[] = [];
   readonly #thinkMs: number;
+  readonly #first: number;
   #stopped = false;
   #work: Promise<unknown> = Promise.resolve();
 
-  /** Several connection strings are used in turn, client by client. */
-  constructor(url: string | readonly string[], count: number, thinkMs = 2) {
+  /**
+   * Several connection strings are used in turn, client by client. Writers that follow others on the same tables begin
+   * with another number of a client, `first`, and look at the rows of their own only.
+   */
+  constructor(url: string | readonly string[], count: number, thinkMs = 2, first = 0) {
     this.#urls = typeof url === "string" ? [url] : url;
     this.#count = count;
     this.#thinkMs = thinkMs;
+    this.#first = first;
   }
 
   get told(): Told {
@@ -61,7 +66,8 @@ export class LedgerWriters {
   async check(home: TestServer): Promise<readonly string[]> {
     const findings: string[] = [];
     const entries = await home.root(
-      "SELECT client, sequence, COUNT(*) AS copies FROM ledger.entry WHERE client >= 0 GROUP BY client, sequence",
+      `SELECT client - ${this.#first} AS client, sequence, COUNT(*) AS copies FROM ledger.entry
+         WHERE ${this.#ours} GROUP BY client, sequence`,
     );
     const copies = new Map(entries.map((row) => [`${row["client"]}/${row["sequence"]}`, Number(row["copies"])]));
     for (const [client, sequences] of this.#acknowledged.entries()) {
@@ -79,7 +85,9 @@ export class LedgerWriters {
       }
     }
     for (const key of copies.keys()) findings.push(`never acknowledged: ${key}`);
-    const counters = await home.root("SELECT client, n FROM ledger.counter");
+    const counters = await home.root(
+      `SELECT client - ${this.#first} AS client, n FROM ledger.counter WHERE ${this.#ours}`,
+    );
     for (const row of counters) {
       const client = Number(row["client"]);
       const expected = this.#counted[client] ?? 0;
@@ -99,7 +107,8 @@ export class LedgerWriters {
     const findings = [...this.#errors];
     const acknowledged = this.#acknowledged.map((sequences) => sequences.length);
     const rows = await home.root(
-      "SELECT client, COUNT(*) AS entries, COUNT(DISTINCT sequence) AS present FROM ledger.entry WHERE client >= 0 GROUP BY client",
+      `SELECT client - ${this.#first} AS client, COUNT(*) AS entries, COUNT(DISTINCT sequence) AS present
+         FROM ledger.entry WHERE ${this.#ours} GROUP BY client`,
     );
     const found = new Map(rows.map((row) => [Number(row["client"]), row]));
     for (const [client, least] of acknowledged.entries()) {
@@ -111,11 +120,15 @@ export class LedgerWriters {
     return findings;
   }
 
+  get #ours(): string {
+    return `client >= ${this.#first} AND client < ${this.#first + this.#count}`;
+  }
+
   async #run(connection: Connection, client: number): Promise<void> {
     this.#acknowledged[client] = [];
     this.#uncertain[client] = new Set();
     this.#counted[client] = 0;
-    await connection.query("INSERT INTO ledger.counter VALUES (?, 0)", [client]).catch(() => undefined);
+    await connection.query("INSERT INTO ledger.counter VALUES (?, 0)", [this.#first + client]).catch(() => undefined);
     try {
       for (let sequence = 1; !this.#stopped; sequence += 1) {
         await this.#write(connection, client, sequence);
@@ -129,14 +142,15 @@ export class LedgerWriters {
   }
 
   async #write(connection: Connection, client: number, sequence: number): Promise<void> {
+    const stored = this.#first + client;
     const insert = "INSERT INTO ledger.entry (client, sequence, note) VALUES (?, ?, ?)";
     this.#uncertain[client]?.add(sequence);
     if (sequence % 2 === 0) {
-      await connection.execute(insert, [client, sequence, "autocommit"]);
+      await connection.execute(insert, [stored, sequence, "autocommit"]);
     } else {
       await connection.query("BEGIN");
-      await connection.query(insert, [client, sequence, "transaction"]);
-      await connection.query("UPDATE ledger.counter SET n = n + 1 WHERE client = ?", [client]);
+      await connection.query(insert, [stored, sequence, "transaction"]);
+      await connection.query("UPDATE ledger.counter SET n = n + 1 WHERE client = ?", [stored]);
       await connection.query("COMMIT");
       this.#counted[client] = (this.#counted[client] ?? 0) + 1;
     }

@@ -14,6 +14,8 @@ export interface ServeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What it is started as; `serve` where left out. */
   readonly kind?: "serve" | "proxy" | "controller";
+  /** Whether it leads a process group of its own, which {@link ServeProcess.killMachine} needs. */
+  readonly ownGroup?: boolean;
 }
 
 /** What a command printed, and how it ended. */
@@ -33,6 +35,7 @@ export class ServeProcess {
   readonly #kind: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #failpointFile: string;
+  readonly #ownGroup: boolean;
   #child: ChildProcess;
   #log = "";
 
@@ -41,6 +44,7 @@ export class ServeProcess {
     this.proxyPort = ports.proxy;
     this.adminPort = ports.admin;
     this.#kind = options.kind ?? "serve";
+    this.#ownGroup = options.ownGroup ?? false;
     this.configPath = join(options.folder, "switchyard.yaml");
     this.#failpointFile = join(options.folder, "failpoint");
     writeFileSync(
@@ -137,7 +141,16 @@ export class ServeProcess {
     await ended;
   }
 
-  /** Starts it again on the same data, after {@link stop} or {@link kill9}. */
+  /** Kills the primary and its children at once, as when their machine is gone: none sees another end. */
+  async killMachine(): Promise<void> {
+    const { pid } = this.#child;
+    if (!this.#ownGroup || pid === undefined) throw new Error("it does not lead a process group");
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    process.kill(-pid, "SIGKILL");
+    await ended;
+  }
+
+  /** Starts it again on the same data, after it has ended. */
   async restart(): Promise<void> {
     this.#child = this.#spawn();
     await this.ready();
@@ -147,6 +160,7 @@ export class ServeProcess {
     const child = spawn(process.execPath, [MAIN, this.#kind, "--config", this.configPath], {
       env: this.#env,
       stdio: ["ignore", "ignore", "pipe"],
+      detached: this.#ownGroup,
     });
     child.stderr?.on("data", (chunk: Buffer) => {
       this.#log += chunk.toString();
