@@ -2,6 +2,8 @@ import { SwitchyardError } from "../base/errors.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import type { OrderRecord } from "../cutover/order-record.ts";
+import { readCurrent } from "../rules/document-format.ts";
+import { SHOWN_KIND } from "../rules/document-kinds.ts";
 import type { ProxyDocument } from "../rules/proxy-document.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import {
@@ -30,7 +32,7 @@ export interface ReadOrder {
 /**
  * The documents of the store, for showing. A document of a newer format is refused rather than half understood.
  *
- * Every method throws `STORE_UNAVAILABLE` and `STORE_FORMAT_NEWER`.
+ * Every method throws `STORE_UNAVAILABLE` `STORE_FORMAT_NEWER` and `CUTOVER_DOCUMENT_INVALID`.
  */
 export class StoredDocuments {
   readonly #store: Store;
@@ -112,13 +114,5 @@ export class StoredDocuments {
 }
 
 function parse<T>(entry: StoreEntry): T {
-  const value = JSON.parse(entry.value) as { readonly format?: unknown };
-  if (typeof value.format === "number" && value.format > 1) {
-    throw new SwitchyardError("STORE_FORMAT_NEWER", {
-      what: `${entry.key} has format ${value.format}; this version knows format 1`,
-      changed: "Nothing was changed.",
-      fix: "Run a version of Switchyard that is at least as new as the one that wrote it.",
-    });
-  }
-  return value as T;
+  return readCurrent(SHOWN_KIND, entry.key, entry.value) as T;
 }

@@ -161,6 +161,8 @@ export const ERROR_CODES = {
   REPLICATION_TARGET_NOT_EMPTY: { retryable: false, exit: 3 },
   /** A row's statement is larger than the target's max_allowed_packet. */
   REPLICATION_ROW_TOO_LARGE: { retryable: false, exit: 1 },
+  /** The schema `_switchyard` on a server is of a newer version, or of somebody else; nothing on the server was changed. */
+  REPLICATION_SIDECAR_FORMAT: { retryable: false, exit: 1 },
   /** The source has purged transactions that the stream still needs. The migration must be created again. */
   STREAM_POSITION_PURGED: { retryable: false, exit: 1 },
   /** The stream has applied more than the position at which it was to stop. */

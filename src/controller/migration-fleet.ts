@@ -2,6 +2,7 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseMigration } from "../cutover/journal.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import { upgradeDocuments } from "../rules/document-kinds.ts";
 import { MIGRATIONS_PREFIX } from "../rules/store-keys.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { createMigration } from "./create-migration.ts";
@@ -28,6 +29,7 @@ export class MigrationFleet {
 
   /** Takes up every unfinished migration. One that cannot be taken up does not keep the others from it. */
   async start(): Promise<void> {
+    await upgradeDocuments(this.#context.store);
     await ensureRules(this.#context);
     const { entries } = await this.#context.store.list(MIGRATIONS_PREFIX);
     for (const entry of entries) {

@@ -3,22 +3,17 @@ import { ERROR_CODES } from "../base/error-codes.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { recordOf } from "../cutover/order-record.ts";
+import { readCurrent } from "../rules/document-format.ts";
+import { ORDER_KIND } from "../rules/document-kinds.ts";
 import { ORDERS_PREFIX } from "../rules/store-keys.ts";
 import type { Store, StoreEntry, StoreWrite } from "../store/store.ts";
 import { recordKey } from "./order-records.ts";
 
 const STEPS_MAX = 200;
 
-/** Reads an order; a format newer than ours is refused. */
+/** Reads an order. @throws {SwitchyardError} `STORE_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
 export function parseOrder(entry: StoreEntry): OrderDocument {
-  const value = JSON.parse(entry.value) as OrderDocument;
-  if (value.format !== 1) {
-    throw new SwitchyardError("STORE_FORMAT_NEWER", {
-      what: `order ${entry.key} has format ${String(value.format)}; this version knows format 1`,
-      fix: "Run a version of Switchyard that is at least as new as the one that wrote it.",
-    });
-  }
-  return value;
+  return readCurrent(ORDER_KIND, entry.key, entry.value) as unknown as OrderDocument;
 }
 
 /**

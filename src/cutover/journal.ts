@@ -1,4 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
+import { readCurrent } from "../rules/document-format.ts";
+import { MIGRATION_KIND } from "../rules/document-kinds.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import { readRules } from "../rules/rules-store.ts";
 import { MIGRATIONS_PREFIX, RULES_KEY } from "../rules/store-keys.ts";
@@ -39,7 +41,7 @@ export async function readMigration(store: Store, id: string): Promise<Stored<Mi
 
 /** Reads a journal entry. @throws {SwitchyardError} `CUTOVER_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
 export function parseMigration(entry: StoreEntry): MigrationDocument {
-  const document = parseDocument(entry);
+  const document = readCurrent(MIGRATION_KIND, entry.key, entry.value);
   if (
     typeof document["id"] !== "string" ||
     typeof document["phase"] !== "string" ||
@@ -101,28 +103,6 @@ export async function updateMigration(
     what: `the journal of migration "${id}" could not be written: another process writes it, or leads now`,
     changed: "Nothing was changed.",
   });
-}
-
-function parseDocument(entry: StoreEntry): Record<string, unknown> {
-  let document: unknown;
-  try {
-    document = JSON.parse(entry.value);
-  } catch (cause) {
-    throw damaged(entry.key, "it is not JSON", cause);
-  }
-  if (typeof document !== "object" || document === null) throw damaged(entry.key, "it is not an object");
-  const format = (document as { readonly format?: unknown }).format;
-  if (typeof format !== "number" || !Number.isInteger(format) || format < 1) {
-    throw damaged(entry.key, "it names no format");
-  }
-  if (format > 1) {
-    throw new SwitchyardError("CUTOVER_FORMAT_NEWER", {
-      what: `${entry.key} has format ${format}; this version knows format 1`,
-      changed: "Nothing was changed.",
-      fix: "Run the newer version of Switchyard that wrote it.",
-    });
-  }
-  return document as Record<string, unknown>;
 }
 
 function damaged(key: string, why: string, cause?: unknown): SwitchyardError {

@@ -26,9 +26,18 @@ export const SIDECAR = {
 export const LEDGER_TABLE = "ledger";
 export const HEARTBEAT_TABLE = "heartbeat";
 
-const TABLE_OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=ascii COLLATE=ascii_bin COMMENT='switchyard format 1'";
+/** The format of the tables' definitions; it stands in the comment of each. */
+export const SIDECAR_FORMAT = 1;
 
-const DDL: readonly string[] = [
+/** The comment of a table of this format. */
+export function formatComment(format: number): string {
+  return `switchyard format ${format}`;
+}
+
+const TABLE_OPTIONS = `ENGINE=InnoDB DEFAULT CHARSET=ascii COLLATE=ascii_bin COMMENT='${formatComment(SIDECAR_FORMAT)}'`;
+
+/** What makes the schema and its tables where they are missing, in the present format. */
+export const SIDECAR_DDL: readonly string[] = [
   `CREATE DATABASE IF NOT EXISTS \`${SIDECAR_SCHEMA}\``,
   // Worker 0 holds what was folded at the last claim; each applying connection has a row of its own after that.
   `CREATE TABLE IF NOT EXISTS ${SIDECAR.ledger} (
@@ -98,15 +107,6 @@ export function ddlComment(migration: string, token: string): string {
  */
 export function isOurDdl(sql: string): boolean {
   return /^\s*(?:CREATE\s+DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`\s+TRIGGER\s+)?\/\* switchyard migration=/i.test(sql);
-}
-
-/** Makes the sidecar schema and its tables where they are missing. Safe to run at any time, by several at once. */
-export async function ensureSidecar(connection: Connection): Promise<void> {
-  const row = await connection.one(
-    `SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema = '${SIDECAR_SCHEMA}'`,
-  );
-  if (Number(row?.["n"]) === DDL.length - 1) return;
-  for (const statement of DDL) await connection.query(`${ddlComment("-", "sidecar")} ${statement}`);
 }
 
 /** Removes all rows of a migration. The schema stays, for other migrations and for the next. */

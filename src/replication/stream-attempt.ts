@@ -7,7 +7,7 @@ import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
 import { type FollowContext, follow } from "./follower.ts";
 import type { LagMeter } from "./lag-meter.ts";
 import { claimLedger, type LedgerClaim } from "./ledger.ts";
-import { ensureSidecar } from "./sidecar.ts";
+import { ensureSidecar } from "./sidecar-format.ts";
 import type { StreamGate } from "./stream-gate.ts";
 import type { StreamLimits, StreamOptions } from "./stream-options.ts";
 import type { StreamProgress } from "./stream-progress.ts";

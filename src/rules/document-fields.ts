@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../base/error-codes.ts";
-import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { SwitchyardError } from "../base/errors.ts";
+import { type DocumentKind, readCurrent } from "./document-format.ts";
 
 /** What stored documents are read by: each check says where it failed, in words for the operator. */
 export class DocumentFields {
@@ -67,27 +68,9 @@ export class DocumentFields {
   }
 }
 
-/**
- * Reads the JSON text of a stored document and looks at its format first, since a newer one may mean anything.
- *
- * @throws {SwitchyardError} `RULES_MALFORMED`, `STORE_FORMAT_NEWER`
- */
-export function readDocument(name: string, text: string, format: number): DocumentFields {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new SwitchyardError("RULES_MALFORMED", { what: `${name} is no JSON: ${messageOf(error)}`, cause: error });
-  }
-  const fields = new DocumentFields(name, value);
-  const found = fields.count("format");
-  if (found > format) {
-    throw fail("STORE_FORMAT_NEWER", `${name} has format ${found}; this program reads up to ${format}`, {
-      fix: "Upgrade this process to the version that wrote it.",
-    });
-  }
-  if (found !== format) throw malformed(name, `has format ${found}, which no version has written`);
-  return fields;
+/** Reads the text of a stored document, see {@link readCurrent}. @throws {SwitchyardError} the codes of the kind */
+export function readDocument(kind: DocumentKind, text: string): DocumentFields {
+  return new DocumentFields(kind.name, readCurrent(kind, kind.name, text));
 }
 
 function malformed(path: string, why: string): SwitchyardError {

@@ -1,4 +1,5 @@
 import { DocumentFields, readDocument } from "./document-fields.ts";
+import { PROXY_KIND } from "./document-kinds.ts";
 import type { BlockedSession, ProxyDocument } from "./proxy-document.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { BlockedSession, ProxyDocument } from "./proxy-document.ts";
  * @throws {SwitchyardError} `RULES_MALFORMED`; `STORE_FORMAT_NEWER` if a later version of the program wrote it
  */
 export function parseProxyDocument(text: string): ProxyDocument {
-  const fields = readDocument("the registration of a proxy", text, 1);
+  const fields = readDocument(PROXY_KIND, text);
   return {
     format: 1,
     id: fields.text("id"),

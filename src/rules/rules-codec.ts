@@ -1,4 +1,5 @@
 import { readDocument } from "./document-fields.ts";
+import { RULES_KIND } from "./document-kinds.ts";
 import type { RulesDocument } from "./rules-document.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { RulesDocument } from "./rules-document.ts";
  * @throws {SwitchyardError} `RULES_MALFORMED`; `STORE_FORMAT_NEWER` if a later version of the program wrote it
  */
 export function parseRules(text: string): RulesDocument {
-  const fields = readDocument("the routing rules", text, 1);
+  const fields = readDocument(RULES_KIND, text);
   return {
     format: 1,
     generation: fields.count("generation"),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, retireLedger } from "../../../src/replication/ledger.ts";
-import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { writeStartPosition } from "../../../src/replication/start-position.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";

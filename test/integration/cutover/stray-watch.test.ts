@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Stray } from "../../../src/cutover/ports.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, ledgerUpdate } from "../../../src/replication/ledger.ts";
-import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { homeOn, prepareServer } from "./fenced-server.ts";
 

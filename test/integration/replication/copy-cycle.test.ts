@@ -8,7 +8,7 @@ import type { CopyContext } from "../../../src/replication/copy-context.ts";
 import { runCopyCycle } from "../../../src/replication/copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "../../../src/replication/copy-state.ts";
 import { claimLedger } from "../../../src/replication/ledger.ts";
-import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { DEFAULT_STREAM_LIMITS } from "../../../src/replication/stream-options.ts";
 import { connectSource, connectWriter } from "../../../src/replication/stream-session.ts";
 import { readDefinition } from "../../../src/replication/table-definitions.ts";

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, closeLedger, ledgerUpdate } from "../../../src/replication/ledger.ts";
-import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
 import { type Ends, type OpenedStream, openStream, settled, untilRunning } from "./stream-bench.ts";

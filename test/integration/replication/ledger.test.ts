@@ -10,7 +10,7 @@ import {
   ledgerUpdate,
   proveEpoch,
 } from "../../../src/replication/ledger.ts";
-import { ensureSidecar } from "../../../src/replication/sidecar.ts";
+import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { readStartPosition, writeStartPosition } from "../../../src/replication/start-position.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";

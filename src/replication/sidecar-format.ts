@@ -1,0 +1,82 @@
+import { SwitchyardError } from "../base/errors.ts";
+import { quoteId, quoteText } from "../base/table-name.ts";
+import type { Connection } from "../mysql/connection.ts";
+import { ddlComment, formatComment, SIDECAR_DDL, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "./sidecar.ts";
+
+/** The present format, and by the format that it begins with what leads to the next. */
+export interface SidecarFormats {
+  readonly present: number;
+  /** Statements that may be repeated: a server that dies between them is met again in the format before. */
+  readonly steps: Readonly<Record<number, readonly string[]>>;
+}
+
+const FORMATS: SidecarFormats = { present: SIDECAR_FORMAT, steps: {} };
+
+const LOCK = "switchyard-sidecar";
+const LOCK_WAIT_SECONDS = 60;
+
+/**
+ * Makes the sidecar schema and its tables where they are missing, and brings older ones to the present format. Safe to
+ * run at any time, by several at once: one upgrades, the others wait for it.
+ *
+ * @throws {SwitchyardError} `REPLICATION_SIDECAR_FORMAT` when a newer version has made the tables, or somebody else
+ */
+export async function ensureSidecar(connection: Connection, formats: SidecarFormats = FORMATS): Promise<void> {
+  const tables = await readFormats(connection);
+  refuseForeign(tables, formats, connection.endpoint.name);
+  if ([...tables.values()].some((format) => format < formats.present)) await upgrade(connection, formats);
+  if (tables.size >= SIDECAR_DDL.length - 1) return;
+  for (const statement of SIDECAR_DDL) await connection.query(`${ddlComment("-", "sidecar")} ${statement}`);
+}
+
+/** The format of each table that is there. */
+async function readFormats(connection: Connection): Promise<ReadonlyMap<string, number>> {
+  const rows = await connection.rows(
+    `SELECT table_name AS name, table_comment AS comment FROM information_schema.tables WHERE table_schema = '${SIDECAR_SCHEMA}'`,
+  );
+  return new Map(
+    rows.map((row) => [
+      row["name"] ?? "",
+      Number(/^switchyard format (\d+)$/.exec(row["comment"] ?? "")?.[1] ?? Number.NaN),
+    ]),
+  );
+}
+
+function refuseForeign(tables: ReadonlyMap<string, number>, { present, steps }: SidecarFormats, server: string): void {
+  for (const [table, format] of tables) {
+    if (format === present || (format < present && steps[format] !== undefined)) continue;
+    throw new SwitchyardError("REPLICATION_SIDECAR_FORMAT", {
+      what: `${SIDECAR_SCHEMA}.${table} on server "${server}" is ${Number.isNaN(format) ? "not a table of Switchyard" : `of format ${format}`}; this version knows ${formatComment(present)}`,
+      changed: "Nothing was changed on this server.",
+      fix: "Run the version of Switchyard that made the schema, or a newer one; a schema of somebody else's must get another name.",
+    });
+  }
+}
+
+async function upgrade(connection: Connection, formats: SidecarFormats): Promise<void> {
+  const [got] = await connection.rows(`SELECT GET_LOCK(${quoteText(LOCK)}, ${LOCK_WAIT_SECONDS}) AS got`);
+  if (got?.["got"] !== "1") {
+    throw new SwitchyardError("TIMEOUT", {
+      what: `the sidecar of server "${connection.endpoint.name}" is being upgraded`,
+    });
+  }
+  try {
+    // Read again under the lock: whoever had it before may have done all of this.
+    let tables = await readFormats(connection);
+    for (let format = Math.min(...tables.values()); format < formats.present; format += 1) {
+      for (const statement of formats.steps[format] ?? []) {
+        await connection.query(`${ddlComment("-", "sidecar")} ${statement}`);
+      }
+      tables = await readFormats(connection);
+      for (const [table, found] of tables) {
+        if (found > format) continue;
+        const name = `${quoteId(SIDECAR_SCHEMA)}.${quoteId(table)}`;
+        await connection.query(
+          `${ddlComment("-", "sidecar")} ALTER TABLE ${name} COMMENT = '${formatComment(format + 1)}'`,
+        );
+      }
+    }
+  } finally {
+    await connection.query(`DO RELEASE_LOCK(${quoteText(LOCK)})`).catch(() => undefined);
+  }
+}

@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { parseOrder } from "../../../src/controller/order-journal.ts";
+import { parseMigration } from "../../../src/cutover/journal.ts";
+import { listProxies } from "../../../src/cutover/proxy-view.ts";
+import { type DocumentKind, readCurrent, upgradeStored } from "../../../src/rules/document-format.ts";
+import { upgradeDocuments } from "../../../src/rules/document-kinds.ts";
+import { parseProxyDocument } from "../../../src/rules/proxy-codec.ts";
+import { parseRules } from "../../../src/rules/rules-codec.ts";
+import { MIGRATIONS_PREFIX, ORDERS_PREFIX, PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { storeWith } from "../cutover/memory-store.ts";
+
+/** A kind that has come to its third format: a name became a list of names, and the list got another word. */
+const THIRD: DocumentKind = {
+  name: "a sample",
+  format: 3,
+  steps: {
+    1: ({ name, ...rest }) => ({ ...rest, format: 2, names: [name] }),
+    2: ({ names, ...rest }) => ({ ...rest, format: 3, people: names }),
+  },
+  codes: { newer: "STORE_FORMAT_NEWER", malformed: "RULES_MALFORMED" },
+};
+
+const entry = (value: string): { key: string; value: string; revision: number } => ({ key: "k", value, revision: 1 });
+const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
+  ["the rules", parseRules],
+  ["a proxy's registration", parseProxyDocument],
+  ["a migration's journal", (text) => parseMigration(entry(text))],
+  ["an order", (text) => parseOrder(entry(text))],
+];
+
+describe.each(READERS)("%s", (_, read) => {
+  test("of the next format is refused before anything in it is looked at", () => {
+    expect(() => read('{"format":2,"phase":7,"tables":"of another shape"}')).toThrow(/_FORMAT_NEWER: .* has format 2/);
+  });
+
+  test.each(['{"id":"m"}', '{"format":"1"}', '{"format":1.5}', '{"format":-1}', '{"format":0}', "[]", "null", "{"])(
+    "that says %s is not guessed at",
+    (text) => {
+      expect(() => read(text)).toThrow(/RULES_MALFORMED|CUTOVER_DOCUMENT_INVALID/);
+    },
+  );
+});
+
+describe("a document of an older format", () => {
+  test("is read as if it were of the present one, step by step", () => {
+    const present = { format: 3, id: "x", people: ["ann"] };
+    expect(readCurrent(THIRD, "k", '{"format":1,"id":"x","name":"ann"}')).toEqual(present);
+    expect(readCurrent(THIRD, "k", '{"format":2,"id":"x","names":["ann"]}')).toEqual(present);
+    expect(readCurrent(THIRD, "k", JSON.stringify(present))).toEqual(present);
+    expect(() => readCurrent(THIRD, "k", '{"format":0}')).toThrow("RULES_MALFORMED");
+  });
+
+  test("is written in the present one once, by whoever comes first, and one that changed meanwhile is looked at again", async () => {
+    const store = await storeWith();
+    const put = (key: string, value: object): Promise<unknown> =>
+      store.transact([], [{ put: key, value: JSON.stringify(value) }]);
+    await put("/s/a", { format: 1, name: "ann" });
+    await put("/s/b", { format: 2, names: ["ben"] });
+    await put("/s/c", { format: 3, people: ["cat"] });
+    const before = (await store.get("/s/c"))?.revision;
+    let raced = false;
+    const racing: Store = Object.create(store, {
+      transact: {
+        value: async (...args: Parameters<Store["transact"]>) => {
+          if (!raced) await put("/s/a", { format: 1, name: "amy" });
+          raced = true;
+          return await store.transact(...args);
+        },
+      },
+      list: { value: (prefix: string) => store.list(prefix) },
+      get: { value: (key: string) => store.get(key) },
+    });
+    const counts = await Promise.all([upgradeStored(racing, THIRD, "/s/"), upgradeStored(store, THIRD, "/s/")]);
+    expect(counts.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(3);
+    const values = (await store.list("/s/")).entries.map(({ value }) => JSON.parse(value) as unknown);
+    expect(values).toEqual([
+      { format: 3, people: ["amy"] },
+      { format: 3, people: ["ben"] },
+      { format: 3, people: ["cat"] },
+    ]);
+    expect((await store.get("/s/c"))?.revision, "what is of the present format is not written").toBe(before);
+  });
+
+  test("whose step does not lead to the next format is a fault of the program, and is not written", () => {
+    const wrong: DocumentKind = { ...THIRD, steps: { 1: (document) => document } };
+    expect(() => readCurrent(wrong, "k", '{"format":1}')).toThrow("INTERNAL_INVARIANT");
+  });
+});
+
+describe("a store that a newer version has written to", () => {
+  test.each([RULES_KEY, `${MIGRATIONS_PREFIX}m2`, `${ORDERS_PREFIX}o1`])(
+    "is not led by this one, and stays as it is: %s",
+    async (key) => {
+      const store = await storeWith();
+      await store.transact([], [{ put: key, value: '{"format":2}' }]);
+      const before = await store.list("/switchyard/");
+      await expect(upgradeDocuments(store)).rejects.toThrow(/_FORMAT_NEWER/);
+      expect(await store.list("/switchyard/")).toEqual(before);
+    },
+  );
+
+  test("is not switched while one of its proxies is of the newer version", async () => {
+    const store = await storeWith();
+    await store.transact([], [{ put: `${PROXIES_PREFIX}p9`, value: '{"format":2,"id":"p9"}' }]);
+    await expect(listProxies(store)).rejects.toThrow("STORE_FORMAT_NEWER: the registration of a proxy has format 2");
+  });
+});
