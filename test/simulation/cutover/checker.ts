@@ -113,6 +113,10 @@ export class Checker {
   #written(server: SimServer, entry: LogEntry): void {
     if (entry.origin !== "client" && entry.origin !== "bypass") return;
     const conflict = entry.origin === "bypass" && this.#pastTheRules(server);
+    // Guards are lifted a moment before the swap: who gets in then has written to what is about to be the home.
+    if (conflict && !this.fenceFaulty && !server.guarded) {
+      this.#breach(`${server.name} took a write past the proxies although the tables were at home elsewhere`);
+    }
     if (conflict) for (const write of entry.writes) this.#conflicts.add(`${write.client}/${write.sequence}`);
     if (conflict) return;
     if (this.#writer !== undefined && this.#writer !== server.name) {

@@ -9,7 +9,7 @@ import { PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import { Checker } from "./checker.ts";
 import { MIGRATION, SimController } from "./sim-controller.ts";
 import { TABLE } from "./sim-home.ts";
-import { SimProxy } from "./sim-proxy.ts";
+import { type ProxyWeakness, SimProxy } from "./sim-proxy.ts";
 import { type Connection, SimServer } from "./sim-server.ts";
 import { SimStore, SimStoreServer } from "./sim-store.ts";
 import { SimProcess, World } from "./world.ts";
@@ -41,6 +41,10 @@ export interface RunOptions {
   readonly unfenced?: boolean;
   /** Test-only: proxies serve armed tables whether or not their lease is good. */
   readonly licenceOff?: boolean;
+  /** Test-only: a rule that proxies do not keep. */
+  readonly weakProxy?: ProxyWeakness;
+  /** Test-only: streams write whatever the ledger's epoch is. */
+  readonly epochsOff?: boolean;
 }
 
 export interface RunResult {
@@ -88,6 +92,7 @@ export class Run {
     this.checker = new Checker(this.world);
     this.store = new SimStoreServer(this.world);
     this.servers = { old: new SimServer(this.world, "old"), new: new SimServer(this.world, "new") };
+    for (const server of [this.servers.old, this.servers.new]) server.epochs = options.epochsOff !== true;
     this.checker.watch(this.servers.old);
     this.checker.watch(this.servers.new);
     this.checker.home = () => homeOf(this.rules, TABLE);
@@ -207,6 +212,7 @@ export class Run {
         clients: 2,
         leaseTtlMs: PROXY_LEASE_MS,
         licensed: this.options.licenceOff !== true,
+        weakness: this.options.weakProxy,
       }),
     );
   }

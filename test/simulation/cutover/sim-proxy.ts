@@ -2,18 +2,31 @@ import { silentLogger } from "../../../src/base/logger.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
 import { HoldKeeper } from "../../../src/proxy/hold-keeper.ts";
 import { Licence } from "../../../src/proxy/licence.ts";
+import type { LocalHold } from "../../../src/proxy/local-hold.ts";
 import { Participant } from "../../../src/proxy/participant.ts";
 import { DEFAULT_PROXY_LIMITS } from "../../../src/proxy/proxy-config.ts";
 import { ProxyMetrics } from "../../../src/proxy/proxy-metrics.ts";
 import { Traffic } from "../../../src/proxy/traffic.ts";
 import type { Flight, TrafficSession } from "../../../src/proxy/traffic-session.ts";
-import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
+import type { HoldAcknowledgement, ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
+import type { Compare, Store, StoreWrite } from "../../../src/store/store.ts";
 import type { Checker } from "./checker.ts";
 import { TABLE } from "./sim-home.ts";
 import { type Connection, type SimServer, StatementError, type Write } from "./sim-server.ts";
 import type { SimStore } from "./sim-store.ts";
 import type { SimProcess, World } from "./world.ts";
+
+/** Test-only: a rule that proxies do not keep. */
+export type ProxyWeakness =
+  /** Holds and rules are looked at when a statement is judged, not when its first byte goes out. */
+  | "decides-early"
+  /** Drained means that no statement is under way, whatever transactions are open. */
+  | "forgets-transactions"
+  /** Says that it is drained as soon as it has the hold. */
+  | "drains-at-once"
+  /** Registers whatever the rules in the store have become since they were read. */
+  | "joins-blindly";
 
 export interface SimProxyOptions {
   readonly world: World;
@@ -25,6 +38,7 @@ export interface SimProxyOptions {
   readonly leaseTtlMs: number;
   /** Whether it keeps to its licence. */
   readonly licensed: boolean;
+  readonly weakness?: ProxyWeakness | undefined;
 }
 
 /**
@@ -52,7 +66,7 @@ export class SimProxy {
     const rules = { ...initialRules("old"), generation: 0 };
     this.traffic = new Traffic({ clock, log: silentLogger, limits, metrics, licence, rules, revision: 0 });
     this.participant = new Participant({
-      store,
+      store: options.weakness === "joins-blindly" ? unconditional(store) : store,
       clock,
       log: silentLogger,
       metrics,
@@ -102,6 +116,11 @@ export class SimProxy {
     }
   }
 
+  #acknowledged(hold: LocalHold): HoldAcknowledgement {
+    const truth = hold.acknowledgement();
+    return this.options.weakness === "drains-at-once" ? { ...truth, state: "drained", open: [] } : truth;
+  }
+
   #document(): ProxyDocument {
     const { rules, holds } = this.traffic;
     const armed = Object.entries(rules.armed).map(
@@ -114,11 +133,24 @@ export class SimProxy {
       version: "sim",
       generation: rules.generation,
       armed: Object.fromEntries(armed),
-      holds: Object.fromEntries([...holds].map(([migration, hold]) => [migration, hold.acknowledgement()])),
+      holds: Object.fromEntries([...holds].map(([migration, hold]) => [migration, this.#acknowledged(hold)])),
       seenTogether: [],
       accounts: ["app"],
     };
   }
+}
+
+/** A store whose transactions depend on nothing. */
+function unconditional(store: Store): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "transact") {
+        return (_conditions: readonly Compare[], writes: readonly StoreWrite[]) => target.transact([], writes);
+      }
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** An application's session: autocommit inserts, transactions of a few, and reads of what others have written. */
@@ -139,6 +171,7 @@ class SimClient implements TrafficSession {
   }
 
   openOn(backend: string): string | undefined {
+    if (this.#proxy.options.weakness === "forgets-transactions") return undefined;
     return this.#open === backend ? "an open transaction" : undefined;
   }
 
@@ -233,6 +266,7 @@ class SimClient implements TrafficSession {
       const backend = this.#open ?? homeOf(traffic.rules, TABLE);
       const server = this.#proxy.options.servers[backend];
       if (server === undefined) throw new Error(`no server ${backend}`);
+      if (this.#proxy.options.weakness === "decides-early") await this.#world.delay(this.#world.random.between(1, 30));
       this.flight = { backend, tables: [TABLE], everything: false, opens };
       try {
         const connection = this.#connection(server);

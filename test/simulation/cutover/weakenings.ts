@@ -33,9 +33,17 @@ function withStreams(ports: SwitchPorts, changes: Partial<StreamPort>): SwitchPo
   return { ...ports, stream: (direction) => altered(ports.stream(direction), changes) };
 }
 
-/** No table lock on the old home. */
+/** No table lock on the old home until the tables have changed hands. */
 export const withoutFence = (ports: SwitchPorts): SwitchPorts =>
-  withSessions(ports, () => ({ lock: () => Promise.resolve(true), prove: nothing }));
+  withSessions(ports, (session) => ({
+    lock: () => Promise.resolve(true),
+    prove: nothing,
+    // The triggers themselves go up under a lock, as ever.
+    installFences: async (token) => {
+      await session.lock("write", 80);
+      await session.installFences(token);
+    },
+  }));
 
 /** The old home refuses nothing once it is unlocked. */
 export const withoutLastingFence = (ports: SwitchPorts): SwitchPorts =>
@@ -89,3 +97,23 @@ export const withoutRevisions = (ports: SwitchPorts): SwitchPorts => {
   });
   return { ...ports, store };
 };
+
+/** Transactions that are open on a server are not looked at. */
+export const withoutHolders = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, () => ({ holders: () => Promise.resolve([]) }));
+
+/** The position that an attempt finds written is used, whatever token it was written under. */
+export const withoutTokensOfPositions = (ports: SwitchPorts): SwitchPorts => ({
+  ...ports,
+  stream: (direction) => {
+    const stream = ports.stream(direction);
+    return altered(stream, {
+      writeStart: async (token, position) => {
+        const known = firstPositions.get(ports.store) ?? new Map<string, string>();
+        firstPositions.set(ports.store, known.set(direction, known.get(direction) ?? position));
+        await stream.writeStart(token, known.get(direction) ?? position);
+      },
+    });
+  },
+});
+const firstPositions = new WeakMap<Store, Map<string, string>>();
