@@ -488,3 +488,95 @@ LOCK TABLES `orders` READ /*!32311 LOCAL */
 SELECT LOGFILE_GROUP_NAME FROM INFORMATION_SCHEMA.FILES WHERE FILE_TYPE = 'UNDO LOG'
 SELECT t1.a, t2.b FROM db1.t1, db2.t2 WHERE t1.id = t2.id
 SELECT a.x FROM t1 a WHERE a.y IN (SELECT b.y FROM t2 b WHERE b.z IN (SELECT c.z FROM t3 c))
+## of shops, ledgers, tickets and logs
+SELECT p.id, p.name, s.quantity FROM products p JOIN stock s ON s.product_id = p.id WHERE s.quantity < p.reorder_level
+SELECT p.* FROM products p LEFT JOIN product_tags pt ON pt.product_id = p.id WHERE pt.tag_id IS NULL ORDER BY p.name
+SELECT category_id, COUNT(*) c, MIN(price) lo, MAX(price) hi FROM products GROUP BY category_id ORDER BY c DESC
+SELECT a.id, a.balance FROM accounts a WHERE a.balance < 0 FOR UPDATE
+SELECT SUM(amount) FROM ledger_entries WHERE account_id = 7 AND booked_at BETWEEN '2026-01-01' AND '2026-12-31'
+SELECT l.account_id, SUM(CASE WHEN l.side = 'D' THEN l.amount ELSE -l.amount END) AS saldo FROM ledger_entries l GROUP BY l.account_id
+SELECT t.id, t.subject, u.name FROM tickets t JOIN users u ON u.id = t.assignee_id WHERE t.state IN ('open', 'waiting') ORDER BY t.priority, t.id
+SELECT t.id, (SELECT COUNT(*) FROM ticket_comments tc WHERE tc.ticket_id = t.id) AS comments FROM tickets t WHERE t.id = 99
+SELECT u.id FROM users u WHERE NOT EXISTS (SELECT 1 FROM logins l WHERE l.user_id = u.id AND l.at > '2026-10-01')
+SELECT u.email, MAX(l.at) FROM users u LEFT JOIN logins l ON l.user_id = u.id GROUP BY u.email HAVING MAX(l.at) IS NULL
+SELECT DATE(created_at) d, COUNT(*) FROM events WHERE kind = 'click' GROUP BY d ORDER BY d
+SELECT e1.id FROM events e1 JOIN events e2 ON e2.parent_id = e1.id AND e2.kind = 'error'
+SELECT * FROM audit_log WHERE entity = 'order' AND entity_id = 5 ORDER BY id DESC LIMIT 50
+SELECT m.body FROM messages m JOIN conversations c ON c.id = m.conversation_id JOIN members mb ON mb.conversation_id = c.id WHERE mb.user_id = 3
+SELECT r.name, COUNT(b.id) FROM rooms r LEFT JOIN bookings b ON b.room_id = r.id AND b.day = '2026-11-24' GROUP BY r.id
+SELECT v.plate FROM vehicles v WHERE v.id IN (SELECT vehicle_id FROM trips WHERE km > 500 UNION SELECT vehicle_id FROM repairs)
+SELECT s.id FROM sensors s, LATERAL (SELECT value FROM readings r WHERE r.sensor_id = s.id ORDER BY r.at DESC LIMIT 1) last WHERE last.value > 90
+SELECT employee_id, salary, RANK() OVER (PARTITION BY department_id ORDER BY salary DESC) rnk FROM salaries
+SELECT d.name, e.name FROM departments d JOIN employees e ON e.id = d.head_id UNION ALL SELECT 'none', name FROM contractors
+SELECT i.number, i.total - COALESCE(SUM(pay.amount), 0) AS due FROM invoices i LEFT JOIN payments pay ON pay.invoice_id = i.id GROUP BY i.id
+SELECT k.value FROM settings k WHERE k.`key` = 'theme' AND k.user_id = 12
+SELECT id, path FROM files WHERE path LIKE '/home/%' AND size > 1024 * 1024
+SELECT f.id FROM files f FORCE INDEX (idx_path) JOIN folders d ON d.id = f.folder_id WHERE d.owner = 4
+SELECT url, hits FROM pages ORDER BY hits DESC LIMIT 10
+SELECT AVG(rating) FROM reviews WHERE product_id = 17 AND approved = TRUE
+SELECT c.code FROM coupons c WHERE c.code = 'XMAS' AND c.used < c.max_uses FOR UPDATE NOWAIT
+SELECT a.street, c.name FROM addresses a JOIN countries c USING (country_code) WHERE a.customer_id = 9
+SELECT lang, text FROM translations WHERE `key` = 'hello' AND lang IN ('de', 'fr')
+SELECT device_id, MAX(seen_at) FROM heartbeats GROUP BY device_id
+SELECT * FROM queue WHERE locked_until < NOW() ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
+SELECT n.* FROM nodes n WHERE n.lft BETWEEN 2 AND 9
+SELECT ST_AsText(location) FROM shops WHERE ST_Distance_Sphere(location, POINT(13.4, 52.5)) < 1000
+SELECT HEX(uuid), BIN_TO_UUID(uuid) FROM devices WHERE uuid = UUID_TO_BIN('3e11fa47-71ca-11e1-9e33-c80aa9429562')
+SELECT JSON_UNQUOTE(JSON_EXTRACT(payload, '$.user.id')) FROM webhooks WHERE status = 500
+SELECT w.id FROM webhooks w WHERE JSON_CONTAINS(w.payload, '"paid"', '$.states')
+SELECT COUNT(*) FROM tickets WHERE MATCH (subject) AGAINST ('printer')
+SELECT x.id, y.id FROM matrix x CROSS JOIN matrix y WHERE x.id < y.id
+SELECT g.id FROM games g WHERE (g.home_id, g.day) IN (SELECT team_id, day FROM fixtures)
+SELECT COUNT(*) FROM crm.leads l JOIN sales.deals d ON d.lead_id = l.id WHERE d.won = 1
+SELECT o.id FROM shop.orders AS o USE INDEX FOR ORDER BY (PRIMARY) ORDER BY o.id LIMIT 3
+INSERT INTO ledger_entries (account_id, side, amount) VALUES (7, 'D', 10.00), (8, 'C', 10.00)
+INSERT INTO ticket_comments (ticket_id, body) VALUES (99, 'it works; closing')
+INSERT INTO logins (user_id, at, ip) VALUES (3, NOW(6), INET6_ATON('::1'))
+INSERT INTO daily_sales (day, total) SELECT DATE(created_at), SUM(total) FROM orders GROUP BY DATE(created_at)
+INSERT INTO product_tags (product_id, tag_id) SELECT p.id, t.id FROM products p CROSS JOIN tags t WHERE t.name = 'new'
+INSERT INTO stock (product_id, quantity) VALUES (17, 5) ON DUPLICATE KEY UPDATE quantity = quantity + VALUES(quantity)
+INSERT IGNORE INTO followers (user_id, follows_id) VALUES (1, 2), (2, 1)
+INSERT INTO messages SET conversation_id = 4, body = 'hi', sent_at = CURRENT_TIMESTAMP
+INSERT INTO history (entity, old) SELECT 'user', JSON_OBJECT('id', id, 'name', name) FROM users WHERE id = 3
+INSERT INTO readings (sensor_id, at, value) VALUES (1, '2026-11-24 10:00:00.123456', 21.5)
+INSERT INTO files (name, data) VALUES ('a.bin', _binary 0x0001FEFF)
+INSERT INTO countries VALUES ('DE', 'Deutschland'), ('FR', 'France')
+INSERT INTO settings (user_id, `key`, value) VALUES (12, 'theme', 'dark') AS v ON DUPLICATE KEY UPDATE value = v.value
+REPLACE INTO heartbeats (device_id, seen_at) VALUES (5, UTC_TIMESTAMP())
+REPLACE INTO translations (`key`, lang, text) SELECT `key`, 'en-GB', text FROM translations_us
+UPDATE accounts SET balance = balance - 10 WHERE id = 7 AND balance >= 10
+UPDATE accounts a JOIN (SELECT account_id, SUM(amount) s FROM ledger_entries GROUP BY account_id) l ON l.account_id = a.id SET a.balance = l.s
+UPDATE tickets SET state = 'closed', closed_at = NOW() WHERE state = 'waiting' AND updated_at < NOW() - INTERVAL 14 DAY LIMIT 500
+UPDATE stock s, order_lines ol SET s.quantity = s.quantity - ol.quantity WHERE ol.product_id = s.product_id AND ol.order_id = 5
+UPDATE users SET password_hash = 'x', failed = 0 WHERE email = 'ann@example.org'
+UPDATE queue SET locked_until = NOW() + INTERVAL 5 MINUTE WHERE id = 31 AND locked_until < NOW()
+UPDATE products SET price = ROUND(price * 1.19, 2) WHERE category_id IN (SELECT id FROM categories WHERE taxed = 1)
+UPDATE nodes SET rgt = rgt + 2 WHERE rgt > 9 ORDER BY rgt DESC
+UPDATE coupons SET used = used + 1 WHERE code = 'XMAS' AND used < max_uses
+UPDATE webhooks SET payload = JSON_REMOVE(payload, '$.secret'), tries = tries + 1 WHERE id = 8
+UPDATE crm.leads l LEFT JOIN sales.deals d ON d.lead_id = l.id SET l.cold = 1 WHERE d.id IS NULL
+DELETE FROM logins WHERE at < '2025-01-01' ORDER BY at LIMIT 10000
+DELETE FROM followers WHERE user_id = 1 OR follows_id = 1
+DELETE tc FROM ticket_comments tc JOIN tickets t ON t.id = tc.ticket_id WHERE t.state = 'spam'
+DELETE m, mb FROM messages m INNER JOIN members mb ON mb.conversation_id = m.conversation_id WHERE m.conversation_id = 4
+DELETE FROM heartbeats WHERE device_id NOT IN (SELECT id FROM devices)
+DELETE FROM bookings WHERE room_id = (SELECT id FROM rooms WHERE name = 'A1') AND day = '2026-11-24'
+WITH late AS (SELECT id FROM invoices WHERE due_on < CURDATE()) SELECT i.number FROM invoices i JOIN late ON late.id = i.id
+WITH per_day AS (SELECT DATE(at) d, COUNT(*) n FROM logins GROUP BY d) SELECT d, n, SUM(n) OVER (ORDER BY d) FROM per_day
+WITH RECURSIVE chain (id, boss) AS (SELECT id, boss_id FROM employees WHERE id = 5 UNION ALL SELECT e.id, e.boss_id FROM employees e JOIN chain ON chain.boss = e.id) SELECT id FROM chain
+CREATE TABLE reviews (id BIGINT AUTO_INCREMENT PRIMARY KEY, product_id INT NOT NULL, rating TINYINT, KEY (product_id))
+CREATE TABLE IF NOT EXISTS sales.deals (id INT PRIMARY KEY, lead_id INT, won BOOLEAN DEFAULT FALSE) COMMENT = 'x'
+ALTER TABLE reviews ADD COLUMN approved BOOLEAN NOT NULL DEFAULT FALSE, ADD KEY idx_approved (approved)
+ALTER TABLE crm.leads DROP COLUMN cold, ALGORITHM=INPLACE, LOCK=NONE
+ALTER TABLE sensors MODIFY name VARCHAR(80) CHARACTER SET utf8mb4 NOT NULL, COMMENT = 'new'
+CREATE INDEX idx_due ON invoices (due_on, number(10))
+DROP INDEX idx_due ON invoices
+TRUNCATE TABLE daily_sales
+DROP TABLE IF EXISTS translations_us
+RENAME TABLE readings TO readings_old, readings_new TO readings
+LOCK TABLES tickets WRITE, users READ
+ANALYZE TABLE invoices, payments
+SHOW CREATE TABLE invoices
+SHOW INDEX FROM payments
+EXPLAIN SELECT i.id FROM invoices i JOIN payments p ON p.invoice_id = i.id
+TABLE countries ORDER BY name LIMIT 3

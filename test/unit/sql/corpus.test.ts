@@ -3,13 +3,15 @@ import { describe, expect, test, vi } from "vitest";
 import { SQL_CORPUS } from "../../support/sql-corpus.ts";
 import { factsOf } from "./sql-facts.ts";
 
-const PARSED_MIN = 450;
-const TABLES_MIN = 400;
-const TEST_TIMEOUT_MS = 120_000;
+const PARSED_MIN = 540;
+/** Statements in which the parser finds tables and ours does not give up: those in which one could be missing. */
+const COMPARED_MIN = 400;
+const TEST_TIMEOUT_MS = 240_000;
 
 interface Compared {
   readonly sql: string;
   readonly missed: readonly string[];
+  /** How many tables were looked for. */
   readonly tables: number;
 }
 
@@ -46,7 +48,7 @@ function compare(parser: MySQL, sql: string): Compared | undefined {
   // `SHOW … FROM table FROM schema` names the schema apart, which the parser does not put together.
   for (const { table } of facts.kind === "show" ? facts.tables : []) ours.add(table);
   const missed = facts.touchesEverything ? [] : wanted.filter((name) => !ours.has(name));
-  return { sql, missed, tables: wanted.length };
+  return { sql, missed, tables: facts.touchesEverything ? 0 : wanted.length };
 }
 
 /** Statements of every kind, read by two grammars that know nothing of each other. */
@@ -61,13 +63,13 @@ describe("the tables that are found in real statements", () => {
       silent.mockRestore();
       expect(compared.filter(({ missed }) => missed.length > 0)).toEqual([]);
       expect(compared.length).toBeGreaterThanOrEqual(PARSED_MIN);
-      expect(compared.reduce((sum, { tables }) => sum + tables, 0)).toBeGreaterThanOrEqual(TABLES_MIN);
+      expect(compared.filter(({ tables }) => tables > 0).length).toBeGreaterThanOrEqual(COMPARED_MIN);
     },
     TEST_TIMEOUT_MS,
   );
 
   test("are found in statements that are all different", () => {
     expect(new Set(SQL_CORPUS).size).toBe(SQL_CORPUS.length);
-    expect(SQL_CORPUS.length).toBeGreaterThanOrEqual(470);
+    expect(SQL_CORPUS.length).toBeGreaterThanOrEqual(560);
   });
 });
