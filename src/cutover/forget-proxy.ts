@@ -42,7 +42,7 @@ export async function forgetProxy(id: string, options: ForgetOptions): Promise<b
   const registered = await store.get(PROXIES_PREFIX + id);
   if (registered === undefined) return false;
   if ((await store.get(ALIVE_PREFIX + id)) !== undefined) throw alive(id);
-  const nonce = parseProxyDocument(registered.value).bootNonce;
+  const nonce = parseProxyDocument(registered.value, registered.key).bootNonce;
   for (const server of servers) await endAll(server, clock, nonce, killTimeoutMs);
   const { succeeded } = await store.transact(
     [{ key: registered.key, revision: registered.revision }, { key: ALIVE_PREFIX + id, revision: 0 }, ...leadership],

@@ -18,7 +18,7 @@ export interface RegisteredProxy {
 /**
  * All registered proxies now. A proxy that joins later has loaded rules at least as new as this read.
  *
- * @throws {SwitchyardError} `RULES_FORMAT_NEWER`: no switch takes place while proxies of different formats live
+ * @throws {SwitchyardError} `STORE_FORMAT_NEWER`: no switch takes place while proxies of different formats live
  */
 export async function listProxies(store: Store): Promise<readonly RegisteredProxy[]> {
   // Liveness is read second: a proxy that joins in between is then not listed yet, rather than listed as dead.
@@ -26,7 +26,7 @@ export async function listProxies(store: Store): Promise<readonly RegisteredProx
   const alive = await store.list(ALIVE_PREFIX);
   const living = new Set(alive.entries.map((entry) => entry.key.slice(ALIVE_PREFIX.length)));
   return registered.entries.map((entry) => {
-    const document = parseProxyDocument(entry.value);
+    const document = parseProxyDocument(entry.value, entry.key);
     return { document, revision: entry.revision, alive: living.has(document.id) };
   });
 }

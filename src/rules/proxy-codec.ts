@@ -5,10 +5,14 @@ import type { BlockedSession, ProxyDocument } from "./proxy-document.ts";
 /**
  * Reads what a proxy worker has said of itself.
  *
+ * @param key where it is stored, so that an error says which proxy it was
  * @throws {SwitchyardError} `RULES_MALFORMED`; `STORE_FORMAT_NEWER` if a later version of the program wrote it
  */
-export function parseProxyDocument(text: string): ProxyDocument {
-  const fields = readDocument(PROXY_KIND, text);
+export function parseProxyDocument(text: string, key?: string): ProxyDocument {
+  const fields = readDocument(
+    key === undefined ? PROXY_KIND : { ...PROXY_KIND, name: `${PROXY_KIND.name} ${key}` },
+    text,
+  );
   return {
     format: 1,
     id: fields.text("id"),

@@ -1,10 +1,11 @@
 import cluster from "node:cluster";
 import { type AdminServer, startAdmin } from "../admin/admin-server.ts";
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { isSwitchyardError, messageOf } from "../base/errors.ts";
 import type { Config } from "../config/config.ts";
 import { removeEndedProxies } from "../cutover/forget-proxy.ts";
 import { createMetrics, type MetricsSnapshot, renderMetrics, retire } from "../metrics/registry.ts";
+import { upgradeDocuments } from "../rules/document-kinds.ts";
 import { EmbeddedStore } from "../store/embedded-store.ts";
 import type { Store } from "../store/store.ts";
 import type { ChildRole } from "./child-messages.ts";
@@ -116,6 +117,7 @@ class Primary {
       onFailure: (error) => this.#giveUp(error.message),
     });
     this.#store = hosted;
+    await refuseNewer(hosted);
     // The proxies of an earlier process have ended with it, however it ended; they must not stand in a switch's way.
     await removeEndedProxies(hosted, () => true);
     return { store: hosted, hosted };
@@ -200,5 +202,14 @@ class Primary {
     this.#log.error({ error: why }, "the primary cannot go on and ends");
     this.#exitCode = 1;
     process.exit(1);
+  }
+}
+
+/** A store that a newer version has written to is not touched. What is damaged is left to whoever needs it. */
+async function refuseNewer(store: Store): Promise<void> {
+  try {
+    await upgradeDocuments(store);
+  } catch (error) {
+    if (isSwitchyardError(error, "STORE_FORMAT_NEWER", "CUTOVER_FORMAT_NEWER")) throw error;
   }
 }

@@ -3,6 +3,9 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
 import { runs, SwitchyardRun } from "../../support/switchyard-run.ts";
 
 const SECRET = "s3cret-of-the-backend";
@@ -124,6 +127,27 @@ describe("serve that cannot start says why in one error, leaves nothing running,
     writeFileSync(join(folder, "data", "store.journal"), "not a journal\n");
     const { code, text } = await refused();
     expect([code, text.includes("STORE_CORRUPT")]).toEqual([1, true]);
+  });
+
+  test.each([
+    ["/switchyard/rules", 1],
+    ["/switchyard/orders/o", 1],
+    ["/switchyard/migrations/orders", 3],
+  ])("for a store whose %s a newer version wrote, which it leaves as it is", async (key, exit) => {
+    configure();
+    const open = () => EmbeddedStore.open({ directory: join(folder, "data"), clock: systemClock, log: silentLogger });
+    const before = await open();
+    await before.transact([], [{ put: "/switchyard/proxies/ended", value: '{"format":1}' }]);
+    await before.transact([], [{ put: key, value: '{"format":2,"whatever":"a later version keeps there"}' }]);
+    const { entries } = await before.list("/");
+    await before.close();
+    const { code, text } = await refused();
+    expect(code).toBe(exit);
+    expect(text).toContain(`_FORMAT_NEWER: ${key} has format 2; this version reads up to 1`);
+    expect(text).toContain("Run a version of Switchyard that is at least as new as the one that wrote it.");
+    const after = await open();
+    expect((await after.list("/")).entries).toEqual(entries);
+    await after.close();
   });
 
   test("1 for an admin port in use", async () => {

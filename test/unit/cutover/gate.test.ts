@@ -84,6 +84,15 @@ describe("the gate of a switch", () => {
     expect(await wrong({ proxies: [{}, { generation: 2 }] })).toEqual([]);
   });
 
+  test("does not open while a proxy of a newer format is registered, alive or not, and names it", async () => {
+    for (const alive of [true, false]) {
+      const newer = { format: 2, alive } as unknown as World["proxies"][number];
+      await expect(wrong({ proxies: [{}, newer] })).rejects.toThrow(
+        "STORE_FORMAT_NEWER: the registration of a proxy /switchyard/proxies/p1 has format 2",
+      );
+    }
+  });
+
   test.each<readonly [string, Partial<World>, string]>([
     ["the stream has failed", { stream: { state: "failed", error: "E: gone" } }, "stream-running"],
     ["the stream is paused", { stream: { state: "paused" } }, "stream-running"],

@@ -103,6 +103,8 @@ describe("a store that a newer version has written to", () => {
   test("is not switched while one of its proxies is of the newer version", async () => {
     const store = await storeWith();
     await store.transact([], [{ put: `${PROXIES_PREFIX}p9`, value: '{"format":2,"id":"p9"}' }]);
-    await expect(listProxies(store)).rejects.toThrow("STORE_FORMAT_NEWER: the registration of a proxy has format 2");
+    await expect(listProxies(store)).rejects.toThrow(
+      "STORE_FORMAT_NEWER: the registration of a proxy /switchyard/proxies/p9 has format 2",
+    );
   });
 });
