@@ -60,9 +60,10 @@ export class EtcdGateway {
 
   /** Makes the users `root` and `switchyard`, the latter with a role for `prefix` and nothing else, and asks for them. */
   async enableAuth(prefix: string, password: string): Promise<void> {
-    await this.ask("auth/user/add", { name: "root", password });
-    await this.ask("auth/role/add", { name: "root" });
-    await this.ask("auth/user/grant", { user: "root", role: "root" });
+    const administrator = "root";
+    await this.ask("auth/user/add", { name: administrator, password });
+    await this.ask("auth/role/add", { name: administrator });
+    await this.ask("auth/user/grant", { user: administrator, role: administrator });
     await this.ask("auth/user/add", { name: "switchyard", password });
     await this.ask("auth/role/add", { name: "switchyard" });
     const range = { key: base64(prefix), range_end: base64(`${prefix.slice(0, -1)}${nextLetter(prefix)}`) };
