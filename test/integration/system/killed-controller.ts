@@ -12,6 +12,7 @@ export type Circumstance = "switch" | "rollback" | "flowing back" | "moving";
 
 const SETTLE_LOOKS = 1200;
 const SETTLE_LOOK_MS = 50;
+const MOVE_TRIES = 5;
 const WRITERS = 4;
 const THINK_MS = 15;
 
@@ -81,6 +82,17 @@ export class KilledController {
     expect(result, this.#told(args, result)).toMatchObject({ exit: 0 });
   }
 
+  /** Switches or rolls back; one that is refused or given up, as on a busy machine, has changed nothing and is run again. */
+  async moves(kind: "switch" | "rollback", id: string): Promise<void> {
+    for (let tries = 1; tries < MOVE_TRIES; tries += 1) {
+      const { exit } = await this.serve.run(kind, id);
+      if (exit === 0) return;
+      if (exit !== 3 && exit !== 4) break;
+      await this.settled(id, "running", "switched");
+    }
+    await this.succeeds(kind, id);
+  }
+
   /**
    * Runs `work` with the failpoints armed, the first to kill, then each next one to kill the controller that was started
    * in its place. Fails where one did not kill, and where clients were told an error.
@@ -92,6 +104,21 @@ export class KilledController {
     expect(this.serve.failpointsLeft, "failpoints that killed nothing").toEqual([]);
     for (const point of points) this.#reached.add(`${circumstance}: ${point}`);
     return result;
+  }
+
+  /**
+   * Runs a switch or rollback with failpoints armed, see {@link killing}. One that is refused or given up before it comes
+   * to the first point, as on a busy machine, has changed nothing and is run again.
+   */
+  async killingMove(kind: "switch" | "rollback", id: string, points: readonly Failpoint[]): Promise<CommandResult> {
+    return await this.killing(kind, points, async () => {
+      for (let tries = 1; ; tries += 1) {
+        const result = await this.serve.run(kind, id);
+        const unreached = this.serve.failpointsLeft.length === points.length;
+        if (!unreached || ![3, 4].includes(result.exit) || tries === MOVE_TRIES) return result;
+        await this.settled(id, "running", "switched");
+      }
+    });
   }
 
   /** Waits until the migration rests in one of `phases`, with nothing of an attempt left and a controller at work. */

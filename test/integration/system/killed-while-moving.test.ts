@@ -82,13 +82,13 @@ describe("a controller that is killed while rows move", () => {
   test(
     "follows the new home back to the old one, across the same kills",
     async () => {
-      await killed.succeeds("switch", "m");
+      await killed.moves("switch", "m");
       await killed.killing("flowing back", FOLLOWING, () => Promise.resolve());
       await killed.killing("flowing back", ["diff-before-target-snapshot"], () =>
         killed.succeeds("diff", "start", "m"),
       );
       await killed.nothingIsLost("new");
-      await killed.succeeds("rollback", "m");
+      await killed.moves("rollback", "m");
       await killed.nothingIsLost("old");
     },
     CASE_TIMEOUT_MS,
@@ -111,7 +111,7 @@ describe("a controller that is killed while rows move", () => {
     async () => {
       await killed.create("second");
       await killed.succeeds("diff", "start", "second");
-      await killed.succeeds("switch", "second");
+      await killed.moves("switch", "second");
       await killed.settled("second", "switched");
       await killed.killing("moving", COMPLETING, () =>
         killed.succeeds("migration", "complete", "second", "--old-tables", "drop"),

@@ -60,7 +60,7 @@ describe("a controller that is killed while the tables change home", () => {
   /** Brings the tables to where `kind` begins, whatever the test before has left. */
   const bring = async (kind: Kind): Promise<void> => {
     const phase = await killed.settled("m", "running", "switched");
-    if (phase !== ENDS[kind].before) await killed.succeeds(kind === "switch" ? "rollback" : "switch", "m");
+    if (phase !== ENDS[kind].before) await killed.moves(kind === "switch" ? "rollback" : "switch", "m");
     await killed.settled("m", ENDS[kind].before);
   };
 
@@ -69,7 +69,7 @@ describe("a controller that is killed while the tables change home", () => {
       `${kind}: at ${points.join(" and ")} leaves everything as it was`,
       async () => {
         await bring(kind);
-        const result = await killed.killing(kind, points, () => killed.serve.run(kind, "m"));
+        const result = await killed.killingMove(kind, "m", points);
         expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].before);
         expect(result.exit, result.stdout + result.stderr).toBe(4);
         await killed.nothingIsLost(ENDS[kind].oldHome);
@@ -83,7 +83,7 @@ describe("a controller that is killed while the tables change home", () => {
       `${kind}: at ${point} ends with the tables at their new home`,
       async () => {
         await bring(kind);
-        const result = await killed.killing(kind, [point], () => killed.serve.run(kind, "m"));
+        const result = await killed.killingMove(kind, "m", [point]);
         expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].after);
         expect(result.exit, result.stdout + result.stderr).toBe(0);
         await killed.nothingIsLost(ENDS[kind].newHome);
