@@ -69,6 +69,7 @@ async function run(options: ControllerOptions, stop: AbortSignal): Promise<void>
     clock,
     log,
     metrics: options.metrics,
+    leadership: context.leadership,
     handle: (order, step) => fleet.handle(order, step),
   });
   try {

@@ -1,3 +1,4 @@
+import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { ERROR_CODES } from "../base/error-codes.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
@@ -6,10 +7,23 @@ import { recordOf } from "../cutover/order-record.ts";
 import { readCurrent } from "../rules/document-format.ts";
 import { ORDER_KIND } from "../rules/document-kinds.ts";
 import { ORDERS_PREFIX } from "../rules/store-keys.ts";
-import type { Store, StoreEntry, StoreWrite } from "../store/store.ts";
+import type { Compare, Store, StoreEntry, StoreWrite, TransactionResult } from "../store/store.ts";
 import { recordKey } from "./order-records.ts";
 
 const STEPS_MAX = 200;
+/** The end of an order is tried this often while the store is away: about a minute. */
+const ATTEMPTS_MAX = 70;
+const RETRY = { firstMs: 50, maxMs: 1000 };
+
+type Edit = (order: OrderDocument) => OrderDocument;
+type Further = (order: OrderDocument) => readonly StoreWrite[];
+
+export interface OrderJournalOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Conditions that hold only while this controller leads. */
+  readonly leadership: () => readonly Compare[];
+}
 
 /** Reads an order. @throws {SwitchyardError} `STORE_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
 export function parseOrder(entry: StoreEntry): OrderDocument {
@@ -21,15 +35,17 @@ export function parseOrder(entry: StoreEntry): OrderDocument {
  * replaced cannot answer over its successor.
  */
 export class OrderJournal {
-  readonly #store: Store;
+  readonly #options: OrderJournalOptions;
   readonly #clock: Clock;
   #order: OrderDocument;
   #revision: number;
   #tail: Promise<void> = Promise.resolve();
+  /** Texts whose writing may or may not have been carried out. */
+  readonly #unsure = new Set<string>();
 
-  constructor(store: Store, clock: Clock, order: OrderDocument, revision: number) {
-    this.#store = store;
-    this.#clock = clock;
+  constructor(options: OrderJournalOptions, order: OrderDocument, revision: number) {
+    this.#options = options;
+    this.#clock = options.clock;
     this.#order = order;
     this.#revision = revision;
   }
@@ -58,33 +74,73 @@ export class OrderJournal {
     await this.#end((order) => ({ ...order, state: "failed", error: { code, message: messageOf(error), exit } }));
   }
 
-  /** The end of an order and its record are one write: none ends without leaving word of who asked for it. */
-  async #end(edit: (order: OrderDocument) => OrderDocument): Promise<void> {
-    await this.#write(edit, (order) => {
+  /**
+   * The end of an order and its record are one write: none ends without leaving word of who asked for it. Somebody waits
+   * for it, so it is tried for as long as the store may come back.
+   */
+  async #end(edit: Edit): Promise<void> {
+    const further: Further = (order) => {
       const record = recordOf(order, this.#clock.now().toISOString());
       return [{ put: recordKey(order.migration, order.id), value: JSON.stringify(record) }];
-    });
+    };
+    await this.#write(edit, further, true);
   }
 
-  #write(
-    edit: (order: OrderDocument) => OrderDocument,
-    further: (order: OrderDocument) => readonly StoreWrite[] = () => [],
-  ): Promise<void> {
-    const run = async (): Promise<void> => {
-      const next = edit(this.#order);
-      const key = ORDERS_PREFIX + next.id;
-      const result = await this.#store.transact(
-        [{ key, revision: this.#revision }],
-        [{ put: key, value: JSON.stringify(next) }, ...further(next)],
-      );
-      if (!result.succeeded) {
-        throw new SwitchyardError("ORDER_TAKEN", { what: `order ${next.id} has been taken by another controller` });
-      }
-      this.#order = next;
-      this.#revision = result.revision;
-    };
-    const result = this.#tail.then(run);
+  #write(edit: Edit, further: Further = () => [], persist = false): Promise<void> {
+    const result = this.#tail.then(() => this.#writeOnce(edit, further, persist));
     this.#tail = result.catch(() => undefined);
     return result;
+  }
+
+  async #writeOnce(edit: Edit, further: Further, persist: boolean): Promise<void> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        if (await this.#tryWrite(edit, further)) return;
+      } catch (error) {
+        const away = isSwitchyardError(error, "STORE_UNAVAILABLE", "STORE_OUTCOME_UNKNOWN");
+        if (!persist || !away || attempt >= ATTEMPTS_MAX) throw error;
+        await this.#clock.sleep(backoffMs(attempt, RETRY, Math.random()));
+      }
+    }
+  }
+
+  /** False where it has to be tried again, from what an earlier write of ours turns out to have left. */
+  async #tryWrite(edit: Edit, further: Further): Promise<boolean> {
+    const { store, leadership } = this.#options;
+    const next = edit(this.#order);
+    const key = ORDERS_PREFIX + next.id;
+    const value = JSON.stringify(next);
+    let result: TransactionResult;
+    try {
+      result = await store.transact(
+        [{ key, revision: this.#revision }, ...leadership()],
+        [{ put: key, value }, ...further(next)],
+      );
+    } catch (error) {
+      if (isSwitchyardError(error, "STORE_OUTCOME_UNKNOWN")) this.#unsure.add(value);
+      throw error;
+    }
+    if (!result.succeeded) return await this.#adopt(key, value);
+    this.#order = next;
+    this.#revision = result.revision;
+    return true;
+  }
+
+  /**
+   * What is there may be a write of ours whose answer was lost: while we lead nobody else writes it. Whether it is the
+   * wanted one.
+   *
+   * @throws {SwitchyardError} `ORDER_TAKEN` where it is not ours
+   */
+  async #adopt(key: string, wanted: string): Promise<boolean> {
+    const entry = await this.#options.store.get(key);
+    if (entry === undefined || entry.revision === this.#revision || !this.#unsure.has(entry.value)) {
+      throw new SwitchyardError("ORDER_TAKEN", {
+        what: `order ${this.#order.id} has been taken by another controller`,
+      });
+    }
+    this.#order = parseOrder(entry);
+    this.#revision = entry.revision;
+    return entry.value === wanted;
   }
 }

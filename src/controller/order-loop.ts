@@ -5,7 +5,7 @@ import type { OrderDocument } from "../cutover/order-document.ts";
 import { outcomeOf } from "../cutover/order-record.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { ORDERS_PREFIX } from "../rules/store-keys.ts";
-import type { Store, StoreEntry, Watch } from "../store/store.ts";
+import type { Compare, Store, StoreEntry, Watch } from "../store/store.ts";
 import { OrderJournal, parseOrder } from "./order-journal.ts";
 import { pruneRecords } from "./order-records.ts";
 
@@ -21,6 +21,16 @@ export type OrderHandler = (
 /** Finished orders beyond this number are deleted, oldest first. */
 const FINISHED_ORDERS_MAX = 200;
 
+export interface OrderLoopOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Conditions that hold only while this controller leads. */
+  readonly leadership: () => readonly Compare[];
+  readonly handle: OrderHandler;
+}
+
 /**
  * Watches for orders and has each handled once by this leader.
  *
@@ -29,6 +39,7 @@ const FINISHED_ORDERS_MAX = 200;
  */
 export class OrderLoop {
   readonly #store: Store;
+  readonly #leadership: OrderLoopOptions["leadership"];
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #handle: OrderHandler;
@@ -38,8 +49,9 @@ export class OrderLoop {
   #watch: Watch | undefined;
   #closed = false;
 
-  constructor(options: { store: Store; clock: Clock; log: Logger; metrics: Metrics; handle: OrderHandler }) {
+  constructor(options: OrderLoopOptions) {
     this.#store = options.store;
+    this.#leadership = options.leadership;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#metrics = options.metrics;
@@ -81,7 +93,9 @@ export class OrderLoop {
     }
     if (this.#seen.has(entry.key)) return;
     this.#seen.add(entry.key);
-    void this.#run(new OrderJournal(this.#store, this.#clock, order, entry.revision));
+    void this.#run(
+      new OrderJournal({ store: this.#store, clock: this.#clock, leadership: this.#leadership }, order, entry.revision),
+    );
   }
 
   async #run(journal: OrderJournal): Promise<void> {

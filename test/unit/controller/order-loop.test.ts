@@ -47,7 +47,14 @@ describe("an order", () => {
     throw new Error(`order ${id} did not become ${state}`);
   };
   const run = async (handle: OrderHandler): Promise<void> => {
-    loop = new OrderLoop({ store, clock: systemClock, log: silentLogger, metrics: noMetrics, handle });
+    loop = new OrderLoop({
+      store,
+      clock: systemClock,
+      log: silentLogger,
+      metrics: noMetrics,
+      leadership: () => [],
+      handle,
+    });
     await loop.start();
   };
 
@@ -115,5 +122,63 @@ describe("an order", () => {
     await put(order("old"), "old");
     await until("old", "done");
     expect(await read("new")).toMatchObject({ format: 2, state: "pending" });
+  });
+
+  /** The store, whose answers to the writes of orders are lost or refused as `fate` says of each. */
+  const unreliable = (fate: (write: number) => "lost" | "away" | undefined): Store => {
+    let writes = 0;
+    return Object.assign(Object.create(store) as Store, {
+      get: (key: string) => store.get(key),
+      list: (prefix: string) => store.list(prefix),
+      watch: (...args: Parameters<Store["watch"]>) => store.watch(...args),
+      transact: async (...args: Parameters<Store["transact"]>) => {
+        const happens = fate(++writes);
+        if (happens === "away") throw new SwitchyardError("STORE_UNAVAILABLE", { what: "the store is away" });
+        const result = await store.transact(...args);
+        if (happens === "lost") throw new SwitchyardError("STORE_OUTCOME_UNKNOWN", { what: "no answer came" });
+        return result;
+      },
+    });
+  };
+
+  test.each<readonly [string, (write: number) => "lost" | "away" | undefined]>([
+    ["the answer to a step was lost", (write) => (write === 2 ? "lost" : undefined)],
+    ["the answer to its end was lost", (write) => (write === 3 ? "lost" : undefined)],
+    ["answers to a step and to its end were lost", (write) => (write === 2 || write === 3 ? "lost" : undefined)],
+    ["the store was away at its end", (write) => (write >= 3 && write <= 5 ? "away" : undefined)],
+  ])("is answered though %s: whoever waits would wait for ever", async (_, fate) => {
+    await put(order("o1"), "o1");
+    loop = new OrderLoop({
+      store: unreliable(fate),
+      clock: systemClock,
+      log: silentLogger,
+      metrics: noMetrics,
+      leadership: () => [],
+      handle: async (_order, step) => {
+        step("half of it");
+        await systemClock.sleep(5);
+        return { ok: true };
+      },
+    });
+    await loop.start();
+    const done = await until("o1", "done");
+    expect(done).toMatchObject({ result: { ok: true }, steps: ["half of it"] });
+    await systemClock.sleep(100);
+    expect(await read("o1"), "and stays so").toEqual(done);
+  });
+
+  test("is not answered by a controller that leads no more", async () => {
+    await put(order("o1"), "o1");
+    loop = new OrderLoop({
+      store,
+      clock: systemClock,
+      log: silentLogger,
+      metrics: noMetrics,
+      leadership: () => [{ key: "/switchyard/leader", revision: 77 }],
+      handle: () => Promise.resolve({}),
+    });
+    await loop.start();
+    await systemClock.sleep(50);
+    expect((await read("o1")).state).toBe("pending");
   });
 });
