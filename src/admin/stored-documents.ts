@@ -3,7 +3,7 @@ import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import type { OrderRecord } from "../cutover/order-record.ts";
 import { readCurrent } from "../rules/document-format.ts";
-import { SHOWN_KIND } from "../rules/document-kinds.ts";
+import { kindAt } from "../rules/document-kinds.ts";
 import type { ProxyDocument } from "../rules/proxy-document.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import {
@@ -32,7 +32,8 @@ export interface ReadOrder {
 /**
  * The documents of the store, for showing. A document of a newer format is refused rather than half understood.
  *
- * Every method throws `STORE_UNAVAILABLE` `STORE_FORMAT_NEWER` and `CUTOVER_DOCUMENT_INVALID`.
+ * Every method throws `STORE_UNAVAILABLE`, `STORE_FORMAT_NEWER`, `CUTOVER_FORMAT_NEWER`, `RULES_MALFORMED` and
+ * `CUTOVER_DOCUMENT_INVALID`.
  */
 export class StoredDocuments {
   readonly #store: Store;
@@ -114,5 +115,7 @@ export class StoredDocuments {
 }
 
 function parse<T>(entry: StoreEntry): T {
-  return readCurrent(SHOWN_KIND, entry.key, entry.value) as T;
+  const kind = kindAt(entry.key);
+  if (kind === undefined) throw new SwitchyardError("INTERNAL_INVARIANT", { what: `${entry.key} is of no kind` });
+  return readCurrent(kind, entry.key, entry.value) as T;
 }

@@ -213,6 +213,8 @@ export const ERROR_CODES = {
   CUTOVER_UNFINISHED: { retryable: true, exit: 5 },
   /** A connection of a proxy that is gone or does not answer could not be ended on the server. */
   CUTOVER_CONNECTIONS_REMAIN: { retryable: true, exit: 4 },
+  /** A proxy of another version of Switchyard is registered; tables are not switched until all are of one. */
+  CUTOVER_PROXY_FORMAT: { retryable: false, exit: 3 },
   /** A proxy that is to be forgotten shows a sign of life; nothing was removed. */
   CUTOVER_PROXY_ALIVE: { retryable: false, exit: 3 },
   /** A proxy that is to be forgotten is not registered. */

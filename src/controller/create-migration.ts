@@ -6,6 +6,7 @@ import type { OrderDocument } from "../cutover/order-document.ts";
 import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
 import type { Finding } from "../preflight/finding.ts";
 import { refuseByFindings, runPreflight } from "../preflight/run-preflight.ts";
+import { parseClaim, serializeClaim } from "../rules/claim-document.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import { homeOf, withTable } from "../rules/rules-edits.ts";
 import { changeRulesTogether } from "../rules/rules-store.ts";
@@ -92,7 +93,7 @@ async function store(
   uuids: ServerUuids,
 ): Promise<MigrationDocument> {
   const claims = claimKeys(request, uuids);
-  const value = JSON.stringify({ format: 1, migration: request.id });
+  const value = serializeClaim(request.id);
   let written: MigrationDocument = document;
   await changeRulesTogether(context.store, async (rules) => {
     requireHome(rules, request);
@@ -159,7 +160,7 @@ async function refuseClaimed(context: ControllerContext, request: CreateRequest,
   for (const key of claimKeys(request, uuids)) {
     const claim = await context.store.get(key);
     if (claim === undefined) continue;
-    const { migration } = JSON.parse(claim.value) as { readonly migration: string };
+    const { migration } = parseClaim(claim);
     const table = key.slice(key.lastIndexOf("/") + 1);
     throw new SwitchyardError("MIGRATION_TABLE_CLAIMED", {
       what: `${table} is being moved by migration "${migration}"`,

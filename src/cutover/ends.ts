@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
+import { parseClaim } from "../rules/claim-document.ts";
 import { CLAIMS_PREFIX } from "../rules/store-keys.ts";
 import type { Compare, Store, StoreWrite } from "../store/store.ts";
 import type { Direction, MigrationDocument } from "./migration-document.ts";
@@ -31,14 +32,19 @@ export interface EndReport {
   readonly left: readonly string[];
 }
 
-/** Deletes the migration's own claims among those of its tables; others' stay. */
+/**
+ * Deletes the migration's own claims among those of its tables; others' stay.
+ *
+ * @throws {SwitchyardError} `CUTOVER_JOURNAL_CHANGED`, and those of {@link parseClaim}
+ */
 export async function releaseClaims(ports: EndPorts, document: MigrationDocument): Promise<void> {
   for (const uuid of [document.sourceUuid, document.targetUuid]) {
     const conditions: Compare[] = [...ports.leadership()];
     const writes: StoreWrite[] = [];
-    for (const { key, value, revision } of (await ports.store.list(`${CLAIMS_PREFIX}${uuid}/`)).entries) {
+    for (const claim of (await ports.store.list(`${CLAIMS_PREFIX}${uuid}/`)).entries) {
+      const { key, revision } = claim;
       if (!document.tables.some((table) => key === `${CLAIMS_PREFIX}${uuid}/${table}`)) continue;
-      if (ownerOf(value) !== document.id) continue;
+      if (parseClaim(claim).migration !== document.id) continue;
       conditions.push({ key, revision });
       writes.push({ delete: key });
       if (writes.length === 50) await commit(ports, conditions.splice(0), writes.splice(0));
@@ -54,12 +60,4 @@ async function commit(ports: EndPorts, conditions: readonly Compare[], writes: r
     what: "the claims of the migration's tables were changed by somebody else",
     fix: "Run the command again.",
   });
-}
-
-function ownerOf(value: string): string | undefined {
-  try {
-    return (JSON.parse(value) as { readonly migration?: string }).migration;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,31 @@
 import { deadlineIn } from "../base/deadline.ts";
+import { PROXY_KIND } from "../rules/document-kinds.ts";
 import { splitBySwitch } from "../rules/routing.ts";
 import type { GateContext } from "./gate.ts";
 import type { GateFinding } from "./ports.ts";
-import { listProxies, type RegisteredProxy } from "./proxy-view.ts";
+import { listOtherFormats, listProxies, OTHER_FORMAT_FIX, type RegisteredProxy } from "./proxy-view.ts";
+
+/**
+ * All of {@link joinedFindings} and {@link splitFinding}. While a proxy of another version is registered that is the only
+ * finding: what such a proxy says of itself may mean anything.
+ */
+export async function proxyFindings(context: GateContext): Promise<readonly GateFinding[]> {
+  const others = await listOtherFormats(context.ports.store);
+  const formats: GateFinding = {
+    id: "proxies-format",
+    ok: others.length === 0,
+    title: "every proxy registers in the format of this version",
+    observed: others.map(({ id, format }) => `${id} in format ${format}`).join(", ") || `format ${PROXY_KIND.format}`,
+    expected: `format ${PROXY_KIND.format}: proxies of different versions may not do the same with a hold`,
+    fix: OTHER_FORMAT_FIX,
+  };
+  if (!formats.ok) return [formats];
+  const [joined, split] = await Promise.all([joinedFindings(context), splitFinding(context)]);
+  return [formats, ...joined, ...split];
+}
 
 /** Every registered proxy is alive and judges by the present rules; none logs in with Switchyard's own account. */
-export async function proxyFindings(context: GateContext): Promise<readonly GateFinding[]> {
+async function joinedFindings(context: GateContext): Promise<readonly GateFinding[]> {
   const { generation } = context.state.rules.document;
   const proxies = await listWhenCurrent(context, generation);
   const behind = proxies.filter((proxy) => isBehind(proxy, generation));
@@ -74,7 +94,7 @@ function ownAccounts(context: GateContext, proxies: readonly RegisteredProxy[]):
 }
 
 /** Tables that clients use together stay together. */
-export async function splitFinding(context: GateContext): Promise<readonly GateFinding[]> {
+async function splitFinding(context: GateContext): Promise<readonly GateFinding[]> {
   const { ends, state, ports } = context;
   const split = new Set<string>();
   for (const proxy of await listProxies(ports.store)) {

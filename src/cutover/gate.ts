@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import { homeOf } from "../rules/rules-edits.ts";
-import { proxyFindings, splitFinding } from "./gate-proxies.ts";
+import { proxyFindings } from "./gate-proxies.ts";
 import { serverFindings } from "./gate-servers.ts";
 import { diffFinding, streamFindings } from "./gate-stream.ts";
 import type { SwitchState } from "./journal.ts";
@@ -21,7 +21,6 @@ export async function runGate(context: GateContext): Promise<readonly GateFindin
   const groups = await Promise.all([
     streamFindings(context),
     proxyFindings(context),
-    splitFinding(context),
     serverFindings(context),
     context.ports.extraGateChecks?.(context.ends) ?? Promise.resolve([]),
   ]);

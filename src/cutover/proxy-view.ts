@@ -1,6 +1,8 @@
 import { deadlineIn } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
+import { storedFormat } from "../rules/document-format.ts";
+import { PROXY_KIND } from "../rules/document-kinds.ts";
 import { parseProxyDocument } from "../rules/proxy-codec.ts";
 import type { ProxyDocument } from "../rules/proxy-document.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX } from "../rules/store-keys.ts";
@@ -15,10 +17,24 @@ export interface RegisteredProxy {
   readonly alive: boolean;
 }
 
+/** A registration that another version has written, older or newer. */
+export interface OtherFormat {
+  readonly id: string;
+  readonly format: number;
+}
+
+/** The registrations that are not of the format that this version writes: what such a proxy does with rules is not known. */
+export async function listOtherFormats(store: Store): Promise<readonly OtherFormat[]> {
+  return (await store.list(PROXIES_PREFIX)).entries
+    .map(({ key, value }) => ({ id: key.slice(PROXIES_PREFIX.length), format: storedFormat(PROXY_KIND, key, value) }))
+    .filter(({ format }) => format !== PROXY_KIND.format);
+}
+
 /**
  * All registered proxies now. A proxy that joins later has loaded rules at least as new as this read.
  *
- * @throws {SwitchyardError} `STORE_FORMAT_NEWER`: no switch takes place while proxies of different formats live
+ * @throws {SwitchyardError} `CUTOVER_PROXY_FORMAT`: no switch takes place while proxies of different formats live, not even
+ *   where the other one could be read. `RULES_MALFORMED`.
  */
 export async function listProxies(store: Store): Promise<readonly RegisteredProxy[]> {
   // Liveness is read second: a proxy that joins in between is then not listed yet, rather than listed as dead.
@@ -26,10 +42,24 @@ export async function listProxies(store: Store): Promise<readonly RegisteredProx
   const alive = await store.list(ALIVE_PREFIX);
   const living = new Set(alive.entries.map((entry) => entry.key.slice(ALIVE_PREFIX.length)));
   return registered.entries.map((entry) => {
+    const format = storedFormat(PROXY_KIND, entry.key, entry.value);
+    if (format !== PROXY_KIND.format) throw otherFormat(entry.key.slice(PROXIES_PREFIX.length), format);
     const document = parseProxyDocument(entry.value, entry.key);
     return { document, revision: entry.revision, alive: living.has(document.id) };
   });
 }
+
+function otherFormat(id: string, format: number): SwitchyardError {
+  return new SwitchyardError("CUTOVER_PROXY_FORMAT", {
+    what: `proxy ${id} registers in format ${format}, and this version in ${PROXY_KIND.format}: one of both is of another version`,
+    changed: "The rules were not switched.",
+    fix: OTHER_FORMAT_FIX,
+  });
+}
+
+/** What to do about {@link listOtherFormats}. */
+export const OTHER_FORMAT_FIX =
+  "Run one version of Switchyard everywhere: restart what is older. What has ended for good, the newer version forgets: `switchyard proxies forget <id>`.";
 
 /** How long a change may go unseen if the store's watch is slow; the wait is for the watch, this is its safety net. */
 const POLL_MS = 50;

@@ -46,6 +46,11 @@ export function readCurrent(kind: DocumentKind, name: string, text: string): Fie
   return document;
 }
 
+/** The format that a document was stored in. @throws {SwitchyardError} the kind's code for what nobody has written */
+export function storedFormat(kind: DocumentKind, name: string, text: string): number {
+  return parse(kind, name, text)["format"] as number;
+}
+
 /**
  * Writes every document below a prefix that is of an older format in the present one, each by one compare-and-swap. One
  * that somebody else has written meanwhile is looked at again. Gives how many it has written.
@@ -61,7 +66,7 @@ export async function upgradeStored(store: Store, kind: DocumentKind, prefix: st
 async function upgradeOne(store: Store, kind: DocumentKind, found: StoreEntry): Promise<boolean> {
   for (let entry: StoreEntry | undefined = found; entry !== undefined; entry = await store.get(found.key)) {
     const { key, value, revision } = entry;
-    if (parse(kind, key, value)["format"] === kind.format) return false;
+    if (storedFormat(kind, key, value) === kind.format) return false;
     const document = JSON.stringify(readCurrent(kind, key, value));
     const { succeeded } = await store.transact([{ key, revision }], [{ put: key, value: document }]);
     if (succeeded) return true;

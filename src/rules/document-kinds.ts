@@ -1,6 +1,18 @@
 import type { Store } from "../store/store.ts";
 import { type DocumentKind, upgradeStored } from "./document-format.ts";
-import { MIGRATIONS_PREFIX, ORDERS_PREFIX, RULES_KEY } from "./store-keys.ts";
+import {
+  ALIVE_PREFIX,
+  CLAIMS_PREFIX,
+  DIFFS_PREFIX,
+  LEADER_KEY,
+  MIGRATIONS_PREFIX,
+  ORDER_RECORDS_PREFIX,
+  ORDERS_PREFIX,
+  PROXIES_PREFIX,
+  RULES_KEY,
+  SESSIONS_PREFIX,
+  STATUS_PREFIX,
+} from "./store-keys.ts";
 
 export const RULES_KIND: DocumentKind = {
   name: "the routing rules",
@@ -25,15 +37,50 @@ export const ORDER_KIND: DocumentKind = {
   codes: { newer: "STORE_FORMAT_NEWER", malformed: "CUTOVER_DOCUMENT_INVALID" },
 };
 
-/** What is written again all the time, for people to look at: progress, sessions, results. */
-export const SHOWN_KIND: DocumentKind = { ...ORDER_KIND, name: "a document to be shown" };
+export const CLAIM_KIND: DocumentKind = { ...ORDER_KIND, name: "the claim of a table" };
+export const LEADER_KIND: DocumentKind = { ...ORDER_KIND, name: "the name of the leader" };
+const RECORD_KIND: DocumentKind = { ...ORDER_KIND, name: "the record of an order" };
+const DIFF_KIND: DocumentKind = { ...ORDER_KIND, name: "the report of a diff" };
+const ALIVE_KIND: DocumentKind = { ...ORDER_KIND, name: "the sign of life of a proxy" };
+const SESSIONS_KIND: DocumentKind = { ...ORDER_KIND, name: "the sessions of a proxy" };
+const STATUS_KIND: DocumentKind = { ...ORDER_KIND, name: "the progress of a migration" };
 
-/** The kinds that outlive the process that wrote them, with where they are. A proxy writes its own anew. */
-const KEPT: readonly (readonly [DocumentKind, string])[] = [
-  [RULES_KIND, RULES_KEY],
-  [MIGRATION_KIND, MIGRATIONS_PREFIX],
-  [ORDER_KIND, ORDERS_PREFIX],
-];
+/** What is stored under one key, or below one prefix. */
+export interface StoredKind {
+  /** A key, or a prefix with a slash at its end. */
+  readonly at: string;
+  readonly kind: DocumentKind;
+  /** `kept` outlives whoever wrote it, so an older one is brought to the present format; the rest its writer writes anew. */
+  readonly life: "kept" | "writer";
+}
+
+type Keys = typeof import("./store-keys.ts");
+/** Every key and prefix in `store-keys.ts`. */
+type KeyName = Exclude<{ [Name in keyof Keys]: Keys[Name] extends string ? Name : never }[keyof Keys], "KEYS_ROOT">;
+
+/**
+ * Every place in the store, with what stands there. A key without an entry here does not compile: each document carries
+ * its format, is read through its kind, and says in `life` who brings an older one to the present.
+ */
+export const STORED: Readonly<Record<KeyName, StoredKind>> = {
+  RULES_KEY: { at: RULES_KEY, kind: RULES_KIND, life: "kept" },
+  MIGRATIONS_PREFIX: { at: MIGRATIONS_PREFIX, kind: MIGRATION_KIND, life: "kept" },
+  CLAIMS_PREFIX: { at: CLAIMS_PREFIX, kind: CLAIM_KIND, life: "kept" },
+  ORDERS_PREFIX: { at: ORDERS_PREFIX, kind: ORDER_KIND, life: "kept" },
+  ORDER_RECORDS_PREFIX: { at: ORDER_RECORDS_PREFIX, kind: RECORD_KIND, life: "kept" },
+  DIFFS_PREFIX: { at: DIFFS_PREFIX, kind: DIFF_KIND, life: "kept" },
+  PROXIES_PREFIX: { at: PROXIES_PREFIX, kind: PROXY_KIND, life: "writer" },
+  ALIVE_PREFIX: { at: ALIVE_PREFIX, kind: ALIVE_KIND, life: "writer" },
+  SESSIONS_PREFIX: { at: SESSIONS_PREFIX, kind: SESSIONS_KIND, life: "writer" },
+  STATUS_PREFIX: { at: STATUS_PREFIX, kind: STATUS_KIND, life: "writer" },
+  LEADER_KEY: { at: LEADER_KEY, kind: LEADER_KIND, life: "writer" },
+};
+
+/** The kind of what is stored under a key; absent for a key that no version of Switchyard writes. */
+export function kindAt(key: string): DocumentKind | undefined {
+  const found = Object.values(STORED).find(({ at }) => (at.endsWith("/") ? key.startsWith(at) : key === at));
+  return found?.kind;
+}
 
 /**
  * Brings what an older version has left in the store to the present formats. The leading controller does it before
@@ -43,5 +90,7 @@ const KEPT: readonly (readonly [DocumentKind, string])[] = [
  *   must not lead.
  */
 export async function upgradeDocuments(store: Store): Promise<void> {
-  for (const [kind, prefix] of KEPT) await upgradeStored(store, kind, prefix);
+  for (const { at, kind, life } of Object.values(STORED)) {
+    if (life === "kept") await upgradeStored(store, kind, at);
+  }
 }

@@ -1,5 +1,7 @@
 import { hostname } from "node:os";
 import { removeEndedProxies } from "../cutover/forget-proxy.ts";
+import { readCurrent } from "../rules/document-format.ts";
+import { LEADER_KIND } from "../rules/document-kinds.ts";
 import { ALIVE_PREFIX, LEADER_KEY } from "../rules/store-keys.ts";
 import type { Store } from "../store/store.ts";
 
@@ -18,6 +20,6 @@ export async function removeTraces(store: Store, ids: string): Promise<void> {
     await store.transact([{ key, revision }], [{ delete: key }]);
   }
   const leader = await store.get(LEADER_KEY);
-  if (leader === undefined || (JSON.parse(leader.value) as { id?: unknown }).id !== ids) return;
+  if (leader === undefined || readCurrent(LEADER_KIND, LEADER_KEY, leader.value)["id"] !== ids) return;
   await store.transact([{ key: LEADER_KEY, revision: leader.revision }], [{ delete: LEADER_KEY }]);
 }

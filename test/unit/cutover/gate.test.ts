@@ -84,13 +84,24 @@ describe("the gate of a switch", () => {
     expect(await wrong({ proxies: [{}, { generation: 2 }] })).toEqual([]);
   });
 
-  test("does not open while a proxy of a newer format is registered, alive or not, and names it", async () => {
+  test.each([
+    ["newer", 2],
+    ["older", 0],
+  ])("does not open while a proxy of a %s format is registered, alive or not, and names it", async (_, format) => {
     for (const alive of [true, false]) {
-      const newer = { format: 2, alive } as unknown as World["proxies"][number];
-      await expect(wrong({ proxies: [{}, newer] })).rejects.toThrow(
-        "STORE_FORMAT_NEWER: the registration of a proxy /switchyard/proxies/p1 has format 2",
-      );
+      const other = { format, alive } as unknown as World["proxies"][number];
+      const findings = await wrong({ proxies: [{}, other] });
+      expect(findings.map(({ id, observed }) => `${id}: ${observed}`)).toEqual([
+        `proxies-format: p1 in format ${format}`,
+      ]);
+      expect(refusals(findings, "whatever the reason"), "no reason lets it pass").toHaveLength(1);
     }
+  });
+
+  test("says of a proxy of another version also what else stands in the way", async () => {
+    const other = { format: 2 } as unknown as World["proxies"][number];
+    const findings = await wrong({ proxies: [other], stream: { state: "paused" } });
+    expect(findings.map(({ id }) => id).sort()).toEqual(["proxies-format", "stream-running"]);
   });
 
   test.each<readonly [string, Partial<World>, string]>([

@@ -104,7 +104,7 @@ describe("a store that a newer version has written to", () => {
     const store = await storeWith();
     await store.transact([], [{ put: `${PROXIES_PREFIX}p9`, value: '{"format":2,"id":"p9"}' }]);
     await expect(listProxies(store)).rejects.toThrow(
-      "STORE_FORMAT_NEWER: the registration of a proxy /switchyard/proxies/p9 has format 2",
+      "CUTOVER_PROXY_FORMAT: proxy p9 registers in format 2, and this version in 1",
     );
   });
 });
