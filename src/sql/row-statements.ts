@@ -112,11 +112,22 @@ export function readLoad(lexer: Tokenizer, draft: FactsDraft): void {
     lexer.next();
     const ref = readTableName(lexer, draft, true);
     if (ref !== undefined) draft.addTable(ref);
-    // A list of columns and variables follows, which can assign user variables.
-    draft.addEffect("assigns-user-variables");
     lexer.next();
+    if (namesUserVariable(lexer)) draft.addEffect("assigns-user-variables");
     new TableScan(lexer, draft, "expressions").run();
     return;
   }
   draft.touchesEverything("a LOAD statement without a table");
+}
+
+/** Whether a user variable is named in the rest of the statement: in a list of columns it is assigned. */
+function namesUserVariable(lexer: Tokenizer): boolean {
+  const mark = lexer.mark();
+  let found = false;
+  while (lexer.kind !== TOKEN.END && lexer.kind !== TOKEN.SEMICOLON && lexer.kind !== TOKEN.BAD) {
+    found ||= lexer.kind === TOKEN.USER_VARIABLE;
+    lexer.next();
+  }
+  lexer.reset(mark);
+  return found;
 }

@@ -145,6 +145,8 @@ describe("state that a server hides", () => {
     ["select a into @x from t", ["assigns-user-variables"]],
     ["select @x := 1", ["assigns-user-variables"]],
     ["set @x = 1", ["assigns-user-variables"]],
+    ["load data local infile 'f' into table t (a, @x) set b = @x", ["assigns-user-variables"]],
+    ["load data local infile 'f' into table t fields terminated by '@' (a, b)", []],
     ["select sql_calc_found_rows * from t", ["calculates-found-rows"]],
     ["select found_rows()", ["reads-found-rows"]],
     ["select row_count()", ["reads-row-count"]],
