@@ -7,6 +7,7 @@ import { PacketWalker } from "../wire/packet-walker.ts";
 import { frame } from "../wire/packet-writer.ts";
 import { type PreparedFacts, ReplyTracker } from "../wire/reply-tracker.ts";
 import type { ClientConnection } from "./client-connection.ts";
+import { relayFile } from "./local-file.ts";
 import { EditedReply, OwnReply, type PacketEdit, RelayedReply, type ReplyEnd, type ReplyJob } from "./reply-jobs.ts";
 
 /** What a login has settled. */
@@ -27,6 +28,8 @@ export interface OwnAnswer extends ReplyEnd {
 const OWN_BYTES_MAX = 1024 * 1024;
 const EDITED_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
 const GRACE_MS = 1000;
+/** How long a server may take over what it has of a file whose client has gone, and undo it. */
+const FILE_GRACE_MS = 60_000;
 const DISCONNECTED_FOR_INACTIVITY = 4031;
 
 /**
@@ -50,6 +53,7 @@ export class BackendConnection {
   #waiting = false;
   #timedOut = false;
   #relayedSome = false;
+  #sendsFile = false;
 
   constructor(socket: Socket, unread: Buffer, facts: BackendFacts) {
     this.name = facts.name;
@@ -91,6 +95,11 @@ export class BackendConnection {
     return this.#relayedSome;
   }
 
+  /** The client is sending a file that the server has asked for. */
+  get sendsFile(): boolean {
+    return this.#sendsFile;
+  }
+
   get inTransaction(): boolean {
     return (this.#tracker.status & STATUS.IN_TRANS) !== 0;
   }
@@ -110,7 +119,11 @@ export class BackendConnection {
     const problem = this.#refuse();
     if (problem !== undefined) return Promise.reject(problem);
     this.#tracker.start(command);
-    return this.#begin(new RelayedReply(this.#tracker, this.#walker, client), payload, before);
+    return this.#begin(
+      new RelayedReply(this.#tracker, this.#walker, client, () => this.#takeFile(client)),
+      payload,
+      before,
+    );
   }
 
   /** As {@link relay}; each control packet passes through `edit`. */
@@ -210,6 +223,23 @@ export class BackendConnection {
     } catch {
       this.#lose("the server sent something unasked");
     }
+  }
+
+  /** Relays a file that the server has asked the client for. */
+  async #takeFile(client: ClientConnection): Promise<void> {
+    if (!hasFlag(this.capabilities, CAP.LOCAL_FILES)) {
+      this.#lose("the server asked for a file of a client that sends none");
+      return;
+    }
+    this.#sendsFile = true;
+    const whole = await relayFile(client, this.#socket);
+    this.#sendsFile = false;
+    if (whole || this.#lostReason !== undefined) return;
+    // An empty packet would have the server keep what has come so far. A closed connection is a file that has failed.
+    this.#socket.end();
+    const timer = setTimeout(() => this.destroy("the server did not close"), FILE_GRACE_MS);
+    await this.closed;
+    clearTimeout(timer);
   }
 
   #wait(drained: Promise<void>): void {

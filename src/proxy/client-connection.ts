@@ -91,6 +91,28 @@ export class ClientConnection {
     }
   }
 
+  /** Bytes as they arrive, not cut into packets; undefined once the client is gone. What is left over is given back. */
+  async readBytes(): Promise<Buffer | undefined> {
+    for (;;) {
+      const rest = this.#splitter.takeRemainder();
+      if (rest.length > 0) return rest;
+      const chunk = this.#chunks.shift();
+      if (chunk !== undefined) {
+        this.#pendingBytes -= chunk.length;
+        return chunk;
+      }
+      if (this.#goneReason !== undefined) return undefined;
+      this.#waiting = deferred();
+      if (this.#socket.isPaused()) this.#socket.resume();
+      await this.#waiting.promise;
+    }
+  }
+
+  /** Gives back what {@link readBytes} gave beyond what was wanted. */
+  putBack(bytes: Buffer): void {
+    if (bytes.length > 0) this.#splitter.feed(bytes);
+  }
+
   /** Sends framed bytes. False: wait for {@link drained} before sending more. */
   write(bytes: Buffer): boolean {
     if (this.#goneReason !== undefined) return true;

@@ -16,8 +16,8 @@ const CLEAR_PLUGIN = "mysql_clear_password";
 const SCRAMBLE_BYTES = 32;
 
 /**
- * What is relayed, so that client and backend must agree on it, or what concerns the login alone. Compression and
- * files of the client are not relayed yet, so they are never offered.
+ * What is relayed, so that client and backend must agree on it, or what concerns the login alone. Compression is not
+ * relayed yet, so it is never offered.
  */
 const RELAYED =
   CAP.LONG_PASSWORD |
@@ -25,6 +25,7 @@ const RELAYED =
   CAP.LONG_FLAG |
   CAP.CONNECT_WITH_DB |
   CAP.NO_SCHEMA |
+  CAP.LOCAL_FILES |
   CAP.ODBC |
   CAP.IGNORE_SPACE |
   CAP.PROTOCOL_41 |

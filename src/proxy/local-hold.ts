@@ -64,8 +64,12 @@ export class LocalHold {
     const open = [...this.#open].slice(0, OPEN_REPORTED_MAX).map((session) => ({
       session: session.id,
       user: session.user,
-      reason: session.openOn(this.rule.oldHome) ?? "a statement is in flight",
+      reason: session.openOn(this.rule.oldHome) ?? inFlight(session),
     }));
     return { token: this.rule.token, state: this.drained ? "drained" : "holding", open };
   }
+}
+
+function inFlight(session: TrafficSession): string {
+  return session.sendsFile ? "its client is sending a file (LOAD DATA LOCAL)" : "a statement is in flight";
 }

@@ -55,9 +55,12 @@ abstract class TrackedReply implements ReplyJob {
   protected note(kind: ReplyPacket, payload: Buffer): void {
     if (kind === "error" || kind === "unsolicited") this.#error = parseErr(payload);
     else if (kind === "columns" || kind === "ok") this.#results += 1;
-    else if (kind === "local-infile") {
-      throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a server asks for a file of the client's" });
-    }
+    else if (kind === "local-infile") this.wantsFile();
+  }
+
+  /** The server asks for a file of the client's. */
+  protected wantsFile(): void {
+    throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a server asks for a file of the client's" });
   }
 
   protected finish(): true {
@@ -70,12 +73,16 @@ abstract class TrackedReply implements ReplyJob {
 export class RelayedReply extends TrackedReply implements PacketVisitor {
   readonly #walker: PacketWalker;
   readonly #client: ClientConnection;
+  readonly #takeFile: () => Promise<void>;
+  #file: Promise<void> | undefined;
   #full = false;
 
-  constructor(tracker: ReplyTracker, walker: PacketWalker, client: ClientConnection) {
+  /** `takeFile` has the client's next packets go to the server, up to the end of a file. */
+  constructor(tracker: ReplyTracker, walker: PacketWalker, client: ClientConnection, takeFile: () => Promise<void>) {
     super(tracker);
     this.#walker = walker;
     this.#client = client;
+    this.#takeFile = takeFile;
   }
 
   override get drained(): Promise<void> | undefined {
@@ -99,6 +106,18 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
   payload(payload: Buffer): boolean {
     this.note(this.tracker.take(payload), payload);
     return this.tracker.complete;
+  }
+
+  protected override wantsFile(): void {
+    const before = this.#file ?? Promise.resolve();
+    this.#file = before.then(() => this.#takeFile());
+  }
+
+  /** A server that fails in the middle of a file may say so early: the client sends the rest of it all the same. */
+  protected override finish(): true {
+    if (this.#file === undefined) return super.finish();
+    void this.#file.then(() => super.finish());
+    return true;
   }
 }
 

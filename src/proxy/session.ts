@@ -68,6 +68,12 @@ export class Session implements TrafficSession {
     return this.#held?.sinceMs;
   }
 
+  /** Its statement waits for a file that the client is sending. */
+  get sendsFile(): boolean {
+    const at = this.#flight?.backend;
+    return at !== undefined && this.backends.get(at)?.connection.sendsFile === true;
+  }
+
   get busy(): boolean {
     return this.#busy;
   }
@@ -212,6 +218,8 @@ export class Session implements TrafficSession {
       end = await work.send(backend, stays ? state.transaction.lazyFlags : 0);
     } catch (error) {
       if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) {
+        // A client that leaves in the middle of a file takes the backend with it, not the other way round.
+        if (this.client.isGone) this.#end ??= { source: "client", reason: "gone" };
         this.disconnect(
           { source: "backend", reason: "lost" },
           backend.connection.relayedSome ? undefined : backendLost(route.backend),

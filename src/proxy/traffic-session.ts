@@ -17,6 +17,8 @@ export interface TrafficSession {
   readonly user: string;
   /** The statement on its way, if any. */
   readonly flight: Flight | undefined;
+  /** Its statement on the way waits for a file that the client is sending. */
+  readonly sendsFile?: boolean;
   /** What of the session's would be lost, or would go on, at this backend: an open transaction, locked tables, … */
   openOn(backend: string): string | undefined;
   /** Whether it has used one of these tables. */

@@ -21,22 +21,45 @@ const CAPABILITIES =
 export class RawClient {
   readonly #link: PacketLink;
   readonly #inbox: PacketInbox;
+  #fileSequence = 1;
 
   private constructor(link: PacketLink) {
     this.#link = link;
     this.#inbox = new PacketInbox(link);
   }
 
-  static async connect(port: number): Promise<RawClient> {
+  /** Logs in with `more` capabilities beside those that every client has. */
+  static async connect(port: number, more = 0): Promise<RawClient> {
     const link = await PacketLink.dial("127.0.0.1", port, AbortSignal.timeout(5000));
     const tls = { mode: "disabled" as const };
     const endpoint = { name: "proxy", host: "127.0.0.1", port, user: USER, password: PASSWORD, tls };
-    await login(link, endpoint, { capabilities: CAPABILITIES, database: "shop", attributes: new Map() });
+    await login(link, endpoint, { capabilities: CAPABILITIES | more, database: "shop", attributes: new Map() });
     return new RawClient(link);
   }
 
   send(...commands: readonly Buffer[]): void {
+    this.#fileSequence = 1;
     for (const command of commands) this.#link.send(command);
+  }
+
+  /** Sends packets of a file, or its end (the empty packet), as the answer to a packet of sequence number 1. */
+  sendFile(...packets: readonly Buffer[]): void {
+    for (const packet of packets) {
+      this.#fileSequence = (this.#fileSequence + 1) & 0xff;
+      this.#link.send(packet, this.#fileSequence);
+    }
+  }
+
+  /** As {@link sendFile}, in answer to a packet of this sequence number. */
+  sendFileFrom(sequence: number, ...packets: readonly Buffer[]): void {
+    this.#fileSequence = sequence;
+    this.sendFile(...packets);
+  }
+
+  /** Like {@link sendFile}, and waits while the socket has too much to send already. */
+  async sendFileSlowly(packet: Buffer): Promise<void> {
+    this.#fileSequence = (this.#fileSequence + 1) & 0xff;
+    await this.#link.sendSlowly(packet, this.#fileSequence);
   }
 
   next(): Promise<Buffer> {

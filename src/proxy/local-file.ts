@@ -1,0 +1,57 @@
+import type { Socket } from "node:net";
+import { PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
+import { type PacketVisitor, PacketWalker } from "../wire/packet-walker.ts";
+import type { ClientConnection } from "./client-connection.ts";
+
+/** Finds the end of a client's file among its packets: the first empty one that does not end a larger one. */
+class FileEnd implements PacketVisitor {
+  reached = false;
+  #continues = false;
+
+  head(length: number): boolean {
+    this.reached = length === 0 && !this.#continues;
+    this.#continues = length === PACKET_PAYLOAD_MAX;
+    return this.reached;
+  }
+
+  payload(): boolean {
+    return true;
+  }
+}
+
+/**
+ * Relays the packets of a file from the client to the server, byte for byte, up to the empty one that ends it. Only as
+ * much is read from the client as the server takes. Nothing is opened here: the file is the client's.
+ *
+ * @returns false when the client has left before the end: what has come is not the file
+ */
+export async function relayFile(
+  client: Pick<ClientConnection, "readBytes" | "putBack">,
+  server: Pick<Socket, "write" | "once" | "off" | "destroyed">,
+): Promise<boolean> {
+  const walker = new PacketWalker();
+  const end = new FileEnd();
+  for (;;) {
+    const bytes = await client.readBytes();
+    if (bytes === undefined) return false;
+    const reached = walker.walk(bytes, 0, bytes.length, end);
+    if (!server.destroyed && !server.write(bytes.subarray(0, reached))) await drained(server);
+    if (!end.reached) continue;
+    client.putBack(bytes.subarray(reached));
+    return true;
+  }
+}
+
+/** Until the socket takes more, or has closed. */
+async function drained(socket: Pick<Socket, "once" | "off" | "destroyed">): Promise<void> {
+  if (socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.once("drain", done);
+    socket.once("close", done);
+  });
+}
