@@ -43,8 +43,8 @@ export class BinlogDecoder {
   readonly #limits: BinlogDecoderLimits;
   /** Table maps of the running transaction, by table number. */
   readonly #tables = new Map<number, TableMap>();
-  /** The last map of each table with its bytes: servers send the same one with every statement. */
-  readonly #known = new Map<number, { readonly bytes: Buffer; readonly table: TableMap }>();
+  /** The last map of each table: servers send the same one with every statement. */
+  readonly #known = new Map<number, TableMap>();
   readonly #place = new LogPlace();
   #checksums: boolean | undefined;
 
@@ -138,13 +138,13 @@ export class BinlogDecoder {
     const bytes = reader.buffer.subarray(reader.offset, reader.end);
     const id = bytes.length < 6 ? -1 : bytes.readUIntLE(0, 6);
     const known = this.#known.get(id);
-    if (known?.bytes.equals(bytes)) {
-      this.#tables.set(id, known.table);
-      return known.table;
+    if (known?.body.equals(bytes)) {
+      this.#tables.set(id, known);
+      return known;
     }
     const table = decodeTableMap(reader);
     if (this.#known.size >= KNOWN_TABLES_MAX) this.#known.clear();
-    this.#known.set(id, { bytes: Buffer.from(bytes), table });
+    this.#known.set(id, table);
     this.#tables.set(id, table);
     return table;
   }

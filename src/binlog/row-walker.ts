@@ -51,6 +51,8 @@ export class RowWalker {
   readonly #lengths: Int32Array;
   readonly #presentBefore: Present;
   readonly #presentAfter: Present;
+  #afterBegin = 0;
+  #begin = 0;
   #offset = 0;
 
   constructor(event: RowsEvent) {
@@ -74,14 +76,32 @@ export class RowWalker {
       event.columnsAfter === event.columns ? this.#presentBefore : presentColumns(event.columnsAfter, count);
   }
 
+  /** Where the present row begins in the event's rows; its image before, where it has one, begins there. */
+  get begin(): number {
+    return this.#begin;
+  }
+
+  /** Where the image after begins, and the image before ends; meaningless for `delete`. */
+  get afterBegin(): number {
+    return this.#afterBegin;
+  }
+
+  /** Where the present row ends. */
+  get end(): number {
+    return this.#offset;
+  }
+
   /** Moves to the next row; false at the end. */
   next(): boolean {
     const event = this.#event;
     if (this.#offset >= event.rows.length) return false;
     const begin = this.#offset;
+    this.#begin = begin;
+    this.#afterBegin = begin;
     if (event.operation === "write") this.#walk(this.#presentAfter, this.after, undefined);
     else this.#walk(this.#presentBefore, this.before, undefined);
     if (event.operation === "update") {
+      this.#afterBegin = this.#offset;
       this.#walk(this.#presentAfter, this.after, event.partialJson ? this.#partialBits() : undefined);
     }
     // Only an image without any column takes no bytes, and such are never written: they would go on for ever.

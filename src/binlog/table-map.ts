@@ -22,12 +22,17 @@ export interface TableMap {
   readonly names: readonly string[] | undefined;
   /** All optional fields as they came, for `decodeTableMetadata`. */
   readonly metadata: Buffer;
+  /** The event as it came, without its header: what a rows event that is passed on needs in front of it. */
+  readonly body: Buffer;
 }
 
 /** MySQL allows fewer columns in a table. */
 const COLUMNS_MAX = 4096;
 
-export function decodeTableMap(reader: EventReader): TableMap {
+export function decodeTableMap(event: EventReader): TableMap {
+  // The map outlives the packet that it came in.
+  const body = Buffer.from(event.rest());
+  const reader = new EventReader(body);
   const tableId = reader.u48();
   const flags = reader.u16();
   const schema = reader.text(reader.u8());
@@ -41,12 +46,11 @@ export function decodeTableMap(reader: EventReader): TableMap {
   const metaAt = reader.skip(metaBytes);
   const meta = new EventReader(reader.buffer, metaAt, metaAt + metaBytes);
   const columns = Array.from(types, (type) => readColumnType(type, meta));
-  const nullable = Buffer.from(reader.bytes((count + 7) >> 3));
+  const nullable = reader.bytes((count + 7) >> 3);
   const jsonColumns = columns.filter((column) => column.type === COLUMN.JSON).length;
-  // The map outlives the packet that it came in.
-  const metadata = Buffer.from(reader.rest());
+  const metadata = reader.rest();
   const described = readNeeded(metadata, columns);
-  return { tableId, flags, schema, table, columns, nullable, jsonColumns, ...described, metadata };
+  return { tableId, flags, schema, table, columns, nullable, jsonColumns, ...described, metadata, body };
 }
 
 /** The optional fields without which a value cannot be understood. */

@@ -21,7 +21,7 @@ export interface GrantStatement {
   /** The roles that need it, of those asked for. */
   readonly roles: readonly string[];
   readonly why: string;
-  /** Without it a check sees less, and everything else works. */
+  /** Without it a check sees less, or a stream is slower; everything works. */
   readonly optional: boolean;
 }
 

@@ -19,7 +19,7 @@ export interface Requirement {
   readonly roles: readonly Exclude<GrantRole, "serve">[];
   /** What cannot be done without it. */
   readonly why: string;
-  /** Without it a check sees less, and everything else works. */
+  /** Without it a check sees less, or a stream is slower; everything works. */
   readonly optional?: boolean;
   /** The first version whose servers know these privileges, as 80020 for 8.0.20; left out, every supported one does. */
   readonly since?: number;
@@ -53,6 +53,14 @@ export const REQUIREMENTS: readonly Requirement[] = [
     scope: { on: "schemas" },
     roles: ["target-writer"],
     why: "to write the rows of the tables",
+  },
+  {
+    privileges: ["REPLICATION_APPLIER"],
+    scope: { on: "server" },
+    roles: ["target-writer"],
+    why: "to apply changes as row events, several times as fast as by statements; whoever has it can write to any table",
+    optional: true,
+    since: 80_018,
   },
   {
     privileges: ["CREATE", "ALTER", "DROP", "REFERENCES"],

@@ -3,13 +3,15 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
-import { formatGtid } from "../gtid/gtid-set.ts";
+import { formatGtid, type Gtid } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { isMysqlError } from "../mysql/mysql-error.ts";
 import type { QueryResult } from "../mysql/result.ts";
 import type { IntakeItem, TransactionPiece } from "./intake.ts";
 import { type LedgerClaim, ledgerTaken, ledgerUpdate, type NewestTransaction } from "./ledger.ts";
 import { isRetryable } from "./retryable.ts";
+import { RowBatch } from "./row-batch.ts";
+import { RowEventsRefused, rowEventsStatement } from "./row-events.ts";
 import type { ExpectedStatement } from "./row-renderer.ts";
 import type { StreamGate } from "./stream-gate.ts";
 
@@ -109,7 +111,7 @@ export class Applier {
       const next = await queue.shift();
       if (next === undefined) break;
       if (next.kind === "tick") break;
-      if (gate.verdict(next.gtid, next.touches, () => group.pieces.map((one) => one.gtid)) === "hold") {
+      if (gate.verdict(next.gtid, next.touches, () => gtidsOf(group)) === "hold") {
         this.#pending = next;
         break;
       }
@@ -157,21 +159,23 @@ export class Applier {
   async #send(group: Group): Promise<void> {
     const { connection, claim, gate, limits } = this.#options;
     const head = group.sent ? "" : `BEGIN;${ledgerUpdate(claim, executedWith(gate, group), newestOf(group))};`;
-    const sql = Buffer.concat([Buffer.from(head, "latin1"), ...group.sql]);
-    if (sql.length + 16 > limits.packetBytesMax) throw tooLarge(sql.length, limits.packetBytesMax, group.expected);
+    const events = group.logged.bytes === 0 ? "" : rowEventsStatement(group.logged.take(secondsOf(group)));
+    const sql = Buffer.concat([Buffer.from(head + events, "latin1"), ...group.sql]);
+    if (sql.length + 16 > limits.packetBytesMax) throw tooLarge(sql.length, limits.packetBytesMax, group);
     let results: QueryResult[];
     try {
       results = sql.length === 0 ? [] : await connection.queryMulti(sql);
     } catch (error) {
       if (!connection.isClosed) await connection.query("ROLLBACK").catch(() => undefined);
-      if (isMysqlError(error) && !isRetryable(error)) throw refused(group, error);
-      throw error;
+      if (!isMysqlError(error) || isRetryable(error)) throw error;
+      // Whichever statement it was: with ordinary ones only, its row can be named.
+      throw events === "" ? refused(group, error) : new RowEventsRefused(gtidsOf(group), error);
     }
     if (!group.sent && results[1]?.affectedRows !== 1) {
       await connection.query("ROLLBACK");
       throw ledgerTaken(claim);
     }
-    const offset = group.sent ? 0 : 2;
+    const offset = (group.sent ? 0 : 2) + (events === "" ? 0 : 1);
     for (const [i, expected] of group.expected.entries()) {
       const result = results[i + offset];
       if (result === undefined || result.warnings > 0) {
@@ -224,6 +228,7 @@ export class Applier {
 /** The pieces of one target transaction that is being put together. */
 class Group {
   readonly pieces: TransactionPiece[] = [];
+  readonly logged = new RowBatch();
   sql: Buffer[] = [];
   expected: ExpectedStatement[] = [];
   bytes = 0;
@@ -235,9 +240,10 @@ class Group {
   add(piece: TransactionPiece): void {
     if (piece.first) this.pieces.push(piece);
     if (piece.changes === undefined) return;
+    for (const rows of piece.changes.logged) this.logged.add(rows);
     this.sql.push(piece.changes.sql);
     this.expected.push(...piece.changes.expected);
-    this.bytes += piece.changes.sql.length;
+    this.bytes += piece.changes.sql.length + piece.changes.loggedBytes;
     this.rows += piece.changes.rows;
   }
 
@@ -255,7 +261,16 @@ function newestOf(group: Group): NewestTransaction | undefined {
 }
 
 function executedWith(gate: StreamGate, group: Group): string {
-  return gate.executedWith(group.pieces.map((piece) => piece.gtid)).toString();
+  return gate.executedWith(gtidsOf(group)).toString();
+}
+
+function gtidsOf(group: Group): readonly Gtid[] {
+  return group.pieces.map((piece) => piece.gtid);
+}
+
+/** When the newest of the group was committed. */
+function secondsOf(group: Group): number {
+  return Math.floor((group.pieces.at(-1)?.commitMicros ?? 0) / 1_000_000);
 }
 
 function upTo(group: Group): string {
@@ -282,12 +297,11 @@ function altered(expected: ExpectedStatement, group: Group): SwitchyardError {
   });
 }
 
-function tooLarge(bytes: number, max: number, expected: readonly ExpectedStatement[]): SwitchyardError {
+function tooLarge(bytes: number, max: number, group: Group): SwitchyardError {
+  const tables = new Set(group.expected.map(({ table }) => table));
+  for (const { touches } of group.pieces) if (touches !== "all") for (const table of touches) tables.add(table);
   return new SwitchyardError("REPLICATION_ROW_TOO_LARGE", {
-    what: `a change of ${expected
-      .map((one) => one.table)
-      .join(", ")
-      .slice(0, 200)} takes ${bytes} bytes as a statement`,
+    what: `a change of ${[...tables].join(", ").slice(0, 200)} takes ${bytes} bytes as a statement`,
     details: [`the target allows ${max} (max_allowed_packet)`],
     changed: "Nothing of its transaction was kept.",
     fix: "Raise max_allowed_packet on the target, to twice the largest row and more, then resume.",

@@ -14,6 +14,8 @@ import { Intake, type IntakeItem } from "./intake.ts";
 import { type LedgerClaim, type NewestTransaction, recordSource } from "./ledger.ts";
 import { settledJudge } from "./row-judge.ts";
 import { checkSource, type DumpStart } from "./source-position.ts";
+import { closeRowEvents, openRowEvents, RowEventsRefused } from "./row-events.ts";
+import type { StatementSpell } from "./statement-spell.ts";
 import type { StreamGate } from "./stream-gate.ts";
 import type { StreamLimits } from "./stream-options.ts";
 import { connectSource, readerAttributes } from "./stream-session.ts";
@@ -37,6 +39,7 @@ export interface FollowContext {
   /** The server that the ledger's transactions are of; empty until one is known. */
   sourceUuid: string;
   newest: NewestTransaction | undefined;
+  readonly spell: StatementSpell;
 }
 
 /** Bounds of the server ids that dumps announce: far from those that people give to servers. */
@@ -48,6 +51,32 @@ const SERVER_ID_MAX = 0x7fff_ffff;
  * Whatever ends the dump otherwise is thrown; nothing of a transaction that was cut is kept.
  */
 export async function follow(context: FollowContext, until: () => boolean): Promise<void> {
+  const { gate, spell, state, writer, log } = context;
+  const shapes = state.tables.map(({ shape }) => shape);
+  let over = false;
+  while (!over) {
+    const byStatements = spell.lasts(gate.executed);
+    const asRowEvents = byStatements ? new Set<string>() : await openRowEvents(writer, shapes, log);
+    try {
+      await followBy(context, asRowEvents, () => {
+        over = until();
+        return over || (byStatements && !spell.lasts(gate.executed));
+      });
+      if (!context.signal.aborted) await closeRowEvents(writer);
+    } catch (error) {
+      if (!(error instanceof RowEventsRefused)) throw error;
+      await closeRowEvents(writer);
+      log.warn({ error: error.message }, "the target refused row events: what they change is applied by statements");
+      spell.begin(error.gtids);
+    }
+  }
+}
+
+async function followBy(
+  context: FollowContext,
+  asRowEvents: ReadonlySet<string>,
+  until: () => boolean,
+): Promise<void> {
   const { gate, limits, signal } = context;
   const observer = await connectSource(context.source, context.claim, signal);
   let start: DumpStart;
@@ -77,6 +106,7 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
     queue,
     queueBytesMax: limits.queueBytesMax,
     newest: start.compare,
+    asRowEvents,
   });
   const applier = new Applier({
     connection: context.writer,

@@ -12,11 +12,19 @@ import type { CopiedTable } from "./copy-state.ts";
 import type { DdlJudge } from "./ddl-judge.ts";
 import type { NewestTransaction } from "./ledger.ts";
 import type { RowJudge } from "./row-judge.ts";
+import type { LoggedRows } from "./row-batch.ts";
+import { hasFullImages } from "./row-events.ts";
 import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
 import { HEARTBEAT_TABLE, LEDGER_TABLE, SIDECAR_SCHEMA } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
 import { partialJson, TableLayout } from "./table-layout.ts";
 import type { Touched } from "./touch-history.ts";
+
+/** What a piece changes on the target: some tables by row events, others by statements. */
+export interface PieceChanges extends RenderedChanges {
+  readonly logged: readonly LoggedRows[];
+  readonly loggedBytes: number;
+}
 
 /** A piece of a transaction on its way to the target; small transactions are one piece. */
 export interface TransactionPiece {
@@ -27,7 +35,7 @@ export interface TransactionPiece {
   readonly last: boolean;
   /** What it changes of the migrating tables; empty where it is ours. Only the first piece is asked. */
   readonly touches: Touched;
-  readonly changes: RenderedChanges | undefined;
+  readonly changes: PieceChanges | undefined;
   /** The heartbeat that the transaction carries. */
   readonly beat: number | undefined;
 }
@@ -43,10 +51,12 @@ export interface IntakeOptions {
   readonly queueBytesMax: number;
   /** The last transaction of which the ledger knows: it comes again, and must be the same. */
   readonly newest: NewestTransaction | undefined;
+  /** Tables whose changes are applied as row events, once no part of them waits to be copied. */
+  readonly asRowEvents: ReadonlySet<string>;
 }
 
 const PIECE_BYTES = 64 * 1024;
-/** What an item weighs in the queue besides its SQL. */
+/** What an item, and an event in it, weighs in the queue besides its bytes. */
 const ITEM_BYTES = 200;
 
 interface RunningTransaction {
@@ -61,6 +71,7 @@ interface RunningTransaction {
 interface FollowedTable {
   readonly layout: TableLayout;
   readonly judge: RowJudge;
+  readonly asRowEvents: boolean;
 }
 
 /**
@@ -76,6 +87,9 @@ export class Intake {
   /** By table map: the decoder gives the same object for the same map. */
   readonly #followed = new WeakMap<TableMap, FollowedTable | "other">();
   #transaction: RunningTransaction | undefined;
+  #logged: LoggedRows[] = [];
+  #loggedBytes = 0;
+  #loggedRows = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -128,8 +142,28 @@ export class Intake {
     if (followed === "other") return undefined;
     if (event.partialJson) throw partialJson(tableKey(event.table));
     transaction.touches.add(tableKey(event.table));
-    this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
-    return this.#renderer.length >= PIECE_BYTES ? this.#pushPiece(false) : undefined;
+    if (followed.asRowEvents && hasFullImages(event)) this.#keep(event, followed.layout);
+    else this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
+    return this.#renderer.length + this.#loggedBytes >= PIECE_BYTES ? this.#pushPiece(false) : undefined;
+  }
+
+  /** Keeps an event as it is, after a look at all of it: what is passed on to the target is whole. */
+  #keep(event: RowsEvent, layout: TableLayout): void {
+    const walker = new RowWalker(event);
+    while (walker.next()) this.#loggedRows++;
+    this.#logged.push({ layout, event: { ...event, rows: Buffer.from(event.rows) } });
+    this.#loggedBytes += event.rows.length;
+  }
+
+  #takeChanges(): PieceChanges | undefined {
+    if (this.#renderer.length === 0 && this.#logged.length === 0) return undefined;
+    const rendered = this.#renderer.take();
+    const rows = rendered.rows + this.#loggedRows;
+    const changes = { ...rendered, rows, logged: this.#logged, loggedBytes: this.#loggedBytes };
+    this.#logged = [];
+    this.#loggedBytes = 0;
+    this.#loggedRows = 0;
+    return changes;
   }
 
   #sidecarRows(event: RowsEvent, transaction: RunningTransaction): void {
@@ -180,7 +214,7 @@ export class Intake {
 
   #pushPiece(last: boolean): Promise<void> | undefined {
     const transaction = this.#running();
-    const changes = this.#renderer.length > 0 ? this.#renderer.take() : undefined;
+    const changes = this.#takeChanges();
     const piece: TransactionPiece = {
       kind: "piece",
       gtid: transaction.event.gtid,
@@ -194,7 +228,7 @@ export class Intake {
     transaction.first = false;
     if (last) this.#transaction = undefined;
     if (this.#isKnown(transaction.event.gtid)) return undefined;
-    return this.#push(piece, ITEM_BYTES + (changes?.sql.length ?? 0));
+    return this.#push(piece, weightOf(changes));
   }
 
   #push(item: IntakeItem, bytes: number): Promise<void> | undefined {
@@ -228,11 +262,15 @@ export class Intake {
     let followed = this.#followed.get(map);
     if (followed === undefined) {
       const entry = this.#byName.get(tableKey({ schema: map.schema, table: map.table }));
-      followed =
-        entry === undefined ? "other" : { layout: new TableLayout(entry.table.shape, map), judge: entry.judge };
+      followed = entry === undefined ? "other" : this.#followedTable(entry.table, entry.judge, map);
       this.#followed.set(map, followed);
     }
     return followed;
+  }
+
+  #followedTable(table: CopiedTable, judge: RowJudge, map: TableMap): FollowedTable {
+    const asRowEvents = judge.settled && this.#options.asRowEvents.has(table.key);
+    return { layout: new TableLayout(table.shape, map), judge, asRowEvents };
   }
 
   #running(): RunningTransaction {
@@ -253,4 +291,9 @@ export class Intake {
       fix: "Cancel the migration and create it again, with the tables as they are now.",
     });
   }
+}
+
+function weightOf(changes: PieceChanges | undefined): number {
+  if (changes === undefined) return ITEM_BYTES;
+  return ITEM_BYTES * (1 + changes.logged.length) + changes.sql.length + changes.loggedBytes;
 }

@@ -8,6 +8,7 @@ import { type FollowContext, follow } from "./follower.ts";
 import type { LagMeter } from "./lag-meter.ts";
 import { claimLedger, type LedgerClaim } from "./ledger.ts";
 import { ensureSidecar } from "./sidecar-format.ts";
+import type { StatementSpell } from "./statement-spell.ts";
 import type { StreamGate } from "./stream-gate.ts";
 import type { StreamLimits, StreamOptions } from "./stream-options.ts";
 import type { StreamProgress } from "./stream-progress.ts";
@@ -24,6 +25,7 @@ export interface AttemptContext {
   readonly lag: LagMeter;
   readonly signal: AbortSignal;
   readonly replicaUuid: string;
+  readonly spell: StatementSpell;
   readonly ownEpoch: bigint | undefined;
   readonly onClaim: (epoch: bigint) => void;
   /** Both servers have the sidecar. */
@@ -128,6 +130,7 @@ export class StreamAttempt {
       signal: this.#context.signal,
       replicaUuid: this.#context.replicaUuid,
       sourceUuid: claim.sourceUuid,
+      spell: this.#context.spell,
       newest: claim.newest,
       events: {
         working: (commitMicros) => lag.working(commitMicros),

@@ -8,6 +8,7 @@ import type { GtidSet } from "../gtid/gtid-set.ts";
 import { newReplicaUuid } from "./follower.ts";
 import { LagMeter } from "./lag-meter.ts";
 import { isRetryable } from "./retryable.ts";
+import { StatementSpell } from "./statement-spell.ts";
 import { StreamAttempt } from "./stream-attempt.ts";
 import { StreamGate } from "./stream-gate.ts";
 import { DEFAULT_STREAM_LIMITS, type StreamLimits, type StreamOptions } from "./stream-options.ts";
@@ -34,6 +35,7 @@ export class Stream {
   readonly #lag: LagMeter;
   readonly #closing = new AbortController();
   readonly #replicaUuid = newReplicaUuid();
+  readonly #spell: StatementSpell;
   #epoch: bigint | undefined;
   #running: Promise<void> | undefined;
   #failure: unknown;
@@ -46,6 +48,7 @@ export class Stream {
       ...(options.copyCycleMaxMs === undefined ? {} : { copyCycleMaxMs: options.copyCycleMaxMs }),
     };
     this.#log = options.log;
+    this.#spell = new StatementSpell(options.clock);
     this.#progress = new StreamProgress(options.tables);
     const name = { migration: options.migration, direction: options.direction };
     this.#lag = new LagMeter({
@@ -185,6 +188,7 @@ export class Stream {
       lag: this.#lag,
       signal: this.#closing.signal,
       replicaUuid: this.#replicaUuid,
+      spell: this.#spell,
       ownEpoch: this.#epoch,
       onClaim: (epoch) => {
         this.#epoch = epoch;

@@ -4,7 +4,7 @@ import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
 import { type RowImage, VALUE_ABSENT, VALUE_DIFFERENCES, VALUE_NULL } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
-import { type Key, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
+import { isByteExact, type Key, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 import type { SqlWriter } from "./sql-writer.ts";
 import { type ValueWriter, valueWriter } from "./value-writer.ts";
@@ -47,6 +47,8 @@ export class TableLayout {
   readonly map: TableMap;
   /** How keys compare; `undefined` where only the server knows. */
   readonly kinds: readonly KeyKind[] | undefined;
+  /** Rows are the same row if and only if the bytes of their primary keys are, and no other key tells rows apart. */
+  readonly rowsByKeyBytes: boolean;
   /** `INSERT INTO t (columns) VALUES ` */
   readonly insertHead: Buffer;
   readonly updateHead: Buffer;
@@ -63,6 +65,7 @@ export class TableLayout {
     this.shape = shape;
     this.map = map;
     this.kinds = keyKinds(shape);
+    this.rowsByKeyBytes = shape.uniqueKeys.length === 0 && this.kinds?.every(isByteExact) === true;
     this.stored = shape.columns.flatMap((column, i) => (column.generated ? [] : [i]));
     this.#names = shape.columns.map((column) => quoteId(column.name));
     this.#writers = shape.columns.map((column, i) =>

@@ -76,6 +76,14 @@ function kindOf(column: ColumnShape): KeyKind | undefined {
   };
 }
 
+/**
+ * Whether two values that a server has stored in such a column are equal exactly if their bytes are. Values that
+ * differ in trailing spaces alone can be equal, and so can two zeros of a DECIMAL.
+ */
+export function isByteExact(kind: KeyKind): boolean {
+  return kind.kind !== "decimal" && !(kind.kind === "bytes" && kind.padded);
+}
+
 /** Reads a value as the server shows it (time zone +00:00), from the bytes of a text row or a row image. */
 export function parseKeyPart(kind: KeyKind, text: string): KeyPart {
   switch (kind.kind) {

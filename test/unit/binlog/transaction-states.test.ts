@@ -34,6 +34,7 @@ const table = {
   nullable: Buffer.alloc(0),
   jsonColumns: 0,
   metadata: Buffer.alloc(0),
+  body: Buffer.alloc(0),
   unsigned: undefined,
   collations: undefined,
   names: undefined,
