@@ -159,8 +159,8 @@ export class Applier {
   async #send(group: Group): Promise<void> {
     const { connection, claim, gate, limits } = this.#options;
     const head = group.sent ? "" : `BEGIN;${ledgerUpdate(claim, executedWith(gate, group), newestOf(group))};`;
-    const events = group.logged.bytes === 0 ? "" : rowEventsStatement(group.logged.take(secondsOf(group)));
-    const sql = Buffer.concat([Buffer.from(head + events, "latin1"), ...group.sql]);
+    const events = group.logged.bytes === 0 ? [] : [rowEventsStatement(group.logged.take(secondsOf(group)))];
+    const sql = Buffer.concat([Buffer.from(head, "latin1"), ...events, ...group.sql]);
     if (sql.length + 16 > limits.packetBytesMax) throw tooLarge(sql.length, limits.packetBytesMax, group);
     let results: QueryResult[];
     try {
@@ -169,13 +169,13 @@ export class Applier {
       if (!connection.isClosed) await connection.query("ROLLBACK").catch(() => undefined);
       if (!isMysqlError(error) || isRetryable(error)) throw error;
       // Whichever statement it was: with ordinary ones only, its row can be named.
-      throw events === "" ? refused(group, error) : new RowEventsRefused(gtidsOf(group), error);
+      throw events.length === 0 ? refused(group, error) : new RowEventsRefused(gtidsOf(group), error);
     }
     if (!group.sent && results[1]?.affectedRows !== 1) {
       await connection.query("ROLLBACK");
       throw ledgerTaken(claim);
     }
-    const offset = (group.sent ? 0 : 2) + (events === "" ? 0 : 1);
+    const offset = (group.sent ? 0 : 2) + events.length;
     for (const [i, expected] of group.expected.entries()) {
       const result = results[i + offset];
       if (result === undefined || result.warnings > 0) {

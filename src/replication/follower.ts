@@ -12,9 +12,9 @@ import type { CopyState } from "./copy-state.ts";
 import { DdlJudge } from "./ddl-judge.ts";
 import { Intake, type IntakeItem } from "./intake.ts";
 import { type LedgerClaim, type NewestTransaction, recordSource } from "./ledger.ts";
+import { closeRowEvents, openRowEvents, RowEventsRefused } from "./row-events.ts";
 import { settledJudge } from "./row-judge.ts";
 import { checkSource, type DumpStart } from "./source-position.ts";
-import { closeRowEvents, openRowEvents, RowEventsRefused } from "./row-events.ts";
 import type { StatementSpell } from "./statement-spell.ts";
 import type { StreamGate } from "./stream-gate.ts";
 import type { StreamLimits } from "./stream-options.ts";
@@ -72,11 +72,7 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
   }
 }
 
-async function followBy(
-  context: FollowContext,
-  asRowEvents: ReadonlySet<string>,
-  until: () => boolean,
-): Promise<void> {
+async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>, until: () => boolean): Promise<void> {
   const { gate, limits, signal } = context;
   const observer = await connectSource(context.source, context.claim, signal);
   let start: DumpStart;

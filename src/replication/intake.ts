@@ -11,9 +11,9 @@ import { formatGtid, type Gtid } from "../gtid/gtid-set.ts";
 import type { CopiedTable } from "./copy-state.ts";
 import type { DdlJudge } from "./ddl-judge.ts";
 import type { NewestTransaction } from "./ledger.ts";
-import type { RowJudge } from "./row-judge.ts";
 import type { LoggedRows } from "./row-batch.ts";
 import { hasFullImages } from "./row-events.ts";
+import type { RowJudge } from "./row-judge.ts";
 import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
 import { HEARTBEAT_TABLE, LEDGER_TABLE, SIDECAR_SCHEMA } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
@@ -57,7 +57,7 @@ export interface IntakeOptions {
 
 const PIECE_BYTES = 64 * 1024;
 /** What an item, and an event in it, weighs in the queue besides its bytes. */
-const ITEM_BYTES = 200;
+const ITEM_BYTES = 600;
 
 interface RunningTransaction {
   readonly event: GtidEvent;
@@ -151,7 +151,10 @@ export class Intake {
   #keep(event: RowsEvent, layout: TableLayout): void {
     const walker = new RowWalker(event);
     while (walker.next()) this.#loggedRows++;
-    this.#logged.push({ layout, event: { ...event, rows: Buffer.from(event.rows) } });
+    // Nothing of it may lie in the packet that it came in: that would be kept as long as this is.
+    const { fullImage } = layout;
+    const kept = { ...event, rows: Buffer.from(event.rows), columns: fullImage, columnsAfter: fullImage };
+    this.#logged.push({ layout, event: kept });
     this.#loggedBytes += event.rows.length;
   }
 

@@ -50,7 +50,8 @@ export async function openRowEvents(
   for (const shape of shapes) {
     const key = tableKey(shape.name);
     if (sameColumns(shape, await readTableShape(writer, shape.name))) tables.add(key);
-    else log.info({ table: key }, "the table's columns differ from the source's: its changes are applied by statements");
+    else
+      log.info({ table: key }, "the table's columns differ from the source's: its changes are applied by statements");
   }
   return tables;
 }
@@ -60,9 +61,21 @@ export async function closeRowEvents(writer: Connection): Promise<void> {
   await writer.query("SET SESSION timestamp = DEFAULT");
 }
 
+/** A multiple of three, so that pieces of base64 fit together. */
+const PIECE_BYTES = 3 * 16 * 1024;
+const BEFORE = "BINLOG '";
+const BEHIND = "';";
+
 /** The statement that applies events; they must be whole. */
-export function rowEventsStatement(events: Buffer): string {
-  return `BINLOG '${events.toString("base64")}';`;
+export function rowEventsStatement(events: Buffer): Buffer {
+  const statement = Buffer.allocUnsafe(BEFORE.length + Math.ceil(events.length / 3) * 4 + BEHIND.length);
+  let at = statement.write(BEFORE, "latin1");
+  // Piece by piece: one string of megabytes would outlive many collections of garbage.
+  for (let from = 0; from < events.length; from += PIECE_BYTES) {
+    at += statement.write(events.toString("base64", from, from + PIECE_BYTES), at, "latin1");
+  }
+  statement.write(BEHIND, at, "latin1");
+  return statement;
 }
 
 /** Whether an event's images have every column, as values. */
@@ -74,7 +87,9 @@ export function hasFullImages(event: RowsEvent): boolean {
 
 /** What stands in the way, if anything. */
 async function prepareSession(writer: Connection): Promise<string | undefined> {
-  const mode = await writer.one("SHOW GLOBAL VARIABLES WHERE variable_name IN ('replica_exec_mode', 'slave_exec_mode')");
+  const mode = await writer.one(
+    "SHOW GLOBAL VARIABLES WHERE variable_name IN ('replica_exec_mode', 'slave_exec_mode')",
+  );
   const value = mode?.["Value"];
   if (value !== "STRICT") return `the target's replica_exec_mode is ${value}, not STRICT`;
   try {

@@ -50,7 +50,7 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   cycleLagMaxMs: 1000,
   groupTransactionsMax: 500,
   groupBytesMax: 1024 * 1024,
-  queueBytesMax: 16 * 1024 * 1024,
+  queueBytesMax: 4 * 1024 * 1024,
   heartbeatMs: 500,
   dumpHeartbeatMs: 5000,
   idlePositionMs: 5000,

@@ -49,6 +49,8 @@ export class TableLayout {
   readonly kinds: readonly KeyKind[] | undefined;
   /** Rows are the same row if and only if the bytes of their primary keys are, and no other key tells rows apart. */
   readonly rowsByKeyBytes: boolean;
+  /** The bitmap of an image that has every column. */
+  readonly fullImage: Buffer;
   /** `INSERT INTO t (columns) VALUES ` */
   readonly insertHead: Buffer;
   readonly updateHead: Buffer;
@@ -66,6 +68,7 @@ export class TableLayout {
     this.map = map;
     this.kinds = keyKinds(shape);
     this.rowsByKeyBytes = shape.uniqueKeys.length === 0 && this.kinds?.every(isByteExact) === true;
+    this.fullImage = Buffer.alloc((map.columns.length + 7) >> 3, 0xff);
     this.stored = shape.columns.flatMap((column, i) => (column.generated ? [] : [i]));
     this.#names = shape.columns.map((column) => quoteId(column.name));
     this.#writers = shape.columns.map((column, i) =>

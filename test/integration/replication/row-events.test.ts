@@ -1,0 +1,159 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { startServers, stopServers } from "../../support/servers.ts";
+import { type Ends, executedOn, type OpenedStream, openStream, settled, untilRunning } from "./stream-bench.ts";
+
+let ends: Ends;
+let opened: OpenedStream | undefined;
+let sequence = 0;
+
+beforeAll(async () => {
+  ends = await startServers(["source", "target"]);
+}, 60_000);
+afterAll(async () => stopServers(ends as unknown as Record<string, never>));
+afterEach(async () => {
+  await opened?.stream.close();
+  opened = undefined;
+});
+
+const COLUMNS = "id INT PRIMARY KEY, v VARCHAR(40), n INT";
+
+async function running(columns = COLUMNS) {
+  const schema = `e${++sequence}`;
+  const table = `${schema}.t`;
+  await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (${columns});
+    INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, CONCAT('v', i), i FROM n`);
+  const stream = await openStream(ends, [table], { migration: schema });
+  opened = stream;
+  await untilRunning(stream);
+  return { schema, table, stream };
+}
+
+/** How often the target has been given row events, by its own count. */
+async function givenRowEvents(): Promise<number> {
+  const [row] = await ends.target.root("SHOW GLOBAL STATUS LIKE 'Com_binlog'");
+  return Number(row?.["Value"]);
+}
+
+async function reached(stream: OpenedStream): Promise<void> {
+  await stream.stream.waitFor(await executedOn(ends.source), { timeoutMs: 10_000 });
+}
+
+/** What the target executes between two moments besides what each stream does to begin with. */
+async function rowEventsDuring(work: () => Promise<void>): Promise<number> {
+  const before = await givenRowEvents();
+  await work();
+  return (await givenRowEvents()) - before;
+}
+
+describe("changes of a table that is the same on both sides", () => {
+  test("are applied as row events, one statement for each target transaction", async () => {
+    const { table, stream } = await running();
+    const given = await rowEventsDuring(async () => {
+      await ends.source.root(
+        `UPDATE ${table} SET n = n + 1 WHERE id < 50; DELETE FROM ${table} WHERE id > 90; INSERT INTO ${table} VALUES (500, 'x', NULL)`,
+      );
+      await reached(stream);
+    });
+    expect(given).toBeGreaterThanOrEqual(1);
+    expect(given).toBeLessThanOrEqual(3);
+    const { source, target } = await settled(ends, stream, [table]);
+    expect(target).toEqual(source);
+  });
+
+  test("fire no trigger on the target", async () => {
+    const { table, stream, schema } = await running();
+    await ends.target.root(`CREATE TRIGGER ${schema}.fires BEFORE UPDATE ON ${table} FOR EACH ROW SET NEW.n = -1`);
+    await ends.source.root(`UPDATE ${table} SET n = 7 WHERE id = 1`);
+    await reached(stream);
+    expect(await ends.target.root(`SELECT n FROM ${table} WHERE id = 1`)).toEqual([{ n: "7" }]);
+  });
+
+  test("keep unique values unique, though the client on the source did not check them", async () => {
+    const { table, stream } = await running(`${COLUMNS}, UNIQUE KEY (v)`);
+    const client = "SET SESSION unique_checks = 0, foreign_key_checks = 0";
+    await ends.source.root(`${client}; INSERT INTO ${table} VALUES (501, 'y', 1)`);
+    const { source, target } = await settled(ends, stream, [table]);
+    expect(target).toEqual(source);
+    await ends.target.root(`INSERT INTO ${table} VALUES (900, 'taken', 1)`);
+    await ends.source.root(`${client}; INSERT INTO ${table} VALUES (502, 'taken', 1)`);
+    expect(String(await stream.ended)).toContain("REPLICATION_ROW_REFUSED");
+    expect(await ends.target.root(`SELECT id FROM ${table} WHERE v = 'taken'`)).toEqual([{ id: "900" }]);
+  });
+});
+
+describe("a row that is missing on the target", () => {
+  test("is drift, once, whatever else its transaction changes; and row events go on after a while", async () => {
+    const { table, stream } = await running();
+    await ends.target.root(`DELETE FROM ${table} WHERE id = 3`);
+    await ends.source.root(
+      `BEGIN; UPDATE ${table} SET n = 7000 WHERE id = 2; UPDATE ${table} SET n = 7000 WHERE id = 3; UPDATE ${table} SET n = 7000 WHERE id = 4; COMMIT`,
+    );
+    await reached(stream);
+    expect(stream.stream.status().drift).toBe(1);
+    expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table} WHERE n = 7000`)).toEqual([{ n: "2" }]);
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    // The first transaction after the spell is the last that goes by statements.
+    for (const n of [80, 81, 82]) {
+      await ends.source.root(`UPDATE ${table} SET n = ${n} WHERE id = 5`);
+      await reached(stream);
+    }
+    const given = await rowEventsDuring(async () => {
+      await ends.source.root(`UPDATE ${table} SET n = 90 WHERE id = 5`);
+      await reached(stream);
+    });
+    expect(given).toBe(1);
+    expect(stream.stream.status().drift).toBe(1);
+  });
+
+  test("is drift on a server that is told to pass over missing rows in silence", async () => {
+    await ends.target.root("SET GLOBAL replica_exec_mode = 'IDEMPOTENT'");
+    try {
+      const { table, stream } = await running();
+      await ends.target.root(`DELETE FROM ${table} WHERE id = 3`);
+      const given = await rowEventsDuring(async () => {
+        await ends.source.root(`UPDATE ${table} SET n = 70 WHERE id = 3`);
+        await reached(stream);
+      });
+      expect(stream.stream.status().drift).toBe(1);
+      expect(given).toBe(0);
+    } finally {
+      await ends.target.root("SET GLOBAL replica_exec_mode = 'STRICT'");
+    }
+  });
+});
+
+describe("statements are used where row events cannot be", () => {
+  test("on a table whose columns stand in another order on the target", async () => {
+    const schema = `e${++sequence}`;
+    await ends.source.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, a INT, b INT); INSERT INTO ${schema}.t VALUES (1, 10, 20)`,
+    );
+    await ends.target.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY, b INT, a INT)`);
+    opened = await openStream(ends, [`${schema}.t`], { migration: schema });
+    await untilRunning(opened);
+    await ends.source.root(`UPDATE ${schema}.t SET a = 11, b = 21; INSERT INTO ${schema}.t VALUES (2, 12, 22)`);
+    await reached(opened);
+    expect(await ends.target.root(`SELECT id, a, b FROM ${schema}.t ORDER BY id`)).toEqual([
+      { id: "1", a: "11", b: "21" },
+      { id: "2", a: "12", b: "22" },
+    ]);
+  });
+
+  test("by an account that lacks the privilege", async () => {
+    const { table, stream } = await running();
+    await ends.target.root("REVOKE REPLICATION_APPLIER ON *.* FROM switchyard@'%'");
+    try {
+      await stream.stream.close();
+      opened = await openStream(ends, [table], { migration: table.split(".")[0] ?? "" });
+      // Opening it has granted the privilege again, before its session began to apply.
+      await ends.target.root("REVOKE REPLICATION_APPLIER ON *.* FROM switchyard@'%'");
+      await untilRunning(opened);
+      await ends.source.root(`UPDATE ${table} SET n = n + 1; DELETE FROM ${table} WHERE id = 9`);
+      const { source, target } = await settled(ends, opened, [table]);
+      expect(target).toEqual(source);
+      expect(opened.stream.status().drift).toBe(0);
+    } finally {
+      await ends.target.root("GRANT REPLICATION_APPLIER ON *.* TO switchyard@'%'");
+    }
+  });
+});
