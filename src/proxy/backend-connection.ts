@@ -1,11 +1,15 @@
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { deferred } from "../base/deferred.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { AuthAnswers } from "../mysql/auth-answers.ts";
 import { CAP, COM, HEADER_BYTES, hasFlag, STATUS } from "../wire/capabilities.ts";
-import { parseErr } from "../wire/err-packet.ts";
+import { buildChangeUser, type ChangeUser } from "../wire/change-user.ts";
+import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
 import { PacketWalker } from "../wire/packet-walker.ts";
 import { frame } from "../wire/packet-writer.ts";
 import { type PreparedFacts, ReplyTracker } from "../wire/reply-tracker.ts";
+import { AuthReply } from "./auth-reply.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { relayFile } from "./local-file.ts";
 import { EditedReply, OwnReply, type PacketEdit, RelayedReply, type ReplyEnd, type ReplyJob } from "./reply-jobs.ts";
@@ -23,6 +27,9 @@ export interface OwnAnswer extends ReplyEnd {
   readonly rows: readonly (readonly (string | null)[])[];
   readonly prepared: PreparedFacts | undefined;
 }
+
+/** How a change of user has ended. */
+export type AuthAnswer = { readonly error: undefined; readonly ok: Buffer } | { readonly error: ErrPacket };
 
 /** Replies to our own statements, and packets that are changed on their way, are put together up to this size. */
 const OWN_BYTES_MAX = 1024 * 1024;
@@ -44,6 +51,8 @@ export class BackendConnection {
   readonly capabilities: number;
   /** The client's address as the server sees it: ours. */
   readonly localAddress: string;
+  /** Nobody can listen: inside TLS, or through a socket file. */
+  readonly #private: boolean;
   readonly #socket: Socket;
   readonly #tracker: ReplyTracker;
   readonly #walker = new PacketWalker();
@@ -61,6 +70,7 @@ export class BackendConnection {
     this.capabilities = facts.capabilities;
     this.#socket = socket;
     this.localAddress = socket.localAddress ?? "";
+    this.#private = socket instanceof TLSSocket || socket.remoteAddress === undefined;
     this.#tracker = new ReplyTracker(facts.capabilities);
     this.#tracker.setStatus(facts.status);
     socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
@@ -150,6 +160,28 @@ export class BackendConnection {
   query(sql: string | Buffer): Promise<OwnAnswer> {
     const text = typeof sql === "string" ? Buffer.from(sql, "utf8") : sql;
     return this.own(Buffer.concat([this.#queryHead(), text]));
+  }
+
+  /** Logs the connection in anew, under the account of `change`; all state of its session at the server is gone then. */
+  async changeUser(change: ChangeUser, password: Buffer, bootNonce: string): Promise<AuthAnswer> {
+    const problem = this.#refuse();
+    if (problem !== undefined) throw problem;
+    const attributes = new Map([["switchyard_proxy", bootNonce], ...change.attributes]);
+    attributes.set("switchyard_proxy", bootNonce);
+    // A method that no account has: the server then asks for the account's own, with a nonce of this moment.
+    const asking = { ...change, authResponse: Buffer.alloc(0), authPlugin: "mysql_clear_password", attributes };
+    const answers = new AuthAnswers({
+      server: this.name,
+      user: change.user.toString("utf8"),
+      password,
+      private: this.#private,
+    });
+    this.#tracker.start(COM.CHANGE_USER);
+    const reply = new AuthReply(this.#tracker, answers, (answer, sequence) => {
+      this.#socket.write(frame(answer, sequence));
+    });
+    const { error } = await this.#begin(reply, buildChangeUser(asking, this.capabilities), []);
+    return error === undefined ? { error, ok: reply.ok ?? Buffer.alloc(0) } : { error };
   }
 
   /** Asks the server for the status flags, which an ERR does not carry. */

@@ -83,6 +83,21 @@ export async function greetClient(
   return shown === undefined || shown === "undecipherable" ? shown : { response, capabilities, ...shown };
 }
 
+/**
+ * Asks a client that has said who it is for its password, by a nonce of this moment: what it may have sent already was
+ * made for another.
+ *
+ * @returns as {@link greetClient}
+ */
+export async function askForPassword(
+  client: ClientConnection,
+  options: ClientLoginOptions,
+  who: { readonly user: Buffer; readonly capabilities: number },
+): Promise<Shown | "undecipherable" | undefined> {
+  if (!hasFlag(who.capabilities, CAP.PLUGIN_AUTH)) return "undecipherable";
+  return await new PasswordTalk(client, options, who.user).ask();
+}
+
 async function readResponse(client: ClientConnection, keys: ServerKeys): Promise<HandshakeResponse | undefined> {
   let payload = await client.read();
   if (payload !== undefined && isTlsRequest(payload)) {
@@ -98,7 +113,8 @@ async function readResponse(client: ClientConnection, keys: ServerKeys): Promise
   return payload === undefined ? undefined : parseHandshakeResponse(payload);
 }
 
-interface Shown {
+/** A password that a client has shown. */
+export interface Shown {
   readonly password: Buffer;
   readonly fast: boolean;
 }
@@ -120,6 +136,11 @@ class PasswordTalk {
     if (plugin === CLEAR_PLUGIN && this.#client.encrypted) return { password: withoutNul(authResponse), fast: false };
     if (plugin === PLUGIN) return this.#judge(authResponse, nonce);
     if (!hasFlag(response.capabilities, CAP.PLUGIN_AUTH)) return "undecipherable";
+    return await this.ask();
+  }
+
+  /** Has the client use the method that shows its password. */
+  async ask(): Promise<Shown | "undecipherable" | undefined> {
     const fresh = makeNonce();
     this.#client.send(buildAuthSwitch({ plugin: PLUGIN, nonce: fresh }));
     const answer = await this.#client.read();

@@ -1,4 +1,5 @@
 import { COM } from "../wire/capabilities.ts";
+import { changeUser } from "./change-user.ts";
 import { notSupported } from "./client-errors.ts";
 import { runKill } from "./kill-command.ts";
 import { closeStatement, execute, fetchRows, prepare, resetStatement, takeLongData } from "./prepared-commands.ts";
@@ -55,10 +56,7 @@ export async function dispatchCommand(session: Session, payload: Buffer): Promis
       await runKill(session, payload.length >= 5 ? payload.readUInt32LE(1) : 0, "connection", payload);
       break;
     case COM.CHANGE_USER:
-      session.refuse(
-        "not-built",
-        notSupported("changing the user of an open connection is not supported; connect anew"),
-      );
+      await changeUser(session, payload);
       break;
     default:
       session.refuse("not-built", notSupported(`command ${payload[0]} of the MySQL protocol is not supported`));

@@ -52,7 +52,11 @@ async function killElsewhere(
   for (const { name, connection } of victim.backends.all) {
     const concerned = what === "connection" || victim.flight?.backend === name;
     if (name === except || !concerned) continue;
-    const problem = await session.backends.open(name, session.applicant, () => session.shared());
+    const problem = await session.backends.open(
+      name,
+      () => session.applicant,
+      () => session.shared(),
+    );
     const killer = session.backends.get(name)?.connection;
     if (problem === undefined && killer !== undefined && killer !== connection) {
       await killer.query(`KILL ${what.toUpperCase()} ${connection.threadId}`);

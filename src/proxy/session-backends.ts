@@ -64,7 +64,7 @@ export class SessionBackends {
    * Logs the client's account in to a further backend and tells it the session's state. Whoever asks while that is
    * under way waits for the same login. Answers what the client must be told where it fails.
    */
-  open(name: string, applicant: Applicant, state: () => SharedState): Promise<ErrPacket | undefined> {
+  open(name: string, applicant: () => Applicant, state: () => SharedState): Promise<ErrPacket | undefined> {
     if (this.#open.has(name)) return Promise.resolve(undefined);
     let opening = this.#opening.get(name);
     if (opening === undefined) {
@@ -87,18 +87,24 @@ export class SessionBackends {
     await Promise.all(this.all.map(({ connection }) => leave(connection)));
   }
 
+  /** Leaves all servers but one: what the connections know is of an account that is no longer the session's. */
+  async closeOthers(name: string): Promise<void> {
+    await Promise.all(this.all.filter((one) => one.name !== name).map(({ connection }) => leave(connection)));
+  }
+
   destroy(reason: string): void {
     this.#closed = true;
     for (const { connection } of this.all) connection.destroy(reason);
   }
 
-  async #login(name: string, applicant: Applicant, state: () => SharedState): Promise<ErrPacket | undefined> {
+  async #login(name: string, applicant: () => Applicant, state: () => SharedState): Promise<ErrPacket | undefined> {
     const { backends, limits, log, bootNonce } = this.#context;
     const address = backends[name];
     if (address === undefined) return notSupported(`the rules name backend "${name}", which this proxy does not know`);
     try {
+      const { resets } = state().settings;
       const dialed = await dialBackend(address, limits.connectTimeoutMs);
-      const login = await loginBackend(dialed, applicant, { bootNonce, database: undefined });
+      const login = await loginBackend(dialed, applicant(), { bootNonce, database: undefined });
       if ("refused" in login) return login.refused;
       const { connection } = login;
       if (this.#closed) {
@@ -106,7 +112,6 @@ export class SessionBackends {
         return backendLost(name);
       }
       const backend: SessionBackend = { name, connection, settings: 0, schema: undefined, option: undefined };
-      const { resets } = state().settings;
       for (;;) {
         if (state().settings.resets !== resets) {
           connection.destroy("the session was reset meanwhile");

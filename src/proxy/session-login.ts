@@ -1,6 +1,5 @@
 import { within } from "../base/deadline.ts";
 import { isSwitchyardError, messageOf } from "../base/errors.ts";
-import type { LowerCaseTableNames } from "../rules/routing.ts";
 import { buildAuthMoreData, CACHING_SHA2 } from "../wire/auth-packets.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { frame } from "../wire/packet-writer.ts";
@@ -9,9 +8,9 @@ import type { ClientConnection } from "./client-connection.ts";
 import { accessDenied, backendUnreachable, malformedPacket, notSupported } from "./client-errors.ts";
 import { type Applicant, greetClient } from "./client-login.ts";
 import type { Disconnect } from "./disconnect.ts";
+import { learnServer } from "./learn-server.ts";
 import { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
-import { type InitialSettings, LEARNED } from "./session-settings.ts";
 
 const ACCESS_DENIED = 1045;
 
@@ -99,21 +98,4 @@ function turnAway(client: ClientConnection, error: ErrPacket, reason: Disconnect
   client.end();
   const source = reason === "protocol" ? "client" : reason === "internal" ? "proxy" : "backend";
   return { ended: { source, reason } };
-}
-
-const LEARN = `SELECT @@lower_case_table_names, ${LEARNED.map((name) => `@@session.${name}`).join(", ")}`;
-
-/** What of the server decides on how texts are read. An account whose password has expired may not ask. */
-async function learnServer(context: SessionContext, session: Session): Promise<void> {
-  const connection = session.backends.all[0]?.connection;
-  if (connection === undefined) return;
-  const answer = await connection.query(LEARN);
-  const [row] = answer.rows;
-  if (row === undefined) return;
-  const [lowerCase, ...values] = row;
-  if (lowerCase === "0" || lowerCase === "1" || lowerCase === "2") {
-    context.traffic.setLowerCase(Number(lowerCase) as LowerCaseTableNames);
-  }
-  const initial = Object.fromEntries(LEARNED.map((name, at) => [name, values[at] ?? ""])) as InitialSettings;
-  session.state.settings.begin(initial);
 }

@@ -28,7 +28,11 @@ export function nextPreparation(
 /** No login competes with a switch: while a hold is in force, the caller waits for its end and judges anew. */
 function openBackend(session: Session, name: string): Promise<ErrPacket | undefined> {
   if (session.context.traffic.holds.size > 0) return Promise.resolve(undefined);
-  return session.backends.open(name, session.applicant, () => session.shared());
+  return session.backends.open(
+    name,
+    () => session.applicant,
+    () => session.shared(),
+  );
 }
 
 /** SET TRANSACTION, BEGIN and savepoints that the client has sent before any backend was chosen. */

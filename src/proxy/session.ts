@@ -27,14 +27,15 @@ const EMPTY: Buffer = Buffer.alloc(0);
 export class Session implements TrafficSession {
   readonly context: SessionContext;
   readonly client: ClientConnection;
-  readonly applicant: Applicant;
   readonly backends: SessionBackends;
   readonly state: SessionState;
   readonly id: string;
-  readonly user: string;
   /** The thread id that the client was greeted with. */
   readonly threadId: number;
-  readonly #loginBackend: string;
+  /** The backend that the client was greeted by. */
+  readonly loginBackend: string;
+  #applicant: Applicant;
+  #user: string;
   #flight: Flight | undefined;
   #held: HeldStatement | undefined;
   readonly #leaveLogin = new AbortController();
@@ -46,17 +47,26 @@ export class Session implements TrafficSession {
   constructor(context: SessionContext, client: ClientConnection, applicant: Applicant, first: SessionBackendSeed) {
     this.context = context;
     this.client = client;
-    this.applicant = applicant;
-    this.user = applicant.response.user.toString("utf8");
+    this.#applicant = applicant;
+    this.#user = applicant.response.user.toString("utf8");
     this.threadId = first.connection.threadId;
     this.id = String(this.threadId);
-    this.#loginBackend = first.connection.name;
+    this.loginBackend = first.connection.name;
     this.backends = new SessionBackends(context, (backend, reason) => this.#backendClosed(backend, reason));
     this.state = new SessionState(context, first.connection.name);
     const schema = applicant.response.database?.toString("utf8");
     const known = schema === undefined || schema === "" ? undefined : schema;
     this.state.names.use(known);
     this.backends.install(first.connection, { settings: this.state.settings.serial, schema: known });
+  }
+
+  /** Who the client has logged in as. */
+  get applicant(): Applicant {
+    return this.#applicant;
+  }
+
+  get user(): string {
+    return this.#user;
   }
 
   get flight(): Flight | undefined {
@@ -89,7 +99,11 @@ export class Session implements TrafficSession {
   async prepareFor(backend: string): Promise<string | undefined> {
     const immovable = (): string | undefined => this.immovable(backend);
     if (immovable() !== undefined || this.#leaving) return immovable();
-    const problem = await this.backends.open(backend, this.applicant, () => this.shared());
+    const problem = await this.backends.open(
+      backend,
+      () => this.applicant,
+      () => this.shared(),
+    );
     if (problem !== undefined) return `it cannot log in to ${backend}: ${problem.message}`;
     return immovable();
   }
@@ -103,6 +117,21 @@ export class Session implements TrafficSession {
 
   shared(schema = this.state.names.schema): Parameters<SessionBackends["bringUpToDate"]>[1] {
     return { settings: this.state.settings, schema, option: this.state.option };
+  }
+
+  /** The client is somebody else from now on: nothing of the session's state is left, and it has this schema. */
+  becomes(applicant: Applicant, schema: string | undefined): void {
+    this.#applicant = applicant;
+    this.#user = applicant.response.user.toString("utf8");
+    this.state.reset();
+    this.state.names.use(schema);
+  }
+
+  /** What a session that has begun anew had open, or could not be moved for, is gone. */
+  startedAnew(localAddress: string): void {
+    this.context.account(this.user, localAddress);
+    this.context.arming.changed(this);
+    this.context.traffic.settled(this);
   }
 
   /** Serves the client until it leaves. Resolves when everything of the session has ended on every server. */
@@ -326,7 +355,7 @@ export class Session implements TrafficSession {
       this.state.openOn(backend.name) !== undefined ||
       this.state.names.temporaryAt(backend.name) !== undefined ||
       this.#flight?.backend === backend.name ||
-      (backend.name === this.#loginBackend && !backend.connection.timedOut);
+      (backend.name === this.loginBackend && !backend.connection.timedOut);
     if (!needed || this.#leaving) return;
     this.context.log.info({ session: this.id, backend: backend.name, reason }, "a session has lost its backend");
     // A statement in flight answers for itself: its client must be told.

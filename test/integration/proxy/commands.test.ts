@@ -59,7 +59,6 @@ describe("commands", () => {
   test.each([
     ["COM_BINLOG_DUMP", COM.BINLOG_DUMP],
     ["COM_REGISTER_REPLICA", COM.REGISTER_REPLICA],
-    ["COM_CHANGE_USER", COM.CHANGE_USER],
     ["COM_SHUTDOWN", COM.SHUTDOWN],
     ["COM_CLONE", COM.CLONE],
     ["COM_DEBUG", COM.DEBUG],
