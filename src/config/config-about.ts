@@ -66,6 +66,14 @@ export const CONFIG_ABOUT: Readonly<Record<string, KeyAbout>> = {
   ),
   "tls.cert": reload("Certificate with its chain: the path of a PEM file. Sessions that are open keep theirs."),
   "tls.key": reload("Its private key: the path of a PEM file."),
+  users: reload(
+    "Accounts of clients that know no newer method than `mysql_native_password`: the proxy checks what they answer, and logs in with this password.",
+  ),
+  "users[].name": reload("The account's name on the MySQL servers."),
+  "users[].password": reload("Its password there, best taken from the environment."),
+  "proxyProtocol.trusted": reload(
+    "Networks of load balancers: each connection from there must begin with a header of the PROXY protocol, version 1 or 2. From elsewhere none is accepted.",
+  ),
   "log.level": reload("The least severe lines that are written."),
   "log.format": restart("`auto` is pretty on a terminal and JSON lines elsewhere."),
   ...LIMITS_ABOUT,

@@ -30,6 +30,8 @@ export function configChanges(running: Config, next: Config): ConfigChanges {
     },
     limits: { ...running.limits, ...limits },
     clientTls: bothGiven ? next.clientTls : running.clientTls,
+    users: next.users,
+    proxyProtocol: next.proxyProtocol,
     log: { ...running.log, level: next.log.level },
   };
   return { config, reloaded: differences(running, config), kept: differences(config, next) };

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import type { ListenAddress } from "./config.ts";
 import { LIMITS, type LimitName, type LimitSpec } from "./limits.ts";
@@ -64,6 +65,24 @@ const token = z.strictObject(
   },
   "a mapping with name, role and sha256",
 );
+
+const user = z.strictObject(
+  {
+    name: text("the name of a MySQL account"),
+    password: z.string(`its password; "\${NAME}" takes it from the environment`),
+  },
+  "a mapping with name and password",
+);
+
+const NETWORK = 'a network such as "10.0.0.0/8", or an address';
+const network = z.string(NETWORK).refine(isNetwork, NETWORK);
+
+function isNetwork(value: string): boolean {
+  const [address = "", prefix, ...more] = value.split("/");
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+}
 
 const keyPair = { cert: text("the path of a PEM file"), key: text("the path of a PEM file") };
 
@@ -153,6 +172,13 @@ export const configSchema = z.strictObject(
         "`generated`, `disabled`, or a mapping with cert and key",
       )
       .default("generated"),
+    users: z.array(user, "a list of users").max(1000, "at most 1000 users").default([]),
+    proxyProtocol: z
+      .strictObject(
+        { trusted: z.array(network, "a list of networks").max(100, "at most 100 networks").default([]) },
+        "a mapping with trusted",
+      )
+      .prefault({}),
     log: z
       .strictObject(
         {

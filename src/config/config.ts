@@ -81,6 +81,12 @@ export interface Config {
   /** Proxy worker processes. */
   readonly workers: number;
   readonly clientTls: ClientTls;
+  /** Accounts of clients that know only native passwords. `password` must never reach a log. */
+  readonly users: readonly { readonly name: string; readonly password: string }[];
+  readonly proxyProtocol: {
+    /** Networks, each as address and length of its prefix, or an address. */
+    readonly trusted: readonly string[];
+  };
   readonly log: LogConfig;
 }
 

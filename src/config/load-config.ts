@@ -82,6 +82,9 @@ function contradictions(raw: RawConfig): ConfigProblem[] {
   const tokens = raw.admin.tokens.map((token) => token.name);
   const double = tokens.find((name, index) => tokens.indexOf(name) !== index);
   if (double !== undefined) found(["admin", "tokens"], `two tokens named ${double}`, "a name of its own for each");
+  const users = raw.users.map(({ name }) => name);
+  const twice = users.find((name, index) => users.indexOf(name) !== index);
+  if (twice !== undefined) found(["users"], `two users named ${twice}`, "each once");
   if (raw.limits.leaseMarginMs >= raw.limits.leaseTtlMs) {
     found(
       ["limits", "leaseMarginMs"],
@@ -154,6 +157,8 @@ async function assemble(text: ConfigText, raw: RawConfig): Promise<Config> {
     limits: raw.limits,
     workers: raw.workers,
     clientTls: await clientTlsOf(text, raw, pem),
+    users: raw.users,
+    proxyProtocol: raw.proxyProtocol,
     log: raw.log,
   };
 }

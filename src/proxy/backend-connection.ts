@@ -163,11 +163,10 @@ export class BackendConnection {
   }
 
   /** Logs the connection in anew, under the account of `change`; all state of its session at the server is gone then. */
-  async changeUser(change: ChangeUser, password: Buffer, bootNonce: string): Promise<AuthAnswer> {
+  async changeUser(change: ChangeUser, password: Buffer, own: Readonly<Record<string, string>>): Promise<AuthAnswer> {
     const problem = this.#refuse();
     if (problem !== undefined) throw problem;
-    const attributes = new Map([["switchyard_proxy", bootNonce], ...change.attributes]);
-    attributes.set("switchyard_proxy", bootNonce);
+    const attributes = new Map([...Object.entries(own), ...change.attributes, ...Object.entries(own)]);
     // A method that no account has: the server then asks for the account's own, with a nonce of this moment.
     const asking = { ...change, authResponse: Buffer.alloc(0), authPlugin: "mysql_clear_password", attributes };
     const answers = new AuthAnswers({

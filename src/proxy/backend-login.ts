@@ -167,8 +167,11 @@ function responseFor(greeting: Greeting, applicant: Applicant, options: BackendL
   const withDatabase = options.database === undefined ? 0 : CAP.CONNECT_WITH_DB;
   const relayed = applicant.capabilities & ~(CAP.CONNECT_WITH_DB | CAP.SSL);
   // Ours goes first: the server keeps only so many bytes of them, and the client's must not push it out.
-  const attributes = new Map([["switchyard_proxy", options.bootNonce], ...response.attributes]);
-  attributes.set("switchyard_proxy", options.bootNonce);
+  const own: [string, string][] = [
+    ["switchyard_proxy", options.bootNonce],
+    ["switchyard_client", applicant.remote],
+  ];
+  const attributes = new Map([...own, ...response.attributes, ...own]);
   return {
     capabilities: ((relayed & greeting.capabilities) | (relayed & CAP.FOUND_ROWS) | ALWAYS | withDatabase) >>> 0,
     maxPacketBytes: response.maxPacketBytes,

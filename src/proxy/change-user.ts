@@ -22,8 +22,7 @@ const ACCESS_DENIED = 1045;
 export async function changeUser(session: Session, payload: Buffer): Promise<void> {
   const { client, context } = session;
   const change = parseChangeUser(payload, session.applicant.capabilities);
-  const { capabilities } = session.applicant;
-  const asked = askForPassword(client, context, { user: change.user, capabilities });
+  const asked = askForPassword(client, context, change, session.applicant);
   const shown = await within(asked, context.limits.loginTimeoutMs, "a change of user").catch((error: unknown) => {
     if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) throw error;
     return "unanswered" as const;
@@ -33,7 +32,7 @@ export async function changeUser(session: Session, payload: Buffer): Promise<voi
   if (shown === "undecipherable") {
     return session.disconnect({ source: "client", reason: "login" }, accessDenied(change.user, client.remote, true));
   }
-  const applicant: Applicant = { response: responseAs(session.applicant, change), capabilities, ...shown };
+  const applicant: Applicant = { ...session.applicant, response: responseAs(session.applicant, change), ...shown };
   const proven = await prove(session, applicant, change);
   if ("refused" in proven) {
     if (proven.refused.errno === ACCESS_DENIED && shown.fast) context.passwords.forget(change.user);
@@ -57,7 +56,10 @@ async function prove(session: Session, applicant: Applicant, change: ChangeUser)
   const backend = backends.get(session.loginBackend);
   if (backend === undefined) return await proveAnew(session, applicant, schema);
   const { connection } = backend;
-  const answer = await connection.changeUser(change, applicant.password, context.bootNonce);
+  const answer = await connection.changeUser(change, applicant.password, {
+    switchyard_proxy: context.bootNonce,
+    switchyard_client: applicant.remote,
+  });
   if (answer.error !== undefined) return { refused: answer.error };
   session.becomes(applicant, schema);
   backend.settings = session.state.settings.serial;

@@ -17,7 +17,7 @@ const FLUSH_MS = 2000;
  * noticed while its statement is held or executed.
  */
 export class ClientConnection {
-  readonly remote: string;
+  #remote: string;
   readonly #pipelineBytesMax: number;
   readonly #gone = deferred<string>();
   #socket: Socket;
@@ -32,10 +32,20 @@ export class ClientConnection {
   constructor(socket: Socket, pipelineBytesMax: number) {
     this.#socket = socket;
     this.#pipelineBytesMax = pipelineBytesMax;
-    this.remote = socket.remoteAddress ?? "unknown";
+    this.#remote = socket.remoteAddress ?? "unknown";
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
     this.#listen(socket);
+  }
+
+  /** The client's address. */
+  get remote(): string {
+    return this.#remote;
+  }
+
+  /** A load balancer that is trusted says that it passes on a client from there. */
+  cameFrom(address: string): void {
+    this.#remote = address;
   }
 
   /** Settles with the reason when the connection has ended, however it did. */

@@ -1,15 +1,18 @@
 import { constants, privateDecrypt, randomBytes } from "node:crypto";
 import { SwitchyardError } from "../base/errors.ts";
 import { buildAuthMoreData, buildAuthSwitch, CACHING_SHA2 } from "../wire/auth-packets.ts";
-import { NONCE_BYTES, xorWithNonce } from "../wire/auth-scramble.ts";
+import { NONCE_BYTES, nativeStage2, verifyNative, xorWithNonce } from "../wire/auth-scramble.ts";
 import { CAP, hasFlag } from "../wire/capabilities.ts";
+import type { ChangeUser } from "../wire/change-user.ts";
 import { buildGreeting, type Greeting } from "../wire/greeting.ts";
 import { type HandshakeResponse, isTlsRequest, parseHandshakeResponse } from "../wire/handshake-response.ts";
 import type { ClientConnection } from "./client-connection.ts";
+import type { ConfiguredUsers } from "./configured-users.ts";
 import type { PasswordCache } from "./password-cache.ts";
 import type { ServerKeys } from "./server-keys.ts";
 
 const PLUGIN = "caching_sha2_password";
+const NATIVE_PLUGIN = "mysql_native_password";
 const CLEAR_PLUGIN = "mysql_clear_password";
 
 /** Bytes of a scramble of {@link PLUGIN}. */
@@ -52,6 +55,10 @@ export interface Applicant {
   /** In force on the client's connection, and asked of every backend. */
   readonly capabilities: number;
   readonly password: Buffer;
+  /** Of the greeting. */
+  readonly nonce: Buffer;
+  /** The client's address, for the attributes of its connections. */
+  readonly remote: string;
   /** The client waits to hear that its scramble was enough. */
   readonly fast: boolean;
 }
@@ -59,6 +66,7 @@ export interface Applicant {
 export interface ClientLoginOptions {
   readonly keys: ServerKeys;
   readonly passwords: PasswordCache;
+  readonly users: ConfiguredUsers;
 }
 
 /**
@@ -72,7 +80,7 @@ export async function greetClient(
   client: ClientConnection,
   backend: Greeting,
   options: ClientLoginOptions,
-): Promise<Applicant | "undecipherable" | undefined> {
+): Promise<Applicant | Unproven | undefined> {
   const nonce = makeNonce();
   const offered = ((backend.capabilities & RELAYED) | (options.keys.tls === undefined ? 0 : CAP.SSL)) >>> 0;
   client.send(buildGreeting({ ...backend, nonce, capabilities: offered, authPlugin: PLUGIN }), 0);
@@ -80,7 +88,10 @@ export async function greetClient(
   if (response === undefined) return undefined;
   const capabilities = (response.capabilities & offered & ~CAP.SSL) >>> 0;
   const shown = await new PasswordTalk(client, options, response.user).learn(response, nonce);
-  return shown === undefined || shown === "undecipherable" ? shown : { response, capabilities, ...shown };
+  if (shown === "undecipherable") {
+    return { unproven: Buffer.from(response.user), withPassword: response.authResponse.length > 0 };
+  }
+  return shown === undefined ? undefined : { response, capabilities, nonce, remote: client.remote, ...shown };
 }
 
 /**
@@ -92,10 +103,17 @@ export async function greetClient(
 export async function askForPassword(
   client: ClientConnection,
   options: ClientLoginOptions,
-  who: { readonly user: Buffer; readonly capabilities: number },
+  who: Pick<ChangeUser, "user" | "authPlugin" | "authResponse">,
+  before: Applicant,
 ): Promise<Shown | "undecipherable" | undefined> {
-  if (!hasFlag(who.capabilities, CAP.PLUGIN_AUTH)) return "undecipherable";
-  return await new PasswordTalk(client, options, who.user).ask();
+  const talk = new PasswordTalk(client, options, who.user);
+  const told = options.users.passwordOf(who.user);
+  const native = told !== undefined && isNative(who.authPlugin);
+  // A client that cannot be asked has answered the nonce of the greeting.
+  if (!hasFlag(before.capabilities, CAP.PLUGIN_AUTH)) {
+    return native ? judgeNative(told, before.nonce, who.authResponse) : "undecipherable";
+  }
+  return await (native ? talk.askNative(told) : talk.ask());
 }
 
 async function readResponse(client: ClientConnection, keys: ServerKeys): Promise<HandshakeResponse | undefined> {
@@ -111,6 +129,12 @@ async function readResponse(client: ClientConnection, keys: ServerKeys): Promise
     }
   }
   return payload === undefined ? undefined : parseHandshakeResponse(payload);
+}
+
+/** A client that could not show the password of this user. */
+export interface Unproven {
+  readonly unproven: Buffer;
+  readonly withPassword: boolean;
 }
 
 /** A password that a client has shown. */
@@ -135,8 +159,18 @@ class PasswordTalk {
     const { authPlugin: plugin = "", authResponse } = response;
     if (plugin === CLEAR_PLUGIN && this.#client.encrypted) return { password: withoutNul(authResponse), fast: false };
     if (plugin === PLUGIN) return this.#judge(authResponse, nonce);
+    const told = this.#options.users.passwordOf(this.#user);
+    if (told !== undefined && isNative(plugin)) return judgeNative(told, nonce, authResponse);
     if (!hasFlag(response.capabilities, CAP.PLUGIN_AUTH)) return "undecipherable";
     return await this.ask();
+  }
+
+  /** Asks a native client, whose password is known here already, to answer a nonce of this moment. */
+  async askNative(told: Buffer): Promise<Shown | "undecipherable" | undefined> {
+    const fresh = makeNonce();
+    this.#client.send(buildAuthSwitch({ plugin: NATIVE_PLUGIN, nonce: fresh }));
+    const answer = await this.#client.read();
+    return answer === undefined ? undefined : judgeNative(told, fresh, answer);
   }
 
   /** Has the client use the method that shows its password. */
@@ -176,6 +210,16 @@ class PasswordTalk {
       return undefined;
     }
   }
+}
+
+/** Clients of before 2010 name no method and mean this one. */
+function isNative(plugin: string): boolean {
+  return plugin === "" || plugin === NATIVE_PLUGIN;
+}
+
+function judgeNative(told: Buffer, nonce: Buffer, answer: Buffer): Shown | "undecipherable" {
+  const right = told.length === 0 ? answer.length === 0 : verifyNative(nativeStage2(told), nonce, answer);
+  return right ? { password: told, fast: false } : "undecipherable";
 }
 
 function withoutNul(bytes: Buffer): Buffer {

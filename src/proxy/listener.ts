@@ -4,6 +4,8 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { buildErr } from "../wire/err-packet.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { shuttingDown, tooManySessions } from "./client-errors.ts";
+import { learnOrigin } from "./client-origin.ts";
+import type { Disconnect } from "./disconnect.ts";
 import type { ProxyWorkerConfig } from "./proxy-config.ts";
 import type { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
@@ -73,9 +75,22 @@ export class Listener {
     this.#ended.add(ended);
   }
 
+  /** Learns who is behind a load balancer. Answers how the connection has ended where that cannot be known. */
+  async #misled(client: ClientConnection): Promise<{ readonly ended: Disconnect } | undefined> {
+    const { trusted, log } = this.#context;
+    if (!trusted.has(client.remote)) return undefined;
+    try {
+      if (await learnOrigin(client)) return undefined;
+    } catch (error) {
+      log.info({ client: client.remote, error: messageOf(error) }, "a client was turned away");
+    }
+    client.destroy();
+    return { ended: { source: "client", reason: "protocol" } };
+  }
+
   async #serve(client: ClientConnection): Promise<void> {
     const { metrics, log } = this.#context;
-    const outcome = await logIn(this.#context, client);
+    const outcome = (await this.#misled(client)) ?? (await logIn(this.#context, client));
     if ("ended" in outcome) {
       metrics.sessionClosed(outcome.ended);
       return;

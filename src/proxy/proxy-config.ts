@@ -1,4 +1,5 @@
 import type { TlsSettings } from "../mysql/endpoint.ts";
+import type { ConfiguredUser } from "./configured-users.ts";
 
 /** A server that the proxy relays to. It has no account of its own there: clients bring theirs. */
 export interface BackendAddress {
@@ -82,5 +83,9 @@ export interface ProxyWorkerConfig {
   /** The home of all tables where the store has no rules yet. */
   readonly defaultBackend: string;
   readonly tls: FrontTls;
+  /** Accounts of clients that know only native passwords. */
+  readonly users?: readonly ConfiguredUser[];
+  /** Networks of load balancers that begin each connection with a header of the PROXY protocol. */
+  readonly trustedNetworks?: readonly string[];
   readonly limits?: Partial<ProxyLimits>;
 }

@@ -6,6 +6,8 @@ import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { SESSIONS_PREFIX } from "../rules/store-keys.ts";
 import type { Store } from "../store/store.ts";
+import { TrustedNetworks } from "./client-origin.ts";
+import { type ConfiguredUser, ConfiguredUsers } from "./configured-users.ts";
 import { Listener } from "./listener.ts";
 import { participate } from "./participation.ts";
 import { PasswordCache } from "./password-cache.ts";
@@ -27,6 +29,8 @@ export interface ProxyWorkerOptions {
 export interface ProxyChange {
   readonly limits: Partial<ProxyLimits>;
   readonly tls: FrontTls;
+  readonly users?: readonly ConfiguredUser[];
+  readonly trustedNetworks?: readonly string[];
 }
 
 /** One process's share of the proxy: a listener, its sessions, and a participant of its own in the store. */
@@ -34,7 +38,7 @@ export interface ProxyWorker {
   readonly id: string;
   readonly address: AddressInfo;
   /**
-   * Puts other limits in force, and another certificate where one was given: for what begins from now on. Sessions that
+   * Puts other limits, users and trusted networks in force, and another certificate where one was given: for what begins from now on. Sessions that
    * are open keep their encryption.
    */
   reconfigure(change: ProxyChange): void;
@@ -54,11 +58,14 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   const id = `${config.name}-${bootNonce}`;
   const metrics = new ProxyMetrics(options.metrics);
   const keys = { ...(await makeServerKeys(config.tls, clock.now())) };
+  const users = new ConfiguredUsers(config.users ?? []);
+  const trusted = new TrustedNetworks(config.trustedNetworks ?? []);
   const { licence, close: leave, ...joined } = await participate(options, { id, bootNonce, limits, metrics });
   const listener = new Listener(
     {
       ...{ ...joined, metrics, limits, clock, log, bootNonce, keys },
       backends: config.backends,
+      ...{ users, trusted },
       passwords: new PasswordCache(limits.passwordsMax),
       byThread: new Map(),
     },
@@ -87,6 +94,8 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
     address,
     reconfigure: (change) => {
       Object.assign(limits, change.limits);
+      if (change.users !== undefined) users.replace(change.users);
+      if (change.trustedNetworks !== undefined) trusted.replace(change.trustedNetworks);
       if (typeof change.tls === "object") keys.tls = givenContext(change.tls);
     },
     close: async ({ drainMs } = { drainMs: 0 }) => {

@@ -1,6 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Arming } from "./arming.ts";
+import type { TrustedNetworks } from "./client-origin.ts";
+import type { ConfiguredUsers } from "./configured-users.ts";
 import type { PasswordCache } from "./password-cache.ts";
 import type { BackendAddress, ProxyLimits } from "./proxy-config.ts";
 import type { ProxyMetrics } from "./proxy-metrics.ts";
@@ -22,6 +24,8 @@ export interface SessionContext {
   readonly backends: Readonly<Record<string, BackendAddress>>;
   readonly keys: ServerKeys;
   readonly passwords: PasswordCache;
+  readonly users: ConfiguredUsers;
+  readonly trusted: TrustedNetworks;
   /** Logged-in sessions by the thread id that their clients were greeted with. */
   readonly byThread: Map<number, Session>;
   /** An account has logged in, from where the backend sees it. */

@@ -61,9 +61,9 @@ async function converse(
     dialed.link.end("the client left during its login");
     return { ended: { source: "client", reason: "login" } };
   }
-  if (applicant === "undecipherable") {
+  if ("unproven" in applicant) {
     dialed.link.end("the client's password could not be read");
-    return turnAway(client, accessDenied(Buffer.from("?"), client.remote, true), "login");
+    return turnAway(client, accessDenied(applicant.unproven, client.remote, applicant.withPassword), "login");
   }
   const { user, database } = applicant.response;
   const wanted = database === undefined || database.length === 0 ? undefined : database;

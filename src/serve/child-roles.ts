@@ -5,6 +5,7 @@ import { readEnvironment } from "../config/environment.ts";
 import { failpointFromEnvironment } from "../config/failpoint-environment.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { FrontTls, ProxyLimits } from "../proxy/proxy-config.ts";
+import type { ProxyChange } from "../proxy/proxy-worker.ts";
 import type { Store } from "../store/store.ts";
 import type { ChildStart } from "./child-messages.ts";
 import { childIds } from "./ended-process.ts";
@@ -45,6 +46,7 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
       backends: config.backends,
       defaultBackend: config.default,
       tls: frontTls(config),
+      ...clients(config),
       limits: proxyLimits(config),
     },
   });
@@ -54,7 +56,7 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
     ended: new Promise(() => undefined),
     reconfigure: (next) => {
       ({ shutdownTimeoutMs } = next.limits);
-      worker.reconfigure({ limits: proxyLimits(next), tls: frontTls(next) });
+      worker.reconfigure({ limits: proxyLimits(next), tls: frontTls(next), ...clients(next) });
     },
     close: () => worker.close({ drainMs: shutdownTimeoutMs }),
   };
@@ -62,6 +64,10 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
 
 function frontTls({ clientTls }: Config): FrontTls {
   return clientTls.kind === "given" ? { cert: clientTls.cert, key: clientTls.key } : clientTls.kind;
+}
+
+function clients({ users, proxyProtocol }: Config): Pick<ProxyChange, "users" | "trustedNetworks"> {
+  return { users, trustedNetworks: proxyProtocol.trusted };
 }
 
 function proxyLimits({ limits }: Config): Partial<ProxyLimits> {

@@ -13,6 +13,11 @@ export function nativeScramble(password: Buffer, nonce: Buffer): Buffer {
   return xor(stage1, digest("sha1", nonce.subarray(0, NONCE_BYTES), stage2));
 }
 
+/** What {@link verifyNative} needs to know of a password: SHA1(SHA1(password)). */
+export function nativeStage2(password: Buffer): Buffer {
+  return digest("sha1", digest("sha1", password));
+}
+
 /** Whether `scramble` answers `nonce` for the account whose stored hash is `stage2` = SHA1(SHA1(password)). */
 export function verifyNative(stage2: Buffer, nonce: Buffer, scramble: Buffer): boolean {
   if (scramble.length !== stage2.length) return false;

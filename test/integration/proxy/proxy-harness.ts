@@ -3,7 +3,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { type Metrics, noMetrics } from "../../../src/metrics/metrics.ts";
 import type { TlsSettings } from "../../../src/mysql/endpoint.ts";
-import type { ProxyLimits } from "../../../src/proxy/proxy-config.ts";
+import type { ProxyLimits, ProxyWorkerConfig } from "../../../src/proxy/proxy-config.ts";
 import { type ProxyWorker, startProxyWorker } from "../../../src/proxy/proxy-worker.ts";
 import { parseProxyDocument } from "../../../src/rules/proxy-codec.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
@@ -40,6 +40,8 @@ export interface HarnessOptions {
   readonly log?: Logger;
   readonly metrics?: Metrics;
   readonly backendTls?: TlsSettings;
+  readonly users?: ProxyWorkerConfig["users"];
+  readonly trustedNetworks?: readonly string[];
 }
 
 /** Makes the account and the schema on both servers: the same account, the same tables, no rows. */
@@ -75,6 +77,8 @@ export async function startHarness(
       backends: { old: backend("old"), new: backend("new") },
       defaultBackend: "old",
       tls: options.tls ?? "generated",
+      users: options.users ?? [],
+      trustedNetworks: options.trustedNetworks ?? [],
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     },
     store: options.wrap?.(store) ?? store,

@@ -16,6 +16,8 @@ const RUNNING: Config = {
   limits: DEFAULT_LIMITS,
   workers: 1,
   clientTls: { kind: "given", ...pair("proxy") },
+  users: [],
+  proxyProtocol: { trusted: [] },
   log: { level: "info", format: "json" },
 };
 const { old } = RUNNING.backends;
@@ -34,6 +36,8 @@ const CHANGES: readonly (readonly [string, Partial<Config>])[] = [
   ["default", { default: "new" }],
   ["workers", { workers: 2 }],
   ["tls.cert", { clientTls: { kind: "given", ...pair("another") } }],
+  ["users", { users: [{ name: "native", password: "p" }] }],
+  ["proxyProtocol.trusted", { proxyProtocol: { trusted: ["10.0.0.0/8"] } }],
   ["log.level", { log: { ...RUNNING.log, level: "debug" } }],
   ["log.format", { log: { ...RUNNING.log, format: "pretty" } }],
 ];

@@ -59,6 +59,8 @@ describe("a configuration", () => {
       limits: DEFAULT_LIMITS,
       workers: 1,
       clientTls: { kind: "generated" },
+      users: [],
+      proxyProtocol: { trusted: [] },
       log: { level: "info", format: "auto" },
     });
   });
@@ -144,6 +146,18 @@ describe("a configuration is refused with the place and what is expected", () =>
       `limits: { leaseTtlMs: 1000, leaseMarginMs: 1000 }${SMALLEST}`,
       "limits.leaseMarginMs (line 1)",
       "less than leaseTtlMs",
+    ],
+    [
+      "a user twice",
+      `users: [{ name: a, password: secret-one }, { name: a, password: b }]${SMALLEST}`,
+      "users (line 1)",
+      "each once",
+    ],
+    [
+      "a network that is none",
+      `proxyProtocol: { trusted: ["10.0.0.0/33"] }${SMALLEST}`,
+      "proxyProtocol.trusted.0 (line 1)",
+      "10.0.0.0/8",
     ],
     ["an admin API open to all", `admin: { listen: "0.0.0.0:9930" }${SMALLEST}`, "admin (line 1)", "tokens"],
     ["an admin API without TLS", `admin: { listen: "0.0.0.0:9930" }${SMALLEST}`, "admin (line 1)", "insecure: true"],
