@@ -42,6 +42,10 @@ const RESERVED: ReadonlySet<number> = new Set([
   ...[KW.LIKE, KW.HAVING, KW.VALUES, KW.UPDATE, KW.INSERT, KW.INTO, KW.JOIN, KW.USING, KW.GROUP, KW.ORDER, KW.LIMIT],
 ]);
 const CONSTANTS: ReadonlySet<number> = new Set([KW.NULL, KW.TRUE, KW.FALSE]);
+/** Behind one of these begins an expression. */
+const OPENING_WORD = /^(case|when|then|else)$/i;
+/** Words that go on with the expression before them, and bind closer than a comparison or change what it says. */
+const JOINING_WORD = /^(div|mod|xor|is|in|not|like|between|regexp|rlike|sounds|member|collate)$/i;
 
 /**
  * Literals that the statement at `facts` sets against columns by name, in the order of the text. Empty for a text that
@@ -52,7 +56,8 @@ export function columnLiterals(text: Buffer, facts: StatementFacts, modes: SqlMo
   if (tokens === undefined) return [];
   const reader = new LiteralReader(tokens);
   const inserts = facts.kind === "insert" || facts.kind === "replace";
-  return inserts ? [...reader.inserted(), ...reader.compared("inserted")] : reader.compared(undefined);
+  if (!inserts) return reader.compared(undefined);
+  return [...reader.inserted(), ...reader.compared("inserted")].sort((a, b) => a.start - b.start);
 }
 
 class LiteralReader {
@@ -162,13 +167,16 @@ class LiteralReader {
     const token = this.#tokens[index];
     if (token === undefined || (token.kind !== TOKEN.WORD && token.kind !== TOKEN.QUOTED)) return undefined;
     const free = token.kind === TOKEN.QUOTED || this.#isChar(index - 1, CHAR.DOT) || !RESERVED.has(token.code);
-    return free ? token.name : undefined;
+    // No server takes a name of no characters.
+    return free && token.name !== "" ? token.name : undefined;
   }
 
   #literal(index: number): Literal | undefined {
     const sign = this.#isChar(index, CHAR.MINUS) || this.#isChar(index, CHAR.PLUS);
-    const introducer = this.#isIntroducer(index);
-    let at = sign || introducer ? index + 1 : index;
+    const charset = this.#isCharset(index);
+    let at = sign || charset ? index + 1 : index;
+    const introducer = charset || this.#isStringLetter(at);
+    if (this.#isStringLetter(at)) at += 1;
     const token = this.#tokens[at];
     const start = this.#tokens[index]?.start ?? 0;
     if (token === undefined) return undefined;
@@ -177,23 +185,31 @@ class LiteralReader {
     if (kind === TOKEN.PARAMETER && at === index && parameter !== undefined) {
       return { start, end: token.end, parameter, next: at + 1 };
     }
-    if (constant || (kind === TOKEN.NUMBER && !introducer)) return { start, end: token.end, next: at + 1 };
+    if (constant || (kind === TOKEN.NUMBER && (charset || !introducer))) return { start, end: token.end, next: at + 1 };
     if (kind !== TOKEN.STRING || sign) return undefined;
     // Strings behind one another are one.
     while (this.#tokens[at + 1]?.kind === TOKEN.STRING) at += 1;
     return { start, end: this.#tokens[at]?.end ?? token.end, next: at + 1 };
   }
 
-  /** `_utf8mb4'…'`, and right before the quote `n'…'`, `x'…'`, `b'…'`. */
-  #isIntroducer(index: number): boolean {
+  /** `_utf8mb4` in `_utf8mb4'…'`, `_utf8mb4 0x…` and `_utf8mb4 x'…'`. */
+  #isCharset(index: number): boolean {
+    const token = this.#tokens[index];
+    const next = this.#tokens[index + 1];
+    if (token?.kind !== TOKEN.WORD || !token.name.startsWith("_")) return false;
+    return next?.kind === TOKEN.STRING || next?.kind === TOKEN.NUMBER || this.#isStringLetter(index + 1);
+  }
+
+  /** The letter of `n'…'`, `x'…'`, `b'…'`: right before the quote. */
+  #isStringLetter(index: number): boolean {
     const token = this.#tokens[index];
     const next = this.#tokens[index + 1];
     if (token?.kind !== TOKEN.WORD || next?.kind !== TOKEN.STRING) return false;
-    return token.name.startsWith("_") || (/^[nxb]$/i.test(token.name) && token.end === next.start);
+    return /^[nxb]$/i.test(token.name) && token.end === next.start;
   }
 
   #literalBefore(index: number): Literal | undefined {
-    for (const first of [index - 2, index - 1]) {
+    for (const first of [index - 3, index - 2, index - 1]) {
       const literal = this.#literal(first);
       if (literal !== undefined && literal.next === index && this.#beginsTerm(first)) return literal;
     }
@@ -205,7 +221,22 @@ class LiteralReader {
     const before = this.#tokens[index - 1];
     if (before === undefined) return true;
     if (before.kind === TOKEN.OPERATOR) return before.code === CHAR.OPEN || before.code === CHAR.COMMA;
-    return before.kind === TOKEN.WORD && RESERVED.has(before.code) && !CONSTANTS.has(before.code);
+    if (before.kind !== TOKEN.WORD) return false;
+    if (before.code === KW.AND) return !this.#isAndOfBetween(index - 1);
+    return (RESERVED.has(before.code) && !CONSTANTS.has(before.code)) || OPENING_WORD.test(before.name);
+  }
+
+  /** `x BETWEEN a AND b = 5` compares what BETWEEN says, not b. */
+  #isAndOfBetween(and: number): boolean {
+    const depth = this.#tokens[and]?.depth ?? 0;
+    for (let at = and - 1; at >= 0; at -= 1) {
+      const token = this.#tokens[at];
+      if (token === undefined || token.depth < depth) return false;
+      if (token.depth > depth || token.kind !== TOKEN.WORD) continue;
+      if (/^between$/i.test(token.name)) return true;
+      if (token.code !== KW.NOT && token.code !== KW.NULL && RESERVED.has(token.code)) return false;
+    }
+    return false;
   }
 
   /** Whether the token ends a comparison: then what stands before it is all of its right side. */
@@ -213,7 +244,7 @@ class LiteralReader {
     const token = this.#tokens[index];
     if (token === undefined) return true;
     if (token.kind === TOKEN.OPERATOR) return token.code === CHAR.CLOSE || token.code === CHAR.COMMA;
-    return token.kind === TOKEN.WORD && token.code !== KW.COLLATE && !/^(div|mod|xor|is)$/i.test(token.name);
+    return token.kind === TOKEN.WORD && !JOINING_WORD.test(token.name);
   }
 
   #isValues(index: number): boolean {

@@ -37,6 +37,13 @@ describe("literals that are set against a column", () => {
     ["replace into s.t (id, a) values (1, concat('a', 'b')), (f(2, 3), 4)", ["id<-1", "a<-4"]],
     ["insert into t (id, n) values (1, 2) on duplicate key update n = 3", ["id<-1", "n<-2"]],
     ["select * from t where id /* = 6 */ = 5 -- = 7", ["id=5"]],
+    ["select case when side = 'D' then a = 1 else b = 2 end from t", ["side='D'", "a=1", "b=2"]],
+    [
+      "select * from t where a = _binary 0xff and b = _utf8mb4 x'41' and n'x' = c",
+      ["a=_binary 0xff", "b=_utf8mb4 x'41'", "c=n'x'"],
+    ],
+    ["select * from t where x between 1 and 2 and a = 5", ["a=5"]],
+    ["insert into t (id) values ((select a from u where b = 1)), (2)", ["b=1", "id<-2"]],
   ])("%s", (sql, expected) => {
     expect(literalsOf(sql)).toEqual(expected);
   });
@@ -50,6 +57,11 @@ describe("literals that are set against a column", () => {
     ["select * from t where a = 'x' collate utf8mb4_bin", "another collation compares"],
     ["select * from t where id = (select 5)", "it is a query"],
     ["select * from t where id in (select 5)", "it is a query"],
+    ["select * from t where id = 5 in (1, 0)", "the literal is in the list or is not"],
+    ["select * from t where id = 5 between 1 and 6", "the literal is in the range or is not"],
+    ["select * from t where id = 'a' not like 'b'", "the literal is like it or is not"],
+    ["select * from t where x between 1 and id = 5", "what BETWEEN says is compared"],
+    ["select * from t where id not in (5)", "all others are meant"],
     ["select * from t where id in (5, a)", "the list holds more than literals"],
     ["select * from t where (a, b) = (1, 2)", "rows are compared"],
     ["insert into t values (1, 2)", "the columns are not named"],
@@ -57,6 +69,7 @@ describe("literals that are set against a column", () => {
     ["update t set id = 5", "it is an assignment"],
     ["select 'id = 5'", "it is a text"],
     ["select * from t where id = 'x", "a quote does not end"],
+    ["select * from t where `` = 5", "a name has no characters"],
   ])("%s: none, because %s", (sql) => {
     expect(literalsOf(sql)).toEqual([]);
   });
