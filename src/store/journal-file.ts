@@ -2,7 +2,14 @@ import { type FileHandle, mkdir, open, readFile, rename, rm } from "node:fs/prom
 import { join } from "node:path";
 import type { Logger } from "../base/logger.ts";
 import { type DirectoryLock, lockDirectory, unusableDirectory } from "./directory-lock.ts";
-import { encodeRecord, JOURNAL_FORMAT, type JournalRecord, parseJournal } from "./journal-format.ts";
+import {
+  encodeRecord,
+  JOURNAL_FORMAT,
+  JOURNAL_FORMATS,
+  type JournalFormats,
+  type JournalRecord,
+  parseJournal,
+} from "./journal-format.ts";
 import type { StoreEntry } from "./store.ts";
 
 const FILE_NAME = "store.journal";
@@ -24,13 +31,15 @@ export class JournalFile {
   }
 
   /**
-   * Locks the directory, makes it where it is missing, reads the journal, and cuts off the torn end of a last write.
+   * Locks the directory, makes it where it is missing, reads the journal, and cuts off the torn end of a last write. A
+   * journal of an older form is first written beside itself in the present one and renamed: it is in one form or the other.
    *
    * @throws {SwitchyardError} `STORE_LOCKED`, `STORE_DIRECTORY_UNUSABLE`, `STORE_CORRUPT`, `STORE_FORMAT_NEWER`
    */
   static async open(
     directory: string,
     log: Logger,
+    formats: JournalFormats = JOURNAL_FORMATS,
   ): Promise<{ readonly journal: JournalFile; readonly records: readonly JournalRecord[] }> {
     await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw unusableDirectory(directory, error);
@@ -40,12 +49,19 @@ export class JournalFile {
       const file = join(directory, FILE_NAME);
       await rm(`${file}.new`, { force: true });
       const bytes = await readFile(file).catch(emptyWhereMissing);
-      const { records, goodBytes } = parseJournal(file, bytes);
+      const contents = parseJournal(file, bytes, formats);
+      const { format, records } = contents;
+      let { goodBytes } = contents;
       if (goodBytes < bytes.length) {
         log.warn(
           { file, cutBytes: bytes.length - goodBytes },
           "cut off the end of a write that was never acknowledged",
         );
+      }
+      if (format < formats.present) {
+        goodBytes = await rewrite(file, records);
+        await syncDirectory(directory);
+        log.info({ file, from: format, to: formats.present }, "the journal is in the present format now");
       }
       const handle = await open(file, goodBytes === 0 ? "w+" : "r+", 0o600);
       const journal = new JournalFile(directory, lock, handle, goodBytes);
@@ -103,6 +119,20 @@ export class JournalFile {
     await this.#handle.close();
     this.#lock.release();
   }
+}
+
+/** Replaces a file by one of these records. Gives its size. */
+async function rewrite(file: string, records: readonly JournalRecord[]): Promise<number> {
+  const next = await open(`${file}.new`, "w", 0o600);
+  let bytes = 0;
+  try {
+    for (const record of records) bytes += await writeAll(next, encodeRecord(record), bytes);
+    await next.datasync();
+  } finally {
+    await next.close();
+  }
+  await rename(`${file}.new`, file);
+  return bytes;
 }
 
 function header(revision: number): JournalRecord {

@@ -6,6 +6,15 @@ import type { DurableChange } from "./store-state.ts";
 /** The newest form of the journal that this version reads and writes. */
 export const JOURNAL_FORMAT = 1;
 
+/** The present form, and by the form that it begins with what makes a record of it one of the next. */
+export interface JournalFormats {
+  readonly present: number;
+  /** Steps are pure; headers do not pass them. Forms without a step are not read any more. */
+  readonly steps: Readonly<Record<number, (record: JournalRecord) => JournalRecord>>;
+}
+
+export const JOURNAL_FORMATS: JournalFormats = { present: JOURNAL_FORMAT, steps: {} };
+
 /**
  * One line of the journal. `batch` holds the transactions that were made durable by one fsync, in order;
  * `entries` are those of a snapshot, at the start of a compacted file.
@@ -17,6 +26,8 @@ export type JournalRecord =
 
 /** What a journal holds, and up to which byte it can be trusted. */
 export interface JournalContents {
+  /** The form in which it is on disk; the records are in the present one. */
+  readonly format: number;
   readonly records: readonly JournalRecord[];
   /** Everything after this byte is the torn end of a write that was never acknowledged. */
   readonly goodBytes: number;
@@ -36,8 +47,9 @@ export function encodeRecord(record: JournalRecord): Buffer {
  *
  * @throws {SwitchyardError} `STORE_CORRUPT`, `STORE_FORMAT_NEWER`
  */
-export function parseJournal(file: string, bytes: Buffer): JournalContents {
+export function parseJournal(file: string, bytes: Buffer, formats: JournalFormats = JOURNAL_FORMATS): JournalContents {
   const records: JournalRecord[] = [];
+  let format = formats.present;
   let at = 0;
   while (at < bytes.length) {
     const end = bytes.indexOf(0x0a, at);
@@ -49,11 +61,11 @@ export function parseJournal(file: string, bytes: Buffer): JournalContents {
       if (last && line.includes(0)) break;
       throw corrupt(file, at, `${line.length} bytes do not match their checksum`);
     }
-    if (records.length === 0) checkHeader(file, record);
-    records.push(record);
+    if (records.length === 0) format = formatOf(file, record, formats);
+    records.push(inPresentForm(record, format, formats));
     at = end + 1;
   }
-  return { records, goodBytes: at };
+  return { format, records, goodBytes: at };
 }
 
 function parseLine(line: Buffer): JournalRecord | undefined {
@@ -63,18 +75,31 @@ function parseLine(line: Buffer): JournalRecord | undefined {
   return JSON.parse(text.toString("utf8")) as JournalRecord;
 }
 
-function checkHeader(file: string, record: JournalRecord): void {
+function inPresentForm(record: JournalRecord, from: number, { present, steps }: JournalFormats): JournalRecord {
+  if ("header" in record) return { header: { ...record.header, format: present } };
+  let led: JournalRecord = record;
+  for (let format = from; format < present; format += 1) led = steps[format]?.(led) ?? led;
+  return led;
+}
+
+/** The form that a header names, if it is one that is read. */
+function formatOf(file: string, record: JournalRecord, { present, steps }: JournalFormats): number {
   if (!("header" in record) || record.header.kind !== "switchyard-store") {
     throw corrupt(file, 0, "it does not begin with the header of a Switchyard store");
   }
-  if (record.header.format > JOURNAL_FORMAT) {
+  const { format } = record.header;
+  if (Number.isSafeInteger(format) && format > present) {
     throw new SwitchyardError("STORE_FORMAT_NEWER", {
       what: `${file} was written by a newer version of Switchyard`,
-      details: [`format ${record.header.format}, this version knows ${JOURNAL_FORMAT}`],
+      details: [`format ${format}, this version knows ${present}`],
       changed: "Nothing was changed.",
       fix: "Start the version that wrote it, or a newer one.",
     });
   }
+  for (let at = format; at !== present; at += 1) {
+    if (typeof steps[at] !== "function") throw corrupt(file, 0, `no version writes format ${String(format)}`);
+  }
+  return format;
 }
 
 function corrupt(file: string, at: number, observed: string): SwitchyardError {
