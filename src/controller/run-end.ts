@@ -5,7 +5,7 @@ import type { EndPorts } from "../cutover/ends.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { Connection } from "../mysql/connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
-import { dropSidecarRows } from "../replication/sidecar.ts";
+import { dropSidecarRows } from "../replication/sidecar-format.ts";
 import { endpointOf } from "./controller-context.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { switchPorts } from "./switch-ports.ts";

@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteId, quoteText } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
-import { ddlComment, formatComment, SIDECAR_DDL, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "./sidecar.ts";
+import { ddlComment, formatComment, SIDECAR, SIDECAR_DDL, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "./sidecar.ts";
 
 /** The present format, and by the format that it begins with what leads to the next. */
 export interface SidecarFormats {
@@ -29,16 +29,41 @@ export async function ensureSidecar(connection: Connection, formats: SidecarForm
   for (const statement of SIDECAR_DDL) await connection.query(`${ddlComment("-", "sidecar")} ${statement}`);
 }
 
-/** The format of each table that is there. */
+/**
+ * Removes all rows of a migration. The schema stays, for other migrations and for the next; a server that has none is left
+ * without. An older one is brought to the present format first.
+ *
+ * @throws {SwitchyardError} `REPLICATION_SIDECAR_FORMAT`: nothing was removed
+ */
+export async function dropSidecarRows(
+  connection: Connection,
+  migration: string,
+  formats: SidecarFormats = FORMATS,
+): Promise<void> {
+  const tables = await readFormats(connection);
+  refuseForeign(tables, formats, connection.endpoint.name);
+  if ([...tables.values()].some((format) => format < formats.present)) await upgrade(connection, formats);
+  for (const table of Object.values(SIDECAR)) {
+    if (!tables.has(table.split("`")[3] ?? "")) continue;
+    await connection.query(`DELETE FROM ${table} WHERE migration = ${quoteText(migration)}`);
+  }
+}
+
+/** Tables that a check of the servers makes for a moment, see `preflight`. */
+const SCRATCH = /^preflight_/;
+
+/** The format of each table that is there, but for those that come and go. */
 async function readFormats(connection: Connection): Promise<ReadonlyMap<string, number>> {
   const rows = await connection.rows(
     `SELECT table_name AS name, table_comment AS comment FROM information_schema.tables WHERE table_schema = '${SIDECAR_SCHEMA}'`,
   );
   return new Map(
-    rows.map((row) => [
-      row["name"] ?? "",
-      Number(/^switchyard format (\d+)$/.exec(row["comment"] ?? "")?.[1] ?? Number.NaN),
-    ]),
+    rows
+      .filter((row) => !SCRATCH.test(row["name"] ?? ""))
+      .map((row) => [
+        row["name"] ?? "",
+        Number(/^switchyard format (\d+)$/.exec(row["comment"] ?? "")?.[1] ?? Number.NaN),
+      ]),
   );
 }
 

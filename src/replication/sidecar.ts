@@ -1,5 +1,3 @@
-import type { Connection } from "../mysql/connection.ts";
-
 /**
  * The schema on each server that a stream writes to or follows. It is left out of every copy, stream and diff. What a
  * stream has done to a server stands there, changed in the same transactions as the data, so that both cannot disagree.
@@ -107,15 +105,4 @@ export function ddlComment(migration: string, token: string): string {
  */
 export function isOurDdl(sql: string): boolean {
   return /^\s*(?:CREATE\s+DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`\s+TRIGGER\s+)?\/\* switchyard migration=/i.test(sql);
-}
-
-/** Removes all rows of a migration. The schema stays, for other migrations and for the next. */
-export async function dropSidecarRows(connection: Connection, migration: string): Promise<void> {
-  const present = await connection.rows(
-    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = '${SIDECAR_SCHEMA}'`,
-  );
-  const names = new Set(present.map((row) => `\`${SIDECAR_SCHEMA}\`.\`${row["name"]}\``));
-  for (const table of Object.values(SIDECAR)) {
-    if (names.has(table)) await connection.query(`DELETE FROM ${table} WHERE migration = '${migration}'`);
-  }
 }

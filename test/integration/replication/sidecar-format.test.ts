@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Connection } from "../../../src/mysql/connection.ts";
-import { ensureSidecar, type SidecarFormats } from "../../../src/replication/sidecar-format.ts";
+import { SIDECAR } from "../../../src/replication/sidecar.ts";
+import { dropSidecarRows, ensureSidecar, type SidecarFormats } from "../../../src/replication/sidecar-format.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
@@ -47,6 +48,53 @@ describe("the sidecar schema", () => {
       'REPLICATION_SIDECAR_FORMAT: _switchyard.chunk on server "a" is of format 2; this version knows switchyard format 1',
     );
     expect(await definition()).toBe(before);
+  });
+
+  test("has its format in the comment of every table, and no table that this file does not name", async () => {
+    await using(ensureSidecar);
+    const rows = await servers.a.root(
+      "SELECT CONCAT('`', TABLE_SCHEMA, '`.`', TABLE_NAME, '`') AS name, TABLE_COMMENT AS comment FROM information_schema.TABLES WHERE TABLE_SCHEMA = '_switchyard' ORDER BY 1",
+    );
+    const expected = Object.values(SIDECAR).toSorted();
+    expect(
+      rows,
+      "a table of the sidecar carries its format in its comment, and stands in SIDECAR of src/replication/sidecar.ts",
+    ).toEqual(expected.map((name) => ({ name, comment: "switchyard format 1" })));
+  });
+
+  test("of a newer version keeps the rows of a migration that is to end", async () => {
+    await using(ensureSidecar);
+    await servers.a.root(
+      "INSERT INTO _switchyard.heartbeat VALUES ('m', 'forward', 1); ALTER TABLE _switchyard.chunk COMMENT = 'switchyard format 2'",
+    );
+    await expect(using((connection) => dropSidecarRows(connection, "m"))).rejects.toThrow("REPLICATION_SIDECAR_FORMAT");
+    expect(await servers.a.root("SELECT migration FROM _switchyard.heartbeat")).toEqual([{ migration: "m" }]);
+  });
+
+  test("loses the rows of a migration that ends, and of no other, also when it is of an older version", async () => {
+    const fill =
+      "INSERT INTO _switchyard.heartbeat (migration, direction, beat) VALUES ('m', 'forward', 1), ('n', 'forward', 1)";
+    await using(ensureSidecar);
+    await servers.a.root(fill);
+    await using((connection) => dropSidecarRows(connection, "m"));
+    expect(await servers.a.root("SELECT migration FROM _switchyard.heartbeat")).toEqual([{ migration: "n" }]);
+    await using((connection) => dropSidecarRows(connection, "n", THIRD));
+    expect(await servers.a.root("SELECT migration FROM _switchyard.heartbeat")).toEqual([]);
+    expect(await comments()).toEqual(["switchyard format 3"]);
+    await servers.a.root("DROP DATABASE _switchyard");
+    await using((connection) => dropSidecarRows(connection, "n"));
+    expect(await servers.a.root("SHOW DATABASES LIKE '_switchyard'")).toEqual([]);
+  });
+
+  /*
+   * 1. `check` makes a scratch table in the schema, or was killed before it could drop it.
+   * 2. A stream begins, and looks at the tables of the schema.
+   */
+  test("is not taken for somebody else's while a check of the servers has a table there", async () => {
+    await servers.a.root("CREATE DATABASE _switchyard; CREATE TABLE _switchyard.preflight_7 (id INT)");
+    await using(ensureSidecar);
+    expect(await servers.a.root("SHOW TABLES FROM _switchyard")).toHaveLength(Object.keys(SIDECAR).length + 1);
+    await using((connection) => dropSidecarRows(connection, "m"));
   });
 
   test("of somebody else is refused, and nothing is put into it", async () => {
