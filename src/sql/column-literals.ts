@@ -95,6 +95,8 @@ class LiteralReader {
       const end = this.#rowEnd(index);
       let at = index + 1;
       for (const column of columns) {
+        // A row of fewer values than columns is refused by the server; what follows it is another row.
+        if (at > end) break;
         const literal = this.#literal(at);
         const ends = literal !== undefined && (literal.next === end || this.#isChar(literal.next, CHAR.COMMA));
         if (ends) found.push({ how: "inserted", column, ...place(literal) });

@@ -33,6 +33,7 @@ describe("literals that are set against a column", () => {
     ["update t set a = (select b from u where u.id = 2) where id = 5", ["u.id=2", "id=5"]],
     ["insert into t (id, `a`, b) values (1, 'x', now()), (2, default, ?)", ["id<-1", "a<-'x'", "id<-2", "b<-?0"]],
     ["insert into t (id) value (1)", ["id<-1"]],
+    ["insert into t (a, b, c, d) values (1), (2, 3)", ["a<-1", "a<-2", "b<-3"]],
     ["insert into t set id = 1, a = 'x'", ["id<-1", "a<-'x'"]],
     ["replace into s.t (id, a) values (1, concat('a', 'b')), (f(2, 3), 4)", ["id<-1", "a<-4"]],
     ["insert into t (id, n) values (1, 2) on duplicate key update n = 3", ["id<-1", "n<-2"]],
