@@ -1,5 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
-import { TAG } from "./gtid-text.ts";
+import { beyond, TAG } from "./gtid-text.ts";
 import { type Intervals, normalize, unionIntervals } from "./intervals.ts";
 
 /**
@@ -74,7 +74,8 @@ export function formatUuid(bytes: Buffer, offset: number): string {
 }
 
 function checkPair(first: bigint, end: bigint): [number, number] {
-  if (first < 1n || end <= first || end > 1n << 53n) throw invalid("an interval is out of range");
+  if (end > 1n << 53n && first >= 1n && end > first) throw beyond("a GTID set in binary form");
+  if (first < 1n || end <= first) throw invalid("an interval is out of range");
   return [Number(first), Number(end) - 1];
 }
 

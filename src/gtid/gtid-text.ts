@@ -7,6 +7,15 @@ const UUID = /^(\{?)([0-9a-f]{8})(-?)([0-9a-f]{4})\3([0-9a-f]{4})\3([0-9a-f]{4})
 export const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
 const INTERVAL = /^([0-9]+)(?:\s*-\s*([0-9]+))?$/;
 
+/** The largest transaction number that is read: up to here a number of JavaScript is exact. Servers count to 2^63 - 2. */
+export const GTID_NUMBER_MAX = Number.MAX_SAFE_INTEGER;
+
+/** The numbers in a set's text that are above {@link GTID_NUMBER_MAX}. */
+export function numbersBeyond(text: string): readonly string[] {
+  const numbers = text.split(/[:,]/).flatMap((part) => part.trim().split(/\s*-\s*/));
+  return numbers.filter((number) => /^[0-9]{16,}$/.test(number) && BigInt(number) > BigInt(GTID_NUMBER_MAX));
+}
+
 /**
  * Text to intervals by source (`uuid` or `uuid:tag`). What a server reads as nothing is refused, since whoever wrote
  * it meant something: an interval that runs backwards, and a UUID or tag that no interval follows.
@@ -84,10 +93,19 @@ function parsePair(text: string, firstText: string, lastText: string | undefined
   const first = Number(firstText);
   const last = lastText === undefined ? first : Number(lastText);
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
-    throw invalid(text, "a transaction number is above 9007199254740991");
+    throw beyond(text);
   }
   if (first < 1 || last < first) throw invalid(text, "an interval is empty or begins below 1");
   return [first, last];
+}
+
+/** The error of a number that cannot be held exactly, for both forms of a set. */
+export function beyond(text: string): SwitchyardError {
+  return new SwitchyardError("GTID_SET_INVALID", {
+    what: `${text.slice(0, 200)}: a transaction number is above ${GTID_NUMBER_MAX}, which is as far as this program counts`,
+    changed: "Nothing was changed.",
+    fix: "Somebody has set gtid_next to such a number by hand; no server comes there by itself. `switchyard check` names the server. Move from, and to, servers without it.",
+  });
 }
 
 function invalid(text: string, why: string): SwitchyardError {
