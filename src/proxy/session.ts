@@ -8,6 +8,7 @@ import { dispatchCommand } from "./commands.ts";
 import type { Disconnect } from "./disconnect.ts";
 import { errorOfOutcome } from "./held-error.ts";
 import type { HeldStatement, HoldOutcome } from "./hold-queue.ts";
+import { killStatement, ORPHAN_GRACE_MS } from "./orphaned-statement.ts";
 import type { RefusalReason } from "./proxy-metrics.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { type SessionBackend, SessionBackends } from "./session-backends.ts";
@@ -37,6 +38,8 @@ export class Session implements TrafficSession {
   #applicant: Applicant;
   #user: string;
   #flight: Flight | undefined;
+  /** The flight whose bytes have gone out last. */
+  #sent: Flight | undefined;
   #held: HeldStatement | undefined;
   readonly #leaveLogin = new AbortController();
   #end: Disconnect | undefined;
@@ -138,7 +141,10 @@ export class Session implements TrafficSession {
   async run(): Promise<Disconnect> {
     this.context.traffic.sessions.add(this);
     this.context.byThread.set(this.threadId, this);
-    void this.client.gone.then(() => this.#abandon());
+    void this.client.gone.then(() => {
+      this.#abandon();
+      return this.#killOrphan();
+    });
     try {
       await this.#loop();
     } catch (error) {
@@ -231,6 +237,18 @@ export class Session implements TrafficSession {
     this.#leaveLogin.abort();
   }
 
+  /** What is being executed for a client that has gone is killed where it runs. */
+  async #killOrphan(): Promise<void> {
+    const sent = this.#sent;
+    const goesOn = (): boolean => sent !== undefined && this.#flight === sent;
+    if (!goesOn()) return;
+    await this.context.clock.sleep(ORPHAN_GRACE_MS);
+    const connection = sent === undefined ? undefined : this.backends.get(sent.backend)?.connection;
+    // Half a file is ended by closing its connection.
+    if (!goesOn() || connection === undefined || connection.sendsFile) return;
+    await killStatement(this.context, this.applicant, connection);
+  }
+
   #begin(work: Work, route: Route): void {
     if (this.#held !== undefined) this.#endWait();
     const opens = work.opens || (route.chooses && this.state.transaction.isLazy);
@@ -242,6 +260,7 @@ export class Session implements TrafficSession {
     const backend = this.#backend(route.backend);
     const stays = state.transaction.isLazy && !route.chooses;
     context.metrics.statement(route.backend, work.kind);
+    this.#sent = this.#flight;
     let end: ReplyEnd;
     try {
       end = await work.send(backend, stays ? state.transaction.lazyFlags : 0);

@@ -1,0 +1,38 @@
+import { within } from "../base/deadline.ts";
+import { messageOf } from "../base/errors.ts";
+import type { BackendConnection } from "./backend-connection.ts";
+import { dialBackend, loginBackend } from "./backend-login.ts";
+import type { Applicant } from "./client-login.ts";
+import type { SessionContext } from "./session-context.ts";
+
+/**
+ * A statement whose client has gone ends by itself within this, or is killed: clients that send a short statement and
+ * leave without waiting for its end see no difference to a server.
+ */
+export const ORPHAN_GRACE_MS = 500;
+
+/**
+ * Kills what a connection is executing, by another connection of the same account, which may always do that. Where it
+ * cannot be done the statement goes on to its end, as at a server whose client has gone.
+ */
+export async function killStatement(
+  context: SessionContext,
+  applicant: Applicant,
+  connection: BackendConnection,
+): Promise<void> {
+  const { backends, limits, log, bootNonce } = context;
+  const address = backends[connection.name];
+  if (address === undefined) return;
+  const work = (async () => {
+    const dialed = await dialBackend(address, limits.connectTimeoutMs);
+    const login = await loginBackend(dialed, applicant, { bootNonce, database: undefined });
+    if ("refused" in login) return login.refused.message;
+    const answer = await login.connection.query(`KILL QUERY ${connection.threadId}`);
+    await login.connection.quit();
+    return answer.error?.message;
+  })();
+  const problem = await within(work, limits.loginTimeoutMs, "the end of a statement without a client").catch(messageOf);
+  const fields = { backend: connection.name, thread: connection.threadId };
+  if (problem === undefined) log.info(fields, "a statement was killed whose client had gone");
+  else log.warn({ ...fields, problem }, "a statement whose client has gone could not be killed");
+}
