@@ -5,7 +5,7 @@ import { decideInStore } from "./decide.ts";
 import { lockTables } from "./fence.ts";
 import { migrationKey, readMigration, unchanged, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
-import type { HomeSession, SwitchEnds, SwitchPorts } from "./ports.ts";
+import type { HomeSession, OpenSession, SwitchEnds, SwitchPorts } from "./ports.ts";
 import { withoutAttempt } from "./rules-changes.ts";
 import type { SwitchLimits } from "./switch-options.ts";
 import { nextPhase } from "./transitions.ts";
@@ -123,7 +123,7 @@ async function releaseOldHome(work: ClearAfterAbort): Promise<void> {
   }
   // A session that is lost to us may live on at the server, with its lock.
   await requireAborting(work);
-  const session = await ports.home(ends.oldHome).open({ takeOver: "kill-holder" });
+  const session = await ports.home(ends.oldHome).open(takeOver(work));
   await session.close();
 }
 
@@ -133,7 +133,7 @@ async function restoreFence(work: ClearAfterAbort): Promise<void> {
   const own = work.sessions.new;
   const usable = own !== undefined && !own.lost.aborted;
   if (!usable) await requireAborting(work);
-  const session = usable ? own : await ports.home(ends.newHome).open({ takeOver: "kill-holder" });
+  const session = usable ? own : await ports.home(ends.newHome).open(takeOver(work));
   try {
     if (document.fenceToken === undefined) return;
     // A leader that has ended this attempt since KILLs whoever holds the session's lock: either this read shows the end,
@@ -148,6 +148,10 @@ async function restoreFence(work: ClearAfterAbort): Promise<void> {
   } finally {
     await session.close().catch(() => undefined);
   }
+}
+
+function takeOver(work: ClearAfterAbort): OpenSession {
+  return { takeOver: "kill-holder", stillOurs: () => requireAborting(work) };
 }
 
 /** @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when another controller has ended the attempt. */

@@ -1,10 +1,9 @@
-import type { Clock } from "../base/clock.ts";
 import { type Deadline, deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import { type LockingSession, lockStatement } from "./bounded-lock.ts";
 import type { RowSource } from "./home-queries.ts";
-import { killConnection, lockHolder } from "./migration-lock.ts";
+import { endHolder, killConnection, type TakeLockOver } from "./migration-lock.ts";
 
 /** A session for one table's place in the queue. */
 export interface QueueSession extends LockingSession {
@@ -12,12 +11,9 @@ export interface QueueSession extends LockingSession {
   destroy(): void;
 }
 
-export interface TakeTablesOver {
+export interface TakeTablesOver extends TakeLockOver {
   readonly session: LockingSession;
   readonly helper: RowSource;
-  readonly clock: Clock;
-  readonly migration: string;
-  readonly server: string;
   readonly tables: readonly TableName[];
   /** Opens another session with a long `lock_wait_timeout`. */
   readonly openQueueSession: () => Promise<QueueSession>;
@@ -48,8 +44,7 @@ export async function takeTablesOver(work: TakeTablesOver): Promise<void> {
       pending.push(place.rows(lockStatement([table], "write")).catch((error: unknown) => error));
     }
     await waitFor(work, deadline, async () => (await places(work, queue)).size === queue.size);
-    const holder = await lockHolder(work.helper, work.migration);
-    if (holder !== undefined) await killConnection(work.helper, holder);
+    await endHolder(work.helper, work);
     await waitFor(work, deadline, async () => {
       const states = await places(work, queue);
       return [...queue.keys()].every((table) => states.get(table) === "GRANTED");

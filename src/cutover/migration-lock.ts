@@ -4,6 +4,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { quoteText } from "../base/table-name.ts";
 import { isMysqlError } from "../mysql/mysql-error.ts";
 import type { RowSource } from "./home-queries.ts";
+import type { OpenSession } from "./ports.ts";
 
 /** `KILL` of a connection that is gone already. */
 const NO_SUCH_THREAD = 1094;
@@ -39,19 +40,37 @@ export async function takeFreeLock(source: RowSource, migration: string, server:
   });
 }
 
+/** How the migration's lock is taken over from whoever holds it. */
+export interface TakeLockOver {
+  readonly migration: string;
+  /** For messages. */
+  readonly server: string;
+  readonly clock: Clock;
+  /** See {@link OpenSession.stillOurs}. */
+  readonly stillOurs: OpenSession["stillOurs"] | undefined;
+}
+
 /**
  * Takes the migration's lock in this session; whoever holds it is KILLed first.
  *
- * @throws {SwitchyardError} `CUTOVER_SESSION_HELD` when the holder does not go.
+ * @throws {SwitchyardError} `CUTOVER_SESSION_HELD` when the holder does not go; what `stillOurs` throws.
  */
-export async function takeLockOver(source: RowSource, migration: string, server: string, clock: Clock): Promise<void> {
+export async function takeLockOver(source: RowSource, order: TakeLockOver): Promise<void> {
+  const { migration, server, clock } = order;
   const deadline = deadlineIn(clock, TAKE_OVER_TIMEOUT_MS);
   while (!(await tryLock(source, migration))) {
     if (deadline.passed) return await takeFreeLock(source, migration, server);
-    const holder = await lockHolder(source, migration);
-    if (holder !== undefined) await killConnection(source, holder);
+    await endHolder(source, order);
     await clock.sleep(POLL_MS);
   }
+}
+
+/** KILLs the session that holds the lock. Who that is, is asked first: one that comes later is left alone. */
+export async function endHolder(source: RowSource, { migration, stillOurs }: TakeLockOver): Promise<void> {
+  const holder = await lockHolder(source, migration);
+  if (holder === undefined) return;
+  await stillOurs?.();
+  await killConnection(source, holder);
 }
 
 /** KILLs a connection; one that is gone is as wanted. */

@@ -6,7 +6,7 @@ import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { HomeQueries } from "./home-queries.ts";
 import { takeTablesOver } from "./lock-takeover.ts";
-import { takeFreeLock, takeLockOver } from "./migration-lock.ts";
+import { type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
 import { MysqlSession } from "./mysql-session.ts";
 import type { Home, HomeSession, HomeView, OpenSession, StrayWatch } from "./ports.ts";
 import { BinlogStrayWatch } from "./stray-watch.ts";
@@ -57,13 +57,14 @@ export class MysqlHome implements Home {
     }
   }
 
-  async open({ takeOver }: OpenSession): Promise<HomeSession> {
+  async open({ takeOver, stillOurs }: OpenSession): Promise<HomeSession> {
     const { migration, clock } = this.#options;
     const [main, helper] = await this.#pair();
     try {
-      if (takeOver === "keep-lock") await this.#keepLock(main, helper);
+      const order: TakeLockOver = { migration, server: this.backend, clock, stillOurs };
+      if (takeOver === "keep-lock") await this.#keepLock(main, helper, order);
       if (takeOver === "never") await takeFreeLock(main, migration, this.backend);
-      else await takeLockOver(main, migration, this.backend, clock);
+      else await takeLockOver(main, order);
     } catch (error) {
       main.destroy();
       helper.destroy();
@@ -79,13 +80,12 @@ export class MysqlHome implements Home {
     return new BinlogStrayWatch(connection, { migration, clock, tables: this.#tables, from: GtidSet.parse(position) });
   }
 
-  async #keepLock(main: Connection, helper: Connection): Promise<void> {
+  async #keepLock(main: Connection, helper: Connection, order: TakeLockOver): Promise<void> {
+    await order.stillOurs?.();
     await takeTablesOver({
+      ...order,
       session: main,
       helper,
-      clock: this.#options.clock,
-      migration: this.#options.migration,
-      server: this.backend,
       tables: this.#tables,
       timeoutMs: TAKE_OVER_TIMEOUT_MS,
       openQueueSession: async () => {

@@ -135,6 +135,13 @@ export interface OpenSession {
    * then holds the lock. To be used only by a leader that has settled the rules.
    */
   readonly takeOver: "never" | "kill-holder" | "keep-lock";
+  /**
+   * Called before tables are queued for, and again each time it is known who holds the lock and before that session is
+   * KILLed; what it throws ends the opening. It has to read the journal: a session that was there before a read that
+   * still shows the caller's attempt is not one of a leader that came after it. So a controller that was stopped ends no
+   * session of its successors.
+   */
+  readonly stillOurs?: () => Promise<void>;
 }
 
 /** Facts of a server that can be read without holding anything. */

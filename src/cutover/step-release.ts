@@ -1,5 +1,7 @@
+import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkSessions, newSession, oldSession, proxyView } from "./attempt.ts";
 import { takeGuardsOff } from "./guard-removal.ts";
+import { readMigration } from "./journal.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { endConnections } from "./vanished.ts";
 
@@ -91,7 +93,8 @@ const GUARDS_TIMEOUT_MS = 1000;
 /** Takes the guards off the new home. What cannot go is left, and said: the next move takes it off under its lock. */
 export async function removeGuards(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
-  attempt.newSession ??= await ports.home(ends.newHome).open({ takeOver: "kill-holder" });
+  const stillOurs = (): Promise<void> => requireOurs(attempt);
+  attempt.newSession ??= await ports.home(ends.newHome).open({ takeOver: "kill-holder", stillOurs });
   const wait = { clock: ports.clock, timeoutMs: GUARDS_TIMEOUT_MS, signal: ports.signal };
   if (await takeGuardsOff(newSession(attempt), token, wait)) return;
   attempt.notes.push(
@@ -109,5 +112,29 @@ export async function regainOldHome(attempt: Attempt): Promise<void> {
   const home = ports.home(ends.oldHome);
   const fences = await home.inspect((view) => view.fences());
   const fenced = ends.tables.every((table) => fences.some((f) => f.table === table && f.token === token && f.complete));
-  attempt.oldSession = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock" });
+  const stillOurs = (): Promise<void> => requireOurs(attempt);
+  const session = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock", stillOurs });
+  try {
+    await requireOurs(attempt);
+  } catch (error) {
+    // Nobody will look for a lock that was taken when the attempt was over. Where the store does not answer, the lock
+    // stays: the old home may be open without it.
+    if (isSwitchyardError(error, "CUTOVER_SUPERSEDED")) await session.close().catch(() => undefined);
+    throw error;
+  }
+  attempt.oldSession = session;
+}
+
+/**
+ * A leader that has finished this attempt since KILLs whoever holds the sessions' lock: either this read shows that, or
+ * the KILL finds a session that was opened before.
+ *
+ * @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when another controller has finished the attempt.
+ */
+async function requireOurs({ ports, ends, token }: Attempt): Promise<void> {
+  const { document } = await readMigration(ports.store, ends.migration);
+  if (document.attempt?.token === token) return;
+  throw new SwitchyardError("CUTOVER_SUPERSEDED", {
+    what: `the ${ends.kind} of migration "${ends.migration}" was finished by another controller`,
+  });
 }

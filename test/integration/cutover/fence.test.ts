@@ -210,6 +210,19 @@ describe("the fence on a real server", () => {
     await closeAll(successor, other);
   });
 
+  test.each(["kill-holder", "keep-lock"] as const)(
+    "is not ended by a controller that finds, once it knows whose session it is, that its attempt is over (%s)",
+    async (takeOver) => {
+      session = await homeOn(servers.old).open({ takeOver: "never" });
+      await lock(session);
+      const over = new Error("the attempt is over");
+      const late = homeOn(servers.old).open({ takeOver, stillOurs: () => Promise.reject(over) });
+      await expect(late).rejects.toBe(over);
+      await session.prove();
+      await session.unlock();
+    },
+  );
+
   test("passes to a successor with no moment at which a write gets in, on any of several tables", async () => {
     session = await homeOn(servers.old).open({ takeOver: "never" });
     await lock(session);

@@ -1,22 +1,33 @@
 import type { Stray } from "../../../src/cutover/ports.ts";
 import type { LogEntry, SimServer, Write } from "./sim-server.ts";
-import type { Random, World } from "./world.ts";
+import type { Random, SimProcess, World } from "./world.ts";
 
 interface Faultable {
-  readonly process: { readonly name: string; readonly disturbed: boolean };
+  readonly process: SimProcess;
+}
+
+/** The controller's last proof of its lock can be so old when it sends the swap; longer only if it was stopped. */
+const PROOF_AGE_MAX_MS = 5;
+
+/** A write that somebody made past the proxies, and that the rules do not protect. */
+interface Unprotected {
+  readonly server: SimServer;
+  /** Its place in that server's log. */
+  readonly index: number;
+  /** Whether it got there because somebody had ended the session with the lock; such are looked for and shown. */
+  readonly exposed: boolean;
 }
 
 /** What must hold in every run, whatever fails; each breach is one line. */
 export class Checker {
   readonly breaches: string[] = [];
+  /** Writes that somebody was shown as having gone past the proxies. */
   readonly strays = new Set<string>();
-  /** Whether the store was ever away for longer than a hold lasts; then clients may have been given up. */
-  storeFaulty = false;
-  /** Whether a session that fences was ever ended by somebody else; then who bypasses the proxies is not safe. */
-  fenceFaulty = false;
-  /** Whether messages to the store get lost: a proxy may then lose its lease, and its connections with it. */
-  messagesFaulty = false;
   errors = 0;
+  /** How long a client may wait for a statement, where that is looked at. */
+  waitMaxMs = Number.POSITIVE_INFINITY;
+  /** Whether that holds for proxies that cannot reach the store as well. */
+  strictWaits = false;
   /** The tables' home by the rules in the store, at this moment. */
   home: () => string = () => "old";
   readonly #world: World;
@@ -24,7 +35,15 @@ export class Checker {
   readonly #all: Write[] = [];
   readonly #ids = new Map<number, string>();
   /** Writes past the proxies to a server that was not the tables' home: conflicts, not losses. */
-  readonly #conflicts = new Set<string>();
+  readonly #conflicts = new Map<string, Unprotected>();
+  /** Writes past the proxies to the tables' home while a lock was gone that somebody had ended, with their time. */
+  readonly #exposed = new Map<string, number>();
+  /** Of those, the ones that a swap has left behind although its proof could have found the lock gone. */
+  readonly #unproven = new Set<string>();
+  /** Statements whose client had gone before they could be sent. */
+  readonly #withdrawn = new Set<string>();
+  /** How long each server's log was when the present attempt began. */
+  readonly #armedAt = new Map<string, number>();
   /** The server that took the last write of a client through a proxy. */
   #writer: string | undefined;
   /** How often the rules were swapped so far, as the store has it, and at the last change of writer. */
@@ -40,8 +59,39 @@ export class Checker {
     server.onId = (write, bypass) => this.#given(server, write, bypass);
   }
 
-  swapped(): void {
+  /** An attempt has begun: from here on the new home is watched. */
+  armed(servers: readonly SimServer[]): void {
+    for (const server of servers) this.#armedAt.set(server.name, server.log.length);
+  }
+
+  /**
+   * The rules were swapped, by a transaction that was sent at `sentAt`; the stream back begins at `returnIndex`.
+   *
+   * What reached the old home while its lock was gone has to be found by the proof before the swap, but for what came
+   * after it. What reached the new home before the stream back begins has to be found by watching it.
+   */
+  swapped(sender: SimProcess, sentAt: number, newHome: SimServer, returnIndex: number): void {
     this.#swaps += 1;
+    const { from, to } = sender.lastStop;
+    const proven = (to > sentAt - PROOF_AGE_MAX_MS ? Math.min(from, sentAt) : sentAt) - PROOF_AGE_MAX_MS;
+    for (const [key, at] of this.#exposed) if (at < proven && !newHome.rows.has(key)) this.#unproven.add(key);
+    this.#exposed.clear();
+    for (const [key, { server, index }] of this.#conflicts) {
+      if (server !== newHome || index < (this.#armedAt.get(server.name) ?? 0) || index >= returnIndex) continue;
+      if (!this.strays.has(key)) this.#breach(`${server.name} took ${key} before the swap, and nobody was told`);
+    }
+  }
+
+  /** The client of a statement that was held has gone: nothing of it may be carried out any more. */
+  withdrawn(write: Write): void {
+    this.#withdrawn.add(keyOf(write));
+  }
+
+  /** A statement that began at `since` has ended. */
+  waited(proxy: Faultable, since: number): void {
+    const ms = this.#world.now - since;
+    if (ms <= this.waitMaxMs || (!this.strictWaits && proxy.process.excusedSince(since))) return;
+    this.#breach(`a client of ${proxy.process.name} waited ${ms.toFixed(0)} ms for a statement`);
   }
 
   acknowledged(writes: readonly Write[]): void {
@@ -60,13 +110,14 @@ export class Checker {
     return clients.length === 0 ? undefined : random.pick(clients);
   }
 
-  /** A client was told of an error. A single server would give none, unless its connection was ended. */
+  /**
+   * A client was told of an error. A single server would give none, unless its connection was ended; and connections
+   * are ended only for what was done to their proxy a short while ago.
+   */
   failed(proxy: Faultable, error: Error): void {
     this.errors += 1;
-    // A store that is away for long ends leases as lost messages do, and the connections of an armed proxy go with its lease.
-    const leasesEnd = this.messagesFaulty || this.storeFaulty;
-    if (leasesEnd && ["killed", "gone", "given-up"].includes(error.message)) return;
-    if (proxy.process.disturbed) return;
+    const mayFollow = ["killed", "gone", "given-up", "fenced", "moved"].includes(error.message);
+    if (mayFollow && proxy.process.excused) return;
     this.#breach(`a client of ${proxy.process.name}, which nothing was done to, was told: ${error.message}`);
   }
 
@@ -81,44 +132,46 @@ export class Checker {
     for (const stray of strays) this.strays.add(stray.what);
   }
 
-  /** At the end: every acknowledged write is at the home, once. */
-  final(home: SimServer, other: SimServer): void {
+  /** At the end: every acknowledged write is at the home, once; and, where `alike`, the other server has the same rows. */
+  final(home: SimServer, other: SimServer, alike: boolean): void {
     for (const write of this.#all) {
-      const key = `${write.client}/${write.sequence}`;
+      const key = keyOf(write);
       const times = home.rows.get(key) ?? 0;
-      if (times === 1) continue;
-      if (times === 0 && write.client.startsWith("bypass") && (this.fenceFaulty || this.#conflicts.has(key))) continue;
+      if (times === 1 || (times === 0 && this.#accounted(key))) continue;
       this.#breach(`acknowledged write ${key} is ${times} times on ${home.name}`);
     }
-    for (const server of [home, other]) {
-      for (const [key, times] of server.rows)
+    for (const [server, one] of [
+      [home, other],
+      [other, home],
+    ] as const) {
+      for (const [key, times] of server.rows) {
         if (times > 1) this.#breach(`write ${key} is ${times} times on ${server.name}`);
+        if (this.#withdrawn.has(key)) this.#breach(`${key} was carried out although its client had gone`);
+        if (alike && times === 1 && !one.rows.has(key) && !this.#accounted(key))
+          this.#breach(`write ${key} is on ${server.name} alone, and nobody was told`);
+      }
     }
+  }
+
+  /** Whether a write past the proxies was shown, or is one that its writer was told not to rely on. */
+  #accounted(key: string): boolean {
+    if (this.#unproven.has(key)) return false;
+    return this.strays.has(key) || this.#conflicts.get(key)?.exposed === false;
   }
 
   /** An id is given once only, even if its row is rolled back: the client has seen it. */
   #given(server: SimServer, write: Write, bypass: boolean): void {
-    if (bypass && this.#pastTheRules(server)) return;
-    const key = `${write.client}/${write.sequence}`;
+    if (bypass && (server.exposed || this.home() !== server.name)) return;
+    const key = keyOf(write);
     const before = this.#ids.get(write.id);
     if (before !== undefined)
       this.#breach(`id ${write.id} was given to ${key} on ${server.name} and to ${before} before`);
     this.#ids.set(write.id, key);
   }
 
-  #pastTheRules(server: SimServer): boolean {
-    return this.fenceFaulty || this.home() !== server.name;
-  }
-
   #written(server: SimServer, entry: LogEntry): void {
     if (entry.origin !== "client" && entry.origin !== "bypass") return;
-    const conflict = entry.origin === "bypass" && this.#pastTheRules(server);
-    // Guards are lifted a moment before the swap: who gets in then has written to what is about to be the home.
-    if (conflict && !this.fenceFaulty && !server.guarded) {
-      this.#breach(`${server.name} took a write past the proxies although the tables were at home elsewhere`);
-    }
-    if (conflict) for (const write of entry.writes) this.#conflicts.add(`${write.client}/${write.sequence}`);
-    if (conflict) return;
+    if (entry.origin === "bypass" && this.#pastTheProxies(server, entry)) return;
     if (this.#writer !== undefined && this.#writer !== server.name) {
       if (this.#swaps === this.#swapsThen) {
         this.#breach(`${server.name} took a write although ${this.#writer} had taken one since the last switch`);
@@ -129,8 +182,29 @@ export class Checker {
     if (this.#writer !== server.name) this.#writer = server.name;
   }
 
+  /** Whether a write past the proxies went to a server that is not the home, or whose lock somebody has ended. */
+  #pastTheProxies(server: SimServer, entry: LogEntry): boolean {
+    const index = server.log.length - 1;
+    if (this.home() === server.name) {
+      if (server.exposed) for (const write of entry.writes) this.#exposed.set(keyOf(write), this.#world.now);
+      return server.exposed;
+    }
+    for (const write of entry.writes)
+      this.#conflicts.set(keyOf(write), { server, index, exposed: server.exposed && !server.guarded });
+    // Guards are lifted a moment before the swap, and fall with their session: who gets in then has written to what is
+    // about to be the home.
+    // A server that the tables have never left bears no fence yet: it is watched alone.
+    if (!server.exposed && !server.guarded && this.#swaps > 0)
+      this.#breach(`${server.name} took a write past the proxies although the tables were at home elsewhere`);
+    return true;
+  }
+
   #breach(line: string): void {
     this.#world.note(`BREACH ${line}`);
     if (this.breaches.length < 20) this.breaches.push(line);
   }
+}
+
+function keyOf(write: Write): string {
+  return `${write.client}/${write.sequence}`;
 }

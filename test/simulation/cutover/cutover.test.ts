@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { explore, PROFILES } from "./profiles.ts";
 import { simulate } from "./run.ts";
+import { lateFence, lateRegain } from "./scenes.ts";
 
-const SEEDS = 150;
+/** More than a thousand, over all profiles. */
+const SEEDS = 160;
 const RUN_MS = 1000;
 const TEST_TIMEOUT_MS = 120_000;
 
@@ -27,6 +29,23 @@ describe("a switch among faults, simulated", () => {
     expect(errors).toBe(0);
     expect(Object.keys(outcomes).sort()).toEqual(["aborted", "switched"]);
     expect(outcomes["switched"]).toBeGreaterThan(5 * (outcomes["aborted"] ?? 0));
+  });
+
+  test(
+    "a controller that slept on its way back to the old home leaves no lock and no fence on what is the home by then",
+    async () => {
+      for (let seed = 1; seed <= 60; seed += 1) {
+        const { breaches } = await simulate({ seed, faults: {}, ...lateRegain() });
+        // The one exception of this story: a table lock of its own, that lasts until it has read the journal again.
+        const others = breaches.filter((breach) => !breach.endsWith("was told: deadlock"));
+        expect({ seed, others }).toEqual({ seed, others: [] });
+      }
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test("a controller that slept on its way to a fence ends no session of the one that leads", async () => {
+    for (let seed = 1; seed <= 60; seed += 1) await explore({}, { from: seed, to: seed }, lateFence([1, 12])());
   });
 
   test("repeats exactly what a seed did before", async () => {

@@ -11,7 +11,7 @@ import { MIGRATION, SimController } from "./sim-controller.ts";
 import { TABLE } from "./sim-home.ts";
 import { type ProxyWeakness, SimProxy } from "./sim-proxy.ts";
 import { type Connection, SimServer } from "./sim-server.ts";
-import { SimStore, SimStoreServer } from "./sim-store.ts";
+import { faultsOf, SimStore, SimStoreServer } from "./sim-store.ts";
 import { SimProcess, World } from "./world.ts";
 
 /** What is allowed to go wrong in a run. */
@@ -33,6 +33,16 @@ export interface RunOptions {
   readonly faults: Faults;
   readonly activeMs?: number;
   readonly bypass?: boolean;
+  /** How long a client of a proxy to which nothing was done may wait; without it that is looked at in runs without faults. */
+  readonly waitMaxMs?: number;
+  /** Whether that holds for a proxy that cannot reach the store as well. */
+  readonly strictWaits?: boolean;
+  /** The share of statements whose bytes are long on their way to a server, where it is not the usual one. */
+  readonly slowShare?: number;
+  /** Proxies serve before their watch has told them the rules for the first time. */
+  readonly lateWatch?: boolean;
+  /** Test-only: whoever opens a migration's session leaves the one that is there alone. */
+  readonly sessionsShared?: boolean;
   /** A scene of its own: called at each failpoint that a controller passes. */
   readonly scene?: (point: Failpoint, run: Run, controller: SimController) => void;
   /** Test-only: a rule that is switched off. */
@@ -65,6 +75,9 @@ const LIMITS: SwitchLimits = {
   releaseTimeoutMs: 150,
   killTimeoutMs: 400,
 };
+/** How long a client may wait for a statement where nothing fails: for one hold, and for what stands behind a lock. */
+const WAIT_MAX_MS = 1000;
+const SLOW_SHARE = 0.01;
 const PROXY_LEASE_MS = 200;
 const LEADER_LEASE_MS = 150;
 /** How much longer faults may last until a first attempt has begun. */
@@ -92,7 +105,11 @@ export class Run {
     this.checker = new Checker(this.world);
     this.store = new SimStoreServer(this.world);
     this.servers = { old: new SimServer(this.world, "old"), new: new SimServer(this.world, "new") };
-    for (const server of [this.servers.old, this.servers.new]) server.epochs = options.epochsOff !== true;
+    for (const server of [this.servers.old, this.servers.new]) {
+      server.epochs = options.epochsOff !== true;
+      server.sessionsShared = options.sessionsShared === true;
+    }
+    this.checker.strictWaits = options.strictWaits === true;
     this.checker.watch(this.servers.old);
     this.checker.watch(this.servers.new);
     this.checker.home = () => homeOf(this.rules, TABLE);
@@ -120,7 +137,7 @@ export class Run {
     const { world, checker } = this;
     this.#setUp();
     for (let index = 0; index < 2; index += 1) {
-      this.#addProxy();
+      this.addProxy();
       this.#addController();
     }
     if (this.options.bypass !== false) void this.#bypass();
@@ -135,8 +152,13 @@ export class Run {
     for (const proxy of this.proxies) proxy.finish();
     const ended = await world.run(5000, () => this.proxies.every((proxy) => proxy.process.dead || proxy.idle));
     if (!ended) checker.breaches.push("a client is still waiting for a statement");
+    if (!(await world.run(5000, () => this.#returned()))) checker.breaches.push("the stream back has not caught up");
     const home = this.checker.home() === "old" ? this.servers.old : this.servers.new;
-    checker.final(home, home === this.servers.old ? this.servers.new : this.servers.old);
+    checker.final(
+      home,
+      home === this.servers.old ? this.servers.new : this.servers.old,
+      this.options.unfenced !== true,
+    );
     return {
       breaches: checker.breaches,
       outcomes: this.#all.flatMap((controller) => controller.outcomes),
@@ -182,24 +204,36 @@ export class Run {
         { put: migrationKey(MIGRATION), value: JSON.stringify(document) },
       ],
     );
-    let switchId = "";
-    this.store.watchers.add({
-      prefix: RULES_KEY,
-      deliver: () => {
-        if (this.rules.switchId === switchId) return;
-        switchId = this.rules.switchId;
-        this.world.note(`the tables are at home on ${this.checker.home()}`);
-        this.checker.swapped();
-      },
-    });
-    const share = faults.messages ?? 0;
-    this.checker.messagesFaulty = share > 0;
-    Object.assign(this.store.faults, { lostRequest: share, lostAnswer: share, lateRequest: share, refused: share });
+    this.#watchRules();
+    Object.assign(this.store.faults, faultsOf(faults.messages ?? 0));
+    const quiet = Object.keys(faults).length === 0 && this.options.scene === undefined;
+    if (this.options.waitMaxMs !== undefined || quiet) this.checker.waitMaxMs = this.options.waitMaxMs ?? WAIT_MAX_MS;
   }
 
-  #addProxy(): void {
+  /** Tells the checks when an attempt begins and when the tables change hands. */
+  #watchRules(): void {
+    let switchId = "";
+    let armed: string | undefined;
+    this.store.onApplied = (sender, sentAt) => {
+      const { rules, servers } = this;
+      const token = rules.armed[MIGRATION]?.token;
+      if (token !== armed && token !== undefined) this.checker.armed([servers.old, servers.new]);
+      armed = token;
+      if (rules.switchId === switchId) return;
+      switchId = rules.switchId;
+      const newHome = this.checker.home() === "old" ? servers.old : servers.new;
+      const [other, returning] = newHome === servers.old ? [servers.new, "forward"] : [servers.old, "reverse"];
+      const returnIndex = other.ledger(returning).starts.get(this.document.fenceToken ?? "") ?? 0;
+      this.world.note(`the tables are at home on ${newHome.name}`);
+      this.checker.swapped(sender, sentAt, newHome, returnIndex);
+    };
+  }
+
+  /** Another proxy begins; each message between it and the store takes `linkMs` longer than others' do. */
+  addProxy(linkMs = 0): void {
     if (this.#finishing) return;
     const process = new SimProcess(this.world, `proxy${++this.#processes}`);
+    process.linkMs = linkMs;
     const store = new SimStore(this.store, process);
     const { world, servers, checker } = this;
     this.proxies.push(
@@ -213,6 +247,8 @@ export class Run {
         leaseTtlMs: PROXY_LEASE_MS,
         licensed: this.options.licenceOff !== true,
         weakness: this.options.weakProxy,
+        slowShare: this.options.slowShare ?? SLOW_SHARE,
+        lateWatch: this.options.lateWatch === true,
       }),
     );
   }
@@ -244,7 +280,6 @@ export class Run {
     this.world.note(`trouble at ${point}`);
     const kind = random.next();
     if (kind < 0.35) {
-      this.checker.fenceFaulty = true;
       controller.process.kill();
       this.world.after(random.between(20, 300), () => this.#replace(controller));
     } else if (kind < 0.8) controller.process.stop(random.between(50, 900));
@@ -261,20 +296,19 @@ export class Run {
     if (this.#healing) return;
     const { random } = world;
     if (options.faults.storeAway === true && random.chance(0.15)) {
-      this.checker.storeFaulty = true;
       this.store.awayUntil = world.now + random.between(20, 900);
       world.note("the store is away");
     }
     if (options.faults.sessions === true && random.chance(0.2))
-      this.#killSession(random.pick([this.servers.old, this.servers.new]));
+      this.killSession(random.pick([this.servers.old, this.servers.new]));
     if (options.faults.proxies === true && random.chance(0.25)) this.#troubleProxy();
     world.after(random.between(30, 120), () => this.#makeTrouble());
   }
 
-  #killSession(server: SimServer): void {
+  killSession(server: SimServer): void {
     if (server.namedLock === undefined) return;
-    this.checker.fenceFaulty = true;
     this.world.note(`the migration's session on ${server.name} is KILLed by somebody`);
+    server.namedLock.endedByOthers = true;
     server.close(server.namedLock);
   }
 
@@ -283,17 +317,27 @@ export class Run {
     if (this.proxies.length === 0) return;
     const proxy = random.pick(this.proxies);
     const kind = random.next();
-    if (kind < 0.4) proxy.process.stop(random.between(50, 800));
-    else if (kind < 0.75) proxy.process.cutOff(random.between(50, 800));
+    if (kind < 0.3) proxy.process.stop(random.between(50, 800));
+    else if (kind < 0.55) proxy.process.cutOff(random.between(50, 800));
+    else if (kind < 0.75) proxy.process.deafen(random.between(50, 800));
     else {
       proxy.process.kill();
       this.proxies = this.proxies.filter((one) => one !== proxy);
       this.world.after(random.between(20, 200), () => {
         // Whoever started the process has seen it end.
         this.store.apply([], [{ delete: PROXIES_PREFIX + proxy.process.name }]);
-        this.#addProxy();
+        this.addProxy();
       });
     }
+  }
+
+  /** Somebody writes once, straight to a server. */
+  writePast(server: SimServer): void {
+    const write = { client: `bypass${++this.#processes}`, sequence: 1, id: 0 };
+    void server.insert(server.connect(undefined, false), write, true).then(
+      () => this.checker.acknowledged([write]),
+      () => undefined,
+    );
   }
 
   /** Somebody who writes straight to the old server, whatever is going on. */
@@ -315,7 +359,7 @@ export class Run {
   #heal(): void {
     this.#healing = true;
     this.world.note("all faults end");
-    Object.assign(this.store.faults, { lostRequest: 0, lostAnswer: 0, lateRequest: 0, refused: 0 });
+    Object.assign(this.store.faults, faultsOf(0));
     this.store.awayUntil = 0;
     for (const controller of this.controllers) controller.busy = false;
     if (this.controllers.every((controller) => controller.process.dead)) this.#addController();
@@ -327,13 +371,23 @@ export class Run {
     if (document.attempt !== undefined || Object.keys(rules.armed).length + Object.keys(rules.holds).length > 0)
       return false;
     if (servers.old.lockOwner !== undefined || servers.new.lockOwner !== undefined) return false;
-    if (this.controllers.some((controller) => controller.working)) return false;
+    if (this.controllers.some(({ working, process }) => working && !process.dead)) return false;
     if (document.fenceToken === undefined || this.options.unfenced === true) return true;
     const [home, other] = this.checker.home() === "old" ? [servers.old, servers.new] : [servers.new, servers.old];
     if (home.fence !== undefined || other.fence !== document.fenceToken) return false;
     // The stream back has brought the old home up to date.
     const direction = this.checker.home() === "old" ? "forward" : "reverse";
     return other.ledger(direction).token === document.fenceToken;
+  }
+
+  /** Whether the server that is not the home has all that the home has taken. */
+  #returned(): boolean {
+    const { servers, document } = this;
+    if (this.options.unfenced === true) return true;
+    const [home, other, direction] =
+      this.checker.home() === "old" ? [servers.old, servers.new, "forward"] : [servers.new, servers.old, "reverse"];
+    const ledger = other.ledger(direction);
+    return ledger.token === document.fenceToken && ledger.position === home.log.length;
   }
 
   #state(): string {

@@ -88,7 +88,7 @@ export class SimController {
       const before = await readMigration(ports.store, MIGRATION);
       const fed = before.document.attempt?.feedingToken ?? before.document.fenceToken;
       for (const stream of Object.values(streams)) stream.began(fed);
-      const settled = await settle(ports, { migration: MIGRATION, who: this.process.name, limits });
+      const settled = await this.#work(settle(ports, { migration: MIGRATION, who: this.process.name, limits }));
       if (settled !== undefined) this.#record("settle", settled);
       if (settled?.outcome === "unsettled" || settled?.outcome === "superseded") {
         await world.delay(30);
@@ -101,14 +101,18 @@ export class SimController {
       await world.delay(world.random.between(10, 80));
       if (!this.busy) continue;
       const kind = document.phase === "switched" ? "rollback" : "switch";
-      this.working = true;
-      const outcome = await runSwitch(ports, { migration: MIGRATION, kind, who: this.process.name, limits }).finally(
-        () => {
-          this.working = false;
-        },
-      );
+      const order = { migration: MIGRATION, kind, who: this.process.name, limits } as const;
+      const outcome = await this.#work(runSwitch(ports, order));
       this.#record(kind, outcome);
     }
+  }
+
+  /** Until it is known how it ended, and what it has found, the world is not at rest. */
+  async #work<T>(work: Promise<T>): Promise<T> {
+    this.working = true;
+    return await work.finally(() => {
+      this.working = false;
+    });
   }
 
   #record(what: string, outcome: SwitchOutcome): void {

@@ -34,29 +34,48 @@ export class SimHome implements Home {
     return await look(new SimView(this.#server, this.#process, undefined));
   }
 
-  async open({ takeOver }: OpenSession): Promise<HomeSession> {
+  async open({ takeOver, stillOurs }: OpenSession): Promise<HomeSession> {
     const server = this.#server;
     const world = server.world;
     await this.#process.gate();
     await world.delay(1);
     const connection = server.connect(undefined, true);
     this.#closeWithProcess(connection);
+    if (server.sessionsShared) {
+      if (takeOver === "keep-lock" && !(await server.lock(connection, 3000))) throw lost();
+      return new SimSession(server, this.#process, connection);
+    }
     if (takeOver === "never" && server.namedLock !== undefined) {
       server.close(connection);
       throw new SwitchyardError("CUTOVER_SESSION_HELD", { what: "another session holds the migration's lock" });
     }
-    if (takeOver === "keep-lock") {
-      const locked = server.lock(connection, 3000);
-      await world.delay(2);
-      if (server.namedLock !== undefined) server.close(server.namedLock);
-      if (!(await locked)) {
-        server.close(connection);
-        throw new SwitchyardError("CUTOVER_FENCE_BLOCKED", { what: "the lock could not be taken over" });
+    try {
+      if (takeOver === "keep-lock") await this.#keepLock(connection, stillOurs);
+      for (let holder = server.namedLock; holder !== undefined; holder = server.namedLock) {
+        await stillOurs?.();
+        server.close(holder);
       }
-    } else if (server.namedLock !== undefined) server.close(server.namedLock);
+    } catch (error) {
+      server.close(connection);
+      throw error;
+    }
     if (connection.open) server.namedLock = connection;
     await this.#process.gate();
     return new SimSession(server, this.#process, connection);
+  }
+
+  async #keepLock(connection: Connection, stillOurs: OpenSession["stillOurs"]): Promise<void> {
+    const server = this.#server;
+    await stillOurs?.();
+    const locked = server.lock(connection, 3000);
+    await server.world.delay(2);
+    const holder = server.namedLock;
+    if (holder !== undefined) {
+      await stillOurs?.();
+      server.close(holder);
+    }
+    if (!(await locked))
+      throw new SwitchyardError("CUTOVER_FENCE_BLOCKED", { what: "the lock could not be taken over" });
   }
 
   async watchStrays(position: string): Promise<StrayWatch> {
@@ -87,7 +106,10 @@ export class SimHome implements Home {
     const { world } = this.#server;
     const linger = world.random.chance(0.3);
     this.#process.onDeath.push(() => {
-      world.after(linger ? 60_000 : world.random.between(0, 5), () => this.#server.close(connection));
+      world.after(linger ? 60_000 : world.random.between(0, 5), () => {
+        connection.endedByOthers = true;
+        this.#server.close(connection);
+      });
     });
   }
 }

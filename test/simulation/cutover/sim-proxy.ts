@@ -1,6 +1,7 @@
 import { silentLogger } from "../../../src/base/logger.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
 import { HoldKeeper } from "../../../src/proxy/hold-keeper.ts";
+import type { HeldStatement } from "../../../src/proxy/hold-queue.ts";
 import { Licence } from "../../../src/proxy/licence.ts";
 import type { LocalHold } from "../../../src/proxy/local-hold.ts";
 import { Participant } from "../../../src/proxy/participant.ts";
@@ -10,7 +11,7 @@ import { Traffic } from "../../../src/proxy/traffic.ts";
 import type { Flight, TrafficSession } from "../../../src/proxy/traffic-session.ts";
 import type { HoldAcknowledgement, ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
-import type { Compare, Store, StoreWrite } from "../../../src/store/store.ts";
+import type { Compare, Store, StoreWrite, WatchHandler } from "../../../src/store/store.ts";
 import type { Checker } from "./checker.ts";
 import { TABLE } from "./sim-home.ts";
 import { type Connection, type SimServer, StatementError, type Write } from "./sim-server.ts";
@@ -26,7 +27,19 @@ export type ProxyWeakness =
   /** Says that it is drained as soon as it has the hold. */
   | "drains-at-once"
   /** Registers whatever the rules in the store have become since they were read. */
-  | "joins-blindly";
+  | "joins-blindly"
+  /** Lets a transaction that was begun during a hold go on to the tables that are held. */
+  | "lets-later-transactions"
+  /** A transaction counts as open only once it has touched the tables. */
+  | "forgets-other-tables"
+  /** Leaves a hold that has outlived its time to the controllers. */
+  | "keeps-holds"
+  /** Needs its lease for every statement, whether or not a migration is armed. */
+  | "licensed-always"
+  /** Looks at its licence when a statement is judged, not when its first byte goes out. */
+  | "asks-licence-early"
+  /** Sends a statement that was held although its client has gone meanwhile. */
+  | "sends-for-the-gone";
 
 export interface SimProxyOptions {
   readonly world: World;
@@ -39,6 +52,10 @@ export interface SimProxyOptions {
   /** Whether it keeps to its licence. */
   readonly licensed: boolean;
   readonly weakness?: ProxyWeakness | undefined;
+  /** Serves clients before its watch has told it the rules for the first time. */
+  readonly lateWatch: boolean;
+  /** The share of statements whose bytes are long on their way to the server. */
+  readonly slowShare: number;
 }
 
 /**
@@ -66,7 +83,7 @@ export class SimProxy {
     const rules = { ...initialRules("old"), generation: 0 };
     this.traffic = new Traffic({ clock, log: silentLogger, limits, metrics, licence, rules, revision: 0 });
     this.participant = new Participant({
-      store: options.weakness === "joins-blindly" ? unconditional(store) : store,
+      store: this.#storeOf(options),
       clock,
       log: silentLogger,
       metrics,
@@ -79,7 +96,8 @@ export class SimProxy {
       document: () => this.#document(),
     });
     this.traffic.onChange(() => this.participant.publish());
-    new HoldKeeper({ store, traffic: this.traffic, clock, log: silentLogger, retryMs: 20 });
+    if (options.weakness !== "keeps-holds")
+      new HoldKeeper({ store, traffic: this.traffic, clock, log: silentLogger, retryMs: 20 });
     void this.#start();
   }
 
@@ -114,6 +132,11 @@ export class SimProxy {
         this.#running -= 1;
       });
     }
+  }
+
+  #storeOf({ store, weakness, lateWatch, world }: SimProxyOptions): Store {
+    const joins = weakness === "joins-blindly" ? unconditional(store) : store;
+    return lateWatch ? beginningLate(joins, world) : joins;
   }
 
   #acknowledged(hold: LocalHold): HoldAcknowledgement {
@@ -153,6 +176,36 @@ function unconditional(store: Store): Store {
   });
 }
 
+/** How long a watch that begins late says nothing. */
+const LATE_WATCH_MS = 150;
+
+/** A store whose watches are there at once, but tell of what there is only some time later. */
+function beginningLate(store: Store, world: World): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "watch") {
+        return (prefix: string, handler: WatchHandler) => {
+          void world.delay(LATE_WATCH_MS).then(() => target.watch(prefix, handler));
+          return Promise.resolve({ close: () => Promise.resolve() });
+        };
+      }
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** A table that stays where it is. */
+const OTHER_TABLE = "shop.customers";
+
+/** One statement as a client sends it. */
+interface Statement {
+  readonly opens: boolean;
+  readonly table: string;
+  /** The write of a client that goes away if it is made to wait. */
+  readonly leaves?: Write | undefined;
+}
+
 /** An application's session: autocommit inserts, transactions of a few, and reads of what others have written. */
 class SimClient implements TrafficSession {
   readonly id: string;
@@ -162,6 +215,11 @@ class SimClient implements TrafficSession {
   readonly #connections = new Map<string, Connection>();
   flight: Flight | undefined;
   #open: string | undefined;
+  /** Whether the open transaction has touched the tables yet, and whether it was begun while they were held. */
+  #touched = false;
+  #begunInHold = false;
+  /** The write that waits for a hold to end, and whose client may go. */
+  #held: Write | undefined;
   #sequence = 0;
 
   constructor(proxy: SimProxy, id: string) {
@@ -171,7 +229,9 @@ class SimClient implements TrafficSession {
   }
 
   openOn(backend: string): string | undefined {
-    if (this.#proxy.options.weakness === "forgets-transactions") return undefined;
+    const { weakness } = this.#proxy.options;
+    if (weakness === "forgets-transactions") return undefined;
+    if (weakness === "forgets-other-tables" && !this.#touched) return undefined;
     return this.#open === backend ? "an open transaction" : undefined;
   }
 
@@ -188,39 +248,61 @@ class SimClient implements TrafficSession {
     while (!this.#proxy.stopping && !this.#proxy.process.dead) {
       await this.#world.delay(random.between(1, 40));
       if (random.chance(0.25)) await this.#read();
-      else if (random.chance(0.3)) await this.#transaction();
+      else if (random.chance(0.3)) await this.#transaction(random.chance(0.3));
       else await this.#autocommit();
     }
   }
 
   async #autocommit(): Promise<void> {
     const write = this.#newWrite();
-    const outcome = await this.#statement(false, (server, connection) => server.insert(connection, write, false));
-    this.#told([write], outcome);
+    const leaves = this.#world.random.chance(0.1) ? write : undefined;
+    const outcome = await this.#statement({ opens: false, table: TABLE, leaves }, (server, connection) =>
+      server.insert(connection, write, false),
+    );
+    // Its client is not there any more to be told.
+    if (outcome?.message !== "abandoned") this.#told([write], outcome);
   }
 
-  async #transaction(): Promise<void> {
+  /** A transaction of some writes, which may begin with another table, one that never moves. */
+  async #transaction(elsewhereFirst: boolean): Promise<void> {
     const { random } = this.#world;
+    const { traffic } = this.#proxy;
     const writes: Write[] = [];
+    this.#touched = false;
+    this.#begunInHold = false;
+    // A transaction over two servers is refused; an application that knows that makes none.
+    if (elsewhereFirst && homeOf(traffic.rules, TABLE) === "old") {
+      const begun = await this.#statement({ opens: true, table: OTHER_TABLE }, (server, connection) => {
+        this.#begin(server, connection);
+        return Promise.resolve();
+      });
+      if (begun !== undefined) {
+        this.#abandon();
+        this.#proxy.options.checker.failed(this.#proxy, begun);
+        return;
+      }
+      await this.#world.delay(random.between(0, 25));
+    }
     const count = 1 + Math.floor(random.next() * 3);
     for (let index = 0; index < count; index += 1) {
       const write = this.#newWrite();
       writes.push(write);
-      const outcome = await this.#statement(true, async (server, connection) => {
-        if (connection.buffer === undefined) server.begin(connection);
-        this.#open = server.name;
+      const outcome = await this.#statement({ opens: true, table: TABLE }, async (server, connection) => {
+        if (connection.buffer === undefined) this.#begin(server, connection);
+        this.#touched = true;
         await server.insert(connection, write, false);
       });
       if (outcome !== undefined) {
         this.#abandon();
-        // Nothing of it was committed, whatever the error was.
+        // Nothing of it was committed, whatever the error was. Begun during a hold, it can be told that its tables moved.
+        if (outcome.message === "moved" && this.#begunInHold) return;
         this.#proxy.options.checker.failed(this.#proxy, outcome);
         return;
       }
       await this.#world.delay(random.between(0, 15));
     }
     const gives = random.chance(0.15);
-    const outcome = await this.#statement(true, (server, connection) =>
+    const outcome = await this.#statement({ opens: true, table: OTHER_TABLE }, (server, connection) =>
       gives ? server.rollback(connection) : server.commit(connection),
     );
     this.#open = undefined;
@@ -232,7 +314,7 @@ class SimClient implements TrafficSession {
     const { checker } = this.#proxy.options;
     const other = checker.someClient(this.#world.random) ?? this.id;
     let expected = 0;
-    const outcome = await this.#statement(false, async (server, connection) => {
+    const outcome = await this.#statement({ opens: false, table: TABLE }, async (server, connection) => {
       expected = checker.acknowledgedOf(other);
       const seen = await server.read(connection, other);
       if (!connection.open) return;
@@ -246,32 +328,43 @@ class SimClient implements TrafficSession {
    * it is sent. Resolves with the error, if any.
    */
   async #statement(
-    opens: boolean,
+    { opens, table, leaves }: Statement,
     send: (server: SimServer, connection: Connection) => Promise<void>,
   ): Promise<Error | undefined> {
     const { traffic, process } = this.#proxy;
+    const { weakness, servers, checker } = this.#proxy.options;
     const held = traffic.newHeld(100);
+    const since = this.#world.now;
+    const concerned = table === TABLE;
     for (;;) {
       await process.gate();
-      const blocking = traffic.blocking(this, Object.keys(traffic.rules.holds));
+      if (weakness === "asks-licence-early") {
+        if (!(await this.#licensed(concerned))) continue;
+        await this.#world.delay(this.#world.random.between(0, 5));
+        await process.gate();
+      }
+      const lets = weakness === "lets-later-transactions" && this.#open !== undefined;
+      const blocking = concerned && !lets ? traffic.blocking(this, Object.keys(traffic.rules.holds)) : [];
       if (blocking.length > 0) {
+        if (leaves !== undefined) this.#leave(held, leaves);
         const outcome = await traffic.waitForRelease(held, blocking);
+        this.#held = undefined;
         if (outcome === "released") continue;
         return new Error(outcome);
       }
-      if (this.#proxy.options.licensed && !traffic.licensed(Object.keys(traffic.rules.armed))) {
-        await this.#world.delay(10);
-        continue;
-      }
-      const backend = this.#open ?? homeOf(traffic.rules, TABLE);
-      const server = this.#proxy.options.servers[backend];
+      if (weakness !== "asks-licence-early" && !(await this.#licensed(concerned))) continue;
+      const backend = this.#open ?? (concerned ? homeOf(traffic.rules, TABLE) : "old");
+      if (concerned && this.#open !== undefined && !this.#touched && homeOf(traffic.rules, TABLE) !== this.#open)
+        return new StatementError("moved");
+      const server = servers[backend];
       if (server === undefined) throw new Error(`no server ${backend}`);
-      if (this.#proxy.options.weakness === "decides-early") await this.#world.delay(this.#world.random.between(1, 30));
-      this.flight = { backend, tables: [TABLE], everything: false, opens };
+      if (weakness === "decides-early") await this.#world.delay(this.#world.random.between(1, 30));
+      if (opens && this.#open === undefined) this.#begunInHold = traffic.holds.size > 0;
+      this.flight = { backend, tables: [table], everything: false, opens };
       try {
         const connection = this.#connection(server);
         // Bytes that are on their way when the proxy is stopped or killed still arrive.
-        const slow = this.#world.random.chance(0.01);
+        const slow = this.#world.random.chance(this.#proxy.options.slowShare);
         await this.#world.delay(slow ? this.#world.random.between(20, 400) : this.#world.random.between(0.1, 1));
         await send(server, connection);
         await this.#world.delay(this.#world.random.between(0.1, 1));
@@ -283,8 +376,34 @@ class SimClient implements TrafficSession {
       } finally {
         this.flight = undefined;
         traffic.settled(this);
+        checker.waited(this.#proxy, since);
       }
     }
+  }
+
+  /** Whether the licence is good in this turn; waits a little where it is not. */
+  async #licensed(concerned: boolean): Promise<boolean> {
+    const { options, traffic } = this.#proxy;
+    const armed = options.weakness === "licensed-always" ? ["any"] : Object.keys(traffic.rules.armed);
+    if (!options.licensed || !concerned || traffic.licensed(armed)) return true;
+    await this.#world.delay(10);
+    return false;
+  }
+
+  /** The client goes while its statement is held: nothing of that may be sent any more. */
+  #leave(held: HeldStatement, write: Write): void {
+    const { traffic, options } = this.#proxy;
+    this.#held = write;
+    this.#world.after(this.#world.random.between(1, 60), () => {
+      if (this.#held !== write) return;
+      options.checker.withdrawn(write);
+      if (options.weakness !== "sends-for-the-gone") traffic.stopWaiting(held, "abandoned");
+    });
+  }
+
+  #begin(server: SimServer, connection: Connection): void {
+    server.begin(connection);
+    this.#open = server.name;
   }
 
   #connection(server: SimServer): Connection {

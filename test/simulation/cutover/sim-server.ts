@@ -14,10 +14,13 @@ export interface Write {
   id: number;
 }
 
-export class StatementError extends Error {
-  readonly kind: "killed" | "fenced" | "gone";
+/** Why a statement failed: as the server or the proxy would say it, in one word. */
+export type StatementFailure = "killed" | "fenced" | "gone" | "moved" | "deadlock";
 
-  constructor(kind: "killed" | "fenced" | "gone") {
+export class StatementError extends Error {
+  readonly kind: StatementFailure;
+
+  constructor(kind: StatementFailure) {
     super(kind);
     this.kind = kind;
   }
@@ -35,6 +38,8 @@ export interface Connection {
   /** Whether it holds metadata locks on the tables. */
   holds: boolean;
   readonly onClose: (() => void)[];
+  /** Whether its end is none of our controllers' doing. */
+  endedByOthers?: boolean;
 }
 
 interface LockRequest {
@@ -71,12 +76,20 @@ export class SimServer {
   nextId = 1;
   lockOwner: Connection | undefined;
   namedLock: Connection | undefined;
+  /** Whether the lock, with nothing in its place yet, went because somebody ended the session that had it. */
+  exposed = false;
   /** Test-only: an applying transaction commits whatever the ledger says. */
   epochs = true;
+  /** Test-only: nobody ends a session that has the migration's lock. */
+  sessionsShared = false;
   /** Told of each write of a client, for the checks. */
   onWrite: (entry: LogEntry) => void = () => undefined;
   /** Told of each id that is given, whether or not its row is committed. */
   onId: (write: Write, bypass: boolean) => void = () => undefined;
+  /** Whether it was exposed when the lock was taken: it is so again if the lock goes and leaves nothing. */
+  #exposedBefore = false;
+  /** Which row has an id. */
+  readonly #byId = new Map<number, string>();
   #connections = 0;
   readonly #requests: LockRequest[] = [];
   readonly #waiting: (() => void)[] = [];
@@ -101,7 +114,10 @@ export class SimServer {
     connection.buffer = undefined;
     connection.holds = false;
     this.connections.delete(connection.id);
-    if (this.lockOwner === connection) this.lockOwner = undefined;
+    if (this.lockOwner === connection) {
+      this.lockOwner = undefined;
+      this.exposed = this.fence === undefined && (connection.endedByOthers === true || this.#exposedBefore);
+    }
     if (this.namedLock === connection) this.namedLock = undefined;
     if (this.guard === connection) this.guard = undefined;
     for (const listener of connection.onClose) listener();
@@ -133,6 +149,7 @@ export class SimServer {
       if (connection.buffer === undefined) this.release(connection);
       throw new StatementError("fenced");
     }
+    this.#meetPendingLock(connection);
     write.id = this.nextId++;
     this.onId(write, bypass);
     if (connection.buffer !== undefined) connection.buffer.push(write);
@@ -174,6 +191,14 @@ export class SimServer {
     const seen = this.latest.get(client) ?? 0;
     if (connection.buffer === undefined) this.release(connection);
     return seen;
+  }
+
+  /** A long SELECT: it has its table for `ms`. */
+  async readFor(connection: Connection, ms: number): Promise<void> {
+    await this.#admitted(connection);
+    connection.holds = true;
+    await this.world.delay(ms);
+    this.release(connection);
   }
 
   /** Does a transaction of a stream, if its epoch is the ledger's and it is the next in order. */
@@ -219,6 +244,10 @@ export class SimServer {
     for (const wake of [...this.#readers]) wake();
     for (const write of entry.writes) {
       const key = `${write.client}/${write.sequence}`;
+      // A stream that finds another row under the id has the last word: that row is gone.
+      const there = this.#byId.get(write.id);
+      if (there !== undefined && there !== key) this.rows.delete(there);
+      this.#byId.set(write.id, key);
       this.rows.set(key, (this.rows.get(key) ?? 0) + 1);
       this.latest.set(write.client, write.sequence);
       this.nextId = Math.max(this.nextId, write.id + 1);
@@ -255,6 +284,7 @@ export class SimServer {
 
   unlock(connection: Connection): void {
     if (this.lockOwner === connection) this.lockOwner = undefined;
+    this.#exposedBefore = false;
     this.#wake();
   }
 
@@ -277,6 +307,18 @@ export class SimServer {
     }
   }
 
+  /**
+   * A table lock takes the tables one by one. If it is pending because of a transaction that has one of them, and that
+   * transaction reaches for another, which the lock has already, the server ends the transaction.
+   */
+  #meetPendingLock(connection: Connection): void {
+    if (connection.buffer === undefined || connection.buffer.length === 0 || this.#requests.length === 0) return;
+    if (connection.own || !this.world.random.chance(0.5)) return;
+    connection.buffer = undefined;
+    this.release(connection);
+    throw new StatementError("deadlock");
+  }
+
   #alive(connection: Connection): void {
     if (!connection.open) throw new StatementError("killed");
   }
@@ -287,6 +329,8 @@ export class SimServer {
     if (next !== undefined && this.lockOwner === undefined && others.length === 0) {
       this.#requests.shift();
       this.lockOwner = next.connection;
+      this.#exposedBefore = this.exposed;
+      this.exposed = false;
       next.grant();
     }
     for (const resume of this.#waiting.splice(0)) resume();

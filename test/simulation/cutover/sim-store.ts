@@ -27,14 +27,38 @@ export interface StoreFaults {
   lostAnswer: number;
   lateRequest: number;
   refused: number;
+  /** A request arrives once more, long after it was answered. */
+  repeatedLate: number;
+  /** A request is carried out twice, and only the second answer is heard. */
+  repeatedAnswer: number;
+  /** What a watch tells is told again, after what came later; or all that exists is. */
+  repeatedEvent: number;
 }
 
-/** The store itself: the real state machine behind a network that loses, delays and repeats nothing twice. */
+const NO_FAULTS: StoreFaults = {
+  lostRequest: 0,
+  lostAnswer: 0,
+  lateRequest: 0,
+  refused: 0,
+  repeatedLate: 0,
+  repeatedAnswer: 0,
+  repeatedEvent: 0,
+};
+
+/** The same share of everything that can happen to a message. */
+export function faultsOf(share: number): StoreFaults {
+  const each = (name: string): readonly [string, number] => [name, share];
+  return { ...NO_FAULTS, ...Object.fromEntries(Object.keys(NO_FAULTS).map(each)) };
+}
+
+/** The store itself: the real state machine behind a network that loses, delays and repeats. */
 export class SimStoreServer {
   readonly world: World;
   readonly state = new StoreState();
   readonly watchers = new Set<Watcher>();
-  readonly faults: StoreFaults = { lostRequest: 0, lostAnswer: 0, lateRequest: 0, refused: 0 };
+  readonly faults: StoreFaults = { ...NO_FAULTS };
+  /** Told of each transaction that applies, and by whom and when it was sent. */
+  onApplied: (sender: SimProcess, sentAt: number) => void = () => undefined;
   awayUntil = 0;
   /** How long a late request takes. */
   lateMs: readonly [number, number] = [ANSWER_TIMEOUT_MS * 0.8, ANSWER_TIMEOUT_MS * 4];
@@ -89,6 +113,17 @@ export class SimStoreServer {
   }
 }
 
+type Fate = "refused" | "request lost" | "answer lost" | "late" | "again later" | "twice";
+
+function pickFate(fates: readonly (readonly [number, Fate])[], chance: number): Fate | undefined {
+  let below = 0;
+  for (const [share, fate] of fates) {
+    below += share;
+    if (chance < below) return fate;
+  }
+  return undefined;
+}
+
 /** The store as one process reaches it. */
 export class SimStore implements Store {
   readonly #server: SimStoreServer;
@@ -110,14 +145,27 @@ export class SimStore implements Store {
   async transact(conditions: readonly Compare[], writes: readonly StoreWrite[]): Promise<TransactionResult> {
     const { world, faults } = this.#server;
     await this.#process.gate();
-    const fate = world.random.next();
-    const refuse = faults.refused;
-    if (this.#unreachable() || fate < refuse) {
+    const sentAt = world.now;
+    const fates: readonly (readonly [number, Fate])[] = [
+      [faults.refused, "refused"],
+      [faults.lostRequest, "request lost"],
+      [faults.lostAnswer, "answer lost"],
+      [faults.lateRequest, "late"],
+      [faults.repeatedLate, "again later"],
+      [faults.repeatedAnswer, "twice"],
+    ];
+    const fate = this.#unreachable() ? "refused" : pickFate(fates, world.random.next());
+    if (fate !== undefined) this.#process.trouble(0);
+    if (fate === "refused") {
       await world.delay(2);
       await this.#process.gate();
       throw new SwitchyardError("STORE_UNAVAILABLE", { what: "the simulated store is away" });
     }
-    const apply = (): TransactionResult => this.#server.apply(conditions, writes);
+    const apply = (): TransactionResult => {
+      const result = this.#server.apply(conditions, writes);
+      if (result.succeeded) this.#server.onApplied(this.#process, sentAt);
+      return result;
+    };
     // Nobody hears the answer any more, not even that a lease had ended.
     const unheard = (): void => {
       try {
@@ -126,19 +174,20 @@ export class SimStore implements Store {
         if (!isSwitchyardError(error)) throw error;
       }
     };
-    if (fate < refuse + faults.lostRequest) return await this.#unknown();
-    if (fate < refuse + faults.lostRequest + faults.lostAnswer) {
+    if (fate === "request lost") return await this.#unknown();
+    if (fate === "answer lost") {
       world.after(this.#latency(), unheard);
       return await this.#unknown();
     }
-    if (fate < refuse + faults.lostRequest + faults.lostAnswer + faults.lateRequest) {
+    if (fate === "late" || fate === "again later") {
       world.after(world.random.between(...this.#server.lateMs), () => {
-        world.note(`a late transaction of ${this.#process.name} arrives`);
+        world.note(`a ${fate === "late" ? "late" : "repeated"} transaction of ${this.#process.name} arrives`);
         unheard();
       });
-      return await this.#unknown();
+      if (fate === "late") return await this.#unknown();
     }
     await world.delay(this.#latency());
+    if (fate === "twice") unheard();
     const result = apply();
     await world.delay(this.#latency());
     await this.#process.gate();
@@ -154,18 +203,29 @@ export class SimStore implements Store {
     let last = world.now;
     let open = true;
     const later = (work: () => void): void => {
-      last = Math.max(last, world.now + this.#latency() + (this.#process.cut ? world.random.between(50, 400) : 0));
+      const { cut, cutUntil, deafUntil } = this.#process;
+      const reconnected = cut ? cutUntil + world.random.between(5, 100) : 0;
+      last = Math.max(last, world.now + this.#latency(), reconnected, deafUntil);
       world.after(last - world.now, () => {
         void this.#process.gate().then(() => {
           if (open) work();
         });
       });
     };
-    const watcher: Watcher = { prefix, deliver: (events) => later(() => handler.change(events)) };
+    const whole = (): void => handler.reset(this.#server.state.list(prefix), this.#server.state.revision);
+    const watcher: Watcher = {
+      prefix,
+      deliver: (events) => {
+        later(() => handler.change(events));
+        if (!world.random.chance(this.#server.faults.repeatedEvent)) return;
+        const again = world.random.chance(0.5) ? whole : (): void => handler.change(events);
+        world.after(world.random.between(1, 300), () => later(again));
+      },
+    };
     this.#server.watchers.add(watcher);
     handler.reset(entries.all, entries.revision);
     // What changed between the reading and the watching is told as a whole.
-    later(() => handler.reset(this.#server.state.list(prefix), this.#server.state.revision));
+    later(whole);
     return {
       close: async () => {
         open = false;
@@ -215,8 +275,13 @@ export class SimStore implements Store {
     await this.#process.gate();
     await world.delay(this.#latency());
     if (this.#unreachable() || world.random.chance(faults.refused)) {
+      this.#process.trouble(0);
       await this.#process.gate();
       throw new SwitchyardError("STORE_UNAVAILABLE", { what: "the simulated store is away" });
+    }
+    // Questions, keep-alives and the ends of leases: carried out once more, they are answered alike.
+    if (faults.repeatedLate > 0 && world.random.chance(faults.repeatedLate)) {
+      world.after(world.random.between(...this.#server.lateMs), () => void read());
     }
     const value = read();
     await world.delay(this.#latency());
@@ -235,6 +300,6 @@ export class SimStore implements Store {
   }
 
   #latency(): number {
-    return this.#server.world.random.between(0.2, 2);
+    return this.#process.linkMs + this.#server.world.random.between(0.2, 2);
   }
 }

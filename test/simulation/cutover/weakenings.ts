@@ -1,6 +1,6 @@
 import type { Home, HomeSession, StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
-import { RULES_KEY } from "../../../src/rules/store-keys.ts";
-import type { Store } from "../../../src/store/store.ts";
+import { ALIVE_PREFIX, PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
+import type { Store, StoreEntry } from "../../../src/store/store.ts";
 
 /** An object with some of its methods replaced; the others see the original. */
 function altered<T extends object>(original: T, changes: Partial<T>): T {
@@ -55,6 +55,93 @@ export const unfenced = (ports: SwitchPorts): SwitchPorts => withoutLastingFence
 /** A stream that feeds the new home is not shut out of it before the swap. */
 export const withoutClosedLedger = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { closeLedger: nothing });
 
+/** The feeding stream goes on past the position at which it was to stay. */
+export const withoutStay = (ports: SwitchPorts): SwitchPorts => ({
+  ...ports,
+  stream: (direction) => {
+    const stream = ports.stream(direction);
+    return altered(stream, {
+      stopAt: async (position, options) => {
+        await stream.stopAt(position, options);
+        await stream.resume();
+      },
+    });
+  },
+});
+
+/** The fences of the new home go, and nothing is in their place until the swap. */
+export const withoutGuards = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, (session) => ({ installGuards: (token) => session.dropFences(token) }));
+
+/** The fences of the new home are left where they are. */
+export const withFencesLeft = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, () => ({ fences: () => Promise.resolve([]) }));
+
+/** It takes a while to be ready for the swap, and at the end of it the lock is proven to stand, or not looked at. */
+export const withSlowProof =
+  (proven: boolean) =>
+  (ports: SwitchPorts): SwitchPorts =>
+    withSessions(ports, (session) => ({
+      prove: async () => {
+        await ports.clock.sleep(20);
+        if (proven) await session.prove();
+      },
+    }));
+
+/** What servers have written into their logs past the proxies is not looked for: on the new home, or on the old one. */
+export const withoutWatching = (ports: SwitchPorts): SwitchPorts => ({
+  ...ports,
+  home: (backend) =>
+    altered(ports.home(backend), {
+      watchStrays: () => Promise.resolve({ upTo: () => Promise.resolve([]), close: nothing }),
+    }),
+});
+
+/** A lock stays pending until it is granted. */
+export const withoutBoundedLock = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, (session) => ({ lock: (mode) => session.lock(mode, 60_000) }));
+
+/** Proxies without a sign of life are taken for dead, whether or not they have ever known of the arming. */
+export const withoutTheSilent = (ports: SwitchPorts): SwitchPorts => {
+  const list: Store["list"] = async (prefix) => {
+    const found = await ports.store.list(prefix);
+    if (prefix !== PROXIES_PREFIX) return found;
+    const alive = await ports.store.list(ALIVE_PREFIX);
+    const ids = new Set(alive.entries.map(({ key }) => key.slice(ALIVE_PREFIX.length)));
+    return { ...found, entries: found.entries.filter(({ key }) => ids.has(key.slice(PROXIES_PREFIX.length))) };
+  };
+  return { ...ports, store: altered(ports.store, { list }) };
+};
+
+/** Before what an abort undoes on the servers is undone, the journal is not read again: what it said then counts. */
+export const withoutReadingAgain = (ports: SwitchPorts): SwitchPorts => {
+  let aborting: StoreEntry | undefined;
+  const store = altered(ports.store, {
+    get: async (key) => {
+      const known = aborting;
+      if (known?.key === key) return known;
+      const found = await ports.store.get(key);
+      return found;
+    },
+    transact: async (conditions, writes) => {
+      aborting = undefined;
+      const result = await ports.store.transact(conditions, writes);
+      for (const write of writes) {
+        if (!("put" in write) || !write.put.startsWith(MIGRATIONS)) continue;
+        const { attempt } = JSON.parse(write.value) as { readonly attempt?: { readonly state?: string } };
+        if (result.succeeded && attempt?.state === "aborting")
+          aborting = { key: write.put, value: write.value, revision: result.revision };
+      }
+      return result;
+    },
+  });
+  return { ...ports, store };
+};
+const MIGRATIONS = "/switchyard/migrations/";
+
+/** After an abort the stream is left to whoever leads next. */
+export const withoutResuming = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { resume: nothing });
+
 /** A stream whose tables have left may be begun again by whoever still has it. */
 export const withoutRetirement = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { retire: nothing });
 
@@ -91,7 +178,7 @@ export const withoutRevisions = (ports: SwitchPorts): SwitchPorts => {
   const store: Store = altered(ports.store, {
     transact: (conditions, writes) =>
       ports.store.transact(
-        conditions.filter(({ key }) => key !== RULES_KEY && !key.startsWith("/switchyard/migrations/")),
+        conditions.filter(({ key }) => key !== RULES_KEY && !key.startsWith(MIGRATIONS)),
         writes,
       ),
   });

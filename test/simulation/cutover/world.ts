@@ -100,7 +100,8 @@ export class World {
   /** Lets time pass until `until` holds or `limitMs` of virtual time have gone by. Answers whether it came to hold. */
   async run(limitMs: number, until: () => boolean = () => false): Promise<boolean> {
     const end = this.#now + limitMs;
-    for (let turns = 1; ; turns += 1) {
+    // The first of them is a real one: a run that begins in the midst of something else does what it always does.
+    for (let turns = 0; ; turns += 1) {
       await (turns % TURNS_MAX === 0 ? turn() : settled());
       if (until()) return true;
       while (this.#timers.at(-1)?.cancelled === true) this.#timers.pop();
@@ -117,6 +118,12 @@ export class World {
 }
 
 /**
+ * For how long after a trouble of a proxy its connections may still be ended for it: its lease has to run out, and a
+ * controller to meet it in a drain or a release.
+ */
+export const EXCUSED_MS = 600;
+
+/**
  * A process of the simulated world. Everything it sends or hears passes its {@link gate}: a stopped process hears and
  * sends nothing until it goes on, a dead one never again. What had been sent before still arrives.
  */
@@ -124,10 +131,13 @@ export class SimProcess {
   readonly name: string;
   readonly #world: World;
   #dead = false;
+  #stoppedFrom = 0;
   #stoppedUntil = 0;
   #cutUntil = 0;
-  /** Whether anything was ever done to it. */
-  disturbed = false;
+  #deafUntil = 0;
+  #troubledUntil = Number.NEGATIVE_INFINITY;
+  /** How much longer each message between it and the store takes than others' do. */
+  linkMs = 0;
   readonly onDeath: (() => void)[] = [];
 
   constructor(world: World, name: string) {
@@ -148,24 +158,63 @@ export class SimProcess {
     return this.#world.now < this.#cutUntil;
   }
 
+  /** Until when what watches tell it is late, though all that it asks is answered. */
+  get deafUntil(): number {
+    return this.#deafUntil;
+  }
+
+  /**
+   * Something went wrong with it until `ms` from now. What its clients are told from then until `EXCUSED_MS` after it
+   * is explained by that, and nothing else is.
+   */
+  trouble(ms = 0): void {
+    const { now } = this.#world;
+    this.#troubledUntil = Math.max(this.#troubledUntil, now + ms);
+  }
+
+  /** Whether what happens at this moment may come from what was done to it. */
+  get excused(): boolean {
+    return this.#dead || this.#world.now <= this.#troubledUntil + EXCUSED_MS;
+  }
+
+  /** Whether what began at `since` and ends at this moment may come from what was done to it. */
+  excusedSince(since: number): boolean {
+    return this.#dead || this.#troubledUntil + EXCUSED_MS >= since;
+  }
+
+  /** When it was last stopped and went on. */
+  get lastStop(): { readonly from: number; readonly to: number } {
+    return { from: this.#stoppedFrom, to: this.#stoppedUntil };
+  }
+
+  get cutUntil(): number {
+    return this.#cutUntil;
+  }
+
   kill(): void {
     if (this.#dead) return;
     this.#world.note(`${this.name} is killed`);
     this.#dead = true;
-    this.disturbed = true;
     for (const listener of this.onDeath) listener();
   }
 
   stop(ms: number): void {
     this.#world.note(`${this.name} is stopped for ${ms.toFixed(0)} ms`);
+    if (!this.stopped) this.#stoppedFrom = this.#world.now;
     this.#stoppedUntil = Math.max(this.#stoppedUntil, this.#world.now + ms);
-    this.disturbed = true;
+    this.trouble(ms);
   }
 
   cutOff(ms: number): void {
     this.#world.note(`${this.name} cannot reach the store for ${ms.toFixed(0)} ms`);
     this.#cutUntil = Math.max(this.#cutUntil, this.#world.now + ms);
-    this.disturbed = true;
+    this.trouble(ms);
+  }
+
+  deafen(ms: number): void {
+    this.#world.note(`${this.name} hears no watch for ${ms.toFixed(0)} ms`);
+    this.#deafUntil = Math.max(this.#deafUntil, this.#world.now + ms);
+    this.trouble(ms);
   }
 
   async gate(): Promise<void> {

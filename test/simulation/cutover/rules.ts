@@ -1,0 +1,291 @@
+import { PROFILES } from "./profiles.ts";
+import type { Faults, RunOptions } from "./run.ts";
+import * as scenes from "./scenes.ts";
+import * as weakened from "./weakenings.ts";
+
+export interface Rule {
+  readonly rule: string;
+  /** What SPEC.md calls that which it holds up. */
+  readonly invariants: string;
+  readonly faults?: Faults;
+  /** The run without the rule. */
+  readonly without: Partial<RunOptions>;
+  /** A scene that keeps count of what it has done: made anew for each run. */
+  readonly scene?: () => Partial<RunOptions>;
+  /** The same story with the rule kept, where that must end well at each seed tried. */
+  readonly kept?: Partial<RunOptions>;
+  readonly failure: RegExp;
+}
+
+/** Neither lock nor fence on the servers, and nobody who goes past the proxies: what is safe is safe by the proxies. */
+const UNFENCED = { weaken: weakened.unfenced, unfenced: true, bypass: false } as const;
+
+/** What fails when a rule is not kept. Without these, a simulation that finds nothing would say nothing. */
+export const RULES: readonly Rule[] = [
+  {
+    rule: "the old home is locked while the tables change hands",
+    invariants: "A1, A3",
+    without: { weaken: weakened.withoutFence },
+    kept: {},
+    failure: /acknowledged write bypass|took a write/,
+  },
+  {
+    rule: "the old home refuses writes for good",
+    invariants: "A3",
+    without: { weaken: weakened.withoutLastingFence, unfenced: true },
+    kept: {},
+    failure: /took a write past the proxies/,
+  },
+  {
+    rule: "the new home's counters are raised under the fence",
+    invariants: "A8",
+    without: { weaken: weakened.withoutCounters },
+    failure: /id \d+ was given/,
+  },
+  {
+    rule: "a transaction of the switch depends on the rules it was made from",
+    invariants: "B1",
+    faults: PROFILES["messages to and from the store lost or late"],
+    without: { weaken: weakened.withoutRevisions },
+    failure: /was told: fenced|acknowledged write|took a write/,
+  },
+  {
+    rule: "an armed proxy serves by its lease alone",
+    invariants: "A7",
+    without: { licenceOff: true, scene: scenes.cutOffWhileArmed },
+    failure: /a read through proxy\d+ saw/,
+  },
+  {
+    rule: "connections of proxies that vanished are ended, where no fence stands",
+    invariants: "D1, D2",
+    faults: PROFILES["proxies killed, stopped and cut off"],
+    without: { ...UNFENCED, weaken: (ports) => weakened.withoutKills(weakened.unfenced(ports)), activeMs: 1500 },
+    failure: /acknowledged write|took a write although/,
+  },
+  {
+    rule: "connections of proxies that have not taken the new rules are ended before the old home is unlocked",
+    invariants: "A7, D2",
+    without: { weaken: weakened.withoutKills, scene: scenes.stoppedWhileArmed, slowShare: 0.2, activeMs: 1500 },
+    kept: { scene: scenes.stoppedWhileArmed, slowShare: 0.2, activeMs: 1500 },
+    failure: /a read through proxy\d+ saw/,
+  },
+  {
+    rule: "holds and rules are looked at again in the turn in which the first byte goes out",
+    invariants: "D5",
+    without: { ...UNFENCED, weakProxy: "decides-early" },
+    kept: UNFENCED,
+    failure: /acknowledged write|id \d+ was given/,
+  },
+  {
+    rule: "a proxy says that it is drained once what was open has ended",
+    invariants: "D6",
+    without: { ...UNFENCED, weakProxy: "drains-at-once" },
+    kept: UNFENCED,
+    failure: /took a write although|acknowledged write/,
+  },
+  {
+    rule: "a transaction that waits between its statements is not drained",
+    invariants: "D6",
+    without: {
+      ...UNFENCED,
+      weakProxy: "forgets-transactions",
+      weaken: (ports) => weakened.withoutHolders(weakened.unfenced(ports)),
+    },
+    kept: { ...UNFENCED, weaken: (ports) => weakened.withoutHolders(weakened.unfenced(ports)) },
+    failure: /took a write although|acknowledged write|id \d+ was given/,
+  },
+  {
+    rule: "a stream writes under the ledger's epoch alone",
+    invariants: "A2, E3",
+    faults: PROFILES["controllers killed, stopped and cut off at every step"],
+    without: { epochsOff: true },
+    kept: {},
+    failure: /is 2 times on/,
+  },
+  {
+    rule: "a start position is used for the attempt that it was written by",
+    invariants: "E1",
+    without: { weaken: weakened.withoutTokensOfPositions },
+    kept: {},
+    failure: /is 2 times on/,
+  },
+  {
+    rule: "a stream whose tables have left cannot be begun again",
+    invariants: "A2, E2",
+    scene: scenes.lateStream,
+    without: { weaken: weakened.withoutRetirement },
+    kept: {},
+    failure: / is 2 times on /,
+  },
+  {
+    rule: "an attempt is settled in the store before its lock goes",
+    invariants: "B4",
+    scene: scenes.lateSwap,
+    // Leadership's own condition would keep the late swap out as well; here the order has to do it alone.
+    without: { weaken: (ports) => weakened.unlocksFirst(weakened.withoutLeadership(ports)) },
+    kept: { weaken: weakened.withoutLeadership },
+    failure: /acknowledged write bypass|id \d+ was given/,
+  },
+  {
+    rule: "the ledger of the stream that feeds the new home is closed before the swap",
+    invariants: "A1, E3",
+    // That the stream stays at the cut is a second bar, for the same; so it is taken away from both.
+    without: {
+      weaken: (ports) => weakened.withoutStay(weakened.withoutClosedLedger(ports)),
+      scene: scenes.lockLostAroundSwap,
+    },
+    kept: { weaken: weakened.withoutStay, scene: scenes.lockLostAroundSwap },
+    failure: /acknowledged write proxy\d+-c\d+\/\d+ is 0 times/,
+  },
+  {
+    rule: "the stream that feeds the new home stays at the cut",
+    invariants: "A1, E4",
+    // That its ledger is closed is a second bar, for the same; so it is taken away from both.
+    without: {
+      weaken: (ports) => weakened.withoutStay(weakened.withoutClosedLedger(ports)),
+      scene: scenes.lockLostAroundSwap,
+    },
+    kept: { weaken: weakened.withoutClosedLedger, scene: scenes.lockLostAroundSwap },
+    failure: /acknowledged write proxy\d+-c\d+\/\d+ is 0 times/,
+  },
+  {
+    rule: "fences of the new home give way to guards",
+    invariants: "C9",
+    without: { weaken: weakened.withoutGuards },
+    kept: {},
+    failure: /took a write past the proxies/,
+  },
+  {
+    rule: "fences of the new home are gone before it takes writes",
+    invariants: "A4, C9",
+    without: { weaken: weakened.withFencesLeft },
+    kept: {},
+    failure: /was told: fenced/,
+  },
+  {
+    rule: "a write to the new home that is not ours aborts",
+    invariants: "C11",
+    without: { weaken: weakened.withoutWatching, scene: scenes.writesToNewHome },
+    kept: { scene: scenes.writesToNewHome },
+    failure: /before the swap, and nobody was told/,
+  },
+  {
+    rule: "a round trip proves the lock right before the swap",
+    invariants: "A1, C6",
+    without: { weaken: weakened.withSlowProof(false), scene: scenes.lockLostBeforeSwap },
+    kept: { weaken: weakened.withSlowProof(true), scene: scenes.lockLostBeforeSwap },
+    failure: /acknowledged write bypass\d+\/\d+ is 0 times/,
+  },
+  {
+    rule: "where the lock was lost around the swap, strays are looked for",
+    invariants: "C6",
+    without: { weaken: weakened.withoutWatching, scene: scenes.lockLostAroundSwap },
+    kept: { scene: scenes.lockLostAroundSwap },
+    failure: /acknowledged write bypass\d*\/\d+ is 0 times|and nobody was told/,
+  },
+  {
+    rule: "a controller that takes over settles the store before it touches a lock",
+    invariants: "B4",
+    scene: scenes.lateSwapOfTheLast,
+    // Leadership's own condition would keep the late swap out as well; here the order has to do it alone.
+    without: { weaken: (ports) => weakened.unlocksFirst(weakened.withoutLeadership(ports)) },
+    kept: { weaken: weakened.withoutLeadership },
+    failure: /acknowledged write bypass|id \d+ was given|took a write/,
+  },
+  {
+    rule: "a controller that takes over ends the sessions of the one before",
+    invariants: "C1, C14",
+    scene: scenes.lateFence([1, 12]),
+    without: { sessionsShared: true },
+    kept: {},
+    failure: /was told: fenced|took a write|did not come to rest/,
+  },
+  {
+    rule: "what an abort undoes is undone only while the journal names it",
+    invariants: "C14",
+    scene: scenes.lateFence([0, 0]),
+    // That its stream cannot be claimed again is a second bar; so the stream is not asked for at all.
+    without: { weaken: (ports) => weakened.withoutReadingAgain(weakened.withoutResuming(ports)) },
+    kept: { weaken: weakened.withoutResuming },
+    failure: /was told: fenced|took a write|did not come to rest/,
+  },
+  {
+    rule: "a table lock is asked for once no transaction stands there",
+    invariants: "A4, C4",
+    // That proxies drain is a second bar for their own clients; so it is taken away from both.
+    without: { weakProxy: "drains-at-once", weaken: weakened.withoutHolders },
+    kept: { weaken: weakened.withoutHolders },
+    failure: /was told: deadlock/,
+  },
+  {
+    rule: "a table lock is pending for a bounded time",
+    invariants: "C5",
+    without: { weaken: weakened.withoutBoundedLock, scene: scenes.longReaders, waitMaxMs: 1000 },
+    kept: { scene: scenes.longReaders, waitMaxMs: 1000 },
+    failure: /waited \d+ ms/,
+  },
+  {
+    rule: "a hold that has outlived its time is removed by any proxy",
+    invariants: "B7",
+    without: { weakProxy: "keeps-holds", scene: scenes.noControllersLeft, waitMaxMs: 1000, activeMs: 2000 },
+    kept: { scene: scenes.noControllersLeft, waitMaxMs: 1000, activeMs: 2000 },
+    failure: /waited \d+ ms/,
+  },
+  {
+    rule: "the licence binds only while a migration is armed",
+    invariants: "D7",
+    without: {
+      weakProxy: "licensed-always",
+      scene: scenes.storeAwayInPeace,
+      waitMaxMs: 1000,
+      strictWaits: true,
+      activeMs: 2500,
+    },
+    kept: { scene: scenes.storeAwayInPeace, waitMaxMs: 1000, strictWaits: true, activeMs: 2500 },
+    failure: /waited \d+ ms/,
+  },
+  {
+    rule: "the licence is looked at in the turn in which the first byte goes out",
+    invariants: "D5",
+    faults: PROFILES["proxies killed, stopped and cut off"],
+    without: { ...UNFENCED, weakProxy: "asks-licence-early", activeMs: 1500 },
+    kept: { ...UNFENCED, activeMs: 1500 },
+    failure: /took a write although|acknowledged write|id \d+ was given|a read through/,
+  },
+  {
+    rule: "a proxy that is not heard of blocks the arming",
+    invariants: "D3",
+    without: { weaken: weakened.withoutTheSilent, scene: scenes.cutOffBeforeArming, activeMs: 1500 },
+    kept: { scene: scenes.cutOffBeforeArming, activeMs: 1500 },
+    failure: /a read through proxy\d+ saw/,
+  },
+  {
+    rule: "a proxy joins only if the rules are still those that it has read",
+    invariants: "D4",
+    // That its watch begins before it serves is a second bar, for the same; so it is taken away from both.
+    without: { weakProxy: "joins-blindly", lateWatch: true, scene: scenes.slowProxyJoins },
+    kept: { lateWatch: true, scene: scenes.slowProxyJoins },
+    failure: /a read through proxy\d+ saw|was told: fenced/,
+  },
+  {
+    rule: "a transaction that has touched only other tables so far is waited for",
+    invariants: "A4, D6",
+    without: { weakProxy: "forgets-other-tables" },
+    kept: {},
+    failure: /was told: moved/,
+  },
+  {
+    rule: "a transaction that was begun during a hold waits when it reaches the tables",
+    invariants: "D6",
+    without: { weakProxy: "lets-later-transactions" },
+    kept: {},
+    failure: /was told: fenced|acknowledged write|took a write/,
+  },
+  {
+    rule: "a held statement whose client has gone is not sent",
+    invariants: "D8",
+    without: { weakProxy: "sends-for-the-gone" },
+    kept: {},
+    failure: /although its client had gone/,
+  },
+];

@@ -1,0 +1,191 @@
+import type { RunOptions } from "./run.ts";
+
+type Scene = NonNullable<RunOptions["scene"]>;
+
+/**
+ * 1. The swap is sent, and is long on its way; the store is away meanwhile, for the proxies even longer.
+ * 2. The time for holding clients runs out: the controller gives the attempt up.
+ * 3. The store is back, and only then the swap arrives.
+ */
+export const lateSwap = (): Partial<RunOptions> => {
+  let set = false;
+  return {
+    scene: (point, run) => {
+      if (point !== "switch-before-swap" || set) return;
+      set = true;
+      const { store, world } = run;
+      Object.assign(store.faults, { lateRequest: 1 });
+      store.lateMs = [720, 760];
+      world.after(5, () => {
+        Object.assign(store.faults, { lateRequest: 0 });
+        store.awayUntil = world.now + 660;
+        // Once their time is over they would remove the hold, which the swap needs.
+        for (const proxy of run.proxies) proxy.process.cutOff(900);
+      });
+    },
+    activeMs: 1500,
+  };
+};
+
+/** While they are armed, a proxy loses the store, but neither its clients nor the servers, for longer than its lease. */
+export const cutOffWhileArmed: Scene = (point, { proxies }) => {
+  if (point === "switch-after-arm") proxies[0]?.process.cutOff(700);
+};
+
+/**
+ * 1. A controller is stopped during a switch; the next one takes over and aborts.
+ * 2. That one is stopped too, between its last look at the journal and the stream that it is about to let go on.
+ * 3. The first wakes, leads again, switches, and begins to roll back.
+ * 4. The second wakes with the stream still in its hands.
+ */
+export const lateStream = (): Partial<RunOptions> => {
+  let stopped = 0;
+  return {
+    scene: (point, { world }, { process }) => {
+      if (point === "switch-after-drain" && stopped === 0) {
+        stopped = 1;
+        process.stop(400);
+      } else if (point === "abort-after-unlock" && stopped === 1) {
+        stopped = 2;
+        world.after(world.random.between(1, 5), () => process.stop(world.random.between(300, 900)));
+      }
+    },
+    activeMs: 1500,
+  };
+};
+
+/**
+ * 1. The swap is sent, and is long on its way; its controller is stopped.
+ * 2. The next controller leads, and finds the attempt.
+ * 3. The swap arrives.
+ */
+export const lateSwapOfTheLast = (): Partial<RunOptions> => {
+  let set = false;
+  return {
+    scene: (point, { store, world }, { process }) => {
+      if (point !== "switch-before-swap" || set) return;
+      set = true;
+      Object.assign(store.faults, { lateRequest: 1 });
+      store.lateMs = [170, 400];
+      world.after(5, () => {
+        Object.assign(store.faults, { lateRequest: 0 });
+        process.stop(500);
+      });
+    },
+    activeMs: 1500,
+  };
+};
+
+/** Around the swap, somebody ends the session that has the old home locked; somebody else writes there. */
+export const lockLostAroundSwap: Scene = (point, run) => {
+  if (point !== "switch-before-swap" || run.document.attempt?.kind !== "switch") return;
+  const { random } = run.world;
+  run.world.after(random.between(0, 6), () => run.killSession(run.servers.old));
+  for (let more = 0; more < 3; more += 1) run.world.after(random.between(0, 15), () => run.writePast(run.servers.old));
+};
+
+/** Well before the swap, somebody ends the session that has the old home locked; somebody else writes there. */
+export const lockLostBeforeSwap: Scene = (point, run) => {
+  if (point !== "switch-after-return-position" || run.document.attempt?.kind !== "switch") return;
+  run.killSession(run.servers.old);
+  run.writePast(run.servers.old);
+};
+
+/** While clients still work on the old home, somebody writes to the new one, which bears no fence before a first switch. */
+export const writesToNewHome: Scene = (point, run) => {
+  if (point !== "switch-after-clear" || run.document.fenceToken !== undefined) return;
+  run.world.after(run.world.random.between(0, 10), () => run.writePast(run.servers.new));
+};
+
+/** Once the old home has drained, somebody begins to read there, for long. */
+export const longReaders: Scene = (point, { world, servers }) => {
+  if (point !== "switch-after-drain") return;
+  const server = servers.old;
+  world.after(world.random.between(0, 4), () => {
+    void server.readFor(server.connect(undefined, false), 2500).catch(() => undefined);
+  });
+};
+
+/** As soon as clients are held, all controllers die, and none comes in their place. */
+export const noControllersLeft: Scene = (point, { controllers }) => {
+  if (point !== "switch-after-hold") return;
+  for (const { process } of controllers) process.kill();
+};
+
+/** After a switch nobody asks for another, and the store goes away for long. */
+export const storeAwayInPeace: Scene = (point, { controllers, store, world }) => {
+  if (point !== "switch-after-guards") return;
+  for (const controller of controllers) controller.busy = false;
+  world.after(60, () => {
+    if (store.away) return;
+    world.note("the store is away");
+    store.awayUntil = world.now + 1500;
+  });
+};
+
+/** When a switch begins, another proxy joins, over a link to the store that is slow. */
+export const slowProxyJoins: Scene = (point, run) => {
+  if (point === "switch-after-gate" && run.proxies.length < 5) run.addProxy(run.world.random.between(5, 30));
+};
+
+/**
+ * 1. A controller is stopped during a switch; the next one takes over and aborts.
+ * 2. That one is stopped too, `laterMs` after it has unlocked: before or while it puts the fence back on the server that
+ *    is not the home.
+ * 3. The first wakes, leads again, finishes, and switches.
+ * 4. The second wakes, and goes on with the fence.
+ */
+export const lateFence = (laterMs: readonly [number, number]) => (): Partial<RunOptions> => {
+  let stopped = 0;
+  return {
+    scene: (point, { world, document }, { process }) => {
+      if (document.fenceToken === undefined) return;
+      if (point === "switch-after-drain" && stopped === 0) {
+        stopped = 1;
+        process.stop(400);
+      } else if (point === "abort-after-unlock" && stopped === 1) {
+        stopped = 2;
+        const stop = (): void => process.stop(world.random.between(300, 1300));
+        if (laterMs[1] === 0) stop();
+        else world.after(world.random.between(...laterMs), stop);
+      }
+    },
+    activeMs: 2500,
+  };
+};
+
+/**
+ * 1. While they are armed, a proxy is stopped for longer than its lease; what it has sent before is still on its way.
+ * 2. The tables move, the old home is unlocked, and the controller is stopped before the stream back has begun.
+ * 3. What the proxy had sent arrives.
+ */
+export const stoppedWhileArmed: Scene = (point, { proxies }, { process }) => {
+  if (point === "switch-after-arm") proxies[0]?.process.stop(600);
+  if (point === "switch-after-unlock") process.stop(300);
+};
+
+/** When a switch begins, a proxy loses the store, but neither its clients nor the servers, for longer than its lease. */
+export const cutOffBeforeArming: Scene = (point, { proxies }) => {
+  if (point === "switch-after-gate") proxies[0]?.process.cutOff(900);
+};
+
+/**
+ * 1. Around its swap, a controller's session on the old home is ended by somebody.
+ * 2. The controller learns of it, makes sure that it leads, and is stopped before it has locked the old home again.
+ * 3. The next one finishes, and switches on.
+ * 4. The first wakes, and locks what has become the home again.
+ */
+export const lateRegain = (): Partial<RunOptions> => {
+  let left = 3;
+  return {
+    scene: (point, run, { process }) => {
+      const { world, servers, document } = run;
+      if (point !== "switch-before-swap" || left === 0) return;
+      left -= 1;
+      const server = document.attempt?.kind === "switch" ? servers.old : servers.new;
+      world.after(world.random.between(1, 5), () => run.killSession(server));
+      world.after(world.random.between(6, 20), () => process.stop(world.random.between(300, 1300)));
+    },
+    activeMs: 2500,
+  };
+};
