@@ -1,4 +1,13 @@
-import { constants, deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { promisify } from "node:util";
+import {
+  constants,
+  deflateSync,
+  inflate as inflateLater,
+  inflateSync,
+  zstdDecompress as unzstdLater,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from "node:zlib";
 import { SwitchyardError } from "../base/errors.ts";
 
 /** How the envelopes of a connection are compressed; both sides must have agreed on it at login. */
@@ -18,6 +27,9 @@ const ZSTD_WINDOW_LOG_MAX = 24;
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
+const INFLATE: (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer> = promisify(inflateLater);
+const UNZSTD: (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer> = promisify(unzstdLater);
+
 /**
  * What `bytes` are when unpacked. Never makes more than `length` bytes of it, and takes nothing less for whole.
  *
@@ -26,21 +38,37 @@ const EMPTY: Buffer = Buffer.alloc(0);
 export function unpack(bytes: Buffer, length: number, algorithm: CompressionAlgorithm): Buffer {
   let unpacked = EMPTY;
   try {
-    unpacked = algorithm === "zlib" ? inflate(bytes, length) : unzstd(bytes, length);
+    const options = unpackOptions(length);
+    unpacked = algorithm === "zlib" ? inflateSync(bytes, options) : zstdDecompressSync(bytes, options);
   } catch (error) {
-    throw malformed(`its contents are no ${algorithm} data of ${length} bytes`, error);
+    throw damaged(length, algorithm, error);
   }
+  return checked(unpacked, length);
+}
+
+/** As {@link unpack}, in another thread: for contents that would keep the event loop for long. */
+export async function unpackLater(bytes: Buffer, length: number, algorithm: CompressionAlgorithm): Promise<Buffer> {
+  let unpacked = EMPTY;
+  try {
+    const options = unpackOptions(length);
+    unpacked = algorithm === "zlib" ? await INFLATE(bytes, options) : await UNZSTD(bytes, options);
+  } catch (error) {
+    throw damaged(length, algorithm, error);
+  }
+  return checked(unpacked, length);
+}
+
+function unpackOptions(length: number): { maxOutputLength: number; params: Record<number, number> } {
+  return { maxOutputLength: Math.max(1, length), params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX } };
+}
+
+function checked(unpacked: Buffer, length: number): Buffer {
   if (unpacked.length !== length) throw malformed(`it announces ${length} bytes and holds ${unpacked.length}`);
   return unpacked;
 }
 
-function inflate(bytes: Buffer, length: number): Buffer {
-  return inflateSync(bytes, { maxOutputLength: Math.max(1, length) });
-}
-
-function unzstd(bytes: Buffer, length: number): Buffer {
-  const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX };
-  return zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, length), params });
+function damaged(length: number, algorithm: CompressionAlgorithm, cause: unknown): SwitchyardError {
+  return malformed(`its contents are no ${algorithm} data of ${length} bytes`, cause);
 }
 
 /** `bytes` packed; `level` as the algorithm counts it, its own default where left out. */

@@ -2,6 +2,14 @@ import { SwitchyardError } from "../base/errors.ts";
 import { ByteGatherer } from "./byte-gatherer.ts";
 import { type CompressionAlgorithm, ENVELOPE_HEADER_BYTES, malformed, unpack } from "./compression.ts";
 
+/** An envelope as it came: its contents are not looked at, and are a view of the chunk where they lie within one. */
+export interface Envelope {
+  readonly sequence: number;
+  readonly contents: Buffer;
+  /** What the contents claim to unpack to; 0 where they are not packed. */
+  readonly unpackedLength: number;
+}
+
 /**
  * Takes a stream of compressed envelopes apart and gives the stream of packets within, in pieces that follow the
  * envelopes: a packet may begin in one piece and end in another, so the pieces go to a splitter or walker.
@@ -48,6 +56,15 @@ export class EnvelopeReader {
    * chunk. Between pieces the owner may {@link restart}.
    */
   push(chunk: Buffer, onPiece: (piece: Buffer) => void): void {
+    this.cut(chunk, ({ sequence, contents, unpackedLength }) => {
+      if (sequence !== this.#sequence) throw malformed(`it has number ${sequence} where ${this.#sequence} is due`);
+      this.#sequence = (sequence + 1) & 0xff;
+      onPiece(unpackedLength === 0 ? contents : unpack(contents, unpackedLength, this.#algorithm));
+    });
+  }
+
+  /** Hands out each envelope that `chunk` completes, packed and with whatever number it has. */
+  cut(chunk: Buffer, onEnvelope: (envelope: Envelope) => void): void {
     let at = 0;
     while (at < chunk.length || this.#missing === 0) {
       if (this.#missing < 0) {
@@ -65,30 +82,23 @@ export class EnvelopeReader {
         this.#gathered.add(part, this.#length);
         return;
       }
-      onPiece(this.#end(part));
+      const contents = this.#gathered.finish(part);
+      this.#missing = -1;
+      onEnvelope({ sequence: this.#header.readUInt8(3), contents, unpackedLength: this.#unpackedLength });
     }
   }
 
   #begin(): void {
     this.#headerBytes = 0;
     const length = this.#header.readUIntLE(0, 3);
-    const sequence = this.#header.readUInt8(3);
     this.#unpackedLength = this.#header.readUIntLE(4, 3);
-    if (sequence !== this.#sequence) throw malformed(`it has number ${sequence} where ${this.#sequence} is due`);
     const announced = Math.max(length, this.#unpackedLength);
     if (announced > this.#unpackedBytesMax) {
       throw new SwitchyardError("WIRE_PACKET_TOO_LARGE", {
         what: `a compressed envelope of ${announced} bytes is announced; ${this.#unpackedBytesMax} are allowed`,
       });
     }
-    this.#sequence = (sequence + 1) & 0xff;
     this.#length = length;
     this.#missing = length;
-  }
-
-  #end(last: Buffer): Buffer {
-    const bytes = this.#gathered.finish(last);
-    this.#missing = -1;
-    return this.#unpackedLength === 0 ? bytes : unpack(bytes, this.#unpackedLength, this.#algorithm);
   }
 }
