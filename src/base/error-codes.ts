@@ -87,6 +87,8 @@ export const ERROR_CODES = {
   MYSQL_ACCESS_DENIED: { retryable: false, exit: 1 },
   /** The TLS mode of a backend requires TLS, and the server offers none. The password was not sent. */
   MYSQL_TLS_UNAVAILABLE: { retryable: false, exit: 1 },
+  /** A MySQL server offers none of the compression algorithms that the configuration allows for it. The password was not sent. */
+  MYSQL_COMPRESSION_UNAVAILABLE: { retryable: false, exit: 1 },
   /** TLS with a MySQL server could not be agreed on, most often because its certificate does not verify. The password was not sent. */
   MYSQL_TLS_FAILED: { retryable: false, exit: 1 },
   /** A MySQL server wants an authentication method that is not supported, or one that would send the password in clear text. */

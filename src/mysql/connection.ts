@@ -9,6 +9,7 @@ import {
   type EventSink,
 } from "./binlog-dump.ts";
 import { CommandQueue } from "./command-queue.ts";
+import type { CompressionWord } from "./compression-choice.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { sendChunks } from "./load-local.ts";
 import { type LoginFacts, login } from "./login.ts";
@@ -77,7 +78,7 @@ export class Connection {
    * Connects and logs in.
    *
    * @throws {SwitchyardError} `MYSQL_UNREACHABLE`, `MYSQL_ACCESS_DENIED`, `MYSQL_TLS_UNAVAILABLE`, `MYSQL_TLS_FAILED`,
-   *   `MYSQL_AUTH_METHOD_UNKNOWN`, `MYSQL_SERVER_ERROR`, `CANCELLED`
+   *   `MYSQL_COMPRESSION_UNAVAILABLE`, `MYSQL_AUTH_METHOD_UNKNOWN`, `MYSQL_SERVER_ERROR`, `CANCELLED`
    */
   static async connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<Connection> {
     const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
@@ -116,6 +117,10 @@ export class Connection {
 
   get tls(): boolean {
     return this.#facts.tls;
+  }
+
+  get compression(): CompressionWord {
+    return this.#facts.compression;
   }
 
   /** Status flags of the last answer that carried any. */

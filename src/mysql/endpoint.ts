@@ -1,3 +1,5 @@
+import type { CompressionWishes } from "./compression-choice.ts";
+
 /** How a connection to a server is protected; the modes of MySQL's own client. */
 export interface TlsSettings {
   readonly mode: "disabled" | "preferred" | "required" | "verify_ca" | "verify_identity";
@@ -16,4 +18,6 @@ export interface Endpoint {
   readonly user: string;
   readonly password: string;
   readonly tls: TlsSettings;
+  /** Left out: no compression. */
+  readonly compression?: CompressionWishes;
 }

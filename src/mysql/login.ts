@@ -6,6 +6,7 @@ import { type Greeting, parseGreeting } from "../wire/greeting.ts";
 import { buildHandshakeResponse, buildTlsRequest } from "../wire/handshake-response.ts";
 import { okStatus } from "../wire/ok-packet.ts";
 import { AuthAnswers, firstPlugin } from "./auth-answers.ts";
+import { COMPRESSION_FLAGS, type CompressionWord, chooseCompression, levelOf } from "./compression-choice.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { MysqlError } from "./mysql-error.ts";
 import { PacketInbox } from "./packet-inbox.ts";
@@ -26,6 +27,7 @@ export interface LoginFacts {
   readonly capabilities: number;
   readonly status: number;
   readonly tls: boolean;
+  readonly compression: CompressionWord;
 }
 
 /** utf8mb4_general_ci, which every server since 5.5 has. */
@@ -47,7 +49,10 @@ export async function login(link: PacketLink, endpoint: Endpoint, wishes: LoginW
   const first = await inbox.next();
   if (first[0] === 0xff) throw refused(parseErr(first), endpoint);
   const greeting = parseGreeting(first);
+  const compression = chooseCompression(endpoint.compression, { ...endpoint, capabilities: greeting.capabilities });
+  const level = levelOf(compression, endpoint.compression);
   let capabilities = (wishes.capabilities & (greeting.capabilities | CAP.FOUND_ROWS | CAP.LONG_PASSWORD)) >>> 0;
+  capabilities = (capabilities | COMPRESSION_FLAGS[compression]) >>> 0;
   const tls = wantsTls(endpoint, greeting);
   if (tls) {
     capabilities = (capabilities | CAP.SSL) >>> 0;
@@ -66,9 +71,13 @@ export async function login(link: PacketLink, endpoint: Endpoint, wishes: LoginW
     database: Buffer.from(wishes.database ?? "", "utf8"),
     authPlugin: plugin,
     attributes: wishes.attributes,
+    ...(level === undefined ? {} : { zstdLevel: level }),
   });
   exchange.send(response);
-  return { greeting, capabilities, status: await exchange.finish(), tls };
+  const status = await exchange.finish();
+  // The server's last word of the login is in clear, and its next one in an envelope.
+  if (compression !== "uncompressed") link.compress(compression, level);
+  return { greeting, capabilities, status, tls, compression };
 }
 
 function wantsTls(endpoint: Endpoint, greeting: Greeting): boolean {

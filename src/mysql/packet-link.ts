@@ -1,9 +1,12 @@
 import { connect as connectTcp, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
+import type { CompressionAlgorithm } from "../wire/compression.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
 import { frame } from "../wire/packet-writer.ts";
+import { EnvelopeSocket } from "./envelope-socket.ts";
 
 /** A server's largest packet or binary log event is 1 GiB. */
 const PAYLOAD_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
@@ -28,7 +31,12 @@ export interface PacketHandler {
  * settles {@link closed}.
  */
 export class PacketLink {
-  #socket: Socket;
+  /** What packets go through: the {@link #raw} socket, or envelopes over it. */
+  #socket: Duplex;
+  #raw: Socket;
+  #envelopes: EnvelopeSocket | undefined;
+  /** A packet has come since we have sent one. */
+  #answered = false;
   readonly #splitter = new PacketSplitter(PAYLOAD_BYTES_MAX);
   readonly #closed = deferred<string>();
   #handler: PacketHandler | undefined;
@@ -41,6 +49,7 @@ export class PacketLink {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
+    this.#raw = socket;
     this.#listen(socket);
   }
 
@@ -87,14 +96,22 @@ export class PacketLink {
     this.#pump();
   }
 
-  /** Sends one payload. Safe after the end of the link: nothing happens then. */
+  /** Sends one payload: a command, or a packet of the login. Safe after the end of the link: nothing happens then. */
   send(payload: Buffer, sequence = 0): void {
-    if (this.#reason === undefined) this.#socket.write(frame(payload, sequence));
+    if (this.#reason !== undefined) return;
+    this.#envelopes?.begin();
+    this.#answered = false;
+    this.#socket.write(frame(payload, sequence));
   }
 
-  /** Like {@link send}, and waits while the socket has too much to send already. Rejects when the link ends. */
+  /**
+   * Sends one payload within the reply to a command, and waits while the socket has too much to send already. Rejects
+   * when the link ends.
+   */
   async sendSlowly(payload: Buffer, sequence: number): Promise<void> {
     if (this.#reason !== undefined) throw new SwitchyardError("MYSQL_CONNECTION_LOST", { what: this.#reason });
+    if (this.#answered) this.#envelopes?.goOn();
+    this.#answered = false;
     if (this.#socket.write(frame(payload, sequence))) return;
     this.#drained ??= deferred();
     await this.#drained.promise;
@@ -107,7 +124,7 @@ export class PacketLink {
 
   /** Puts TLS around the socket. Bytes sent by the peer in clear text behind the last packet end the link. */
   async startTls(options: ConnectionOptions): Promise<void> {
-    const plain = this.#socket;
+    const plain = this.#raw;
     plain.removeAllListeners();
     plain.on("error", () => undefined);
     if (this.#splitter.inside) throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "bytes came before TLS" });
@@ -116,6 +133,7 @@ export class PacketLink {
     secure.once("secureConnect", resolve);
     secure.once("error", reject);
     secure.once("close", () => reject(new Error("the server closed the connection during the TLS handshake")));
+    this.#raw = secure;
     this.#socket = secure;
     try {
       await promise;
@@ -126,6 +144,19 @@ export class PacketLink {
     }
     secure.removeAllListeners();
     this.#listen(secure);
+  }
+
+  /** All that follows goes in compressed envelopes, both ways. Right behind the login, before the first command. */
+  compress(algorithm: CompressionAlgorithm, level: number | undefined): void {
+    const raw = this.#raw;
+    raw.removeAllListeners();
+    this.#envelopes = new EnvelopeSocket(raw, {
+      ...{ algorithm, level, side: "client" },
+      early: this.#splitter.takeRemainder(),
+      onBroken: (error) => this.end(error.message),
+    });
+    this.#socket = this.#envelopes;
+    this.#listen(this.#envelopes);
   }
 
   /** Ends the link at once. The first reason given is the one that is told. */
@@ -145,10 +176,10 @@ export class PacketLink {
 
   /**
    * Gives the socket, paused, to another reader, with the bytes that have arrived and were not handed out. Only while
-   * the link lives; afterwards it does nothing any more.
+   * the link lives and without {@link compress}; afterwards it does nothing any more.
    */
   detach(): { readonly socket: Socket; readonly unread: Buffer } {
-    const socket = this.#socket;
+    const socket = this.#raw;
     socket.pause();
     socket.removeAllListeners();
     this.#reason = "given to another reader";
@@ -156,7 +187,7 @@ export class PacketLink {
     return { socket, unread: this.#splitter.takeRemainder() };
   }
 
-  #listen(socket: Socket): void {
+  #listen(socket: Duplex): void {
     socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
     socket.on("drain", () => {
       this.#drained?.resolve();
@@ -175,6 +206,7 @@ export class PacketLink {
 
   #arrive(chunk: Buffer): void {
     this.#lastPacketMs = performance.now();
+    this.#answered = true;
     this.#splitter.feed(chunk);
     this.#pump();
   }

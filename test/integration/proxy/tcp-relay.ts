@@ -6,6 +6,8 @@ export interface TcpRelay {
   readonly port: number;
   /** Each piece that the server sends arrives this much later. */
   delayMs: number;
+  /** Bytes that have passed, by who sent them. */
+  readonly passed: { near: number; far: number };
   /** Ends all connections through it at once, without a word. */
   cut(): void;
   close(): Promise<void>;
@@ -13,7 +15,7 @@ export interface TcpRelay {
 
 export async function startRelay(target: { readonly host: string; readonly port: number }): Promise<TcpRelay> {
   const sockets = new Set<Socket>();
-  const relay = { delayMs: 0 };
+  const relay = { delayMs: 0, passed: { near: 0, far: 0 } };
   const server = createServer((near) => {
     const far = connect({ host: target.host, port: target.port, noDelay: true });
     for (const socket of [near, far]) {
@@ -25,8 +27,12 @@ export async function startRelay(target: { readonly host: string; readonly port:
         far.destroy();
       });
     }
-    near.on("data", (chunk) => far.write(chunk));
+    near.on("data", (chunk) => {
+      relay.passed.near += chunk.length;
+      far.write(chunk);
+    });
     far.on("data", (chunk) => {
+      relay.passed.far += chunk.length;
       if (relay.delayMs === 0) near.write(chunk);
       else setTimeout(() => near.write(chunk), relay.delayMs);
     });
