@@ -58,6 +58,11 @@ export const CONFIG_ABOUT: Readonly<Record<string, KeyAbout>> = {
   "backends.<name>.tls.ca": restart("Authorities to trust, needed for the `verify_` modes: the path of a PEM file."),
   "backends.<name>.tls.cert": restart("Certificate to show: the path of a PEM file."),
   "backends.<name>.tls.key": restart("Its private key: the path of a PEM file."),
+  "backends.<name>.compression": restart(
+    "How connections to this server are compressed: the first of the list that it has in its own " +
+      "`protocol_compression_algorithms`. Saves bytes on slow links and costs processor time on both ends.",
+  ),
+  "backends.<name>.zstdLevel": restart("How hard zstd works on both directions, from 1 (fast) to 22."),
   default: restart("The backend of every table that no migration has moved."),
   workers: restart("Proxy processes that share the listening socket."),
   tls: reload(
@@ -73,6 +78,10 @@ export const CONFIG_ABOUT: Readonly<Record<string, KeyAbout>> = {
   "users[].password": reload("Its password there, best taken from the environment."),
   "proxyProtocol.trusted": reload(
     "Networks of load balancers: each connection from there must begin with a header of the PROXY protocol, version 1 or 2. From elsewhere none is accepted.",
+  ),
+  compression: restart(
+    "Compression that clients of the proxy may choose, as a server has it in `protocol_compression_algorithms`; without " +
+      "`uncompressed` in the list they must choose one. It does not depend on how backends are spoken to.",
   ),
   "log.level": reload("The least severe lines that are written."),
   "log.format": restart("`auto` is pretty on a terminal and JSON lines elsewhere."),

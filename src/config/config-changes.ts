@@ -1,4 +1,4 @@
-import type { Config } from "./config.ts";
+import type { BackendConfig, Config } from "./config.ts";
 import { CONFIG_ABOUT } from "./config-about.ts";
 
 /** What becomes of another configuration while Switchyard runs. */
@@ -40,10 +40,19 @@ export function configChanges(running: Config, next: Config): ConfigChanges {
 /** Paths of keys whose values differ, as the file has them; a list is one key. */
 function differences(a: Config, b: Config): string[] {
   const [before, after] = [a, b].map((config) => {
-    const { clientTls, store, ...rest } = config;
-    return { ...rest, tls: clientTls, store };
+    const { clientTls, store, backends, ...rest } = config;
+    return { ...rest, tls: clientTls, store, backends: mapValues(backends, asWritten) };
   });
   return walk(before, after, "");
+}
+
+/** An entry of `backends:` with the keys of the file. */
+function asWritten({ compression, ...rest }: BackendConfig): object {
+  return { ...rest, compression: compression.algorithms, zstdLevel: compression.zstdLevel };
+}
+
+function mapValues<T>(mapping: Readonly<Record<string, T>>, change: (value: T) => unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(mapping).map(([key, value]) => [key, change(value)]));
 }
 
 function walk(a: unknown, b: unknown, path: string): string[] {

@@ -32,6 +32,15 @@ function parseListen(value: string): ListenAddress | undefined {
   return host === undefined || portNumber > 65_535 ? undefined : { host, port: portNumber };
 }
 
+const ALGORITHMS = ["zlib", "zstd", "uncompressed"] as const;
+const COMPRESSION_LIST = `a list of ${ALGORITHMS.join(", ")}, each at most once`;
+
+const compression = z
+  .array(z.enum(ALGORITHMS, COMPRESSION_LIST), COMPRESSION_LIST)
+  .min(1, COMPRESSION_LIST)
+  .max(ALGORITHMS.length, COMPRESSION_LIST)
+  .refine((words) => new Set(words).size === words.length, COMPRESSION_LIST);
+
 const MODES = ["disabled", "preferred", "required", "verify_ca", "verify_identity"] as const;
 
 const backend = z.strictObject(
@@ -51,8 +60,10 @@ const backend = z.strictObject(
         "a mapping with mode, ca, cert and key",
       )
       .default({ mode: "preferred" }),
+    compression: compression.default(["uncompressed"]),
+    zstdLevel: number({ min: 1, max: 22, whole: true }, "a level of zstd from 1 to 22").default(3),
   },
-  "a mapping with host, port, user, password and tls",
+  "a mapping with host, port, user, password, tls, compression and zstdLevel",
 );
 
 const token = z.strictObject(
@@ -179,6 +190,7 @@ export const configSchema = z.strictObject(
         "a mapping with trusted",
       )
       .prefault({}),
+    compression: compression.default([...ALGORITHMS]),
     log: z
       .strictObject(
         {

@@ -14,6 +14,9 @@ export interface BackendTls {
   readonly key?: string;
 }
 
+/** The words of a server's `protocol_compression_algorithms`. */
+export type CompressionName = "zlib" | "zstd" | "uncompressed";
+
 /** One entry of `backends:`. `password` must never reach a log. */
 export interface BackendConfig {
   readonly name: string;
@@ -22,6 +25,8 @@ export interface BackendConfig {
   readonly user: string;
   readonly password: string;
   readonly tls: BackendTls;
+  /** The first of the list that the server offers is used. */
+  readonly compression: { readonly algorithms: readonly CompressionName[]; readonly zstdLevel: number };
 }
 
 /** Someone who may use the admin API; `sha256` is the hash of the token in hexadecimal. */
@@ -87,6 +92,8 @@ export interface Config {
     /** Networks, each as address and length of its prefix, or an address. */
     readonly trusted: readonly string[];
   };
+  /** Offered to clients of the proxy. */
+  readonly compression: readonly CompressionName[];
   readonly log: LogConfig;
 }
 

@@ -134,11 +134,12 @@ async function assemble(text: ConfigText, raw: RawConfig): Promise<Config> {
   const directory = dirname(resolve(text.file));
   const pem = (path: ConfigPath, file: string): Promise<string> => readPem(text, path, resolve(directory, file));
   const backends: Record<string, BackendConfig> = {};
-  for (const [name, { tls, ...rest }] of Object.entries(raw.backends)) {
+  for (const [name, { tls, compression, zstdLevel, ...rest }] of Object.entries(raw.backends)) {
     const at = ["backends", name, "tls"];
     backends[name] = {
       name,
       ...rest,
+      compression: { algorithms: compression, zstdLevel },
       tls: {
         mode: tls.mode,
         ...(tls.ca === undefined ? {} : { ca: await pem([...at, "ca"], tls.ca) }),
@@ -159,6 +160,7 @@ async function assemble(text: ConfigText, raw: RawConfig): Promise<Config> {
     clientTls: await clientTlsOf(text, raw, pem),
     users: raw.users,
     proxyProtocol: raw.proxyProtocol,
+    compression: raw.compression,
     log: raw.log,
   };
 }

@@ -87,13 +87,18 @@ export class EnvelopeSocket extends Duplex {
     this.begin(this.#due);
   }
 
-  /** Server side: the owner has taken the next payload, and what is written next is the answer to it. */
-  answer(): void {
-    const [run] = this.#unanswered;
-    if (run === undefined) return;
-    run.payloads -= 1;
-    if (run.payloads === 0) this.#unanswered.shift();
-    this.begin(run.number);
+  /** Server side: the owner has taken the next payloads, and what is written next is the answer to the last of them. */
+  answer(payloads = 1): void {
+    let left = payloads;
+    while (left > 0) {
+      const [run] = this.#unanswered;
+      if (run === undefined) return;
+      const count = Math.min(left, run.payloads);
+      left -= count;
+      run.payloads -= count;
+      if (run.payloads === 0) this.#unanswered.shift();
+      if (left === 0) this.begin(run.number);
+    }
   }
 
   /** The packets that are read from now on are numbered one by one, from this number on. */
@@ -206,7 +211,8 @@ export class EnvelopeSocket extends Duplex {
   #deliver(sequence: number, piece: Buffer): boolean {
     const { between } = this.#packets;
     // A server may begin to speak with a number of its own, as when it closes an idle connection.
-    const begins = between && (this.#options.side === "client" || sequence === 0);
+    // A client begins with 0, or, in a conversation, goes on behind what we have said.
+    const begins = between && (this.#options.side === "client" || [0, this.#writer.sequence].includes(sequence));
     if (sequence !== this.#due && !begins) throw malformed(`it has number ${sequence} where ${this.#due} is due`);
     this.#due = (sequence + 1) & 0xff;
     const payloads = this.#packets.pass(piece);

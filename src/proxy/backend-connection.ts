@@ -3,13 +3,16 @@ import { TLSSocket } from "node:tls";
 import { deferred } from "../base/deferred.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { AuthAnswers } from "../mysql/auth-answers.ts";
+import { EnvelopeSocket } from "../mysql/envelope-socket.ts";
 import { CAP, COM, HEADER_BYTES, hasFlag, STATUS } from "../wire/capabilities.ts";
 import { buildChangeUser, type ChangeUser } from "../wire/change-user.ts";
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
+import { PacketNumbers } from "../wire/packet-numbers.ts";
 import { PacketWalker } from "../wire/packet-walker.ts";
-import { frame } from "../wire/packet-writer.ts";
+import { frame, packetCount } from "../wire/packet-writer.ts";
 import { type PreparedFacts, ReplyTracker } from "../wire/reply-tracker.ts";
 import { AuthReply } from "./auth-reply.ts";
+import type { Compression } from "./client-compression.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { relayFile } from "./local-file.ts";
 import { EditedReply, OwnReply, type PacketEdit, RelayedReply, type ReplyEnd, type ReplyJob } from "./reply-jobs.ts";
@@ -20,6 +23,7 @@ export interface BackendFacts {
   readonly threadId: number;
   readonly capabilities: number;
   readonly status: number;
+  readonly compression: Compression | undefined;
 }
 
 /** The answer to a statement of our own. */
@@ -53,7 +57,8 @@ export class BackendConnection {
   readonly localAddress: string;
   /** Nobody can listen: inside TLS, or through a socket file. */
   readonly #private: boolean;
-  readonly #socket: Socket;
+  readonly #socket: Socket | EnvelopeSocket;
+  readonly #envelopes: EnvelopeSocket | undefined;
   readonly #tracker: ReplyTracker;
   readonly #walker = new PacketWalker();
   readonly #closed = deferred<string>();
@@ -68,17 +73,18 @@ export class BackendConnection {
     this.name = facts.name;
     this.threadId = facts.threadId;
     this.capabilities = facts.capabilities;
-    this.#socket = socket;
+    this.#envelopes = facts.compression && this.#envelopesOver(socket, facts.compression);
+    this.#socket = this.#envelopes ?? socket;
     this.localAddress = socket.localAddress ?? "";
     this.#private = socket instanceof TLSSocket || socket.remoteAddress === undefined;
     this.#tracker = new ReplyTracker(facts.capabilities);
     this.#tracker.setStatus(facts.status);
-    socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
-    socket.on("error", (error) => this.#lose(error.message));
-    socket.on("end", () => this.#lose("the server closed the connection"));
-    socket.on("close", () => this.#lose("the connection was closed"));
+    this.#socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
+    this.#socket.on("error", (error) => this.#lose(error.message));
+    this.#socket.on("end", () => this.#lose("the server closed the connection"));
+    this.#socket.on("close", () => this.#lose("the connection was closed"));
     if (unread.length > 0) this.#lose("the server sent more than it owed");
-    socket.resume();
+    this.#socket.resume();
   }
 
   /** Settles with the reason when the connection has ended, however it did. */
@@ -130,7 +136,7 @@ export class BackendConnection {
     if (problem !== undefined) return Promise.reject(problem);
     this.#tracker.start(command);
     return this.#begin(
-      new RelayedReply(this.#tracker, this.#walker, client, () => this.#takeFile(client)),
+      new RelayedReply(this.#tracker, this.#walker, client, (request) => this.#takeFile(client, request)),
       payload,
       before,
     );
@@ -177,6 +183,7 @@ export class BackendConnection {
     });
     this.#tracker.start(COM.CHANGE_USER);
     const reply = new AuthReply(this.#tracker, answers, (answer, sequence) => {
+      this.#envelopes?.goOn();
       this.#socket.write(frame(answer, sequence));
     });
     const { error } = await this.#begin(reply, buildChangeUser(asking, this.capabilities), []);
@@ -190,7 +197,9 @@ export class BackendConnection {
 
   /** Sends a command that is never answered. */
   silent(payload: Buffer): void {
-    if (this.#lostReason === undefined) this.#socket.write(frame(payload, 0));
+    if (this.#lostReason !== undefined) return;
+    this.#envelopes?.begin();
+    this.#socket.write(frame(payload, 0));
   }
 
   /** Says goodbye and closes; resolves when the server has closed too, or after a second. */
@@ -224,9 +233,23 @@ export class BackendConnection {
   #begin(job: ReplyJob, payload: Buffer, before: readonly Buffer[]): Promise<ReplyEnd> {
     this.#job = job;
     this.#relayedSome = false;
-    if (before.length === 0) this.#socket.write(frame(payload, 0));
+    if (this.#envelopes !== undefined) this.#beginEnvelopes(this.#envelopes, payload, before);
+    else if (before.length === 0) this.#socket.write(frame(payload, 0));
     else this.#socket.write(Buffer.concat([...before.map((one) => frame(one, 0)), frame(payload, 0)]));
     return job.end;
+  }
+
+  /** Each command begins envelopes of its own; the packets of the reply are numbered as they would be without. */
+  #beginEnvelopes(envelopes: EnvelopeSocket, payload: Buffer, before: readonly Buffer[]): void {
+    for (const one of before) this.silent(one);
+    envelopes.renumber(packetCount(payload.length));
+    envelopes.begin();
+    envelopes.write(frame(payload, 0));
+  }
+
+  #envelopesOver(socket: Socket, { algorithm, level }: Compression): EnvelopeSocket {
+    const onBroken = (error: SwitchyardError): void => this.#lose(error.message);
+    return new EnvelopeSocket(socket, { algorithm, level, side: "client", early: Buffer.alloc(0), onBroken });
   }
 
   #arrive(chunk: Buffer): void {
@@ -257,13 +280,13 @@ export class BackendConnection {
   }
 
   /** Relays a file that the server has asked the client for. */
-  async #takeFile(client: ClientConnection): Promise<void> {
+  async #takeFile(client: ClientConnection, request: number): Promise<void> {
     if (!hasFlag(this.capabilities, CAP.LOCAL_FILES)) {
       this.#lose("the server asked for a file of a client that sends none");
       return;
     }
     this.#sendsFile = true;
-    const whole = await relayFile(client, this.#socket);
+    const whole = await relayFile(client, this.#socket, this.#fileNumbers(client, request));
     this.#sendsFile = false;
     if (whole || this.#lostReason !== undefined) return;
     // An empty packet would have the server keep what has come so far. A closed connection is a file that has failed.
@@ -271,6 +294,18 @@ export class BackendConnection {
     const timer = setTimeout(() => this.destroy("the server did not close"), FILE_GRACE_MS);
     await this.closed;
     clearTimeout(timer);
+  }
+
+  /** In envelopes packets are numbered by these: what comes from or goes into some is numbered as it would be without. */
+  #fileNumbers(client: ClientConnection, request: number): ((bytes: Buffer) => void) | undefined {
+    if (this.#envelopes === undefined && !client.compressed) return undefined;
+    const numbers = new PacketNumbers();
+    numbers.next = (request + 1) & 0xff;
+    this.#envelopes?.goOn();
+    return (bytes) => {
+      client.tookPayloads(numbers.pass(bytes));
+      this.#envelopes?.renumber(numbers.next ?? 0);
+    };
   }
 
   #wait(drained: Promise<void>): void {

@@ -1,5 +1,6 @@
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { AuthAnswers, firstPlugin } from "../mysql/auth-answers.ts";
+import { COMPRESSION_FLAGS, type CompressionWord, chooseCompression, levelOf } from "../mysql/compression-choice.ts";
 import { PacketInbox } from "../mysql/packet-inbox.ts";
 import { PacketLink } from "../mysql/packet-link.ts";
 import { tlsOptions } from "../mysql/tls-options.ts";
@@ -10,6 +11,7 @@ import { type Greeting, parseGreeting } from "../wire/greeting.ts";
 import { buildHandshakeResponse, buildTlsRequest, type HandshakeResponse } from "../wire/handshake-response.ts";
 import { okStatus } from "../wire/ok-packet.ts";
 import { BackendConnection } from "./backend-connection.ts";
+import type { Compression } from "./client-compression.ts";
 import type { Applicant } from "./client-login.ts";
 import type { BackendAddress } from "./proxy-config.ts";
 
@@ -39,6 +41,7 @@ export interface DialedBackend {
   readonly greeting: Greeting;
   readonly link: PacketLink;
   readonly inbox: PacketInbox;
+  readonly compression: CompressionWord;
 }
 
 /** Whether a login came about, or what the server said instead; its words are for the client. */
@@ -67,7 +70,10 @@ export async function dialBackend(address: BackendAddress, timeoutMs: number): P
     const inbox = new PacketInbox(link);
     const first = await inbox.next();
     if (first[0] === 0xff) throw unreachable(address, parseErr(first).message);
-    return { address, greeting: parseGreeting(first), link, inbox };
+    const greeting = parseGreeting(first);
+    const { capabilities } = greeting;
+    const compression = chooseCompression(address.compression, { name: address.name, capabilities });
+    return { address, greeting, link, inbox, compression };
   } catch (error) {
     link?.end("the greeting was not understood");
     if (error instanceof SwitchyardError && error.code === "PROXY_BACKEND_UNREACHABLE") throw error;
@@ -114,7 +120,7 @@ async function converse(
   if (lacking !== 0) {
     throw unreachable(address, `it lacks protocol capabilities that the client uses (0x${lacking.toString(16)})`);
   }
-  const response = responseFor(greeting, applicant, options);
+  const response = responseFor(dialed, applicant, options);
   const tls = await startTls(dialed, response);
   const answers = new AuthAnswers({
     server: address.name,
@@ -135,7 +141,10 @@ async function converse(
     switch (packet[0]) {
       case 0x00: {
         const ok = Buffer.from(packet);
-        const facts = { name: address.name, threadId: greeting.threadId, capabilities, status: okStatus(ok) };
+        const facts = {
+          ...{ name: address.name, threadId: greeting.threadId, capabilities, status: okStatus(ok) },
+          compression: compressionOf(dialed),
+        };
         const { socket, unread } = link.detach();
         return { connection: new BackendConnection(socket, unread, facts), ok };
       }
@@ -162,8 +171,15 @@ async function converse(
   }
 }
 
-function responseFor(greeting: Greeting, applicant: Applicant, options: BackendLoginOptions): HandshakeResponse {
+function compressionOf({ address, compression }: DialedBackend): Compression | undefined {
+  if (compression === "uncompressed") return undefined;
+  return { algorithm: compression, level: levelOf(compression, address.compression) };
+}
+
+function responseFor(dialed: DialedBackend, applicant: Applicant, options: BackendLoginOptions): HandshakeResponse {
   const { response } = applicant;
+  const { greeting, compression } = dialed;
+  const level = compressionOf(dialed)?.level;
   const withDatabase = options.database === undefined ? 0 : CAP.CONNECT_WITH_DB;
   const relayed = applicant.capabilities & ~(CAP.CONNECT_WITH_DB | CAP.SSL);
   // Ours goes first: the server keeps only so many bytes of them, and the client's must not push it out.
@@ -173,13 +189,20 @@ function responseFor(greeting: Greeting, applicant: Applicant, options: BackendL
   ];
   const attributes = new Map([...own, ...response.attributes, ...own]);
   return {
-    capabilities: ((relayed & greeting.capabilities) | (relayed & CAP.FOUND_ROWS) | ALWAYS | withDatabase) >>> 0,
+    capabilities:
+      ((relayed & greeting.capabilities) |
+        (relayed & CAP.FOUND_ROWS) |
+        ALWAYS |
+        withDatabase |
+        COMPRESSION_FLAGS[compression]) >>>
+      0,
     maxPacketBytes: response.maxPacketBytes,
     collation: response.collation,
     user: response.user,
     authResponse: Buffer.alloc(0),
     ...(options.database === undefined ? {} : { database: options.database }),
     attributes,
+    ...(level === undefined ? {} : { zstdLevel: level }),
   };
 }
 

@@ -2,8 +2,10 @@ import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { EnvelopeSocket } from "../mysql/envelope-socket.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
 import { frame } from "../wire/packet-writer.ts";
+import type { Compression } from "./client-compression.ts";
 
 /** Before a login, nobody may make us gather more than this. */
 const LOGIN_BYTES_MAX = 64 * 1024;
@@ -20,7 +22,12 @@ export class ClientConnection {
   #remote: string;
   readonly #pipelineBytesMax: number;
   readonly #gone = deferred<string>();
-  #socket: Socket;
+  /** What bytes go through: the {@link #raw} socket, or envelopes over it. */
+  #socket: Socket | EnvelopeSocket;
+  #raw: Socket;
+  #envelopes: EnvelopeSocket | undefined;
+  /** The client has sent what is no envelope; nothing follows what is still in {@link #chunks}. */
+  #broken: SwitchyardError | undefined;
   #splitter = new PacketSplitter(LOGIN_BYTES_MAX);
   #chunks: Buffer[] = [];
   #pendingBytes = 0;
@@ -31,6 +38,7 @@ export class ClientConnection {
 
   constructor(socket: Socket, pipelineBytesMax: number) {
     this.#socket = socket;
+    this.#raw = socket;
     this.#pipelineBytesMax = pipelineBytesMax;
     this.#remote = socket.remoteAddress ?? "unknown";
     socket.setNoDelay(true);
@@ -58,7 +66,11 @@ export class ClientConnection {
   }
 
   get encrypted(): boolean {
-    return this.#socket instanceof TLSSocket;
+    return this.#raw instanceof TLSSocket;
+  }
+
+  get compressed(): boolean {
+    return this.#envelopes !== undefined;
   }
 
   /** Sequence number that our next packet must carry: 0 for the greeting, then one more than the payload read last. */
@@ -76,11 +88,11 @@ export class ClientConnection {
   /**
    * The next whole payload; undefined once the client is gone.
    *
-   * @throws {SwitchyardError} `WIRE_PACKET_TOO_LARGE`
+   * @throws {SwitchyardError} `WIRE_PACKET_TOO_LARGE`, `WIRE_MALFORMED`
    */
   async read(): Promise<Buffer | undefined> {
     for (;;) {
-      const payload = this.readNow();
+      const payload = this.#readNow();
       if (payload !== undefined) return payload;
       if (this.#goneReason !== undefined) return undefined;
       this.#waiting = deferred();
@@ -90,18 +102,29 @@ export class ClientConnection {
   }
 
   /** A payload that has arrived already. */
-  readNow(): Buffer | undefined {
-    for (;;) {
-      const payload = this.#splitter.next();
-      if (payload !== undefined) return payload;
-      const chunk = this.#chunks.shift();
-      if (chunk === undefined) return undefined;
-      this.#pendingBytes -= chunk.length;
-      this.#splitter.feed(chunk);
+  #readNow(): Buffer | undefined {
+    try {
+      for (;;) {
+        const payload = this.#splitter.next();
+        if (payload !== undefined) {
+          this.#envelopes?.answer();
+          return payload;
+        }
+        const chunk = this.#chunks.shift();
+        if (chunk === undefined) break;
+        this.#pendingBytes -= chunk.length;
+        this.#splitter.feed(chunk);
+      }
+    } catch (error) {
+      this.#envelopes?.goOn();
+      throw error;
     }
+    if (this.#broken === undefined) return undefined;
+    this.#envelopes?.goOn();
+    throw this.#broken;
   }
 
-  /** Bytes as they arrive, not cut into packets; undefined once the client is gone. What is left over is given back. */
+  /** Bytes as they arrive, not cut into packets; undefined once nothing more comes. What is left over is given back. */
   async readBytes(): Promise<Buffer | undefined> {
     for (;;) {
       const rest = this.#splitter.takeRemainder();
@@ -111,11 +134,16 @@ export class ClientConnection {
         this.#pendingBytes -= chunk.length;
         return chunk;
       }
-      if (this.#goneReason !== undefined) return undefined;
+      if (this.#goneReason !== undefined || this.#broken !== undefined) return undefined;
       this.#waiting = deferred();
       if (this.#socket.isPaused()) this.#socket.resume();
       await this.#waiting.promise;
     }
+  }
+
+  /** Says that {@link readBytes} has given so many payloads to the end. */
+  tookPayloads(count: number): void {
+    this.#envelopes?.answer(count);
   }
 
   /** Gives back what {@link readBytes} gave beyond what was wanted. */
@@ -144,7 +172,7 @@ export class ClientConnection {
 
   /** Puts TLS around the connection. Clients begin with it right behind their request, so bytes may be here already. */
   async startTls(context: SecureContext): Promise<void> {
-    const plain = this.#socket;
+    const plain = this.#raw;
     const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#chunks.splice(0)]);
     this.#pendingBytes = 0;
     // All listeners at once would set the stream flowing again in the next tick, and what is put back would be lost.
@@ -154,6 +182,7 @@ export class ClientConnection {
     plain.on("error", () => undefined);
     const secure = new TLSSocket(plain, { isServer: true, secureContext: context });
     this.#socket = secure;
+    this.#raw = secure;
     const ready = deferred<void>();
     secure.once("secure", () => ready.resolve());
     secure.once("error", (error) => ready.reject(error));
@@ -167,6 +196,22 @@ export class ClientConnection {
         cause,
       });
     }
+  }
+
+  /** All that follows goes in compressed envelopes, both ways: right behind the OK of the login. */
+  compress({ algorithm, level }: Compression): void {
+    const raw = this.#raw;
+    const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#chunks.splice(0)]);
+    this.#pendingBytes = 0;
+    raw.pause();
+    for (const event of ["data", "drain", "error", "end", "close"]) raw.removeAllListeners(event);
+    const onBroken = (error: SwitchyardError): void => {
+      this.#broken = error;
+      this.#wake();
+    };
+    this.#envelopes = new EnvelopeSocket(raw, { algorithm, level, side: "server", early, onBroken });
+    this.#socket = this.#envelopes;
+    this.#listen(this.#envelopes);
   }
 
   /** Sends what is waiting and closes; at once where the client does not take it. */
@@ -184,7 +229,7 @@ export class ClientConnection {
     this.#leave("closed by the proxy");
   }
 
-  #listen(socket: Socket): void {
+  #listen(socket: Socket | EnvelopeSocket): void {
     socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
     socket.on("drain", () => this.#drain());
     socket.on("error", (error) => this.#leave(error.message));
@@ -195,10 +240,15 @@ export class ClientConnection {
   #arrive(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#pendingBytes += chunk.length;
+    if (!this.#wake() && this.#pendingBytes > this.#pipelineBytesMax) this.#socket.pause();
+  }
+
+  /** Whether somebody waits for a command. */
+  #wake(): boolean {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting !== undefined) waiting.resolve();
-    else if (this.#pendingBytes > this.#pipelineBytesMax) this.#socket.pause();
+    waiting?.resolve();
+    return waiting !== undefined;
   }
 
   #drain(): void {
@@ -210,8 +260,7 @@ export class ClientConnection {
     if (this.#goneReason !== undefined) return;
     this.#goneReason = reason;
     this.#gone.resolve(reason);
-    this.#waiting?.resolve();
-    this.#waiting = undefined;
+    this.#wake();
     this.#drain();
   }
 }

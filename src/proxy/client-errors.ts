@@ -41,6 +41,15 @@ export function malformedPacket(): ErrPacket {
   return error(1835, "HY000", "Malformed communication packet.");
 }
 
+/** A client asks for no compression, or one that is not offered, where some is required. */
+export function wrongCompression(): ErrPacket {
+  return error(3922, "HY000", "Invalid compression algorithm 'uncompressed'.");
+}
+
+export function wrongCompressionLevel(): ErrPacket {
+  return error(3923, "HY000", "Invalid zstd compression level for algorithm 'zstd'.");
+}
+
 export function shuttingDown(): ErrPacket {
   return error(1053, "08S01", "Server shutdown in progress");
 }

@@ -1,11 +1,14 @@
 import { constants, privateDecrypt, randomBytes } from "node:crypto";
 import { SwitchyardError } from "../base/errors.ts";
+import type { CompressionWord } from "../mysql/compression-choice.ts";
 import { buildAuthMoreData, buildAuthSwitch, CACHING_SHA2 } from "../wire/auth-packets.ts";
 import { NONCE_BYTES, nativeStage2, verifyNative, xorWithNonce } from "../wire/auth-scramble.ts";
 import { CAP, hasFlag } from "../wire/capabilities.ts";
 import type { ChangeUser } from "../wire/change-user.ts";
+import type { ErrPacket } from "../wire/err-packet.ts";
 import { buildGreeting, type Greeting } from "../wire/greeting.ts";
 import { type HandshakeResponse, isTlsRequest, parseHandshakeResponse } from "../wire/handshake-response.ts";
+import { askedCompression, type Compression, offeredFlags } from "./client-compression.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { ConfiguredUsers } from "./configured-users.ts";
 import type { PasswordCache } from "./password-cache.ts";
@@ -19,8 +22,8 @@ const CLEAR_PLUGIN = "mysql_clear_password";
 const SCRAMBLE_BYTES = 32;
 
 /**
- * What is relayed, so that client and backend must agree on it, or what concerns the login alone. Compression is not
- * relayed yet, so it is never offered.
+ * What is relayed, so that client and backend must agree on it, or what concerns the login alone. Compression is
+ * between us and each side.
  */
 const RELAYED =
   CAP.LONG_PASSWORD |
@@ -61,9 +64,13 @@ export interface Applicant {
   readonly remote: string;
   /** The client waits to hear that its scramble was enough. */
   readonly fast: boolean;
+  /** On the client's connection, from behind the OK of its login. */
+  readonly compression: Compression | undefined;
 }
 
 export interface ClientLoginOptions {
+  /** Compression that is offered to clients. */
+  readonly compression: readonly CompressionWord[];
   readonly keys: ServerKeys;
   readonly passwords: PasswordCache;
   readonly users: ConfiguredUsers;
@@ -73,25 +80,30 @@ export interface ClientLoginOptions {
  * Greets a client in the name of the backend whose greeting is given, and learns who it is and its password: from an
  * earlier login, in clear text over TLS, or encrypted with our RSA key.
  *
- * @returns undefined when the client left, or could not show its password
+ * @returns undefined when the client left, the error for one that must be turned away
  * @throws {SwitchyardError} `WIRE_MALFORMED`, `WIRE_UNEXPECTED_PACKET`
  */
 export async function greetClient(
   client: ClientConnection,
   backend: Greeting,
   options: ClientLoginOptions,
-): Promise<Applicant | Unproven | undefined> {
+): Promise<Applicant | Unproven | { readonly refused: ErrPacket } | undefined> {
   const nonce = makeNonce();
   const offered = ((backend.capabilities & RELAYED) | (options.keys.tls === undefined ? 0 : CAP.SSL)) >>> 0;
-  client.send(buildGreeting({ ...backend, nonce, capabilities: offered, authPlugin: PLUGIN }), 0);
+  const capabilitiesOffered = (offered | offeredFlags(options.compression)) >>> 0;
+  client.send(buildGreeting({ ...backend, nonce, capabilities: capabilitiesOffered, authPlugin: PLUGIN }), 0);
   const response = await readResponse(client, options.keys);
   if (response === undefined) return undefined;
   const capabilities = (response.capabilities & offered & ~CAP.SSL) >>> 0;
+  const compression = askedCompression(response, options.compression);
+  if (compression !== undefined && "errno" in compression) return { refused: compression };
   const shown = await new PasswordTalk(client, options, response.user).learn(response, nonce);
   if (shown === "undecipherable") {
     return { unproven: Buffer.from(response.user), withPassword: response.authResponse.length > 0 };
   }
-  return shown === undefined ? undefined : { response, capabilities, nonce, remote: client.remote, ...shown };
+  return shown === undefined
+    ? undefined
+    : { response, capabilities, compression, nonce, remote: client.remote, ...shown };
 }
 
 /**

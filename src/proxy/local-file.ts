@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
 import { PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
 import { type PacketVisitor, PacketWalker } from "../wire/packet-walker.ts";
 import type { ClientConnection } from "./client-connection.ts";
@@ -23,11 +23,13 @@ class FileEnd implements PacketVisitor {
  * Relays the packets of a file from the client to the server, byte for byte, up to the empty one that ends it. Only as
  * much is read from the client as the server takes. Nothing is opened here: the file is the client's.
  *
+ * @param passing is given the bytes ahead of the server, and may change them
  * @returns false when the client has left before the end: what has come is not the file
  */
 export async function relayFile(
   client: Pick<ClientConnection, "readBytes" | "putBack">,
-  server: Pick<Socket, "write" | "once" | "off" | "destroyed">,
+  server: Writable,
+  passing?: (bytes: Buffer) => void,
 ): Promise<boolean> {
   const walker = new PacketWalker();
   const end = new FileEnd();
@@ -35,6 +37,7 @@ export async function relayFile(
     const bytes = await client.readBytes();
     if (bytes === undefined) return false;
     const reached = walker.walk(bytes, 0, bytes.length, end);
+    passing?.(bytes.subarray(0, reached));
     if (!server.destroyed && !server.write(bytes.subarray(0, reached))) await drained(server);
     if (!end.reached) continue;
     client.putBack(bytes.subarray(reached));
@@ -43,7 +46,7 @@ export async function relayFile(
 }
 
 /** Until the socket takes more, or has closed. */
-async function drained(socket: Pick<Socket, "once" | "off" | "destroyed">): Promise<void> {
+async function drained(socket: Writable): Promise<void> {
   if (socket.destroyed) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {

@@ -1,3 +1,4 @@
+import type { CompressionWishes, CompressionWord } from "../mysql/compression-choice.ts";
 import type { TlsSettings } from "../mysql/endpoint.ts";
 import type { ConfiguredUser } from "./configured-users.ts";
 
@@ -8,6 +9,8 @@ export interface BackendAddress {
   readonly host: string;
   readonly port: number;
   readonly tls: TlsSettings;
+  /** Left out: no compression towards this server. */
+  readonly compression?: CompressionWishes;
 }
 
 /** Bounds of one worker; the unit is the end of the name. */
@@ -87,5 +90,7 @@ export interface ProxyWorkerConfig {
   readonly users?: readonly ConfiguredUser[];
   /** Networks of load balancers that begin each connection with a header of the PROXY protocol. */
   readonly trustedNetworks?: readonly string[];
+  /** Offered to clients; as a server offers it where left out. */
+  readonly compression?: readonly CompressionWord[];
   readonly limits?: Partial<ProxyLimits>;
 }

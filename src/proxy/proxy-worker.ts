@@ -6,6 +6,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { SESSIONS_PREFIX } from "../rules/store-keys.ts";
 import type { Store } from "../store/store.ts";
+import { OFFERED_BY_DEFAULT } from "./client-compression.ts";
 import { TrustedNetworks } from "./client-origin.ts";
 import { type ConfiguredUser, ConfiguredUsers } from "./configured-users.ts";
 import { Listener } from "./listener.ts";
@@ -66,6 +67,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
       ...{ ...joined, metrics, limits, clock, log, bootNonce, keys },
       backends: config.backends,
       ...{ users, trusted },
+      compression: config.compression ?? OFFERED_BY_DEFAULT,
       passwords: new PasswordCache(limits.passwordsMax),
       byThread: new Map(),
     },

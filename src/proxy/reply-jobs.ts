@@ -73,12 +73,18 @@ abstract class TrackedReply implements ReplyJob {
 export class RelayedReply extends TrackedReply implements PacketVisitor {
   readonly #walker: PacketWalker;
   readonly #client: ClientConnection;
-  readonly #takeFile: () => Promise<void>;
+  readonly #takeFile: (request: number) => Promise<void>;
+  #sequence = 0;
   #file: Promise<void> | undefined;
   #full = false;
 
-  /** `takeFile` has the client's next packets go to the server, up to the end of a file. */
-  constructor(tracker: ReplyTracker, walker: PacketWalker, client: ClientConnection, takeFile: () => Promise<void>) {
+  /** `takeFile` has the client's next packets go to the server, up to the end of a file; `request` is the number of its request. */
+  constructor(
+    tracker: ReplyTracker,
+    walker: PacketWalker,
+    client: ClientConnection,
+    takeFile: (request: number) => Promise<void>,
+  ) {
     super(tracker);
     this.#walker = walker;
     this.#client = client;
@@ -103,14 +109,16 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
     return this.tracker.wants(length, firstByte);
   }
 
-  payload(payload: Buffer): boolean {
+  payload(payload: Buffer, sequence: number): boolean {
+    this.#sequence = sequence;
     this.note(this.tracker.take(payload), payload);
     return this.tracker.complete;
   }
 
   protected override wantsFile(): void {
     const before = this.#file ?? Promise.resolve();
-    this.#file = before.then(() => this.#takeFile());
+    const request = this.#sequence;
+    this.#file = before.then(() => this.#takeFile(request));
   }
 
   /** A server that fails in the middle of a file may say so early: the client sends the rest of it all the same. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import type { CompressionWord } from "../mysql/compression-choice.ts";
 import type { Arming } from "./arming.ts";
 import type { TrustedNetworks } from "./client-origin.ts";
 import type { ConfiguredUsers } from "./configured-users.ts";
@@ -26,6 +27,8 @@ export interface SessionContext {
   readonly passwords: PasswordCache;
   readonly users: ConfiguredUsers;
   readonly trusted: TrustedNetworks;
+  /** Compression that is offered to clients. */
+  readonly compression: readonly CompressionWord[];
   /** Logged-in sessions by the thread id that their clients were greeted with. */
   readonly byThread: Map<number, Session>;
   /** An account has logged in, from where the backend sees it. */

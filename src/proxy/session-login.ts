@@ -65,6 +65,10 @@ async function converse(
     dialed.link.end("the client's password could not be read");
     return turnAway(client, accessDenied(applicant.unproven, client.remote, applicant.withPassword), "login");
   }
+  if ("refused" in applicant) {
+    dialed.link.end("the client's compression is not offered");
+    return turnAway(client, applicant.refused, "login");
+  }
   const { user, database } = applicant.response;
   const wanted = database === undefined || database.length === 0 ? undefined : database;
   const login = await loginBackend(dialed, applicant, { bootNonce: context.bootNonce, database: wanted });
@@ -78,6 +82,7 @@ async function converse(
     return { ended: { source: "client", reason: "login" } };
   }
   admit(client, applicant, login.ok);
+  if (applicant.compression !== undefined) client.compress(applicant.compression);
   const session = new Session(context, client, applicant, login);
   client.acceptCommands(context.limits.commandBytesMax);
   context.account(session.user, login.connection.localAddress);

@@ -47,6 +47,7 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
       defaultBackend: config.default,
       tls: frontTls(config),
       ...clients(config),
+      compression: config.compression,
       limits: proxyLimits(config),
     },
   });

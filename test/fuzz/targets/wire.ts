@@ -21,6 +21,7 @@ import { FIELD } from "../../../src/wire/field-type.ts";
 import { buildGreeting, parseGreeting } from "../../../src/wire/greeting.ts";
 import { buildHandshakeResponse, parseHandshakeResponse } from "../../../src/wire/handshake-response.ts";
 import { buildOk, okStatus, parseOk } from "../../../src/wire/ok-packet.ts";
+import { PacketNumbers } from "../../../src/wire/packet-numbers.ts";
 import { PacketSplitter } from "../../../src/wire/packet-splitter.ts";
 import { PacketWalker } from "../../../src/wire/packet-walker.ts";
 import {
@@ -163,6 +164,9 @@ function splitAndWalk(bytes: Buffer, pieceBytes: number): void {
   const whole: number[] = [];
   splitter.feed(bytes);
   for (let payload = splitter.next(); payload !== undefined; payload = splitter.next()) whole.push(payload.length);
+  const numbers = new PacketNumbers();
+  numbers.next = 0;
+  let ended = 0;
   const walker = new PacketWalker(BYTES_MAX);
   const tracker = new ReplyTracker(ALL);
   const walked: number[] = [];
@@ -181,8 +185,10 @@ function splitAndWalk(bytes: Buffer, pieceBytes: number): void {
     const piece = bytes.subarray(at, at + pieceBytes);
     cut.feed(piece);
     for (let payload = cut.next(); payload !== undefined; payload = cut.next()) walked.push(payload.length);
+    ended += numbers.pass(Buffer.from(piece));
   }
   expectThat(isDeepStrictEqual(walked, whole), "pieces of another size give other packets");
+  expectThat(ended === whole.length, "the numbering sees other packets");
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const piece = bytes.subarray(at, at + pieceBytes);
     walker.walk(piece, 0, piece.length, visitor);

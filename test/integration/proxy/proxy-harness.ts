@@ -2,6 +2,7 @@ import mysql from "mysql2/promise";
 import { systemClock } from "../../../src/base/clock.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { type Metrics, noMetrics } from "../../../src/metrics/metrics.ts";
+import type { CompressionWishes, CompressionWord } from "../../../src/mysql/compression-choice.ts";
 import type { TlsSettings } from "../../../src/mysql/endpoint.ts";
 import type { ProxyLimits, ProxyWorkerConfig } from "../../../src/proxy/proxy-config.ts";
 import { type ProxyWorker, startProxyWorker } from "../../../src/proxy/proxy-worker.ts";
@@ -42,6 +43,10 @@ export interface HarnessOptions {
   readonly backendTls?: TlsSettings;
   readonly users?: ProxyWorkerConfig["users"];
   readonly trustedNetworks?: readonly string[];
+  /** Of the backends, the same for both. */
+  readonly backendCompression?: CompressionWishes;
+  /** Offered to clients. */
+  readonly compression?: readonly CompressionWord[];
 }
 
 /** Makes the account and the schema on both servers: the same account, the same tables, no rows. */
@@ -68,6 +73,7 @@ export async function startHarness(
     host: servers[name].host,
     port: servers[name].port,
     tls: options.backendTls ?? { mode: "preferred" as const },
+    ...(options.backendCompression === undefined ? {} : { compression: options.backendCompression }),
   });
   const worker = await startProxyWorker({
     config: {
@@ -79,6 +85,7 @@ export async function startHarness(
       tls: options.tls ?? "generated",
       users: options.users ?? [],
       trustedNetworks: options.trustedNetworks ?? [],
+      ...(options.compression === undefined ? {} : { compression: options.compression }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     },
     store: options.wrap?.(store) ?? store,

@@ -11,13 +11,19 @@ const RUNNING: Config = {
   admin: { listen: { host: "127.0.0.1", port: 9930 }, tokens: [], tls: pair("admin"), insecure: false },
   store: { kind: "embedded" },
   dataDirectory: "/data",
-  backends: { old: { name: "old", host: "h", port: 3306, user: "u", password: "p", tls: { mode: "preferred" } } },
+  backends: {
+    old: {
+      ...{ name: "old", host: "h", port: 3306, user: "u", password: "p" },
+      ...{ tls: { mode: "preferred" }, compression: { algorithms: ["uncompressed"], zstdLevel: 3 } },
+    },
+  },
   default: "old",
   limits: DEFAULT_LIMITS,
   workers: 1,
   clientTls: { kind: "given", ...pair("proxy") },
   users: [],
   proxyProtocol: { trusted: [] },
+  compression: ["zlib", "zstd", "uncompressed"],
   log: { level: "info", format: "json" },
 };
 const { old } = RUNNING.backends;
@@ -33,6 +39,11 @@ const CHANGES: readonly (readonly [string, Partial<Config>])[] = [
   ["dataDirectory", { dataDirectory: "/elsewhere" }],
   ["backends", { backends: { ...RUNNING.backends, more: { ...old, name: "more" } as NonNullable<typeof old> } }],
   ["backends.<name>.password", { backends: { old: { ...old, password: "q" } as NonNullable<typeof old> } }],
+  [
+    "backends.<name>.compression",
+    { backends: { old: { ...old, compression: { algorithms: ["zstd"], zstdLevel: 3 } } as NonNullable<typeof old> } },
+  ],
+  ["compression", { compression: ["zlib"] }],
   ["default", { default: "new" }],
   ["workers", { workers: 2 }],
   ["tls.cert", { clientTls: { kind: "given", ...pair("another") } }],

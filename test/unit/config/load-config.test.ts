@@ -53,6 +53,7 @@ describe("a configuration", () => {
           user: "switchyard",
           password: "secret-one",
           tls: { mode: "preferred" },
+          compression: { algorithms: ["uncompressed"], zstdLevel: 3 },
         },
       },
       default: "old",
@@ -61,6 +62,7 @@ describe("a configuration", () => {
       clientTls: { kind: "generated" },
       users: [],
       proxyProtocol: { trusted: [] },
+      compression: ["zlib", "zstd", "uncompressed"],
       log: { level: "info", format: "auto" },
     });
   });
@@ -173,6 +175,15 @@ describe("a configuration is refused with the place and what is expected", () =>
       "tls.cert (line 1)",
       "a PEM file",
     ],
+    [
+      "a compression that servers do not know",
+      SMALLEST.replace("user:", "compression: [lz4], user:"),
+      "backends.old.compression.0 (line 3)",
+      "a list of zlib, zstd, uncompressed",
+    ],
+    ["a compression twice", `compression: [zlib, zlib]${SMALLEST}`, "compression (line 1)", "each at most once"],
+    ["no compression, not even none", `compression: []${SMALLEST}`, "compression (line 1)", "a list of"],
+    ["a level beyond zstd's", SMALLEST.replace("user:", "zstdLevel: 23, user:"), "backends.old.zstdLevel", "1 to 22"],
     ["nothing at all", "", "the document", "a mapping"],
   ])("%s", async (_, text, place, expected) => {
     const message = await refusal(text);
