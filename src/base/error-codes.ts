@@ -71,6 +71,8 @@ export const ERROR_CODES = {
   BINLOG_COLUMN_UNKNOWN: { retryable: false, exit: 1 },
   /** Rows came without the event that describes their table. */
   BINLOG_TABLE_MAP_MISSING: { retryable: false, exit: 1 },
+  /** The tables of one transaction take more than 64 MiB to describe, which no server's own tables do. */
+  BINLOG_TABLE_MAPS_TOO_LARGE: { retryable: false, exit: 1 },
   /** A compressed transaction is larger than the configured limit. */
   BINLOG_PAYLOAD_TOO_LARGE: { retryable: false, exit: 1 },
   /** The events of a transaction came in an order that no MySQL server writes, or that Switchyard cannot follow. */

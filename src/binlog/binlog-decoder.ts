@@ -18,7 +18,7 @@ import { LogPlace } from "./log-place.ts";
 import { decodeQueryEvent } from "./query-event.ts";
 import { decodeRowsEvent, ROWS_KINDS, type RowsKind } from "./rows-event.ts";
 import { decodeHeartbeatV2, decodeXaPrepare } from "./small-events.ts";
-import { decodeTableMap, type TableMap } from "./table-map.ts";
+import { TableMaps } from "./table-maps.ts";
 import { readPayload, streamPayload, unpackPayload } from "./transaction-payload.ts";
 
 export interface BinlogDecoderLimits {
@@ -28,8 +28,6 @@ export interface BinlogDecoderLimits {
 
 const CHECKSUM_CRC32 = 1;
 const DEFAULT_LIMITS: BinlogDecoderLimits = { payloadBytesMax: 256 * 1024 * 1024 };
-/** Table maps are remembered for so many tables. */
-const KNOWN_TABLES_MAX = 10_000;
 
 /**
  * Decodes the events of one dump, in the order in which they came. One decoder per dump: it remembers the format
@@ -41,10 +39,7 @@ const KNOWN_TABLES_MAX = 10_000;
  */
 export class BinlogDecoder {
   readonly #limits: BinlogDecoderLimits;
-  /** Table maps of the running transaction, by table number. */
-  readonly #tables = new Map<number, TableMap>();
-  /** The last map of each table: servers send the same one with every statement. */
-  readonly #known = new Map<number, TableMap>();
+  readonly #tables = new TableMaps();
   readonly #place = new LogPlace();
   #checksums: boolean | undefined;
 
@@ -62,7 +57,7 @@ export class BinlogDecoder {
    *
    * @throws {SwitchyardError} `BINLOG_CHECKSUM_WRONG`, `BINLOG_MALFORMED`, `BINLOG_EVENT_UNKNOWN`,
    *   `BINLOG_EVENT_REFUSED`, `BINLOG_SOURCE_INCIDENT`, `BINLOG_COLUMN_UNKNOWN`, `BINLOG_TABLE_MAP_MISSING`,
-   *   `GTID_SET_INVALID`
+   *   `BINLOG_TABLE_MAPS_TOO_LARGE`, `GTID_SET_INVALID`
    */
   decode(packet: Buffer): BinlogEvent {
     try {
@@ -99,18 +94,18 @@ export class BinlogDecoder {
     if (rows !== undefined) return this.#rows(reader, rows, header.type);
     switch (header.type) {
       case EVENT.GTID:
-        this.#tables.clear();
+        this.#tables.endTransaction();
         return decodeGtidEvent(reader);
       case EVENT.GTID_TAGGED:
-        this.#tables.clear();
+        this.#tables.endTransaction();
         return decodeTaggedGtidEvent(reader);
       case EVENT.ANONYMOUS_GTID:
-        this.#tables.clear();
+        this.#tables.endTransaction();
         return decodeAnonymousGtidEvent(reader);
       case EVENT.QUERY:
         return decodeQueryEvent(reader);
       case EVENT.TABLE_MAP:
-        return { kind: "table-map", table: this.#tableMap(reader) };
+        return { kind: "table-map", table: this.#tables.take(reader) };
       case EVENT.XID:
         return { kind: "xid", xid: packet.readBigUInt64LE(reader.skip(8)) };
       case EVENT.XA_PREPARE:
@@ -131,22 +126,7 @@ export class BinlogDecoder {
   }
 
   #rows(reader: EventReader, kind: RowsKind, type: number): BinlogEvent {
-    return decodeRowsEvent(reader, kind, this.#tables) ?? { kind: "skipped", type };
-  }
-
-  #tableMap(reader: EventReader): TableMap {
-    const bytes = reader.buffer.subarray(reader.offset, reader.end);
-    const id = bytes.length < 6 ? -1 : bytes.readUIntLE(0, 6);
-    const known = this.#known.get(id);
-    if (known?.body.equals(bytes)) {
-      this.#tables.set(id, known);
-      return known;
-    }
-    const table = decodeTableMap(reader);
-    if (this.#known.size >= KNOWN_TABLES_MAX) this.#known.clear();
-    this.#known.set(id, table);
-    this.#tables.set(id, table);
-    return table;
+    return decodeRowsEvent(reader, kind, this.#tables.running) ?? { kind: "skipped", type };
   }
 
   #payload(reader: EventReader): PayloadEvent {
@@ -185,8 +165,7 @@ export class BinlogDecoder {
     if (algorithm === CHECKSUM_CRC32) verifyChecksum(packet);
     else if (algorithm !== 0) throw malformed(`checksums of kind ${algorithm}`);
     this.#checksums = algorithm === CHECKSUM_CRC32;
-    this.#tables.clear();
-    this.#known.clear();
+    this.#tables.forget();
     return { kind: "format-description", serverVersion, checksums: this.#checksums };
   }
 }

@@ -8,7 +8,7 @@ import { decimalText } from "../../../src/binlog/decimal-value.ts";
 import { EVENT, EVENT_FLAG, FOREIGN_EVENTS } from "../../../src/binlog/event-types.ts";
 import { jsonText, readJson } from "../../../src/binlog/json-value.ts";
 import { RowWalker } from "../../../src/binlog/row-walker.ts";
-import { formatDescription, frameEvent, payloadBody } from "../../support/binlog-bytes.ts";
+import { formatDescription, frameEvent, lenenc, payloadBody } from "../../support/binlog-bytes.ts";
 
 function event(type: number, body: Buffer, flags = 0): Buffer {
   return frameEvent(type, body, { flags });
@@ -90,6 +90,26 @@ describe("a decoder fed with hostile bytes", () => {
     // An array that contains itself: its one element points back at its own beginning.
     const loop = Buffer.from([2, 1, 0, 7, 0, 2, 0, 0]);
     expect(() => readJson(loop, 0, loop.length)).toThrow("BINLOG_MALFORMED");
+  });
+
+  test("is told of tables without end, and refuses a transaction beyond 64 MiB of them, but counts each once", () => {
+    const one = decoder();
+    // Optional metadata of a kind that nobody knows is skipped, and kept.
+    const map = (id: number, bytes: number): Buffer => {
+      const body = Buffer.concat([tableMap(), Buffer.of(200), lenenc(bytes), Buffer.alloc(bytes)]);
+      body.writeUIntLE(id, 0, 6);
+      return event(EVENT.TABLE_MAP, body);
+    };
+    const mib = 1024 * 1024;
+    const begin = event(EVENT.GTID, Buffer.concat([Buffer.alloc(17), Buffer.of(1, 0, 0, 0, 0, 0, 0, 0)]));
+    for (let round = 0; round < 3; round++) {
+      one.decode(begin);
+      for (let id = 0; id < 30; id++) one.decode(map(round * 100 + (id % 15), 4 * mib));
+    }
+    const last = (): BinlogEvent => one.decode(map(9000, 5 * mib));
+    expect(last).toThrowError(expect.objectContaining({ code: "BINLOG_TABLE_MAPS_TOO_LARGE" }));
+    one.decode(begin);
+    expect(last().kind).toBe("table-map");
   });
 
   test("does not unpack more than a payload may hold, whatever it claims", () => {
