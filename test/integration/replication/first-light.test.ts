@@ -55,4 +55,24 @@ describe("a table that clients write to all the time", () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(opened.stream.status().lagMs).toBeLessThan(500);
   });
+
+  test.each(["zlib", "zstd"] as const)("is copied and followed over %s, and ends equal", async (algorithm) => {
+    const table = `packed.${algorithm}`;
+    await ends.source.root(`
+      CREATE DATABASE IF NOT EXISTS packed; CREATE TABLE ${table} (id INT PRIMARY KEY, body LONGTEXT, n INT);
+      SET SESSION cte_max_recursion_depth = 100000;
+      INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+        SELECT i, REPEAT(CONCAT('text ', i), 20), 0 FROM n`);
+    opened = await openStream(ends, [table], { migration: algorithm, compression: { algorithms: [algorithm] } });
+    await untilRunning(opened);
+    const status = await ends.source.root(`
+      SELECT DISTINCT s.VARIABLE_VALUE AS algorithm FROM performance_schema.threads t
+      JOIN performance_schema.status_by_thread s ON s.THREAD_ID = t.THREAD_ID AND s.VARIABLE_NAME = 'Compression_algorithm'
+      WHERE t.PROCESSLIST_USER = 'switchyard' AND t.PROCESSLIST_COMMAND LIKE 'Binlog Dump%'`);
+    expect(status).toContainEqual({ algorithm });
+    await ends.source.root(`
+      UPDATE ${table} SET n = id; DELETE FROM ${table} WHERE id % 7 = 0; INSERT INTO ${table} VALUES (0, REPEAT('large ', 3000000), 1)`);
+    const { source, target } = await settled(ends, opened, [table]);
+    expect(target).toEqual(source);
+  });
 });

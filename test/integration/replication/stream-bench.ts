@@ -3,6 +3,7 @@ import type { FailpointHook } from "../../../src/base/failpoints.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { parseTableKey } from "../../../src/base/table-name.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import type { Endpoint } from "../../../src/mysql/endpoint.ts";
 import { Stream } from "../../../src/replication/stream.ts";
 import type { StreamLimits } from "../../../src/replication/stream-options.ts";
 import { ownEndpoint, schemasOf } from "../../support/own-account.ts";
@@ -20,6 +21,8 @@ export interface OpenOptions {
   readonly limits?: Partial<StreamLimits>;
   readonly failpoint?: FailpointHook;
   readonly log?: Logger;
+  /** Of all connections to the source. */
+  readonly compression?: Endpoint["compression"];
 }
 
 /**
@@ -35,7 +38,10 @@ export async function openStream(
   const stream = new Stream({
     migration: options.migration ?? "m",
     direction: options.direction ?? "forward",
-    source: await ownEndpoint(ends.source, "source-reader", schemas),
+    source: {
+      ...(await ownEndpoint(ends.source, "source-reader", schemas)),
+      ...(options.compression === undefined ? {} : { compression: options.compression }),
+    },
     target: await ownEndpoint(ends.target, "target-writer", schemas),
     tables: tables.map(parseTableKey),
     ...(options.startToken === undefined ? {} : { startToken: options.startToken }),
