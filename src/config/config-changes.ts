@@ -40,8 +40,8 @@ export function configChanges(running: Config, next: Config): ConfigChanges {
 /** Paths of keys whose values differ, as the file has them; a list is one key. */
 function differences(a: Config, b: Config): string[] {
   const [before, after] = [a, b].map((config) => {
-    const { clientTls, store, backends, ...rest } = config;
-    return { ...rest, tls: clientTls, store, backends: mapValues(backends, asWritten) };
+    const { clientTls, ...rest } = config;
+    return { ...rest, tls: clientTls, backends: mapValues(config.backends, asWritten) };
   });
   return walk(before, after, "");
 }
