@@ -74,6 +74,10 @@ export function unknownThread(id: number): ErrPacket {
   return error(1094, "HY000", `Unknown thread id: ${id}`);
 }
 
+export function notOwner(id: number): ErrPacket {
+  return error(1095, "HY000", `You are not owner of thread ${id}`);
+}
+
 /** Waited too long; certainly unsent. */
 export function givenUp(tables: string, waitedMs: number, why: string): ErrPacket {
   const seconds = (waitedMs / 1000).toFixed(1);

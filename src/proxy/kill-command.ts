@@ -1,13 +1,21 @@
+import { CAP, COM, hasFlag } from "../wire/capabilities.ts";
 import { buildErr } from "../wire/err-packet.ts";
-import { notSupported } from "./client-errors.ts";
+import { notOwner, notSupported } from "./client-errors.ts";
+import { killStatement } from "./orphaned-statement.ts";
 import type { Session } from "./session.ts";
 import { relayReply, routeFreely } from "./simple-commands.ts";
 import type { Work } from "./work.ts";
 
+/** A connection of the victim's by which a server can judge whether it may be killed. */
+interface Judge {
+  readonly backend: string;
+  readonly threadId: number;
+}
+
 /**
  * KILL of a session by the thread id that its client was greeted with. The backend of that greeting judges whether it
  * is allowed and does its part; then the statement is killed where it really is: on another backend, or in the
- * queue of a hold, where it goes unsent.
+ * queue of a hold, where it goes unsent. A session of another worker or proxy is killed there, see `kill-relay.ts`.
  */
 export async function runKill(
   session: Session,
@@ -15,8 +23,19 @@ export async function runKill(
   what: "query" | "connection",
   payload: Buffer,
 ): Promise<void> {
-  const victim = session.context.byThread.get(id);
-  const at = victim?.backends.all.find(({ connection }) => connection.threadId === id)?.name;
+  const { byThread, traffic } = session.context;
+  const victim = byThread.get(id);
+  const judge = victim === undefined ? { backend: traffic.rules.default, threadId: id } : judgeOf(victim);
+  if (judge === undefined) {
+    if (victim !== undefined) killUnjudged(session, victim, what);
+    return;
+  }
+  if (session.state.transaction.backend !== undefined && session.backends.get(judge.backend) === undefined) {
+    const inside = "a KILL of a session of another server is not possible within a transaction";
+    session.client.send(buildErr(notSupported(inside)));
+    return;
+  }
+  const sent = judge.threadId === id ? payload : killText(session, what, judge.threadId);
   const work: Work = {
     kind: "kill",
     bytes: payload.length,
@@ -24,42 +43,57 @@ export async function runKill(
     opens: false,
     readsInsertId: false,
     schema: () => undefined,
-    route: () => ({ ...routeFreely(session), chooses: false, backend: at ?? session.context.traffic.rules.default }),
+    route: () => ({ ...routeFreely(session), chooses: false, backend: judge.backend }),
     prepare: () => undefined,
-    send: (backend, lazyFlags) => relayReply(session, backend, payload, lazyFlags),
+    send: (backend, lazyFlags) => relayReply(session, backend, sent, lazyFlags),
     after: async (_, end) => {
-      if (victim === undefined || end.error !== undefined) return;
-      if (what === "query" && victim.killHeld()) return;
-      await killElsewhere(session, victim, what, at);
+      if (end.error !== undefined) return;
+      if (victim === undefined) {
+        if (what === "query" && mayBeElsewhere(session)) session.context.relayKill(id);
+        return;
+      }
+      await killAt(victim, judge.backend);
       if (what === "connection") victim.disconnect({ source: "proxy", reason: "killed" });
     },
   };
-  if (session.state.transaction.backend !== undefined && at !== undefined && session.backends.get(at) === undefined) {
-    const inside = "a KILL of a session of another server is not possible within a transaction";
-    session.client.send(buildErr(notSupported(inside)));
-    return;
-  }
   await session.perform(work);
 }
 
-/** The victim's connections to the other backends, with the killer's own account there. */
-async function killElsewhere(
-  session: Session,
-  victim: Session,
-  what: "query" | "connection",
-  except: string | undefined,
-): Promise<void> {
-  for (const { name, connection } of victim.backends.all) {
-    const concerned = what === "connection" || victim.flight?.backend === name;
-    if (name === except || !concerned) continue;
-    const problem = await session.backends.open(
-      name,
-      () => session.applicant,
-      () => session.shared(),
-    );
-    const killer = session.backends.get(name)?.connection;
-    if (problem === undefined && killer !== undefined && killer !== connection) {
-      await killer.query(`KILL ${what.toUpperCase()} ${connection.threadId}`);
-    }
+/** Kills the statement of a session of this worker where it waits or runs, save on the backend that was told already. */
+export async function killAt(victim: Session, told: string): Promise<void> {
+  if (victim.killHeld()) return;
+  const { flight } = victim;
+  if (flight === undefined || flight.backend === told) return;
+  const connection = victim.backends.get(flight.backend)?.connection;
+  if (connection !== undefined) await killStatement(victim.context, victim.applicant, connection);
+}
+
+/** The backend of the greeting where it still knows the session by that id, else any that has it. */
+function judgeOf(victim: Session): Judge | undefined {
+  const all = victim.backends.all.map(({ name, connection }) => ({ backend: name, threadId: connection.threadId }));
+  return all.find(({ threadId, backend }) => threadId === victim.threadId && backend === victim.loginBackend) ?? all[0];
+}
+
+/** A session that no server knows at the moment: by the rule of servers, its own user may kill it. */
+function killUnjudged(session: Session, victim: Session, what: "query" | "connection"): void {
+  if (victim.user !== session.user) {
+    session.client.send(buildErr(notOwner(victim.threadId)));
+    return;
   }
+  if (what === "query") victim.killHeld();
+  else victim.disconnect({ source: "proxy", reason: "killed" });
+  session.answerOk();
+}
+
+/** Statements run or wait elsewhere than on the default backend only where tables have moved or are about to. */
+function mayBeElsewhere(session: Session): boolean {
+  const { rules } = session.context.traffic;
+  if (Object.keys(rules.holds).length > 0) return true;
+  return Object.values(rules.tables).some(({ to }) => to !== rules.default);
+}
+
+function killText(session: Session, what: "query" | "connection", threadId: number): Buffer {
+  const attributes = hasFlag(session.applicant.capabilities, CAP.QUERY_ATTRIBUTES);
+  const head = Buffer.from(attributes ? [COM.QUERY, 0, 1] : [COM.QUERY]);
+  return Buffer.concat([head, Buffer.from(`KILL ${what.toUpperCase()} ${threadId}`)]);
 }

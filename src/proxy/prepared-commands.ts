@@ -2,6 +2,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { COM, STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { longDataTooLarge, tooManyPrepared, unknownStatement } from "./client-errors.ts";
+import { asGreeted, payloadAsGreeted } from "./connection-id.ts";
 import {
   type ExecuteParts,
   executeFor,
@@ -37,7 +38,7 @@ export async function prepare(session: Session, payload: Buffer): Promise<void> 
     route: () => ({ ...routeText(session, text, schema), chooses: false }),
     prepare: () => undefined,
     send: (backend) =>
-      backend.connection.relayEdited(payload, session.client, (kind, packet) =>
+      backend.connection.relayEdited(payloadAsGreeted(session, backend, payload, 1), session.client, (kind, packet) =>
         kind === "prepared" ? withStatementId(packet, id) : packet,
       ),
     after: async (backend) => {
@@ -77,7 +78,8 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
     bytes: payload.length + state.longDataBytes,
     schema: (backend) => (statement.handles.has(backend.connection) ? state.names.schema : statement.schema),
     route: () => routeText(session, statement.text, statement.schema),
-    prepare: (backend) => (statement.handles.has(backend.connection) ? undefined : prepareAgain(statement, backend)),
+    prepare: (backend) =>
+      statement.handles.has(backend.connection) ? undefined : prepareAgain(session, statement, backend),
     send: (backend, lazyFlags) => {
       const command = executeAt(statement, backend, payload, parts);
       const longData = statement.longDataCommands(statement.handles.get(backend.connection) ?? 0);
@@ -106,8 +108,12 @@ function executeAt(
   return executeFor(payload, parts, statement.handles.get(connection) ?? 0, told ? undefined : statement.types);
 }
 
-async function prepareAgain(statement: PreparedStatement, backend: SessionBackend): Promise<ErrPacket | undefined> {
-  const command = Buffer.concat([Buffer.from([COM.STMT_PREPARE]), statement.text]);
+async function prepareAgain(
+  session: Session,
+  statement: PreparedStatement,
+  backend: SessionBackend,
+): Promise<ErrPacket | undefined> {
+  const command = Buffer.concat([Buffer.from([COM.STMT_PREPARE]), asGreeted(session, backend, statement.text)]);
   const { error, prepared } = await backend.connection.own(command);
   if (error !== undefined) return error;
   if (prepared === undefined || prepared.parameters !== statement.parameters) {

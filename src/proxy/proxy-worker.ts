@@ -9,12 +9,15 @@ import type { Store } from "../store/store.ts";
 import { OFFERED_BY_DEFAULT } from "./client-compression.ts";
 import { TrustedNetworks } from "./client-origin.ts";
 import { type ConfiguredUser, ConfiguredUsers } from "./configured-users.ts";
+import { killAt } from "./kill-command.ts";
+import { KillRelay } from "./kill-relay.ts";
 import { Listener } from "./listener.ts";
 import { participate } from "./participation.ts";
 import { PasswordCache } from "./password-cache.ts";
 import { DEFAULT_PROXY_LIMITS, type FrontTls, type ProxyLimits, type ProxyWorkerConfig } from "./proxy-config.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
 import { givenContext, makeServerKeys } from "./server-keys.ts";
+import type { Session } from "./session.ts";
 import { reportSessions } from "./session-report.ts";
 
 /** What a worker is given. */
@@ -62,6 +65,13 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   const users = new ConfiguredUsers(config.users ?? []);
   const trusted = new TrustedNetworks(config.trustedNetworks ?? []);
   const { licence, close: leave, ...joined } = await participate(options, { id, bootNonce, limits, metrics });
+  const byThread = new Map<number, Session>();
+  const killHere = (thread: number): void => {
+    const victim = byThread.get(thread);
+    if (victim !== undefined) void killAt(victim, victim.loginBackend);
+  };
+  const kills = new KillRelay({ store, clock, log, lease: () => licence.lease, killHere });
+  kills.listen();
   const listener = new Listener(
     {
       ...{ ...joined, metrics, limits, clock, log, bootNonce, keys },
@@ -69,7 +79,8 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
       ...{ users, trusted },
       compression: config.compression ?? OFFERED_BY_DEFAULT,
       passwords: new PasswordCache(limits.passwordsMax),
-      byThread: new Map(),
+      byThread,
+      relayKill: (thread) => kills.ask(thread),
     },
     config,
   );
@@ -87,6 +98,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   const reporter = setInterval(() => void report(), limits.reportEveryMs);
   const address = await listener.listen().catch(async (error: unknown) => {
     clearInterval(reporter);
+    await kills.close();
     await leave();
     throw error;
   });
@@ -103,6 +115,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
     close: async ({ drainMs } = { drainMs: 0 }) => {
       await listener.close(drainMs);
       clearInterval(reporter);
+      await kills.close();
       await leave();
     },
   };

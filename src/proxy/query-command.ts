@@ -2,6 +2,7 @@ import type { StatementFacts } from "../sql/statement.ts";
 import { buildErr } from "../wire/err-packet.ts";
 import { statementOffset } from "../wire/query-attributes.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
+import { payloadAsGreeted } from "./connection-id.ts";
 import { runKill } from "./kill-command.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
@@ -64,6 +65,7 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
 }
 
 function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
+  const asksForId = facts.length === 1 && facts[0]?.effects.includes("reads-connection-id") === true;
   const leaves = facts.length === 1 && facts[0]?.kind === "use";
   return {
     ...statementTraits(session, facts, text),
@@ -71,7 +73,10 @@ function queryWork(session: Session, payload: Buffer, text: Buffer, facts: reado
     schema: () => (leaves ? undefined : session.state.names.schema),
     route: () => routeText(session, text, session.state.names.schema),
     prepare: () => undefined,
-    send: (backend, lazyFlags) => relayReply(session, backend, payload, lazyFlags),
+    send: (backend, lazyFlags) => {
+      const sent = asksForId ? payloadAsGreeted(session, backend, payload, payload.length - text.length) : payload;
+      return relayReply(session, backend, sent, lazyFlags);
+    },
     after: (backend, end) => afterStatements(session, { text, facts, backend, end }),
   };
 }

@@ -31,6 +31,8 @@ export interface SessionContext {
   readonly compression: readonly CompressionWord[];
   /** Logged-in sessions by the thread id that their clients were greeted with. */
   readonly byThread: Map<number, Session>;
+  /** Has the other workers kill the statement of the session, if one of them has it, that was greeted with this id. */
+  readonly relayKill: (thread: number) => void;
   /** An account has logged in, from where the backend sees it. */
   readonly account: (user: string, host: string) => void;
 }

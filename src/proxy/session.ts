@@ -385,7 +385,8 @@ export class Session implements TrafficSession {
   async #leave(): Promise<void> {
     this.#leaving = true;
     this.client.end();
-    this.context.byThread.delete(this.threadId);
+    // A server that was started anew counts from the beginning: the id may be another session's by now.
+    if (this.context.byThread.get(this.threadId) === this) this.context.byThread.delete(this.threadId);
     try {
       await this.backends.close();
     } finally {

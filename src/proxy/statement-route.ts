@@ -63,6 +63,8 @@ export function routePacket(judgement: Judgement, context: RouteContext): Route 
 
 /** Asks for something that the server keeps of the statement before. */
 function looksBack(facts: StatementFacts): boolean {
+  // The ids in a list of processes are meant for KILL, which goes by those of the default backend.
+  if (facts.showsProcesses === true) return false;
   return facts.effects.length > 0 || facts.kind === "show" || facts.kind === "commit" || facts.kind === "rollback";
 }
 

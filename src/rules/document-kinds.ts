@@ -4,6 +4,7 @@ import {
   ALIVE_PREFIX,
   CLAIMS_PREFIX,
   DIFFS_PREFIX,
+  KILLS_PREFIX,
   LEADER_KEY,
   MIGRATIONS_PREFIX,
   ORDER_RECORDS_PREFIX,
@@ -39,6 +40,7 @@ export const ORDER_KIND: DocumentKind = {
 
 export const CLAIM_KIND: DocumentKind = { ...ORDER_KIND, name: "the claim of a table" };
 export const LEADER_KIND: DocumentKind = { ...ORDER_KIND, name: "the name of the leader" };
+export const KILL_KIND: DocumentKind = { ...ORDER_KIND, name: "a request to kill a statement" };
 const RECORD_KIND: DocumentKind = { ...ORDER_KIND, name: "the record of an order" };
 const DIFF_KIND: DocumentKind = { ...ORDER_KIND, name: "the report of a diff" };
 const ALIVE_KIND: DocumentKind = { ...ORDER_KIND, name: "the sign of life of a proxy" };
@@ -73,6 +75,7 @@ export const STORED: Readonly<Record<KeyName, StoredKind>> = {
   ALIVE_PREFIX: { at: ALIVE_PREFIX, kind: ALIVE_KIND, life: "writer" },
   SESSIONS_PREFIX: { at: SESSIONS_PREFIX, kind: SESSIONS_KIND, life: "writer" },
   STATUS_PREFIX: { at: STATUS_PREFIX, kind: STATUS_KIND, life: "writer" },
+  KILLS_PREFIX: { at: KILLS_PREFIX, kind: KILL_KIND, life: "writer" },
   LEADER_KEY: { at: LEADER_KEY, kind: LEADER_KIND, life: "writer" },
 };
 

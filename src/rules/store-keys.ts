@@ -20,4 +20,6 @@ export const ORDER_RECORDS_PREFIX = "/switchyard/order-records/";
 export const DIFFS_PREFIX = "/switchyard/diffs/";
 /** Claims of tables by unfinished migrations: `<server uuid>/<schema>.<table>`. */
 export const CLAIMS_PREFIX = "/switchyard/claims/";
+/** Leased, for seconds: statements that a KILL of one proxy meant and another proxy has. */
+export const KILLS_PREFIX = "/switchyard/kills/";
 export const LEADER_KEY = "/switchyard/leader";

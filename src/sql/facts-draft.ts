@@ -30,6 +30,7 @@ export class FactsDraft {
   createsTemporaryTable: TableRef | undefined;
   dropsTables: TableRef[] | undefined;
   kill: KillTarget | undefined;
+  showsProcesses: boolean | undefined;
 
   addTable(ref: TableRef): void {
     if (this.tables === undefined) this.tables = [ref];
@@ -74,6 +75,7 @@ export class FactsDraft {
       createsTemporaryTable: this.createsTemporaryTable,
       dropsTables: this.dropsTables,
       kill: this.kill,
+      showsProcesses: this.showsProcesses,
     };
   }
 }

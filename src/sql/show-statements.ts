@@ -29,6 +29,7 @@ export function readShow(lexer: Tokenizer, draft: FactsDraft): void {
     draft.addEffect("reads-diagnostics");
     return;
   }
+  if (isWord(lexer, KW.PROCESSLIST)) draft.showsProcesses = true;
   // SHOW TABLE STATUS: here TABLE does not name one.
   if (isWord(lexer, KW.TABLE)) lexer.next();
   new TableScan(lexer, draft, "expressions").run();

@@ -122,6 +122,8 @@ export interface StatementFacts {
   /** Tables of a DROP TABLE; those of `DROP TEMPORARY TABLE` are not in {@link tables}. */
   readonly dropsTables?: readonly TableRef[] | undefined;
   readonly kill?: KillTarget | undefined;
+  /** SHOW PROCESSLIST: ids in it are those by which sessions are killed. */
+  readonly showsProcesses?: boolean | undefined;
 }
 
 /** How a session's settings change the reading of a text. */

@@ -34,6 +34,8 @@ export interface Harness {
 }
 
 export interface HarnessOptions {
+  /** The store of another harness, whose worker is then a second proxy of the same fleet. */
+  readonly store?: EmbeddedStore;
   readonly limits?: Partial<ProxyLimits>;
   /** Stands between the worker and the store, to take it away. */
   readonly wrap?: (store: Store) => Store;
@@ -67,7 +69,8 @@ export async function startHarness(
   servers: Readonly<Record<"old" | "new", TestServer>>,
   options: HarnessOptions = {},
 ): Promise<Harness> {
-  const store = await EmbeddedStore.open({ directory: undefined, clock: systemClock, log: silentLogger });
+  const store =
+    options.store ?? (await EmbeddedStore.open({ directory: undefined, clock: systemClock, log: silentLogger }));
   const backend = (name: "old" | "new") => ({
     name,
     host: servers[name].host,
@@ -119,7 +122,7 @@ export async function startHarness(
     },
     close: async () => {
       await worker.close({ drainMs: 0 });
-      await store.close();
+      if (options.store === undefined) await store.close();
     },
   };
 }
