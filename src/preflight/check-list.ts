@@ -22,6 +22,7 @@ import { routinesCheck } from "./checks/routines.ts";
 import { serverIdentityCheck } from "./checks/server-identity.ts";
 import { serverVersionCheck } from "./checks/server-version.ts";
 import { sessionDefaultsCheck } from "./checks/session-defaults.ts";
+import { sidecarCheck } from "./checks/sidecar.ts";
 import { storageEngineCheck } from "./checks/storage-engine.ts";
 import { targetEmptyCheck } from "./checks/target-empty.ts";
 import { timeZoneCheck } from "./checks/time-zone.ts";
@@ -50,6 +51,7 @@ export const CHECKS_OF_SERVERS: readonly Check[] = [
   lowerCaseTableNamesCheck,
   autoIncrementCheck,
   preparedXaCheck,
+  sidecarCheck,
 ];
 
 /** Checks of tables that exist on the source. */

@@ -1,3 +1,5 @@
+import { SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
+
 /**
  * What an account is used for. `serve` is all of it, as one account per backend does in a `serve` process. `proxy`
  * needs nothing: it logs in to the servers as its clients do.
@@ -24,9 +26,6 @@ export interface Requirement {
   /** The first version whose servers know these privileges, as 80020 for 8.0.20; left out, every supported one does. */
   readonly since?: number;
 }
-
-/** The sidecar schema, on each server. */
-export const SIDECAR_SCHEMA = "_switchyard";
 
 /** Tables of `mysql` that the check of accounts reads. */
 export const ACCOUNT_TABLES = ["user", "default_roles"] as const;

@@ -1,7 +1,14 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteId, quoteText } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
-import { ddlComment, formatComment, SIDECAR, SIDECAR_DDL, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "./sidecar.ts";
+import {
+  formatComment,
+  SIDECAR_FORMAT,
+  SIDECAR_SCHEMA,
+  SIDECAR_TABLES_SQL,
+  sidecarFormats,
+} from "../rules/sidecar-schema.ts";
+import { ddlComment, SIDECAR, SIDECAR_DDL } from "./sidecar.ts";
 
 /** The present format, and by the format that it begins with what leads to the next. */
 export interface SidecarFormats {
@@ -49,22 +56,8 @@ export async function dropSidecarRows(
   }
 }
 
-/** Tables that a check of the servers makes for a moment, see `preflight`. */
-const SCRATCH = /^preflight_/;
-
-/** The format of each table that is there, but for those that come and go. */
 async function readFormats(connection: Connection): Promise<ReadonlyMap<string, number>> {
-  const rows = await connection.rows(
-    `SELECT table_name AS name, table_comment AS comment FROM information_schema.tables WHERE table_schema = '${SIDECAR_SCHEMA}'`,
-  );
-  return new Map(
-    rows
-      .filter((row) => !SCRATCH.test(row["name"] ?? ""))
-      .map((row) => [
-        row["name"] ?? "",
-        Number(/^switchyard format (\d+)$/.exec(row["comment"] ?? "")?.[1] ?? Number.NaN),
-      ]),
-  );
+  return sidecarFormats(await connection.rows(SIDECAR_TABLES_SQL));
 }
 
 function refuseForeign(tables: ReadonlyMap<string, number>, { present, steps }: SidecarFormats, server: string): void {

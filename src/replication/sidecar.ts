@@ -1,6 +1,8 @@
+import { formatComment, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
+
 /**
- * The schema on each server that a stream writes to or follows. It is left out of every copy, stream and diff. What a
- * stream has done to a server stands there, changed in the same transactions as the data, so that both cannot disagree.
+ * Qualified names of the sidecar's tables, on each server that a stream writes to or follows. What a stream has done to a
+ * server stands there, changed in the same transactions as the data, so that both cannot disagree.
  *
  * - `ledger`: what has been applied. A transaction in a binary log is ours if and only if it changes this table.
  * - `chunk`, `snapshot`: how far the copy is, and as of when.
@@ -8,9 +10,6 @@
  * - `start_position`: where the stream of a switch attempt begins, by the attempt's token.
  * - `heartbeat`: changed on the followed server, so that an idle log still tells how late the stream is.
  */
-export const SIDECAR_SCHEMA = "_switchyard";
-
-/** Qualified names of the sidecar's tables. */
 export const SIDECAR = {
   ledger: "`_switchyard`.`ledger`",
   chunk: "`_switchyard`.`chunk`",
@@ -23,14 +22,6 @@ export const SIDECAR = {
 /** Names without schema, as they come in a binary log. */
 export const LEDGER_TABLE = "ledger";
 export const HEARTBEAT_TABLE = "heartbeat";
-
-/** The format of the tables' definitions; it stands in the comment of each. */
-export const SIDECAR_FORMAT = 1;
-
-/** The comment of a table of this format. */
-export function formatComment(format: number): string {
-  return `switchyard format ${format}`;
-}
 
 const TABLE_OPTIONS = `ENGINE=InnoDB DEFAULT CHARSET=ascii COLLATE=ascii_bin COMMENT='${formatComment(SIDECAR_FORMAT)}'`;
 

@@ -1,9 +1,9 @@
 import { messageOf } from "../../base/errors.ts";
 import { quoteTable, type TableName, tableKey } from "../../base/table-name.ts";
 import { isMysqlError } from "../../mysql/mysql-error.ts";
+import { SIDECAR_SCHEMA } from "../../rules/sidecar-schema.ts";
 import type { Check } from "../check.ts";
 import { judge } from "../finding.ts";
-import { SIDECAR_SCHEMA } from "../requirements.ts";
 import type { ServerView } from "../server-view.ts";
 import { comparable, renamed, showCreate } from "../show-create.ts";
 

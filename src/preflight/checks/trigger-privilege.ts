@@ -1,8 +1,8 @@
 import { quoteTable } from "../../base/table-name.ts";
 import { isMysqlError } from "../../mysql/mysql-error.ts";
+import { SIDECAR_SCHEMA } from "../../rules/sidecar-schema.ts";
 import { bothServers, type Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
-import { SIDECAR_SCHEMA } from "../requirements.ts";
 import type { ServerView } from "../server-view.ts";
 
 /**

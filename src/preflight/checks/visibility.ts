@@ -1,6 +1,6 @@
+import { SIDECAR_SCHEMA } from "../../rules/sidecar-schema.ts";
 import type { Check } from "../check.ts";
 import { judge } from "../finding.ts";
-import { SIDECAR_SCHEMA } from "../requirements.ts";
 
 const SERVER_SCHEMAS = ["information_schema", "performance_schema", "mysql", "sys", SIDECAR_SCHEMA];
 const NEEDED = ["TRIGGER", "EVENT", "SHOW VIEW", "SELECT"];

@@ -12,6 +12,7 @@ import { preparedXaCheck } from "../../../src/preflight/checks/prepared-xa.ts";
 import { serverIdentityCheck } from "../../../src/preflight/checks/server-identity.ts";
 import { serverVersionCheck } from "../../../src/preflight/checks/server-version.ts";
 import { sessionDefaultsCheck } from "../../../src/preflight/checks/session-defaults.ts";
+import { sidecarCheck } from "../../../src/preflight/checks/sidecar.ts";
 import { timeZoneCheck } from "../../../src/preflight/checks/time-zone.ts";
 import { triggerPrivilegeCheck } from "../../../src/preflight/checks/trigger-privilege.ts";
 import { writableCheck } from "../../../src/preflight/checks/writable.ts";
@@ -126,6 +127,20 @@ const CASES: readonly Case[] = [
     "XA START 'left over'; INSERT INTO shop.orders VALUES (77); XA END 'left over'; XA PREPARE 'left over'",
     "XA ROLLBACK 'left over'",
     "prepared: 0x",
+  ),
+  error(
+    sidecarCheck,
+    "target",
+    "CREATE TABLE _switchyard.ledger (a INT) COMMENT='switchyard format 2'",
+    "DROP TABLE _switchyard.ledger",
+    "_switchyard.ledger is of format 2",
+  ),
+  error(
+    sidecarCheck,
+    "source",
+    "CREATE TABLE _switchyard.orders (a INT)",
+    "DROP TABLE _switchyard.orders",
+    "_switchyard.orders is not a table of Switchyard",
   ),
 ];
 
