@@ -41,6 +41,8 @@ export interface SwitchyardOptions {
   /** What stands under `store:`; where left out, the embedded one. */
   readonly store?: string;
   readonly logLevel?: "info" | "debug";
+  /** How it speaks with the backends; where left out, as it does by itself: over TLS where they offer it. */
+  readonly backendTls?: "disabled";
   /** Further lines of the configuration. */
   readonly configuration?: readonly string[];
 }
@@ -182,10 +184,11 @@ export class SwitchyardProcess implements Deployment {
   }
 
   #configuration(): string {
-    const { account, backends } = this.#options;
+    const { account, backends, backendTls } = this.#options;
+    const tls = backendTls === undefined ? "" : `, tls: { mode: ${backendTls} }`;
     const servers = Object.entries(backends).map(
       ([name, { host, port }]) =>
-        `  ${name}: { host: ${host}, port: ${port}, user: ${account.user}, password: "${account.password}" }`,
+        `  ${name}: { host: ${host}, port: ${port}, user: ${account.user}, password: "${account.password}"${tls} }`,
     );
     return [
       `listen: 127.0.0.1:${this.#port}`,

@@ -13,6 +13,8 @@ export interface BenchSwitchyardOptions {
   /** `schema.table`; they exist on `old`. */
   readonly tables: readonly string[];
   readonly logLevel?: "info" | "debug";
+  /** Speak with the servers in clear text, where the peers do so too. */
+  readonly withoutTls?: boolean;
   /** Further lines of its configuration. */
   readonly configuration?: readonly string[];
 }
@@ -23,7 +25,7 @@ export interface BenchSwitchyardOptions {
  */
 export async function startBenchSwitchyard(
   context: BenchContext,
-  { servers, tables, logLevel = "info", configuration = [] }: BenchSwitchyardOptions,
+  { servers, tables, logLevel = "info", withoutTls = false, configuration = [] }: BenchSwitchyardOptions,
 ): Promise<SwitchyardProcess> {
   if (context.size === "full" && (await build()) !== 0) throw new Error("Switchyard does not compile");
   const switchyard = new SwitchyardProcess({
@@ -32,6 +34,7 @@ export async function startBenchSwitchyard(
     account: { user: "switchyard", password: "bench-switchyard" },
     logLevel,
     configuration,
+    ...(withoutTls ? { backendTls: "disabled" } : {}),
     ...(context.size === "full" ? {} : { program: SOURCE }),
   });
   await switchyard.configure();
@@ -40,7 +43,10 @@ export async function startBenchSwitchyard(
     await server.root(await switchyard.text(grants));
   }
   await switchyard.start();
-  context.describe("switchyard", ["switchyard serve, one worker", ...configuration]);
+  context.describe("switchyard", [
+    `switchyard serve, one worker${withoutTls ? ", backends with tls: { mode: disabled }" : ""}`,
+    ...configuration,
+  ]);
   return switchyard;
 }
 
