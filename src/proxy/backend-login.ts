@@ -3,7 +3,7 @@ import { AuthAnswers, firstPlugin } from "../mysql/auth-answers.ts";
 import { COMPRESSION_FLAGS, type CompressionWord, chooseCompression, levelOf } from "../mysql/compression-choice.ts";
 import { PacketInbox } from "../mysql/packet-inbox.ts";
 import { PacketLink } from "../mysql/packet-link.ts";
-import { tlsOptions } from "../mysql/tls-options.ts";
+import { sharedTlsOptions } from "../mysql/tls-options.ts";
 import { AUTH, parseAuthMoreData, parseAuthSwitch } from "../wire/auth-packets.ts";
 import { CAP, hasFlag } from "../wire/capabilities.ts";
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
@@ -217,6 +217,6 @@ async function startTls(dialed: DialedBackend, response: HandshakeResponse): Pro
   const capabilities = (response.capabilities | CAP.SSL) >>> 0;
   link.send(buildTlsRequest(capabilities, response.maxPacketBytes, response.collation), inbox.nextSequence);
   inbox.countSent();
-  await link.startTls(tlsOptions({ ...address, user: "", password: "" }));
+  await link.startTls(sharedTlsOptions({ ...address, user: "", password: "" }));
   return true;
 }
