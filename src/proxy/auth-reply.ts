@@ -46,9 +46,11 @@ export class AuthReply implements ReplyJob {
         if (answer !== undefined) this.#send(answer, (sequence + 1) & 0xff);
       }
     });
-    if (!this.#tracker.complete) return false;
+    return this.#tracker.complete;
+  }
+
+  finish(): void {
     this.#end.resolve({ error: this.#error, results: 0 });
-    return true;
   }
 
   lost(error: SwitchyardError): void {

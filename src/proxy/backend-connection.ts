@@ -15,7 +15,17 @@ import { AuthReply } from "./auth-reply.ts";
 import type { Compression } from "./client-compression.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { relayFile } from "./local-file.ts";
-import { EditedReply, OwnReply, type PacketEdit, RelayedReply, type ReplyEnd, type ReplyJob } from "./reply-jobs.ts";
+import {
+  EditedReply,
+  OwnReply,
+  type PacketEdit,
+  PromisedEnd,
+  RelayedReply,
+  type RelayOptions,
+  type ReplyEnd,
+  type ReplyJob,
+  type ReplyWaiter,
+} from "./reply-jobs.ts";
 
 /** What a login has settled. */
 export interface BackendFacts {
@@ -38,6 +48,7 @@ export type AuthAnswer = { readonly error: undefined; readonly ok: Buffer } | { 
 /** Replies to our own statements, and packets that are changed on their way, are put together up to this size. */
 const OWN_BYTES_MAX = 1024 * 1024;
 const EDITED_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
+const NONE: readonly Buffer[] = [];
 const GRACE_MS = 1000;
 /** How long a server may take over what it has of a file whose client has gone, and undo it. */
 const FILE_GRACE_MS = 60_000;
@@ -73,10 +84,10 @@ export class BackendConnection {
     this.name = facts.name;
     this.threadId = facts.threadId;
     this.capabilities = facts.capabilities;
-    this.#envelopes = facts.compression && this.#envelopesOver(socket, facts.compression);
-    this.#socket = this.#envelopes ?? socket;
     this.localAddress = socket.localAddress ?? "";
     this.#private = socket instanceof TLSSocket || socket.remoteAddress === undefined;
+    this.#envelopes = facts.compression && this.#envelopesOver(socket, facts.compression);
+    this.#socket = this.#envelopes ?? socket;
     this.#tracker = new ReplyTracker(facts.capabilities);
     this.#tracker.setStatus(facts.status);
     this.#socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
@@ -94,6 +105,11 @@ export class BackendConnection {
 
   get isLost(): boolean {
     return this.#lostReason !== undefined;
+  }
+
+  /** Whether a command may be sent. */
+  get isFree(): boolean {
+    return this.#job === undefined && this.#lostReason === undefined;
   }
 
   /** Status flags as the server told them last. An ERR tells none: see {@link refresh}. */
@@ -120,6 +136,11 @@ export class BackendConnection {
     return (this.#tracker.status & STATUS.IN_TRANS) !== 0;
   }
 
+  /** Whether each statement commits by itself. */
+  get autocommits(): boolean {
+    return (this.#tracker.status & STATUS.AUTOCOMMIT) !== 0;
+  }
+
   get prepared(): PreparedFacts | undefined {
     return this.#tracker.prepared;
   }
@@ -131,15 +152,18 @@ export class BackendConnection {
    * @throws {SwitchyardError} `PROXY_BACKEND_LOST` when the connection ends before the reply has
    */
   relay(payload: Buffer, client: ClientConnection, before: readonly Buffer[] = []): Promise<ReplyEnd> {
-    const command = payload[0] ?? 0;
     const problem = this.#refuse();
     if (problem !== undefined) return Promise.reject(problem);
-    this.#tracker.start(command);
-    return this.#begin(
-      new RelayedReply(this.#tracker, this.#walker, client, (request) => this.#takeFile(client, request)),
-      payload,
-      before,
-    );
+    const end = new PromisedEnd();
+    this.relayFor(end, payload, client, before);
+    return end.promise;
+  }
+
+  /** As {@link relay}, and tells `waiter` of the end in the turn in which it comes. Only while {@link isFree}. */
+  relayFor(waiter: ReplyWaiter, payload: Buffer, client: ClientConnection, before: readonly Buffer[] = NONE): void {
+    this.#tracker.start(payload[0] ?? 0);
+    const options = { walker: this.#walker, client, takeFile: this.#takeFile };
+    this.#begin(new RelayedReply(this.#tracker, waiter, options), payload, before);
   }
 
   /** As {@link relay}; each control packet passes through `edit`. */
@@ -147,9 +171,10 @@ export class BackendConnection {
     const problem = this.#refuse();
     if (problem !== undefined) return Promise.reject(problem);
     this.#tracker.start(payload[0] ?? 0);
-    const sequence = client.nextSequence;
-    const options = { edit, payloadBytesMax: EDITED_BYTES_MAX, sequence };
-    return this.#begin(new EditedReply(this.#tracker, client, options), payload, []);
+    const options = { client, edit, payloadBytesMax: EDITED_BYTES_MAX, sequence: client.nextSequence };
+    const end = new PromisedEnd();
+    this.#begin(new EditedReply(this.#tracker, end, options), payload, NONE);
+    return end.promise;
   }
 
   /** Sends a command of our own; the client sees nothing of it. An ERR is an answer, not a failure. */
@@ -157,9 +182,10 @@ export class BackendConnection {
     const problem = this.#refuse();
     if (problem !== undefined) throw problem;
     this.#tracker.start(payload[0] ?? 0);
-    const reply = new OwnReply(this.#tracker, OWN_BYTES_MAX);
-    const end = await this.#begin(reply, payload, []);
-    return { ...end, rows: reply.rows, prepared: reply.prepared };
+    const end = new PromisedEnd();
+    const reply = new OwnReply(this.#tracker, end, OWN_BYTES_MAX);
+    this.#begin(reply, payload, NONE);
+    return { ...(await end.promise), rows: reply.rows, prepared: reply.prepared };
   }
 
   /** As {@link own}, for a statement as text. */
@@ -186,7 +212,8 @@ export class BackendConnection {
       this.#envelopes?.goOn();
       this.#socket.write(frame(answer, sequence));
     });
-    const { error } = await this.#begin(reply, buildChangeUser(asking, this.capabilities), []);
+    this.#begin(reply, buildChangeUser(asking, this.capabilities), NONE);
+    const { error } = await reply.end;
     return error === undefined ? { error, ok: reply.ok ?? Buffer.alloc(0) } : { error };
   }
 
@@ -230,13 +257,12 @@ export class BackendConnection {
     return new SwitchyardError("INTERNAL_INVARIANT", { what: "two commands at once on one backend connection" });
   }
 
-  #begin(job: ReplyJob, payload: Buffer, before: readonly Buffer[]): Promise<ReplyEnd> {
+  #begin(job: ReplyJob, payload: Buffer, before: readonly Buffer[]): void {
     this.#job = job;
     this.#relayedSome = false;
     if (this.#envelopes !== undefined) this.#beginEnvelopes(this.#envelopes, payload, before);
     else if (before.length === 0) this.#socket.write(frame(payload, 0));
     else this.#socket.write(Buffer.concat([...before.map((one) => frame(one, 0)), frame(payload, 0)]));
-    return job.end;
   }
 
   /** Each command begins envelopes of its own; the packets of the reply are numbered as they would be without. */
@@ -259,13 +285,18 @@ export class BackendConnection {
       return;
     }
     this.#relayedSome = true;
+    let complete = false;
     try {
-      if (job.take(chunk)) this.#job = undefined;
+      complete = job.take(chunk);
       const { drained } = job;
       if (drained !== undefined) this.#wait(drained);
     } catch (error) {
       this.#lose(messageOf(error));
     }
+    if (!complete || this.#job !== job) return;
+    // Whoever hears of the end may send the next command at once.
+    this.#job = undefined;
+    job.finish();
   }
 
   /** What a server says before it closes a connection that is idle. */
@@ -280,7 +311,7 @@ export class BackendConnection {
   }
 
   /** Relays a file that the server has asked the client for. */
-  async #takeFile(client: ClientConnection, request: number): Promise<void> {
+  readonly #takeFile: RelayOptions["takeFile"] = async (client, request) => {
     if (!hasFlag(this.capabilities, CAP.LOCAL_FILES)) {
       this.#lose("the server asked for a file of a client that sends none");
       return;
@@ -294,7 +325,7 @@ export class BackendConnection {
     const timer = setTimeout(() => this.destroy("the server did not close"), FILE_GRACE_MS);
     await this.closed;
     clearTimeout(timer);
-  }
+  };
 
   /** In envelopes packets are numbered by these: what comes from or goes into some is numbered as it would be without. */
   #fileNumbers(client: ClientConnection, request: number): ((bytes: Buffer) => void) | undefined {

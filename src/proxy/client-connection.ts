@@ -7,6 +7,14 @@ import { PacketSplitter } from "../wire/packet-splitter.ts";
 import { frame } from "../wire/packet-writer.ts";
 import type { Compression } from "./client-compression.ts";
 
+/** Who has the commands of a client done, one after the other. Must not throw. */
+export interface CommandTaker {
+  /** A whole command, in the turn in which its last byte has come. */
+  command(payload: Buffer): void;
+  /** Nothing more comes: the client is gone, or has broken the protocol. */
+  over(error: unknown): void;
+}
+
 /** Before a login, nobody may make us gather more than this. */
 const LOGIN_BYTES_MAX = 64 * 1024;
 /** How long a client that is being disconnected may take to read its last packet. */
@@ -34,6 +42,9 @@ export class ClientConnection {
   #greeted = false;
   #waiting: Deferred<void> | undefined;
   #drained: Deferred<void> | undefined;
+  #taker: CommandTaker | undefined;
+  /** {@link #taker} waits for a command. */
+  #hungry = false;
   #goneReason: string | undefined;
 
   constructor(socket: Socket, pipelineBytesMax: number) {
@@ -99,6 +110,42 @@ export class ClientConnection {
       if (this.#socket.isPaused()) this.#socket.resume();
       await this.#waiting.promise;
     }
+  }
+
+  #unlisten(socket: Socket): void {
+    for (const event of ["data", "drain", "error", "end", "close"]) socket.removeAllListeners(event);
+  }
+
+  /** From now on commands go to `taker`; while it has one done, what belongs to it may be read as before. */
+  serve(taker: CommandTaker): void {
+    this.#taker = taker;
+    this.next();
+  }
+
+  /** The command is done. The next one is handed over in this very call, if it is here. */
+  next(): void {
+    this.#hungry = true;
+    this.#handOver();
+  }
+
+  #handOver(): void {
+    const taker = this.#taker;
+    if (taker === undefined) return;
+    let payload: Buffer | undefined;
+    try {
+      payload = this.#readNow();
+    } catch (error) {
+      this.#hungry = false;
+      taker.over(error);
+      return;
+    }
+    if (payload === undefined && this.#goneReason === undefined) {
+      if (this.#socket.isPaused()) this.#socket.resume();
+      return;
+    }
+    this.#hungry = false;
+    if (payload === undefined) taker.over(undefined);
+    else taker.command(payload);
   }
 
   /** A payload that has arrived already. */
@@ -177,7 +224,7 @@ export class ClientConnection {
     this.#pendingBytes = 0;
     // All listeners at once would set the stream flowing again in the next tick, and what is put back would be lost.
     plain.pause();
-    for (const event of ["data", "drain", "error", "end", "close"]) plain.removeAllListeners(event);
+    this.#unlisten(plain);
     if (early.length > 0) plain.unshift(early);
     plain.on("error", () => undefined);
     const secure = new TLSSocket(plain, { isServer: true, secureContext: context });
@@ -204,7 +251,7 @@ export class ClientConnection {
     const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#chunks.splice(0)]);
     this.#pendingBytes = 0;
     raw.pause();
-    for (const event of ["data", "drain", "error", "end", "close"]) raw.removeAllListeners(event);
+    this.#unlisten(raw);
     const onBroken = (error: SwitchyardError): void => {
       this.#broken = error;
       this.#wake();
@@ -245,6 +292,10 @@ export class ClientConnection {
 
   /** Whether somebody waits for a command. */
   #wake(): boolean {
+    if (this.#hungry) {
+      this.#handOver();
+      return true;
+    }
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.resolve();

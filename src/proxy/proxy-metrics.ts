@@ -22,7 +22,8 @@ type SessionCount = ReportedSession["state"];
 /** The worker's figures, with handles made once. */
 export class ProxyMetrics {
   readonly #metrics: Metrics;
-  readonly #statements = new Map<string, Counter>();
+  /** By backend and kind: looked up once for each statement. */
+  readonly #statements = new Map<string, Map<StatementKind | "command", Counter>>();
   readonly #sessions: Readonly<Record<SessionCount, Gauge>>;
   readonly #opened: Counter;
   readonly #held: Gauge;
@@ -47,11 +48,15 @@ export class ProxyMetrics {
   }
 
   statement(backend: string, kind: StatementKind | "command"): void {
-    const key = `${backend} ${kind}`;
-    let counter = this.#statements.get(key);
+    let ofBackend = this.#statements.get(backend);
+    if (ofBackend === undefined) {
+      ofBackend = new Map();
+      this.#statements.set(backend, ofBackend);
+    }
+    let counter = ofBackend.get(kind);
     if (counter === undefined) {
       counter = this.#metrics.counter("statements_total", { backend, kind });
-      this.#statements.set(key, counter);
+      ofBackend.set(kind, counter);
     }
     counter.add();
   }

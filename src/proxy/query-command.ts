@@ -7,7 +7,6 @@ import { runKill } from "./kill-command.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
-import { autocommits } from "./session-state.ts";
 import { relayReply, routeContext } from "./simple-commands.ts";
 import { applyEffects } from "./statement-effects.ts";
 import { type Route, routePacket } from "./statement-route.ts";
@@ -34,11 +33,10 @@ export function statementTraits(
   facts: readonly StatementFacts[],
   text: Buffer,
 ): Pick<Work, "kind" | "opens" | "readsInsertId" | "timeLimitMs"> {
-  const mayOpen = session.backends.all.some(({ connection }) => !autocommits(connection.status));
   const only = facts.length === 1 ? facts[0] : undefined;
   return {
     kind: only?.kind ?? "other",
-    opens: facts.length > 1 || facts[0]?.kind === "begin" || mayOpen,
+    opens: facts.length > 1 || facts[0]?.kind === "begin" || session.backends.mayOpen,
     readsInsertId: facts.some(({ effects }) => effects.includes("reads-last-insert-id")),
     timeLimitMs: only?.kind === "select" ? timeLimitMs(text, session.state.settings.maxExecutionMs) : 0,
   };

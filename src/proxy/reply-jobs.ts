@@ -1,4 +1,4 @@
-import { type Deferred, deferred } from "../base/deferred.ts";
+import { deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
 import { PacketReader } from "../wire/packet-reader.ts";
@@ -16,11 +16,38 @@ export interface ReplyEnd {
   readonly results: number;
 }
 
+/** Who waits for the end of a reply; told in the turn in which it has come. Must not throw. */
+export interface ReplyWaiter {
+  ended(end: ReplyEnd): void;
+  lost(error: SwitchyardError): void;
+}
+
+/** Waits with a promise. */
+export class PromisedEnd implements ReplyWaiter {
+  readonly #end = deferred<ReplyEnd>();
+
+  get promise(): Promise<ReplyEnd> {
+    return this.#end.promise;
+  }
+
+  ended(end: ReplyEnd): void {
+    this.#end.resolve(end);
+  }
+
+  lost(error: SwitchyardError): void {
+    this.#end.reject(error);
+  }
+}
+
 /** A reply that is being received. Bytes are given to it until it is done. */
 export interface ReplyJob {
-  readonly end: Promise<ReplyEnd>;
-  /** True: the reply is complete. Where {@link drained} is set, wait for it before reading more. */
+  /**
+   * True: the reply is complete, and {@link finish} is to be called once the connection is free again. Where
+   * {@link drained} is set, wait for it before reading more.
+   */
   take(chunk: Buffer): boolean;
+  /** Tells who waits. */
+  finish(): void;
   /** Set while the receiver cannot take more. */
   readonly drained: Promise<void> | undefined;
   lost(error: SwitchyardError): void;
@@ -28,17 +55,14 @@ export interface ReplyJob {
 
 /** What every kind of job knows of its reply. */
 abstract class TrackedReply implements ReplyJob {
-  readonly #end: Deferred<ReplyEnd> = deferred();
+  readonly #waiter: ReplyWaiter;
   protected readonly tracker: ReplyTracker;
   #error: ErrPacket | undefined;
   #results = 0;
 
-  constructor(tracker: ReplyTracker) {
+  constructor(tracker: ReplyTracker, waiter: ReplyWaiter) {
     this.tracker = tracker;
-  }
-
-  get end(): Promise<ReplyEnd> {
-    return this.#end.promise;
+    this.#waiter = waiter;
   }
 
   get drained(): Promise<void> | undefined {
@@ -48,7 +72,11 @@ abstract class TrackedReply implements ReplyJob {
   abstract take(chunk: Buffer): boolean;
 
   lost(error: SwitchyardError): void {
-    this.#end.reject(error);
+    this.#waiter.lost(error);
+  }
+
+  finish(): void {
+    this.#waiter.ended({ error: this.#error, results: this.#results });
   }
 
   /** Notes one packet that the tracker has asked for. */
@@ -62,30 +90,26 @@ abstract class TrackedReply implements ReplyJob {
   protected wantsFile(): void {
     throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a server asks for a file of the client's" });
   }
+}
 
-  protected finish(): true {
-    this.#end.resolve({ error: this.#error, results: this.#results });
-    return true;
-  }
+export interface RelayOptions {
+  readonly walker: PacketWalker;
+  readonly client: ClientConnection;
+  /** Has the client's next packets go to the server, up to the end of a file; `request` is the number of its request. */
+  readonly takeFile: (client: ClientConnection, request: number) => Promise<void>;
 }
 
 /** Relays a reply byte for byte. Once the client is gone, the rest is read and dropped. */
 export class RelayedReply extends TrackedReply implements PacketVisitor {
   readonly #walker: PacketWalker;
   readonly #client: ClientConnection;
-  readonly #takeFile: (request: number) => Promise<void>;
+  readonly #takeFile: RelayOptions["takeFile"];
   #sequence = 0;
   #file: Promise<void> | undefined;
   #full = false;
 
-  /** `takeFile` has the client's next packets go to the server, up to the end of a file; `request` is the number of its request. */
-  constructor(
-    tracker: ReplyTracker,
-    walker: PacketWalker,
-    client: ClientConnection,
-    takeFile: (request: number) => Promise<void>,
-  ) {
-    super(tracker);
+  constructor(tracker: ReplyTracker, waiter: ReplyWaiter, { walker, client, takeFile }: RelayOptions) {
+    super(tracker, waiter);
     this.#walker = walker;
     this.#client = client;
     this.#takeFile = takeFile;
@@ -102,7 +126,7 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
       throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a server sent more than it owed" });
     }
     this.#full = !this.#client.write(chunk);
-    return complete && this.finish();
+    return complete;
   }
 
   head(length: number, _sequence: number, firstByte: number): boolean {
@@ -118,19 +142,26 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
   protected override wantsFile(): void {
     const before = this.#file ?? Promise.resolve();
     const request = this.#sequence;
-    this.#file = before.then(() => this.#takeFile(request));
+    this.#file = before.then(() => this.#takeFile(this.#client, request));
   }
 
   /** A server that fails in the middle of a file may say so early: the client sends the rest of it all the same. */
-  protected override finish(): true {
-    if (this.#file === undefined) return super.finish();
-    void this.#file.then(() => super.finish());
-    return true;
+  override finish(): void {
+    if (this.#file === undefined) super.finish();
+    else void this.#file.then(() => super.finish());
   }
 }
 
 /** Changes a control packet on its way to the client; returns what goes out instead. */
 export type PacketEdit = (kind: ReplyPacket, payload: Buffer) => Buffer;
+
+export interface EditOptions {
+  readonly client: ClientConnection;
+  readonly edit: PacketEdit;
+  readonly payloadBytesMax: number;
+  /** The number of the first packet. */
+  readonly sequence: number;
+}
 
 /** Relays a reply packet by packet, so that some can be changed. Slower than {@link RelayedReply}. */
 export class EditedReply extends TrackedReply {
@@ -140,13 +171,9 @@ export class EditedReply extends TrackedReply {
   #sequence: number;
   #full = false;
 
-  constructor(
-    tracker: ReplyTracker,
-    client: ClientConnection,
-    options: { readonly edit: PacketEdit; readonly payloadBytesMax: number; readonly sequence: number },
-  ) {
-    super(tracker);
-    this.#client = client;
+  constructor(tracker: ReplyTracker, waiter: ReplyWaiter, options: EditOptions) {
+    super(tracker, waiter);
+    this.#client = options.client;
     this.#edit = options.edit;
     this.#sequence = options.sequence;
     this.#splitter = new PacketSplitter(options.payloadBytesMax);
@@ -167,7 +194,7 @@ export class EditedReply extends TrackedReply {
       this.#full = !this.#client.write(frame(edited, this.#sequence)) || this.#full;
       this.#sequence = (this.#sequence + packetCount(edited.length)) & 0xff;
     });
-    return this.tracker.complete && this.finish();
+    return this.tracker.complete;
   }
 }
 
@@ -176,8 +203,8 @@ export class OwnReply extends TrackedReply {
   readonly rows: (string | null)[][] = [];
   readonly #splitter: PacketSplitter;
 
-  constructor(tracker: ReplyTracker, payloadBytesMax: number) {
-    super(tracker);
+  constructor(tracker: ReplyTracker, waiter: ReplyWaiter, payloadBytesMax: number) {
+    super(tracker, waiter);
     this.#splitter = new PacketSplitter(payloadBytesMax);
   }
 
@@ -191,7 +218,7 @@ export class OwnReply extends TrackedReply {
       if (wantsWhole(this.tracker, payload)) this.note(this.tracker.take(payload), payload);
       else if (inRows) this.rows.push(readRow(payload, this.tracker.columns));
     });
-    return this.tracker.complete && this.finish();
+    return this.tracker.complete;
   }
 }
 

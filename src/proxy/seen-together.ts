@@ -13,9 +13,9 @@ export class SeenTogether {
   }
 
   /** Notes that these tables were used together. Sets of fewer than two say nothing. */
-  note(tables: Iterable<string>): void {
+  note(tables: readonly string[] | ReadonlySet<string>): void {
+    if (("size" in tables ? tables.size : tables.length) < 2) return;
     const sorted = [...tables].sort().slice(0, TABLES_PER_SET_MAX);
-    if (sorted.length < 2) return;
     const key = sorted.join("\n");
     if (this.#sets.has(key) || this.#sets.size >= this.#setsMax) return;
     this.#sets.set(key, sorted);

@@ -43,6 +43,12 @@ export class SessionBackends {
     return this.#open.get(name);
   }
 
+  /** Whether statements may leave a transaction open: some connection does not commit by itself. */
+  get mayOpen(): boolean {
+    for (const { connection } of this.#open.values()) if (!connection.autocommits) return true;
+    return false;
+  }
+
   get all(): readonly SessionBackend[] {
     return [...this.#open.values()];
   }
@@ -76,9 +82,13 @@ export class SessionBackends {
 
   /** The next thing that `backend` must be told before it has this state; undefined when it has. */
   bringUpToDate(backend: SessionBackend, state: SharedState): Promise<ErrPacket | undefined> | undefined {
+    return this.isBehind(backend, state) ? this.#tell(backend, state) : undefined;
+  }
+
+  /** Whether `backend` must be told something before it has this state. */
+  isBehind(backend: SessionBackend, state: SharedState): boolean {
     const behind = backend.option !== state.option || backend.settings !== state.settings.serial;
-    const elsewhere = state.schema !== undefined && backend.schema !== state.schema;
-    return behind || elsewhere ? this.#tell(backend, state) : undefined;
+    return behind || (state.schema !== undefined && backend.schema !== state.schema);
   }
 
   /** Ends transactions that are still open, says goodbye, and waits until the servers have closed. */

@@ -1,6 +1,7 @@
 import type { Judgement } from "../rules/decision-cache.ts";
 import { scopeKey } from "../rules/decision-cache.ts";
 import type { Routing } from "../rules/routing.ts";
+import type { SqlModes } from "../sql/statement.ts";
 import { STATUS } from "../wire/capabilities.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
 import type { SessionBackend } from "./session-backends.ts";
@@ -32,6 +33,7 @@ export class SessionState {
   insertBackend: string | undefined;
   longDataBytes = 0;
   #nextPreparedId = 1;
+  #lastScope: { readonly modes: SqlModes; readonly schema: string | undefined; readonly key: string } | undefined;
 
   constructor(context: SessionContext, defaultBackend: string) {
     this.#context = context;
@@ -52,7 +54,12 @@ export class SessionState {
   /** Judges a text by the rules in force and by what its names mean under `schema`. */
   judge(text: Buffer, schema: string | undefined): Judgement {
     const { modes } = this.settings;
-    return this.#context.traffic.cache.judge(text, scopeKey(modes, schema), modes, this.names.scopeWith(schema));
+    return this.#context.traffic.cache.judge(text, this.#scopeKey(modes, schema), modes, this.names.scopeWith(schema));
+  }
+
+  /** Something keeps the session from going where a statement's tables are, or must go ahead of it. */
+  get hasTies(): boolean {
+    return this.transaction.isLazy || this.pins.size > 0 || this.names.temporaryTables > 0 || this.oneShot.length > 0;
   }
 
   /** The status flags of an OK that no server has sent. */
@@ -103,14 +110,18 @@ export class SessionState {
     this.insertBackend = undefined;
   }
 
+  /** Made anew only when modes or schema are others than at the last judgement: the modes are never changed in place. */
+  #scopeKey(modes: SqlModes, schema: string | undefined): string {
+    const last = this.#lastScope;
+    if (last !== undefined && last.modes === modes && last.schema === schema) return last.key;
+    const key = scopeKey(modes, schema);
+    this.#lastScope = { modes, schema, key };
+    return key;
+  }
+
   #endTogether(tables: readonly string[]): void {
     for (const table of tables) this.#together.add(table);
     this.#context.seen.note(this.#together);
     this.#together.clear();
   }
-}
-
-/** Whether the status flags say that autocommit is on. */
-export function autocommits(status: number): boolean {
-  return (status & STATUS.AUTOCOMMIT) !== 0;
 }

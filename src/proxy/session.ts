@@ -1,7 +1,8 @@
+import { deferred } from "../base/deferred.ts";
 import { isSwitchyardError, messageOf } from "../base/errors.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { buildOk } from "../wire/ok-packet.ts";
-import type { ClientConnection } from "./client-connection.ts";
+import type { ClientConnection, CommandTaker } from "./client-connection.ts";
 import { backendLost, commandTooLarge, malformedPacket, rolledBackBySwitch } from "./client-errors.ts";
 import type { Applicant } from "./client-login.ts";
 import { dispatchCommand } from "./commands.ts";
@@ -9,6 +10,7 @@ import type { Disconnect } from "./disconnect.ts";
 import { errorOfOutcome } from "./held-error.ts";
 import type { HeldStatement, HoldOutcome } from "./hold-queue.ts";
 import { killStatement, ORPHAN_GRACE_MS } from "./orphaned-statement.ts";
+import { PlainStatements } from "./plain-statement.ts";
 import type { RefusalReason } from "./proxy-metrics.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { type SessionBackend, SessionBackends } from "./session-backends.ts";
@@ -22,10 +24,10 @@ import type { Work } from "./work.ts";
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /**
- * One logged-in client. It reads a command, has it done, and only then reads the next, so that replies keep their
+ * One logged-in client. It takes a command, has it done, and only then takes the next, so that replies keep their
  * order. See README.md for its states and for the protocol of admission that {@link perform} follows.
  */
-export class Session implements TrafficSession {
+export class Session implements TrafficSession, CommandTaker {
   readonly context: SessionContext;
   readonly client: ClientConnection;
   readonly backends: SessionBackends;
@@ -41,6 +43,8 @@ export class Session implements TrafficSession {
   /** The flight whose bytes have gone out last. */
   #sent: Flight | undefined;
   #held: HeldStatement | undefined;
+  readonly #plain = new PlainStatements(this);
+  readonly #served = deferred<void>();
   readonly #leaveLogin = new AbortController();
   #end: Disconnect | undefined;
   #closing = false;
@@ -145,13 +149,67 @@ export class Session implements TrafficSession {
       this.#abandon();
       return this.#killOrphan();
     });
-    try {
-      await this.#loop();
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.client.serve(this);
+    await this.#served.promise;
     await this.#leave();
     return this.#end ?? { source: "client", reason: "gone" };
+  }
+
+  /** Has a command done: at once where it is a plain statement, else by the long way. */
+  command(payload: Buffer): void {
+    if (this.#end !== undefined) {
+      this.#served.resolve();
+      return;
+    }
+    this.#busy = true;
+    try {
+      if (this.#plain.send(payload)) return;
+    } catch (error) {
+      this.over(error);
+      return;
+    }
+    dispatchCommand(this, payload).then(
+      (goesOn) => {
+        if (goesOn) this.commandDone();
+        else this.#quit();
+      },
+      (error: unknown) => this.over(error),
+    );
+  }
+
+  over(error: unknown): void {
+    if (error !== undefined) this.#fail(error);
+    this.#served.resolve();
+  }
+
+  /** The present command has been answered to its end. */
+  commandDone(): void {
+    this.#busy = false;
+    if (this.#closing) this.close();
+    this.client.next();
+  }
+
+  /** A statement is on its way from this turn on. */
+  takeOff(flight: Flight): void {
+    this.#flight = flight;
+    this.#sent = flight;
+  }
+
+  /** The statement that has taken off has ended, and with it the command. */
+  landed(): void {
+    this.#flight = undefined;
+    this.context.traffic.settled(this);
+    this.commandDone();
+  }
+
+  /** The backend of the statement in flight is gone: the client hears so where it has got nothing of the reply. */
+  lostInFlight(backend: SessionBackend): void {
+    // A client that leaves in the middle of a file takes the backend with it, not the other way round.
+    if (this.client.isGone) this.#end ??= { source: "client", reason: "gone" };
+    this.disconnect(
+      { source: "backend", reason: "lost" },
+      backend.connection.relayedSome ? undefined : backendLost(backend.name),
+    );
   }
 
   /** Ends the session when its present statement and transaction have ended; at once where it has none. */
@@ -265,14 +323,7 @@ export class Session implements TrafficSession {
     try {
       end = await work.send(backend, stays ? state.transaction.lazyFlags : 0);
     } catch (error) {
-      if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) {
-        // A client that leaves in the middle of a file takes the backend with it, not the other way round.
-        if (this.client.isGone) this.#end ??= { source: "client", reason: "gone" };
-        this.disconnect(
-          { source: "backend", reason: "lost" },
-          backend.connection.relayedSome ? undefined : backendLost(route.backend),
-        );
-      }
+      if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) this.lostInFlight(backend);
       throw error;
     }
     state.lastBackend = route.backend;
@@ -337,19 +388,10 @@ export class Session implements TrafficSession {
     return false;
   }
 
-  async #loop(): Promise<void> {
-    for (;;) {
-      const payload = await this.client.read();
-      if (payload === undefined || this.#end !== undefined) return;
-      this.#busy = true;
-      const goesOn = await dispatchCommand(this, payload);
-      this.#busy = false;
-      if (!goesOn) {
-        this.#end ??= { source: "client", reason: "quit" };
-        return;
-      }
-      if (this.#closing) this.close();
-    }
+  #quit(): void {
+    this.#busy = false;
+    this.#end ??= { source: "client", reason: "quit" };
+    this.#served.resolve();
   }
 
   #fail(error: unknown): void {
