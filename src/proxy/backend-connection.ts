@@ -14,6 +14,7 @@ import { type PreparedFacts, ReplyTracker } from "../wire/reply-tracker.ts";
 import { AuthReply } from "./auth-reply.ts";
 import type { Compression } from "./client-compression.ts";
 import type { ClientConnection } from "./client-connection.ts";
+import { leanSocket } from "./lean-socket.ts";
 import { relayFile } from "./local-file.ts";
 import {
   EditedReply,
@@ -87,7 +88,7 @@ export class BackendConnection {
     this.localAddress = socket.localAddress ?? "";
     this.#private = socket instanceof TLSSocket || socket.remoteAddress === undefined;
     this.#envelopes = facts.compression && this.#envelopesOver(socket, facts.compression);
-    this.#socket = this.#envelopes ?? socket;
+    this.#socket = this.#envelopes ?? leanSocket(socket);
     this.#tracker = new ReplyTracker(facts.capabilities);
     this.#tracker.setStatus(facts.status);
     this.#socket.on("data", (chunk: Buffer) => this.#arrive(chunk));

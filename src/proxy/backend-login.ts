@@ -61,12 +61,14 @@ export interface BackendLoginOptions {
  * @throws {SwitchyardError} `PROXY_BACKEND_UNREACHABLE`, also when the server answers with an error of its own
  */
 export async function dialBackend(address: BackendAddress, timeoutMs: number): Promise<DialedBackend> {
-  const signal = AbortSignal.timeout(timeoutMs);
+  const tooLate = new AbortController();
   let link: PacketLink | undefined;
+  const timer = setTimeout(() => {
+    tooLate.abort();
+    link?.end("the server did not greet in time");
+  }, timeoutMs);
   try {
-    link = await PacketLink.dial(address.host, address.port, signal);
-    const dialed = link;
-    signal.addEventListener("abort", () => dialed.end("the server did not greet in time"), { once: true });
+    link = await PacketLink.dial(address.host, address.port, tooLate.signal);
     const inbox = new PacketInbox(link);
     const first = await inbox.next();
     if (first[0] === 0xff) throw unreachable(address, parseErr(first).message);
@@ -78,6 +80,8 @@ export async function dialBackend(address: BackendAddress, timeoutMs: number): P
     link?.end("the greeting was not understood");
     if (error instanceof SwitchyardError && error.code === "PROXY_BACKEND_UNREACHABLE") throw error;
     throw unreachable(address, messageOf(error), error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

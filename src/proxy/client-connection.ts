@@ -6,6 +6,7 @@ import { EnvelopeSocket } from "../mysql/envelope-socket.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
 import { frame } from "../wire/packet-writer.ts";
 import type { Compression } from "./client-compression.ts";
+import { leanSocket } from "./lean-socket.ts";
 
 /** Who has the commands of a client done, one after the other. Must not throw. */
 export interface CommandTaker {
@@ -91,6 +92,7 @@ export class ClientConnection {
 
   /** From now on commands may be of this size; before, only what a login needs is accepted. */
   acceptCommands(payloadBytesMax: number): void {
+    if (this.#envelopes === undefined) this.#becomeLean();
     const rest = this.#splitter.takeRemainder();
     this.#splitter = new PacketSplitter(payloadBytesMax);
     if (rest.length > 0) this.#splitter.feed(rest);
@@ -110,6 +112,16 @@ export class ClientConnection {
       if (this.#socket.isPaused()) this.#socket.resume();
       await this.#waiting.promise;
     }
+  }
+
+  #becomeLean(): void {
+    const lean = leanSocket(this.#raw);
+    if (lean === this.#raw) return;
+    this.#unlisten(this.#raw);
+    this.#raw = lean;
+    this.#socket = lean;
+    this.#listen(lean);
+    lean.resume();
   }
 
   #unlisten(socket: Socket): void {

@@ -70,6 +70,12 @@ export class SessionState {
 
   /** Tables that a statement has used, once its reply has ended and the transaction's state is known. */
   used(tables: readonly string[]): void {
+    // One table after the other, each by itself: what most statements are.
+    const [first] = tables;
+    if (tables.length === 1 && first !== undefined && this.transaction.isNone && this.#together.size === 0) {
+      if (!this.#used.has(first) && this.#used.size < this.#context.limits.tablesPerSessionMax) this.#used.add(first);
+      return;
+    }
     for (const table of tables) {
       if (this.#used.size < this.#context.limits.tablesPerSessionMax) this.#used.add(table);
       if (!this.transaction.isNone) this.#together.add(table);

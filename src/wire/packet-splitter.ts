@@ -73,8 +73,7 @@ export class PacketSplitter {
     const head = this.#header.subarray(0, this.#headerBytes);
     const rest = head.length === 0 ? tail : Buffer.concat([head, tail]);
     this.#headerBytes = 0;
-    this.#chunk = EMPTY;
-    this.#at = 0;
+    this.#dropChunk();
     return rest;
   }
 
@@ -113,6 +112,7 @@ export class PacketSplitter {
       const payload = this.#chunk.subarray(this.#at, this.#at + this.#missing);
       this.#at += this.#missing;
       this.#missing = -1;
+      if (this.#at === this.#chunk.length) this.#dropChunk();
       return payload;
     }
     this.#gather(Math.min(available, this.#missing));
@@ -124,6 +124,12 @@ export class PacketSplitter {
     this.#gatheredBytes = 0;
     this.#gathering = false;
     return payload;
+  }
+
+  /** Who waits for the next packet keeps nothing of the last. */
+  #dropChunk(): void {
+    this.#chunk = EMPTY;
+    this.#at = 0;
   }
 
   #gather(count: number): void {
