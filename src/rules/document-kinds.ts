@@ -3,6 +3,7 @@ import { type DocumentKind, upgradeStored } from "./document-format.ts";
 import {
   ALIVE_PREFIX,
   CLAIMS_PREFIX,
+  CONTROLLERS_PREFIX,
   DIFFS_PREFIX,
   KILLS_PREFIX,
   LEADER_KEY,
@@ -13,6 +14,7 @@ import {
   RULES_KEY,
   SESSIONS_PREFIX,
   STATUS_PREFIX,
+  STREAMS_PREFIX,
 } from "./store-keys.ts";
 
 export const RULES_KIND: DocumentKind = {
@@ -41,6 +43,8 @@ export const ORDER_KIND: DocumentKind = {
 export const CLAIM_KIND: DocumentKind = { ...ORDER_KIND, name: "the claim of a table" };
 export const LEADER_KIND: DocumentKind = { ...ORDER_KIND, name: "the name of the leader" };
 export const KILL_KIND: DocumentKind = { ...ORDER_KIND, name: "a request to kill a statement" };
+export const CONTROLLER_KIND: DocumentKind = { ...ORDER_KIND, name: "the sign of life of a controller" };
+export const STREAM_CLAIM_KIND: DocumentKind = { ...ORDER_KIND, name: "the name of who runs a migration" };
 const RECORD_KIND: DocumentKind = { ...ORDER_KIND, name: "the record of an order" };
 const DIFF_KIND: DocumentKind = { ...ORDER_KIND, name: "the report of a diff" };
 const ALIVE_KIND: DocumentKind = { ...ORDER_KIND, name: "the sign of life of a proxy" };
@@ -76,6 +80,8 @@ export const STORED: Readonly<Record<KeyName, StoredKind>> = {
   SESSIONS_PREFIX: { at: SESSIONS_PREFIX, kind: SESSIONS_KIND, life: "writer" },
   STATUS_PREFIX: { at: STATUS_PREFIX, kind: STATUS_KIND, life: "writer" },
   KILLS_PREFIX: { at: KILLS_PREFIX, kind: KILL_KIND, life: "writer" },
+  CONTROLLERS_PREFIX: { at: CONTROLLERS_PREFIX, kind: CONTROLLER_KIND, life: "writer" },
+  STREAMS_PREFIX: { at: STREAMS_PREFIX, kind: STREAM_CLAIM_KIND, life: "writer" },
   LEADER_KEY: { at: LEADER_KEY, kind: LEADER_KIND, life: "writer" },
 };
 

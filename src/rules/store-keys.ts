@@ -12,7 +12,7 @@ export const ALIVE_PREFIX = "/switchyard/alive/";
 export const SESSIONS_PREFIX = "/switchyard/sessions/";
 /** Leased: live progress of a migration's streams and diffs, for people to look at. */
 export const STATUS_PREFIX = "/switchyard/status/";
-/** What somebody asked for, taken and answered by the leading controller. */
+/** What somebody asked for, taken and answered by the controller that runs the migration, or by the leading one. */
 export const ORDERS_PREFIX = "/switchyard/orders/";
 /** What is kept of each order that has ended: `<migration>/<order>`. */
 export const ORDER_RECORDS_PREFIX = "/switchyard/order-records/";
@@ -22,4 +22,9 @@ export const DIFFS_PREFIX = "/switchyard/diffs/";
 export const CLAIMS_PREFIX = "/switchyard/claims/";
 /** Leased, for seconds: statements that a KILL of one proxy meant and another proxy has. */
 export const KILLS_PREFIX = "/switchyard/kills/";
+/** Leased: the controller of that id lives. */
+export const CONTROLLERS_PREFIX = "/switchyard/controllers/";
+/** Leased: which controller runs the migration of that id, its streams and its orders. */
+export const STREAMS_PREFIX = "/switchyard/streams/";
+/** Leased: the controller that does what concerns no single migration. */
 export const LEADER_KEY = "/switchyard/leader";
