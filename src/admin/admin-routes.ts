@@ -38,6 +38,7 @@ function addLookingRoutes(app: FastifyInstance, { documents }: RouteContext): vo
     const migrations = await documents.migrations();
     const shown = migrations.map(async ({ history: _, ...migration }) => ({
       ...migration,
+      controller: await documents.runBy(migration.id),
       status: await documents.status(migration.id),
     }));
     return { format: 1, migrations: await Promise.all(shown) };
@@ -45,7 +46,12 @@ function addLookingRoutes(app: FastifyInstance, { documents }: RouteContext): vo
   app.get("/v1/migrations/:id", async (request) => {
     const id = migrationOf(request);
     const { history: _, ...migration } = await documents.migration(id);
-    return { format: 1, migration, status: await documents.status(id), diff: await documents.diff(id) };
+    const [controller, status, diff] = await Promise.all([
+      documents.runBy(id),
+      documents.status(id),
+      documents.diff(id),
+    ]);
+    return { format: 1, migration, controller, status, diff };
   });
   app.get("/v1/migrations/:id/history", async (request) => {
     const id = migrationOf(request);

@@ -20,7 +20,7 @@ export interface NewOrder {
   readonly reason?: string | undefined;
 }
 
-/** Takes orders for the leading controller into the store, and tells how they go. */
+/** Takes orders for the controllers into the store, and tells how they go. */
 export class OrderDesk {
   readonly #store: Store;
   readonly #documents: StoredDocuments;

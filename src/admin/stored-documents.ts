@@ -2,6 +2,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import type { OrderRecord } from "../cutover/order-record.ts";
+import type { StreamClaim } from "../rules/controller-documents.ts";
 import { readCurrent } from "../rules/document-format.ts";
 import { kindAt } from "../rules/document-kinds.ts";
 import type { ProxyDocument } from "../rules/proxy-document.ts";
@@ -17,6 +18,7 @@ import {
   RULES_KEY,
   SESSIONS_PREFIX,
   STATUS_PREFIX,
+  STREAMS_PREFIX,
 } from "../rules/store-keys.ts";
 import type { Store, StoreEntry } from "../store/store.ts";
 
@@ -97,6 +99,11 @@ export class StoredDocuments {
 
   sessions(): Promise<Opaque[]> {
     return this.#list<Opaque>(SESSIONS_PREFIX);
+  }
+
+  /** The id of the controller that runs a migration; absent where none does. */
+  async runBy(migration: string): Promise<string | undefined> {
+    return (await this.#get<StreamClaim>(STREAMS_PREFIX + migration))?.controller;
   }
 
   leader(): Promise<Opaque | undefined> {

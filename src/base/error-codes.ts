@@ -265,7 +265,7 @@ export const ERROR_CODES = {
   ADMIN_ORDER_EXISTS: { retryable: false, exit: 2 },
   /** The admin API cannot listen at its address: it is in use, or not one of this machine. */
   ADMIN_LISTEN_FAILED: { retryable: false, exit: 1 },
-  /** Another controller has become leader and answers this order. Ask `migration status`; nothing is lost. */
+  /** Another controller runs the migration now and answers this order. Ask `migration status`; nothing is lost. */
   ORDER_TAKEN: { retryable: true, exit: 5 },
   /** No migration has this name. `migration list` shows those that exist. */
   MIGRATION_NOT_FOUND: { retryable: false, exit: 3 },

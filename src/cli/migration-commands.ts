@@ -9,6 +9,7 @@ import {
   describeMigration,
   describeMigrations,
   isOpen,
+  type ListedMigration,
   migrationProgress,
   type ShownMigration,
   type ShownStatus,
@@ -18,6 +19,7 @@ const WATCH_MS = 500;
 
 interface OneMigration {
   readonly migration: ShownMigration;
+  readonly controller?: string;
   readonly status?: ShownStatus;
 }
 
@@ -103,9 +105,7 @@ function addLooking(context: CliContext, parent: Command): void {
     .description("every migration with its phase and lag")
     .action(async (_: object, command: Command) => {
       const session = openSession(context, command);
-      const answer = await session.client.get<{ migrations: (ShownMigration & { status?: ShownStatus })[] }>(
-        "/v1/migrations",
-      );
+      const answer = await session.client.get<{ migrations: ListedMigration[] }>("/v1/migrations");
       session.print(answer, describeMigrations(answer.migrations));
     });
   withServer(parent.command("status"))
@@ -117,7 +117,7 @@ function addLooking(context: CliContext, parent: Command): void {
       if (options.watch === true) await watchUntil(session, id, (migration) => !isOpen(migration));
       if (context.signal.aborted) return;
       const answer = await readMigration(session, id);
-      session.print(answer, describeMigration(answer.migration, answer.status));
+      session.print(answer, describeMigration(answer.migration, answer.status, answer.controller));
     });
   withServer(parent.command("history"))
     .description("what was ordered by whom, what was done and what happened, oldest first")

@@ -18,8 +18,15 @@ export interface ShownStatus {
   readonly strays?: { readonly total: number };
 }
 
+/** A migration in the list of all, with the controller that runs it. */
+export type ListedMigration = ShownMigration & { readonly status?: ShownStatus; readonly controller?: string };
+
 /** The pages of a migration, as text. */
-export function describeMigration(migration: ShownMigration, status: ShownStatus | undefined): string {
+export function describeMigration(
+  migration: ShownMigration,
+  status: ShownStatus | undefined,
+  controller?: string,
+): string {
   const lines: (readonly [string, string | undefined])[] = [
     ["migration", migration.id],
     ["phase", migration.phase],
@@ -27,6 +34,7 @@ export function describeMigration(migration: ShownMigration, status: ShownStatus
     ["to", migration.target],
     ["tables", migration.tables.join(", ")],
   ];
+  if (controller !== undefined) lines.push(["controller", controller]);
   for (const direction of ["forward", "reverse"] as const) lines.push(...streamFacts(direction, migration, status));
   const stream = status?.stream;
   if (stream !== undefined && stream.rowsEstimated > 0) {
@@ -63,9 +71,9 @@ function streamFacts(
 }
 
 /** One line for each migration. */
-export function describeMigrations(list: readonly (ShownMigration & { readonly status?: ShownStatus })[]): string {
+export function describeMigrations(list: readonly ListedMigration[]): string {
   if (list.length === 0) return "There is no migration yet.";
-  const rows = list.map(({ status, ...migration }) => {
+  const rows = list.map(({ status, controller = "", ...migration }) => {
     const live = status?.stream;
     const lag = live === undefined ? "" : duration(live.lagMs);
     const { forward, reverse } = migration.streams;
@@ -73,9 +81,9 @@ export function describeMigrations(list: readonly (ShownMigration & { readonly s
     const paused = forward.paused !== undefined || reverse.paused !== undefined;
     const note = failed ? "stopped, see status" : paused ? "paused" : "";
     const move = `${migration.source} → ${migration.target}`;
-    return [migration.id, migration.phase, move, `${migration.tables.length}`, lag, note];
+    return [migration.id, migration.phase, move, `${migration.tables.length}`, lag, controller, note];
   });
-  return table([["MIGRATION", "PHASE", "MOVE", "TABLES", "LAG", ""], ...rows]);
+  return table([["MIGRATION", "PHASE", "MOVE", "TABLES", "LAG", "CONTROLLER", ""], ...rows]);
 }
 
 /** What a migration is busy with, for a bar. */

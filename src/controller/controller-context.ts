@@ -8,8 +8,8 @@ import type { Endpoint } from "../mysql/endpoint.ts";
 import type { Compare, Store } from "../store/store.ts";
 import type { StatusPublisher } from "./status-publisher.ts";
 
-/** What every part of a leading controller works with. */
-export interface ControllerContext {
+/** What every part of a controller works with. */
+export interface ControllerBase {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
@@ -20,10 +20,17 @@ export interface ControllerContext {
   readonly backends: Readonly<Record<string, Endpoint>>;
   readonly defaultBackend: string;
   readonly limits: Limits;
-  /** Conditions that hold only while this controller leads. */
-  readonly leadership: () => readonly Compare[];
-  /** Aborts when the controller must stop: shutdown, or leadership lost. */
+  /** Aborts when the work must stop: shutdown, the lease lost, the migration not this controller's any more. */
   readonly signal: AbortSignal;
+}
+
+/** What work that a controller is in charge of is done with. */
+export interface ControllerContext extends ControllerBase {
+  /**
+   * Conditions that hold only while it is in charge: it has claimed the migration or, where the work concerns none, it
+   * leads.
+   */
+  readonly leadership: () => readonly Compare[];
 }
 
 /**
@@ -31,7 +38,7 @@ export interface ControllerContext {
  *
  * @throws {SwitchyardError} `MIGRATION_REQUEST_INVALID` when the configuration has no such backend.
  */
-export function endpointOf(context: ControllerContext, backend: string): Endpoint {
+export function endpointOf(context: Pick<ControllerBase, "backends">, backend: string): Endpoint {
   const endpoint = context.backends[backend];
   if (endpoint !== undefined) return endpoint;
   throw new SwitchyardError("MIGRATION_REQUEST_INVALID", {

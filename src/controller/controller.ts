@@ -1,16 +1,16 @@
 import { deferred } from "../base/deferred.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Limits } from "../config/limits.ts";
-import { LEADER_KEY } from "../rules/store-keys.ts";
-import type { ControllerContext } from "./controller-context.ts";
-import { lead, type Term } from "./leadership.ts";
+import type { ControllerBase } from "./controller-context.ts";
+import { ensureRules } from "./initial-rules.ts";
+import { join, type Membership } from "./membership.ts";
 import { MigrationFleet } from "./migration-fleet.ts";
 import { OrderLoop } from "./order-loop.ts";
 import { StatusPublisher } from "./status-publisher.ts";
 
-/** What a controller process is given; the rest of {@link ControllerContext} it makes itself. */
+/** What a controller process is given; the rest of {@link ControllerBase} it makes itself. */
 export interface ControllerOptions
-  extends Pick<ControllerContext, "store" | "clock" | "log" | "failpoint" | "metrics" | "backends" | "defaultBackend"> {
+  extends Pick<ControllerBase, "store" | "clock" | "log" | "failpoint" | "metrics" | "backends" | "defaultBackend"> {
   /** Names this process, for example host and process id. */
   readonly id: string;
   /** Read anew by whatever begins: the owner may change what is in it, and a switch keeps those that it began with. */
@@ -18,19 +18,20 @@ export interface ControllerOptions
 }
 
 export interface Controller {
-  /** Rejects when leadership was lost or could not be used: the process should end and be started again. */
+  /** Rejects when the lease was lost or could not be used: the process should end and be started again. */
   readonly ended: Promise<void>;
-  /** Ends streams and gives leadership up. Migrations go on wherever the next leader is. */
+  /** Ends streams and gives everything back at once. Migrations go on at other controllers. */
   close(): Promise<void>;
 }
 
-const LEADER_RETRY_MS = 1000;
+const JOIN_RETRY_MS = 1000;
 
 /**
- * Seeks leadership and, once it leads, keeps every unfinished migration going and carries out orders.
+ * Joins the other controllers, keeps its share of the unfinished migrations going, and carries out the orders about them;
+ * one of the controllers leads, and carries out those that concern no single migration.
  *
- * A controller leads once. When its term ends against its will it stops all that it does and {@link Controller.ended}
- * rejects; sessions on servers end with the process, and the successor settles what was under way.
+ * A controller joins once. When its lease ends against its will it stops all that it does and {@link Controller.ended}
+ * rejects; sessions on servers end with the process, and the others settle what was under way.
  */
 export function startController(options: ControllerOptions): Controller {
   const stop = new AbortController();
@@ -46,36 +47,25 @@ export function startController(options: ControllerOptions): Controller {
 }
 
 async function run(options: ControllerOptions, stop: AbortSignal): Promise<void> {
-  const { store, clock, log, id } = options;
+  const { store, clock, log, id, metrics } = options;
   const { leaseTtlMs, leaseMarginMs } = options.limits;
-  let term: Term;
+  const backends = Object.keys(options.backends);
+  let member: Membership;
   try {
-    term = await lead({ store, clock, log, id, leaseTtlMs, leaseMarginMs, retryMs: LEADER_RETRY_MS }, stop);
+    member = await join({ store, clock, log, id, backends, leaseTtlMs, leaseMarginMs, retryMs: JOIN_RETRY_MS }, stop);
   } catch (error) {
     if (stop.aborted) return;
     throw error;
   }
-  log.info({ fencingToken: term.fencingToken }, "this controller leads");
   const status = new StatusPublisher({ store, log, leaseTtlMs });
-  const context: ControllerContext = {
-    ...options,
-    status,
-    leadership: () => [{ key: LEADER_KEY, revision: term.fencingToken }],
-    signal: AbortSignal.any([stop, term.ended]),
-  };
-  const fleet = new MigrationFleet(context);
-  const orders = new OrderLoop({
-    store,
-    clock,
-    log,
-    metrics: options.metrics,
-    leadership: context.leadership,
-    handle: (order, step) => fleet.handle(order, step),
-  });
+  const signal = AbortSignal.any([stop, member.ended]);
+  const context: ControllerBase = { ...options, status, signal };
+  const fleet = new MigrationFleet({ context, member, leaseTtlMs, changed: () => orders.reconsider() });
+  const orders = new OrderLoop({ store, clock, log, metrics, accept: (order) => fleet.accept(order) });
   try {
-    await fleet.start();
+    await ensureRules(context);
     await orders.start();
-    await aborted(context.signal);
+    await Promise.race([fleet.run(), aborted(signal)]);
   } catch (error) {
     log.error({ error: messageOf(error) }, "the controller cannot go on");
     throw error;
@@ -83,9 +73,9 @@ async function run(options: ControllerOptions, stop: AbortSignal): Promise<void>
     await orders.close();
     await fleet.close();
     await status.close();
-    await term.resign();
+    await member.leave();
   }
-  if (!stop.aborted) throw new Error("leadership was lost");
+  if (!stop.aborted) throw new Error("the controller's lease was lost");
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,13 +1,13 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { ensureRules as ensureStoredRules } from "../rules/rules-store.ts";
-import type { ControllerContext } from "./controller-context.ts";
+import type { ControllerBase } from "./controller-context.ts";
 
 /**
  * Makes sure that there are rules, and that they and the configuration agree on the default backend.
  *
  * @throws {SwitchyardError} `CONFIG_DEFAULT_CHANGED`
  */
-export async function ensureRules(context: ControllerContext): Promise<void> {
+export async function ensureRules(context: Pick<ControllerBase, "store" | "defaultBackend">): Promise<void> {
   const { rules } = await ensureStoredRules(context.store, context.defaultBackend);
   if (rules.default === context.defaultBackend) return;
   throw new SwitchyardError("CONFIG_DEFAULT_CHANGED", {

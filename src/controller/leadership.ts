@@ -1,107 +1,61 @@
-import type { Clock } from "../base/clock.ts";
-import { deferred } from "../base/deferred.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { serializeLeader } from "../rules/controller-documents.ts";
 import { LEADER_KEY } from "../rules/store-keys.ts";
-import type { Lease, Store } from "../store/store.ts";
+import type { Compare, Store } from "../store/store.ts";
+import type { FleetView } from "./fleet-view.ts";
+import type { Membership } from "./membership.ts";
 
-/** How leadership is sought and kept. */
-export interface LeadershipOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Names this process in the leader key. */
-  readonly id: string;
-  readonly leaseTtlMs: number;
-  /** Subtracted from the lease's end: the holder stops believing in it this much earlier. */
-  readonly leaseMarginMs: number;
-  readonly retryMs: number;
-}
+/** Whether this controller leads: does what concerns no single migration. */
+export class Leadership {
+  readonly #store: Store;
+  readonly #log: Logger;
+  readonly #member: Membership;
+  #fencingToken: number | undefined;
 
-/** A term of leadership. */
-export interface Term {
-  /** Aborts when the term has ended, by loss of the lease or by {@link resign}. */
-  readonly ended: AbortSignal;
-  /** Grows from term to term: the store's revision at which the leader key was taken. */
-  readonly fencingToken: number;
-  resign(): Promise<void>;
-}
+  constructor(options: { readonly store: Store; readonly log: Logger; readonly member: Membership }) {
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#member = options.member;
+  }
 
-/**
- * Waits until this process leads. At most one process believes that it does, as far as clocks can tell; what a
- * leader does to servers and to the rules is safe without that, by sessions and compare-and-swap.
- *
- * @throws {SwitchyardError} `CANCELLED` when `signal` aborts first.
- */
-export async function lead(options: LeadershipOptions, signal: AbortSignal): Promise<Term> {
-  for (;;) {
-    signal.throwIfAborted();
-    try {
-      const term = await tryOnce(options);
-      if (term !== undefined) return term;
-    } catch (error) {
-      options.log.warn({ error: messageOf(error) }, "the store did not let this controller ask for leadership");
+  /** Conditions that hold only while this controller leads; absent where it does not. */
+  get conditions(): readonly Compare[] | undefined {
+    return this.#fencingToken === undefined ? undefined : [{ key: LEADER_KEY, revision: this.#fencingToken }];
+  }
+
+  /**
+   * Takes leadership where nobody has it, and sees where it was lost. True when this controller has just begun to lead.
+   * A store that does not answer is asked again at the next look.
+   */
+  async seek(view: FleetView): Promise<boolean> {
+    if (this.#fencingToken !== undefined) {
+      if (view.leaderHasGone(this.#fencingToken)) {
+        this.#fencingToken = undefined;
+        this.#log.warn({}, "this controller leads no more");
+      }
+      return false;
     }
-    await waitForChange(options, signal);
+    const { id, nonce, lease } = this.#member;
+    const { leader } = view;
+    // The answer to an earlier write of ours may have been lost.
+    if (leader !== undefined) return leader.value.nonce === nonce && this.#begin(leader.revision);
+    try {
+      const value = serializeLeader({ id, nonce });
+      const result = await this.#store.transact(
+        [{ key: LEADER_KEY, revision: 0 }],
+        [{ put: LEADER_KEY, value, lease }],
+      );
+      return result.succeeded && this.#begin(result.revision);
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, "the store did not let this controller ask for leadership");
+      return false;
+    }
   }
-}
 
-async function tryOnce(options: LeadershipOptions): Promise<Term | undefined> {
-  const lease = await options.store.lease(options.leaseTtlMs);
-  try {
-    const value = JSON.stringify({ format: 1, id: options.id });
-    const result = await options.store.transact(
-      [{ key: LEADER_KEY, revision: 0 }],
-      [{ put: LEADER_KEY, value, lease }],
-    );
-    if (result.succeeded) return term(options, lease, result.revision);
-  } catch (error) {
-    await lease.revoke().catch(() => undefined);
-    throw error;
-  }
-  await lease.revoke();
-  return undefined;
-}
-
-function term(options: LeadershipOptions, lease: Lease, fencingToken: number): Term {
-  const ended = new AbortController();
-  const end = (): void => {
-    clearInterval(watchdog);
-    if (!ended.signal.aborted) ended.abort();
-  };
-  // A store that is merely away says nothing, so the holder also looks at its own clock.
-  const watchdog = setInterval(() => {
-    const trustedUntil = lease.confirmedSentAtMs() + options.leaseTtlMs - options.leaseMarginMs;
-    if (options.clock.monotonicMs() >= trustedUntil) end();
-  }, 100);
-  watchdog.unref();
-  lease.lost.addEventListener("abort", end, { once: true });
-  return {
-    ended: ended.signal,
-    fencingToken,
-    async resign() {
-      end();
-      await lease.revoke().catch(() => undefined);
-    },
-  };
-}
-
-/** Returns when the leader key has gone, or after `retryMs` all the same. */
-async function waitForChange(options: LeadershipOptions, signal: AbortSignal): Promise<void> {
-  const gone = deferred<void>();
-  const watch = await options.store
-    .watch(LEADER_KEY, {
-      reset: (entries) => {
-        if (entries.length === 0) gone.resolve();
-      },
-      change: (events) => {
-        if (events.some((event) => event.value === undefined)) gone.resolve();
-      },
-    })
-    .catch(() => undefined);
-  try {
-    await Promise.race([gone.promise, options.clock.sleep(options.retryMs, signal)]);
-  } finally {
-    await watch?.close();
+  #begin(fencingToken: number): true {
+    this.#fencingToken = fencingToken;
+    this.#log.info({ fencingToken }, "this controller leads");
+    return true;
   }
 }

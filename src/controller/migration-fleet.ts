@@ -1,118 +1,251 @@
-import { messageOf, SwitchyardError } from "../base/errors.ts";
-import { parseMigration } from "../cutover/journal.ts";
-import type { MigrationDocument } from "../cutover/migration-document.ts";
+import { deferred } from "../base/deferred.ts";
+import { isSwitchyardError, messageOf } from "../base/errors.ts";
+import { parseMigration, readMigration } from "../cutover/journal.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { upgradeDocuments } from "../rules/document-kinds.ts";
 import { MIGRATIONS_PREFIX } from "../rules/store-keys.ts";
-import type { ControllerContext } from "./controller-context.ts";
-import { createMigration } from "./create-migration.ts";
-import { ensureRules } from "./initial-rules.ts";
-import { MigrationRunner } from "./migration-runner.ts";
-import { orderDiff } from "./run-diff.ts";
-import { orderCancel, orderComplete } from "./run-end.ts";
-import { orderForget } from "./run-forget.ts";
-import { orderPause, orderResume } from "./run-pause.ts";
-import { orderSwitch } from "./run-switch.ts";
+import { type ControllerBase, endpointOf } from "./controller-context.ts";
+import { canRun, type FleetFacts, shareOf } from "./fair-share.ts";
+import { FleetView } from "./fleet-view.ts";
+import { Leadership } from "./leadership.ts";
+import type { Membership } from "./membership.ts";
+import { carryOut, carryOutForAll, migrationNotFound } from "./order-handlers.ts";
+import type { OrderWork } from "./order-loop.ts";
+import { isFinished, OwnedMigration } from "./owned-migration.ts";
+import { StreamClaims } from "./stream-claims.ts";
 
-type Report = Readonly<Record<string, unknown>>;
-type Step = (text: string) => void;
+/** The longest time between two looks; each change in the store calls for one. */
+const LOOK_EVERY_MS = 1000;
+/** In TTLs of the lease: others have had time to see a controller that came, or to claim what was left for them. */
+const STEADY_TTLS = 2;
+const OVERDUE_TTLS = 1;
 
-/** Every unfinished migration of a leading controller, and the orders that concern them. */
-export class MigrationFleet {
-  readonly #context: ControllerContext;
-  readonly #runners = new Map<string, MigrationRunner>();
-  readonly #starting = new Set<Promise<void>>();
-
-  constructor(context: ControllerContext) {
-    this.#context = context;
-  }
-
-  /** Takes up every unfinished migration. One that cannot be taken up does not keep the others from it. */
-  async start(): Promise<void> {
-    await upgradeDocuments(this.#context.store);
-    await ensureRules(this.#context);
-    const { entries } = await this.#context.store.list(MIGRATIONS_PREFIX);
-    for (const entry of entries) {
-      try {
-        const document = parseMigration(entry);
-        if (!isFinished(document)) this.#take(document);
-      } catch (error) {
-        this.#context.log.error({ key: entry.key, error: messageOf(error) }, "a migration cannot be taken up");
-      }
-    }
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.#runners.values()].map((runner) => runner.close()));
-    await Promise.all(this.#starting);
-  }
-
-  /** Carries out one order. @throws {SwitchyardError} whatever refuses it or makes it fail. */
-  async handle(order: OrderDocument, step: Step): Promise<Report> {
-    if (order.command === "migration-create") return await this.#create(order, step);
-    if (order.command === "proxy-forget") return await orderForget(this.#context, [...this.#runners.values()], order);
-    const runner = await this.#runner(order.migration);
-    switch (order.command) {
-      case "migration-pause":
-        return await orderPause(runner, order);
-      case "migration-resume":
-        return await orderResume(runner, order);
-      case "diff-start":
-        return await orderDiff(runner, order, step);
-      case "switch":
-      case "rollback":
-        return await orderSwitch(runner, order, step);
-      case "migration-cancel":
-        return await this.#end(runner, () => orderCancel(runner, order, step));
-      case "migration-complete":
-        return await this.#end(runner, () => orderComplete(runner, order, step));
-    }
-  }
-
-  async #create(order: OrderDocument, step: Step): Promise<Report> {
-    const document = await createMigration(this.#context, order, step);
-    if (!this.#runners.has(document.id)) this.#take(document);
-    return { migration: document.id, phase: document.phase, tables: document.tables };
-  }
-
-  #take(document: MigrationDocument): void {
-    const runner = new MigrationRunner(this.#context, document);
-    this.#runners.set(document.id, runner);
-    const starting = runner.start().catch((error: unknown) => {
-      runner.log.error({ error: messageOf(error) }, "the migration cannot go on");
-    });
-    this.#starting.add(starting);
-    void starting.finally(() => this.#starting.delete(starting));
-  }
-
-  /** The runner of a migration, once what an earlier controller left is settled. */
-  async #runner(id: string): Promise<MigrationRunner> {
-    const running = this.#runners.get(id);
-    if (running !== undefined) {
-      await running.ready;
-      return running;
-    }
-    const entry = await this.#context.store.get(MIGRATIONS_PREFIX + id);
-    if (entry === undefined) {
-      throw new SwitchyardError("MIGRATION_NOT_FOUND", {
-        what: `there is no migration "${id}"`,
-        fix: "`switchyard migration list` shows those that exist.",
-      });
-    }
-    // A finished migration still answers: its phase refuses, or says that there is nothing to do.
-    return new MigrationRunner(this.#context, parseMigration(entry));
-  }
-
-  async #end(runner: MigrationRunner, work: () => Promise<Report>): Promise<Report> {
-    const report = await work();
-    if (isFinished(runner.document)) {
-      this.#runners.delete(runner.id);
-      await runner.close();
-    }
-    return report;
-  }
+export interface MigrationFleetOptions {
+  readonly context: ControllerBase;
+  readonly member: Membership;
+  readonly leaseTtlMs: number;
+  /** Called when orders may have become this controller's that were not before. */
+  readonly changed: () => void;
 }
 
-function isFinished(document: MigrationDocument): boolean {
-  return document.phase === "completed" || document.phase === "cancelled";
+/**
+ * The migrations that this controller runs. Each is claimed in the store, so that a fleet's controllers share them out
+ * evenly; a migration moves whole, with its streams and its orders, and only while nothing is under way with it.
+ */
+export class MigrationFleet {
+  readonly #context: ControllerBase;
+  readonly #member: Membership;
+  readonly #leadership: Leadership;
+  readonly #claims: StreamClaims;
+  readonly #options: MigrationFleetOptions;
+  readonly #owned = new Map<string, OwnedMigration>();
+  /** Claimed by an order at this moment. */
+  readonly #arriving = new Set<string>();
+  readonly #tasks = new Set<Promise<void>>();
+  #view: FleetView | undefined;
+  #wake = deferred<void>();
+  #looking: Promise<void> | undefined;
+  #upgraded = false;
+
+  constructor(options: MigrationFleetOptions) {
+    const { context, member } = options;
+    this.#options = options;
+    this.#context = context;
+    this.#member = member;
+    this.#leadership = new Leadership({ store: context.store, log: context.log, member });
+    this.#claims = new StreamClaims({ store: context.store, log: context.log, member });
+  }
+
+  /**
+   * Claims and gives back until the controller must stop.
+   *
+   * @throws {SwitchyardError} `STORE_FORMAT_NEWER`, `CUTOVER_FORMAT_NEWER`: this version must not lead
+   */
+  async run(): Promise<void> {
+    const { store, clock, log, signal } = this.#context;
+    const { leaseTtlMs } = this.#options;
+    const times = { steadyAfterMs: STEADY_TTLS * leaseTtlMs, overdueAfterMs: OVERDUE_TTLS * leaseTtlMs };
+    this.#view = await FleetView.open({ store, clock, log, ...times, changed: () => this.#wake.resolve() });
+    while (!signal.aborted) {
+      this.#wake = deferred();
+      this.#looking = this.#look(this.#view);
+      await this.#looking;
+      const late = new AbortController();
+      const pause = clock.sleep(LOOK_EVERY_MS, AbortSignal.any([signal, late.signal])).catch(() => undefined);
+      await Promise.race([this.#wake.promise, pause]);
+      late.abort();
+    }
+  }
+
+  /** Ends the streams of this process. What is claimed goes with the lease. */
+  async close(): Promise<void> {
+    // A look may wait for a store that is away: streams must not.
+    await this.#closeAll();
+    await this.#looking?.catch(() => undefined);
+    await this.#closeAll();
+    await Promise.all(this.#tasks);
+    await this.#view?.close();
+  }
+
+  async #closeAll(): Promise<void> {
+    await Promise.all([...this.#owned.values()].map((owned) => owned.close()));
+  }
+
+  /**
+   * Takes an order that is this controller's: about a migration that it runs or, where it leads, one that concerns no
+   * single migration or one that nobody will ever run. Absent for an order that is not, or not yet.
+   */
+  async accept(order: OrderDocument): Promise<OrderWork | undefined> {
+    const leads = this.#leadership.conditions;
+    if (order.command === "migration-create" || order.command === "proxy-forget") {
+      if (leads === undefined) return undefined;
+      const context = { ...this.#context, leadership: () => leads };
+      return { leadership: () => leads, handle: (step) => carryOutForAll(context, order, step), end: () => undefined };
+    }
+    const owned = this.#owned.get(order.migration);
+    if (owned !== undefined) return owned.leaving ? undefined : this.#work(owned, order);
+    return leads === undefined ? undefined : await this.#acceptUnowned(order);
+  }
+
+  /** A finished migration still answers: its phase refuses, or says that there is nothing to do. */
+  async #acceptUnowned(order: OrderDocument): Promise<OrderWork | undefined> {
+    const leads = this.#leadership.conditions ?? [];
+    const id = order.migration;
+    if (this.#arriving.has(id) || this.#view?.claims.has(id) !== false) return undefined;
+    const refuse = (error: unknown): OrderWork => ({
+      leadership: () => leads,
+      handle: () => Promise.reject(error as Error),
+      end: () => undefined,
+    });
+    const entry = await this.#context.store.get(MIGRATIONS_PREFIX + id);
+    if (entry === undefined) return refuse(migrationNotFound(id));
+    this.#arriving.add(id);
+    try {
+      const document = parseMigration(entry);
+      if (!isFinished(document) && this.#view.controllers().some((one) => canRun(one, document))) {
+        return undefined;
+      }
+      for (const backend of [document.source, document.target]) endpointOf(this.#context, backend);
+      if (!isFinished(document)) return undefined;
+      const token = await this.#claims.take(id, leads);
+      if (token === undefined || this.#owned.has(id)) return undefined;
+      const owned = new OwnedMigration(this.#context, document, token);
+      this.#owned.set(id, owned);
+      return this.#work(owned, order);
+    } catch (error) {
+      return refuse(error);
+    } finally {
+      this.#arriving.delete(id);
+    }
+  }
+
+  #work(owned: OwnedMigration, order: OrderDocument): OrderWork {
+    owned.orders += 1;
+    return {
+      leadership: owned.runner.context.leadership,
+      handle: async (step) => {
+        if (!owned.isFinished) await owned.runner.ready;
+        const report = await carryOut(owned.runner, order, step);
+        if (owned.isFinished) await owned.runner.close();
+        return report;
+      },
+      end: () => {
+        owned.orders -= 1;
+        this.#wake.resolve();
+      },
+    };
+  }
+
+  async #look(view: FleetView): Promise<void> {
+    await this.#lead(view);
+    for (const owned of this.#owned.values()) this.#check(view, owned);
+    await this.#claims.tidy(view);
+    for (const [id, token] of this.#claims.unknown(view, (one) => this.#owned.has(one) || this.#arriving.has(one))) {
+      await this.#takeUp(id, token);
+    }
+    const { claim, leave } = shareOf(
+      this.#member.id,
+      this.#facts(view),
+      (id) => this.#owned.get(id)?.mayLeave === true,
+    );
+    for (const id of leave) this.#leave(this.#owned.get(id), "another controller runs fewer");
+    for (const id of claim) {
+      if (this.#context.signal.aborted || this.#owned.has(id) || this.#arriving.has(id)) continue;
+      const token = await this.#claims.take(id);
+      if (token !== undefined) await this.#takeUp(id, token);
+    }
+    this.#context.metrics.gauge("controller_migrations", {}).set(this.#owned.size);
+    this.#options.changed();
+  }
+
+  /** @throws {SwitchyardError} `STORE_FORMAT_NEWER`, `CUTOVER_FORMAT_NEWER`, and those of damaged documents */
+  async #lead(view: FleetView): Promise<void> {
+    if (await this.#leadership.seek(view)) this.#upgraded = false;
+    if (this.#leadership.conditions === undefined || this.#upgraded) return;
+    try {
+      await upgradeDocuments(this.#context.store);
+      this.#upgraded = true;
+    } catch (error) {
+      // Streams that run do not suffer from a store that is away for a moment; the next look tries again.
+      if (!isSwitchyardError(error, "STORE_UNAVAILABLE", "STORE_OUTCOME_UNKNOWN")) throw error;
+      this.#context.log.warn({ error: messageOf(error) }, "documents of older formats are not upgraded yet");
+    }
+  }
+
+  #facts(view: FleetView): FleetFacts {
+    const leader = this.#leadership.conditions === undefined ? view.leader?.value.id : this.#member.id;
+    const migrations = view.migrations((id) => (this.#owned.has(id) ? this.#member.id : undefined));
+    return { leader, controllers: view.controllers(), migrations };
+  }
+
+  #check(view: FleetView, owned: OwnedMigration): void {
+    if (owned.leaving) return;
+    if (view.claimHasGone(owned.id, owned.token)) {
+      owned.runner.log.warn({}, "this controller runs the migration no more: its claim has gone");
+      this.#task(owned.lost().finally(() => this.#owned.delete(owned.id)));
+    } else if (owned.isFinished && owned.orders === 0) {
+      this.#leave(owned, "it has ended");
+    }
+  }
+
+  /** Takes a claimed migration up, from what its journal says now. */
+  async #takeUp(id: string, token: number): Promise<void> {
+    const { store, log } = this.#context;
+    try {
+      const { document } = await readMigration(store, id);
+      const owned = new OwnedMigration(this.#context, document, token);
+      this.#owned.set(id, owned);
+      if (isFinished(document)) return;
+      owned.runner.log.info({ fencingToken: token }, "this controller runs the migration");
+      this.#task(
+        owned.runner.start().catch((error: unknown) => {
+          owned.runner.log.error({ error: messageOf(error) }, "the migration cannot go on");
+        }),
+      );
+    } catch (error) {
+      log.error({ migration: id, error: messageOf(error) }, "a migration cannot be taken up");
+      await this.#claims.giveBack(id, token);
+    }
+  }
+
+  #leave(owned: OwnedMigration | undefined, why: string): void {
+    if (owned === undefined) return;
+    owned.leaving = true;
+    const work = async (): Promise<void> => {
+      await owned.handOver();
+      await this.#claims.giveBack(owned.id, owned.token);
+      owned.runner.log.info({ why }, "this controller has given the migration back");
+      this.#owned.delete(owned.id);
+      this.#wake.resolve();
+    };
+    this.#task(work());
+  }
+
+  #task(work: Promise<void>): void {
+    const task = work.catch((error: unknown) => {
+      this.#context.log.error({ error: messageOf(error) }, "a migration could not be let go");
+    });
+    this.#tasks.add(task);
+    void task.finally(() => this.#tasks.delete(task));
+  }
 }

@@ -35,7 +35,7 @@ export function activeDirection(document: MigrationDocument): Direction | undefi
 }
 
 /**
- * One unfinished migration in the hands of the leading controller: keeps the stream of its phase running, writes
+ * One unfinished migration in the hands of the controller that has claimed it: keeps the stream of its phase running, writes
  * into the journal what the stream has reached, and lets one order at a time change it.
  */
 export class MigrationRunner {
@@ -53,6 +53,8 @@ export class MigrationRunner {
   #closed = false;
   #driftSeen = 0;
   #settleAgainMs = 0;
+  /** Another process has claimed the stream's ledger, and this one is still to run it. */
+  #ledgerTaken = false;
   readonly #ready = deferred<void>();
 
   constructor(context: ControllerContext, document: MigrationDocument) {
@@ -120,7 +122,20 @@ export class MigrationRunner {
     }
   }
 
-  /** Changes the journal under this controller's leadership. */
+  /**
+   * Whether nothing is under way that another controller would have to begin anew: no order, no attempt, no copy. A stream
+   * that has seen others' DDL since the last diff stays where that is known.
+   */
+  get isAtRest(): boolean {
+    const document = this.#document;
+    if (!this.#ready.settled || this.#busy !== undefined || this.diff !== undefined) return false;
+    const direction = activeDirection(document);
+    if (document.attempt !== undefined || direction === undefined) return false;
+    if (!this.keepers[direction].isOpen) return true;
+    return (document.phase === "running" || document.phase === "switched") && !this.keepers[direction].isSurprised;
+  }
+
+  /** Changes the journal as long as this controller runs the migration. */
   async update(change: (document: MigrationDocument) => MigrationDocument): Promise<MigrationDocument> {
     const { document } = await updateMigration(this.context.store, this.id, this.context.leadership(), change);
     this.#document = document;
@@ -142,14 +157,21 @@ export class MigrationRunner {
     return this.#document;
   }
 
-  /** Ends the streams of this process. Journal and servers stay as they are. */
-  async close(): Promise<void> {
+  /**
+   * Ends the streams of this process. Journal and servers stay as they are, but for drift that was found at the end, which
+   * the journal is told where `tell` is set.
+   */
+  async close(options: { readonly tell?: boolean } = {}): Promise<void> {
     this.#closed = true;
+    const direction = activeDirection(this.#document);
+    const stream = direction === undefined ? undefined : this.keepers[direction].stream;
     this.#ready.resolve();
     this.diff?.abort.abort();
     await this.#strays.close();
     await Promise.all([this.keepers.forward.close(), this.keepers.reverse.close()]);
     await this.#following;
+    const drift = (stream?.status().drift ?? 0) - this.#driftSeen;
+    if (options.tell === true && direction !== undefined && drift > 0) await this.#drifted(direction, drift);
     this.#metrics.remove();
     this.context.status.remove(this.id);
   }
@@ -185,6 +207,22 @@ export class MigrationRunner {
     if (await this.exclusively("settling", () => this.#settleOnce())) this.openActiveStream();
   }
 
+  /**
+   * A controller that was stopped while it claimed a ledger, and woke when this one had claimed it, has taken the stream
+   * away. It ends then; once the store has said that the migration is still this one's, the stream is opened again.
+   */
+  async #reopen(): Promise<void> {
+    if (!this.#ledgerTaken || this.#busy !== undefined || this.#document.attempt !== undefined) return;
+    await this.exclusively("opening the stream again", async () => {
+      for (const { key, revision } of this.context.leadership()) {
+        if ((await this.context.store.get(key))?.revision !== revision) return;
+      }
+      await this.reload();
+      this.#ledgerTaken = false;
+      this.openActiveStream();
+    });
+  }
+
   async #follow(): Promise<void> {
     while (!this.#closed && !this.context.signal.aborted) {
       try {
@@ -212,6 +250,7 @@ export class MigrationRunner {
       this.#driftSeen = status.drift;
     }
     await this.#settleLeftovers();
+    await this.#reopen();
     this.#strays.follow();
     this.publish();
   }
@@ -252,7 +291,11 @@ export class MigrationRunner {
   }
 
   async #streamFailed(direction: Direction, error: unknown): Promise<void> {
-    if (this.#closed || isSwitchyardError(error, "REPLICATION_LEDGER_TAKEN")) return;
+    if (this.#closed) return;
+    if (isSwitchyardError(error, "REPLICATION_LEDGER_TAKEN")) {
+      this.#ledgerTaken = true;
+      return;
+    }
     this.log.error({ direction, error: messageOf(error) }, "the stream has stopped");
     try {
       await this.record(

@@ -21,7 +21,7 @@ type Further = (order: OrderDocument) => readonly StoreWrite[];
 export interface OrderJournalOptions {
   readonly store: Store;
   readonly clock: Clock;
-  /** Conditions that hold only while this controller leads. */
+  /** Conditions that hold only while the order is this controller's. */
   readonly leadership: () => readonly Compare[];
 }
 
@@ -31,7 +31,7 @@ export function parseOrder(entry: StoreEntry): OrderDocument {
 }
 
 /**
- * One order while the leader works on it: remembers the revision it last wrote, so that a leader that was
+ * One order while a controller works on it: remembers the revision it last wrote, so that one that was
  * replaced cannot answer over its successor.
  */
 export class OrderJournal {
@@ -127,7 +127,7 @@ export class OrderJournal {
   }
 
   /**
-   * What is there may be a write of ours whose answer was lost: while we lead nobody else writes it. Whether it is the
+   * What is there may be a write of ours whose answer was lost: while it is ours nobody else writes it. Whether it is the
    * wanted one.
    *
    * @throws {SwitchyardError} `ORDER_TAKEN` where it is not ours

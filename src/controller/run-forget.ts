@@ -1,9 +1,11 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { forgetProxy } from "../cutover/forget-proxy.ts";
+import { parseMigration, updateMigration, withHistory } from "../cutover/journal.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { withServerConnections } from "../cutover/server-connections.ts";
+import { MIGRATIONS_PREFIX } from "../rules/store-keys.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import type { MigrationRunner } from "./migration-runner.ts";
+import { isFinished } from "./owned-migration.ts";
 
 /**
  * Removes the registration of a proxy that somebody knows to have ended for good; the history of every unfinished
@@ -13,7 +15,6 @@ import type { MigrationRunner } from "./migration-runner.ts";
  */
 export async function orderForget(
   context: ControllerContext,
-  runners: readonly MigrationRunner[],
   order: OrderDocument,
 ): Promise<Readonly<Record<string, unknown>>> {
   const proxy = String(order.options["proxy"]);
@@ -36,6 +37,19 @@ export async function orderForget(
   }
   const { who, reason } = order;
   const entry = { who, what: `proxy ${proxy} was forgotten`, ...(reason === undefined ? {} : { reason }) };
-  for (const runner of runners) await runner.record(entry);
+  await recordEverywhere(context, entry);
   return { proxy, forgotten };
+}
+
+/** Whoever runs the migrations reads their journals again before writing, so somebody else may write in between. */
+async function recordEverywhere(
+  { store, clock, leadership }: ControllerContext,
+  entry: { readonly who: string; readonly what: string; readonly reason?: string },
+): Promise<void> {
+  const at = clock.now().toISOString();
+  for (const found of (await store.list(MIGRATIONS_PREFIX)).entries) {
+    const document = parseMigration(found);
+    if (isFinished(document)) continue;
+    await updateMigration(store, document.id, leadership(), (now) => withHistory(now, { at, ...entry }));
+  }
 }

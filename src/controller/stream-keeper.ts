@@ -125,6 +125,12 @@ export class StreamKeeper implements StreamPort {
     return { drift: status?.drift ?? 0, ddl: status?.ddl ?? 0 };
   }
 
+  /** Whether there was drift or DDL that no diff has looked at since. */
+  get isSurprised(): boolean {
+    const { drift, ddl } = this.surprises();
+    return drift !== this.#verified.drift || ddl !== this.#verified.ddl;
+  }
+
   /**
    * A clean diff has been made: drift and DDL are counted from what there was when it began. What came while it ran
    * may concern tables that it had compared already.

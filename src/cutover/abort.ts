@@ -136,7 +136,7 @@ async function restoreFence(work: ClearAfterAbort): Promise<void> {
   const session = usable ? own : await ports.home(ends.newHome).open(takeOver(work));
   try {
     if (document.fenceToken === undefined) return;
-    // A leader that has ended this attempt since KILLs whoever holds the session's lock: either this read shows the end,
+    // A controller that has ended this attempt since KILLs whoever holds the session's lock: either this read shows the end,
     // or the KILL finds this session.
     await requireAborting(work);
     const token = document.fenceToken;

@@ -155,6 +155,6 @@ function unsettled(document: MigrationDocument): SwitchyardError {
   return new SwitchyardError("CUTOVER_UNFINISHED", {
     what: `the last ${document.attempt?.kind ?? "switch"} of migration "${document.id}" is not finished yet`,
     changed: "Nothing was changed.",
-    fix: "The leading controller goes on with it; `switchyard migration status` shows when it is done.",
+    fix: "The controller that runs the migration goes on with it; `switchyard migration status` shows when it is done.",
   });
 }

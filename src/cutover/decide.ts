@@ -35,7 +35,7 @@ export interface DecideOptions {
  * (done), or a state that still lacks it; then the transaction is sent again under that state's revisions, and the
  * late first one can no longer apply once this one has. `plan` throws where the state rules the work out.
  *
- * The leadership's conditions are part of every transaction; a controller that no longer leads ends with
+ * The leadership's conditions are part of every transaction; a controller that is no longer in charge ends with
  * `CUTOVER_SUPERSEDED`.
  *
  * @throws {SwitchyardError} what `plan` throws, `CUTOVER_SUPERSEDED`, `TIMEOUT`, `CANCELLED`
@@ -76,14 +76,14 @@ async function pause(ports: SwitchPorts, round: number, deadline: Deadline | und
   await ports.clock.sleep(Math.max(1, Math.min(wait, deadline?.leftMs() ?? wait)), ports.signal);
 }
 
-/** @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when the leader key is no longer the one this controller wrote. */
+/** @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when the key that says who is in charge is no longer the one this controller wrote. */
 async function checkLeadership(ports: SwitchPorts, conditions: readonly Compare[]): Promise<void> {
   for (const condition of conditions) {
     const entry = await ports.store.get(condition.key);
     if ((entry?.revision ?? 0) !== condition.revision) {
       throw new SwitchyardError("CUTOVER_SUPERSEDED", {
-        what: "this controller does not lead any more",
-        changed: "The controller that leads now settles the attempt.",
+        what: "this controller does not run the migration any more",
+        changed: "The controller that runs it now settles the attempt.",
       });
     }
   }

@@ -17,7 +17,7 @@ export interface SwitchPorts {
   readonly failpoint: FailpointHook;
   readonly store: Store;
   /**
-   * Conditions that hold only while this controller leads: the revision of its leader key. They are part of every
+   * Conditions that hold only while this controller runs the migration: the revision of its claim. They are part of every
    * store transaction of a switch, so that a controller that was stopped and replaced changes nothing any more.
    */
   readonly leadership: () => readonly Compare[];
@@ -32,7 +32,7 @@ export interface SwitchPorts {
   readonly newToken: () => string;
   /** Told each step as it begins and ends, for terminals and logs. */
   readonly progress: (line: string) => void;
-  /** Aborts when this controller must stop (shutdown, leadership lost). */
+  /** Aborts when this controller must stop (shutdown, its claim lost). */
   readonly signal: AbortSignal;
 }
 
@@ -132,13 +132,13 @@ export interface OpenSession {
   /**
    * `never`: only if nobody holds it. `kill-holder`: KILL the session that holds it. `keep-lock`: queue a table
    * lock on every table first and then KILL the holder, so that the tables stay locked throughout; the new session
-   * then holds the lock. To be used only by a leader that has settled the rules.
+   * then holds the lock. To be used only by the controller that has settled the rules.
    */
   readonly takeOver: "never" | "kill-holder" | "keep-lock";
   /**
    * Called before tables are queued for, and again each time it is known who holds the lock and before that session is
    * KILLed; what it throws ends the opening. It has to read the journal: a session that was there before a read that
-   * still shows the caller's attempt is not one of a leader that came after it. So a controller that was stopped ends no
+   * still shows the caller's attempt is not one of a controller that came after it. So a controller that was stopped ends no
    * session of its successors.
    */
   readonly stillOurs?: () => Promise<void>;

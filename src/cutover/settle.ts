@@ -15,7 +15,7 @@ export interface SettleOptions {
 
 /**
  * Settles what an earlier controller left of a migration: to be called for each unfinished migration by a controller
- * that begins to lead, and again after an outcome of `unsettled` or an abort that could not be cleared.
+ * that begins to run it, and again after an outcome of `unsettled` or an abort that could not be cleared.
  *
  * The rules are settled first: one transaction removes the hold under new revisions, or the journal shows that the
  * switch happened. Only then are the servers touched. Where it happened, the table lock passes from the old

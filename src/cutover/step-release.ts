@@ -126,7 +126,7 @@ export async function regainOldHome(attempt: Attempt): Promise<void> {
 }
 
 /**
- * A leader that has finished this attempt since KILLs whoever holds the sessions' lock: either this read shows that, or
+ * A controller that has finished this attempt since KILLs whoever holds the sessions' lock: either this read shows that, or
  * the KILL finds a session that was opened before.
  *
  * @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when another controller has finished the attempt.

@@ -6,7 +6,7 @@ import { readMigration } from "./journal.ts";
 /**
  * Opens the migration's sessions on both servers, and makes sure afterwards that the attempt is still its own.
  *
- * The order matters: a new leader ends this attempt in the journal first and then KILLs whoever holds the sessions'
+ * The order matters: the next controller ends this attempt in the journal first and then KILLs whoever holds the sessions'
  * lock. So either the journal read here shows the end, or the KILL finds the session that was opened before.
  */
 export async function openSessions(attempt: Attempt): Promise<void> {

@@ -7,7 +7,7 @@ import type { GateFinding, Stray } from "./ports.ts";
  * - `refused`: a check of the gate failed; nothing was changed.
  * - `aborted`: back as before; clients saw a pause at most.
  * - `superseded`: another controller has taken the attempt over and answers for its end.
- * - `unsettled`: this controller had to stop before the end was known or done; the next leader settles it.
+ * - `unsettled`: this controller had to stop before the end was known or done; the next controller settles it.
  */
 export type SwitchOutcome =
   | { readonly outcome: "refused"; readonly findings: readonly GateFinding[]; readonly error: SwitchyardError }

@@ -77,6 +77,12 @@ export const METRICS = {
     labels: [],
     across: "max",
   },
+  controller_migrations: {
+    type: "gauge",
+    help: "Migrations that the controllers of this process run; the others' run elsewhere.",
+    labels: [],
+    across: "sum",
+  },
   sessions: { type: "gauge", help: "Client sessions by state.", labels: ["state"], across: "sum" },
   sessions_total: { type: "counter", help: "Client sessions that were opened.", labels: [] },
   backend_connections: { type: "gauge", help: "Open connections to each backend.", labels: ["backend"], across: "sum" },

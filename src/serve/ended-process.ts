@@ -1,9 +1,8 @@
 import { hostname } from "node:os";
 import { removeEndedProxies } from "../cutover/forget-proxy.ts";
-import { readCurrent } from "../rules/document-format.ts";
-import { LEADER_KIND } from "../rules/document-kinds.ts";
-import { ALIVE_PREFIX, LEADER_KEY } from "../rules/store-keys.ts";
-import type { Store } from "../store/store.ts";
+import { parseLeader, parseStreamClaim } from "../rules/controller-documents.ts";
+import { ALIVE_PREFIX, CONTROLLERS_PREFIX, LEADER_KEY, STREAMS_PREFIX } from "../rules/store-keys.ts";
+import type { Store, StoreEntry } from "../store/store.ts";
 
 /** How every id begins that a child gives itself in the store. */
 export function childIds(name: string, pid: number): string {
@@ -12,14 +11,23 @@ export function childIds(name: string, pid: number): string {
 
 /**
  * Takes away what a child has left in the store, now that it has been seen to end: its registration, its sign of life,
- * and its leadership, so that the next controller need not wait for the lease.
+ * its leadership and its migrations, so that the next controller need not wait for the lease. Its place among the
+ * controllers goes first: what is left must not be left for it.
  */
 export async function removeTraces(store: Store, ids: string): Promise<void> {
   await removeEndedProxies(store, (id) => id.startsWith(ids));
   for (const { key, revision } of (await store.list(ALIVE_PREFIX + ids)).entries) {
-    await store.transact([{ key, revision }], [{ delete: key }]);
+    await remove(store, { key, revision });
   }
-  const leader = await store.get(LEADER_KEY);
-  if (leader === undefined || readCurrent(LEADER_KIND, LEADER_KEY, leader.value)["id"] !== ids) return;
-  await store.transact([{ key: LEADER_KEY, revision: leader.revision }], [{ delete: LEADER_KEY }]);
+  for (const entry of [await store.get(CONTROLLERS_PREFIX + ids), await store.get(LEADER_KEY)]) {
+    if (entry === undefined || (entry.key === LEADER_KEY && parseLeader(entry).id !== ids)) continue;
+    await remove(store, entry);
+  }
+  for (const entry of (await store.list(STREAMS_PREFIX)).entries) {
+    if (parseStreamClaim(entry).controller === ids) await remove(store, entry);
+  }
+}
+
+async function remove(store: Store, { key, revision }: Pick<StoreEntry, "key" | "revision">): Promise<void> {
+  await store.transact([{ key, revision }], [{ delete: key }]);
 }

@@ -66,6 +66,25 @@ export class Fleet {
     throw new Error("no controller leads");
   }
 
+  /** The controller that runs a migration, and the other one, as `by` shows it. */
+  async runs(
+    by: ServeProcess,
+    migration: string,
+  ): Promise<{ readonly runs: ServeProcess; readonly other: ServeProcess }> {
+    for (let tries = 0; tries < 300; tries++) {
+      const { controller } = (await by.get(`/v1/migrations/${migration}`)) as { readonly controller?: string };
+      const [first, second] = this.controllers;
+      const isOf = (one: ServeProcess | undefined): boolean =>
+        one !== undefined && controller?.endsWith(`-${one.childPid("controller")}-controller`) === true;
+      if (first !== undefined && second !== undefined) {
+        if (isOf(first)) return { runs: first, other: second };
+        if (isOf(second)) return { runs: second, other: first };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`no controller runs ${migration}`);
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.proxies, ...this.controllers].map((one) => one.stop()));
     await stopEtcd([this.etcd]);

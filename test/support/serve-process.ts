@@ -90,6 +90,15 @@ export class ServeProcess {
     }
   }
 
+  /** The process id of a child, by its name; the newest where it was started again. */
+  childPid(name: string): number {
+    const started = this.#log.split("\n").filter((line) => line.includes('"msg":"started"'));
+    const lines = started.map((line) => JSON.parse(line) as { readonly child?: string; readonly pid?: number });
+    const pid = lines.findLast(({ child }) => child === name)?.pid;
+    if (pid === undefined) throw new Error(`no ${name} was started:\n${this.#log.slice(-2000)}`);
+    return pid;
+  }
+
   /** An answer of the admin API. */
   async get(path: string): Promise<Readonly<Record<string, unknown>>> {
     const answer = await fetch(`http://127.0.0.1:${this.adminPort}${path}`);

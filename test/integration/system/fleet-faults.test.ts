@@ -202,22 +202,22 @@ describe("a fleet that loses a machine", () => {
     ["switch-before-swap", "running", "old", 4],
     ["switch-after-swap", "switched", "new", 0],
   ] as const)(
-    "its leading controller's, at %s: the other one takes over and ends the switch",
+    "the controller's that runs the migration, at %s: the other one takes over and ends the switch",
     async (point, phase, home, exit) => {
       await atTheOldHome();
       const writers = await write();
-      const { leads, standsBy } = await fleet.leader();
-      leads.armFailpoints(point);
+      const { runs, other } = await fleet.runs(proxy(1), "m");
+      runs.armFailpoints(point);
       const order = proxy(1).run("switch", "m");
-      await until(() => Promise.resolve(leads.failpointsLeft.length === 0 ? true : undefined), 60_000, point);
-      await leads.killMachine();
+      await until(() => Promise.resolve(runs.failpointsLeft.length === 0 ? true : undefined), 60_000, point);
+      await runs.killMachine();
       const result = await order;
       expect(result.exit, told(result)).toBe(exit);
       expect(await settled(proxy(1))).toBe(phase);
-      expect((await fleet.leader()).leads).toBe(standsBy);
+      expect((await fleet.runs(proxy(1), "m")).runs).toBe(other);
       await check(writers, home);
       expect(writers.told).toMatchObject({ errors: [], unknown: 0 });
-      await leads.restart();
+      await runs.restart();
     },
     CASE_TIMEOUT_MS,
   );

@@ -8,7 +8,8 @@ import { settle } from "../../../src/cutover/settle.ts";
 import { runSwitch } from "../../../src/cutover/switch.ts";
 import type { SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import type { SwitchOutcome } from "../../../src/cutover/switch-outcome.ts";
-import { LEADER_KEY } from "../../../src/rules/store-keys.ts";
+import { serializeStreamClaim } from "../../../src/rules/controller-documents.ts";
+import { STREAMS_PREFIX } from "../../../src/rules/store-keys.ts";
 import type { Lease } from "../../../src/store/store.ts";
 import type { Checker } from "./checker.ts";
 import { SimHome } from "./sim-home.ts";
@@ -18,6 +19,7 @@ import { SimStream } from "./sim-stream.ts";
 import type { SimProcess, World } from "./world.ts";
 
 export const MIGRATION = "m";
+const CLAIM = STREAMS_PREFIX + MIGRATION;
 
 export interface SimControllerOptions {
   readonly world: World;
@@ -33,7 +35,7 @@ export interface SimControllerOptions {
   readonly weaken?: (ports: SwitchPorts) => SwitchPorts;
 }
 
-/** A controller: seeks to lead, settles what it finds, then switches and rolls back in turn. */
+/** A controller: seeks to run the migration, settles what it finds, then switches and rolls back in turn. */
 export class SimController {
   readonly process: SimProcess;
   readonly options: SimControllerOptions;
@@ -61,10 +63,11 @@ export class SimController {
   async #term(): Promise<void> {
     const { store, leaseTtlMs, world, process } = this.options;
     const lease = await store.lease(leaseTtlMs);
-    const put = { put: LEADER_KEY, value: JSON.stringify({ format: 1, id: process.name }), lease };
-    const result = await store.transact([{ key: LEADER_KEY, revision: 0 }], [put]).catch(() => undefined);
+    const value = serializeStreamClaim({ id: process.name, nonce: "" });
+    const put = { put: CLAIM, value, lease };
+    const result = await store.transact([{ key: CLAIM, revision: 0 }], [put]).catch(() => undefined);
     if (result?.succeeded !== true) return await lease.revoke();
-    world.note(`${process.name} leads`);
+    world.note(`${process.name} runs the migration`);
     const ended = this.#watchdog(lease);
     const streams = {
       forward: new SimStream("forward", this.options.servers.old, this.options.servers.new, process),
@@ -74,7 +77,7 @@ export class SimController {
     try {
       await this.#lead(ports, streams, ended);
     } finally {
-      world.note(`${process.name} does not lead any more`);
+      world.note(`${process.name} does not run it any more`);
       streams.forward.drop();
       streams.reverse.drop();
       await lease.revoke();
@@ -150,7 +153,7 @@ export class SimController {
         await this.process.gate();
       },
       store,
-      leadership: () => [{ key: LEADER_KEY, revision: term }],
+      leadership: () => [{ key: CLAIM, revision: term }],
       home: (backend) => {
         if (backend === "old" || backend === "new") return homes[backend];
         throw new SwitchyardError("INTERNAL_INVARIANT", { what: `no server ${backend}` });

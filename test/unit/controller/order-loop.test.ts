@@ -2,14 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
-import { type OrderHandler, OrderLoop } from "../../../src/controller/order-loop.ts";
+import { OrderLoop, type OrderLoopOptions } from "../../../src/controller/order-loop.ts";
 import { recordKey } from "../../../src/controller/order-records.ts";
 import type { OrderDocument } from "../../../src/cutover/order-document.ts";
 import { ORDER_RECORDS_MAX } from "../../../src/cutover/order-record.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
 import { ORDERS_PREFIX } from "../../../src/rules/store-keys.ts";
 import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
-import type { Store } from "../../../src/store/store.ts";
+import type { Compare, Store } from "../../../src/store/store.ts";
 
 const order = (id: string, state: OrderDocument["state"] = "pending"): OrderDocument => ({
   format: 1,
@@ -22,6 +22,18 @@ const order = (id: string, state: OrderDocument["state"] = "pending"): OrderDocu
   state,
   steps: [],
 });
+
+type Handle = (order: OrderDocument, step: (text: string) => void) => Promise<Record<string, unknown>>;
+
+/** Accepts every order. */
+const accepting =
+  (handle: Handle, conditions: readonly Compare[] = []): OrderLoopOptions["accept"] =>
+  (found) =>
+    Promise.resolve({
+      leadership: () => conditions,
+      handle: (step) => handle(found, step),
+      end: () => undefined,
+    });
 
 describe("an order", () => {
   let store: Store;
@@ -46,14 +58,13 @@ describe("an order", () => {
     }
     throw new Error(`order ${id} did not become ${state}`);
   };
-  const run = async (handle: OrderHandler): Promise<void> => {
+  const run = async (handle: Handle): Promise<void> => {
     loop = new OrderLoop({
       store,
       clock: systemClock,
       log: silentLogger,
       metrics: noMetrics,
-      leadership: () => [],
-      handle,
+      accept: accepting(handle),
     });
     await loop.start();
   };
@@ -153,18 +164,43 @@ describe("an order", () => {
       clock: systemClock,
       log: silentLogger,
       metrics: noMetrics,
-      leadership: () => [],
-      handle: async (_order, step) => {
+      accept: accepting(async (_order, step) => {
         step("half of it");
         await systemClock.sleep(5);
         return { ok: true };
-      },
+      }),
     });
     await loop.start();
     const done = await until("o1", "done");
     expect(done).toMatchObject({ result: { ok: true }, steps: ["half of it"] });
     await systemClock.sleep(100);
     expect(await read("o1"), "and stays so").toEqual(done);
+  });
+
+  test("waits for the controller that it is for, and is offered again when that may be this one", async () => {
+    let mine = false;
+    const accept = accepting(() => Promise.resolve({}));
+    const offered: string[] = [];
+    loop = new OrderLoop({
+      ...{ store, clock: systemClock, log: silentLogger, metrics: noMetrics },
+      accept: async (found) => {
+        offered.push(found.id);
+        return mine ? await accept(found) : undefined;
+      },
+    });
+    await loop.start();
+    await put(order("a"), "a");
+    await systemClock.sleep(30);
+    loop.reconsider();
+    await systemClock.sleep(10);
+    expect(offered).toEqual(["a", "a"]);
+    expect((await read("a")).state).toBe("pending");
+    mine = true;
+    loop.reconsider();
+    await until("a", "done");
+    loop.reconsider();
+    await systemClock.sleep(10);
+    expect(offered).toHaveLength(3);
   });
 
   test("is not answered by a controller that leads no more", async () => {
@@ -174,8 +210,7 @@ describe("an order", () => {
       clock: systemClock,
       log: silentLogger,
       metrics: noMetrics,
-      leadership: () => [{ key: "/switchyard/leader", revision: 77 }],
-      handle: () => Promise.resolve({}),
+      accept: accepting(() => Promise.resolve({}), [{ key: "/switchyard/leader", revision: 77 }]),
     });
     await loop.start();
     await systemClock.sleep(50);
