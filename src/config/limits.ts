@@ -99,6 +99,32 @@ export const LIMITS = {
     about: "How far ahead of the old home's AUTO_INCREMENT counter the new home's is set before a hold.",
   },
   sessionsMax: { default: 10_000, min: 1, max: 1_000_000, about: "Client sessions of one proxy worker." },
+  sessionsPerUserMax: {
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    about: "Sessions of one user in one proxy worker; 0 for any number.",
+  },
+  loginsPendingMax: {
+    default: 2000,
+    min: 1,
+    max: 1_000_000,
+    about: "Clients of one proxy worker that have connected and not logged in yet.",
+  },
+  loginTimeoutMs: { default: 10_000, min: 50, max: 600_000, about: "How long the login of a client may take." },
+  idleTimeoutMs: {
+    default: 0,
+    min: 0,
+    max: 30 * 24 * HOUR_MS,
+    about: "A session without a command for this long is ended, as by a server's wait_timeout; 0 for never.",
+  },
+  queryTimeoutMs: {
+    default: 0,
+    min: 0,
+    max: 30 * 24 * HOUR_MS,
+    about:
+      "A statement that a server has executed for this long is killed there; 0 for never. Time in which it waits for a switch does not count.",
+  },
   connectTimeoutMs: { default: 5000, min: 50, max: 600_000, about: "How long connecting to a server may take." },
   childRestartMaxMs: {
     default: 10_000,

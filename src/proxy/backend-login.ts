@@ -44,6 +44,13 @@ export interface DialedBackend {
   readonly compression: CompressionWord;
 }
 
+/** What a server said instead of a greeting, such as that it has too many connections. */
+export interface TurnedAway {
+  readonly refused: ErrPacket;
+  /** The same as it came: before a greeting an error has another form than after. */
+  readonly packet: Buffer;
+}
+
 /** Whether a login came about, or what the server said instead; its words are for the client. */
 export type BackendLogin =
   | { readonly connection: BackendConnection; readonly ok: Buffer }
@@ -58,9 +65,9 @@ export interface BackendLoginOptions {
 /**
  * Connects to a backend and reads its greeting. The server then waits for as long as its own `connect_timeout`.
  *
- * @throws {SwitchyardError} `PROXY_BACKEND_UNREACHABLE`, also when the server answers with an error of its own
+ * @throws {SwitchyardError} `PROXY_BACKEND_UNREACHABLE`
  */
-export async function dialBackend(address: BackendAddress, timeoutMs: number): Promise<DialedBackend> {
+export async function dialBackend(address: BackendAddress, timeoutMs: number): Promise<DialedBackend | TurnedAway> {
   const tooLate = new AbortController();
   let link: PacketLink | undefined;
   const timer = setTimeout(() => {
@@ -71,14 +78,16 @@ export async function dialBackend(address: BackendAddress, timeoutMs: number): P
     link = await PacketLink.dial(address.host, address.port, tooLate.signal);
     const inbox = new PacketInbox(link);
     const first = await inbox.next();
-    if (first[0] === 0xff) throw unreachable(address, parseErr(first).message);
+    if (first[0] === 0xff) {
+      link.end("the server has turned us away");
+      return { refused: parseErr(first), packet: Buffer.from(first) };
+    }
     const greeting = parseGreeting(first);
     const { capabilities } = greeting;
     const compression = chooseCompression(address.compression, { name: address.name, capabilities });
     return { address, greeting, link, inbox, compression };
   } catch (error) {
     link?.end("the greeting was not understood");
-    if (error instanceof SwitchyardError && error.code === "PROXY_BACKEND_UNREACHABLE") throw error;
     throw unreachable(address, messageOf(error), error);
   } finally {
     clearTimeout(timer);

@@ -5,7 +5,7 @@ import { type ChangeUser, parseChangeUser } from "../wire/change-user.ts";
 import type { ErrPacket } from "../wire/err-packet.ts";
 import { buildOk } from "../wire/ok-packet.ts";
 import { frame } from "../wire/packet-writer.ts";
-import { accessDenied, backendLost, malformedPacket } from "./client-errors.ts";
+import { accessDenied, backendLost, loginTooSlow, tooManyOfUser } from "./client-errors.ts";
 import { type Applicant, askForPassword } from "./client-login.ts";
 import { learnServer } from "./learn-server.ts";
 import type { Session } from "./session.ts";
@@ -28,11 +28,14 @@ export async function changeUser(session: Session, payload: Buffer): Promise<voi
     return "unanswered" as const;
   });
   if (shown === undefined) return;
-  if (shown === "unanswered") return session.disconnect({ source: "client", reason: "login" }, malformedPacket());
+  if (shown === "unanswered") return session.disconnect({ source: "client", reason: "timeout" }, loginTooSlow());
   if (shown === "undecipherable") {
     return session.disconnect({ source: "client", reason: "login" }, accessDenied(change.user, client.remote, true));
   }
   const applicant: Applicant = { ...session.applicant, response: responseAs(session.applicant, change), ...shown };
+  if (context.userSessions.isFull(change.user.toString("utf8"), context.limits.sessionsPerUserMax)) {
+    return session.disconnect({ source: "proxy", reason: "limit" }, tooManyOfUser(change.user.toString("utf8")));
+  }
   const proven = await prove(session, applicant, change);
   if ("refused" in proven) {
     if (proven.refused.errno === ACCESS_DENIED && shown.fast) context.passwords.forget(change.user);

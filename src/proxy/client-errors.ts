@@ -15,6 +15,26 @@ export function tooManySessions(max: number): ErrPacket {
   return error(1040, "08004", `Too many connections: this proxy serves ${max} sessions`);
 }
 
+export function tooManyLogins(max: number): ErrPacket {
+  return error(1040, "08004", `Too many connections: ${max} clients of this proxy have not logged in yet`);
+}
+
+export function tooManyOfUser(user: string): ErrPacket {
+  return error(1203, "42000", `User ${user} already has more than 'sessionsPerUserMax' active connections`);
+}
+
+export function loginTooSlow(): ErrPacket {
+  return error(1159, "08S01", "Got timeout reading communication packets");
+}
+
+export function inactive(): ErrPacket {
+  return error(
+    4031,
+    "HY000",
+    "The client was disconnected by the server because of inactivity. See idleTimeoutMs of Switchyard for configuring this behavior.",
+  );
+}
+
 export function accessDenied(user: Buffer, host: string, withPassword: boolean): ErrPacket {
   const using = withPassword ? "YES" : "NO";
   return error(1045, "28000", `Access denied for user '${user.toString("utf8")}'@'${host}' (using password: ${using})`);

@@ -17,6 +17,10 @@ export type DisconnectReason =
   /** The client broke the protocol, or sent more than is allowed. */
   | "protocol"
   | "limit"
+  /** A login that took too long. */
+  | "timeout"
+  /** No command for as long as is allowed. */
+  | "idle"
   | "shutdown"
   | "killed"
   | "unreachable"

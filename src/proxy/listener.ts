@@ -1,15 +1,15 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
-import { buildErr } from "../wire/err-packet.ts";
+import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { ClientConnection } from "./client-connection.ts";
-import { shuttingDown, tooManySessions } from "./client-errors.ts";
+import { shuttingDown, tooManyLogins, tooManySessions } from "./client-errors.ts";
 import { learnOrigin } from "./client-origin.ts";
 import type { Disconnect } from "./disconnect.ts";
 import type { ProxyWorkerConfig } from "./proxy-config.ts";
 import type { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
-import { logIn } from "./session-login.ts";
+import { type LoginOutcome, logIn } from "./session-login.ts";
 
 /** The listener and everyone who came through it. */
 export class Listener {
@@ -20,6 +20,8 @@ export class Listener {
   readonly #clients = new Set<ClientConnection>();
   readonly #ended = new Set<Promise<void>>();
   #closing = false;
+  /** Clients that have not logged in. */
+  #pending = 0;
 
   constructor(context: SessionContext, config: ProxyWorkerConfig) {
     this.#context = context;
@@ -59,9 +61,11 @@ export class Listener {
   #accept(socket: Socket): void {
     const { limits, metrics } = this.#context;
     const client = new ClientConnection(socket, limits.pipelineBytesMax);
-    if (this.#closing || this.#clients.size >= limits.sessionsMax) {
-      client.send(buildErr(this.#closing ? shuttingDown() : tooManySessions(limits.sessionsMax)), 0);
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      client.send(buildErr(refusal), 0);
       client.end();
+      metrics.sessionClosed({ source: "proxy", reason: this.#closing ? "shutdown" : "limit" });
       return;
     }
     metrics.sessionOpened();
@@ -73,6 +77,13 @@ export class Listener {
         this.#ended.delete(ended);
       });
     this.#ended.add(ended);
+  }
+
+  #refusal(): ErrPacket | undefined {
+    const { sessionsMax, loginsPendingMax } = this.#context.limits;
+    if (this.#closing) return shuttingDown();
+    if (this.#clients.size >= sessionsMax) return tooManySessions(sessionsMax);
+    return this.#pending >= loginsPendingMax ? tooManyLogins(loginsPendingMax) : undefined;
   }
 
   /** Learns who is behind a load balancer. Answers how the connection has ended where that cannot be known. */
@@ -88,11 +99,20 @@ export class Listener {
     return { ended: { source: "client", reason: "protocol" } };
   }
 
+  async #admit(client: ClientConnection): Promise<LoginOutcome> {
+    return (await this.#misled(client)) ?? (await logIn(this.#context, client));
+  }
+
   async #serve(client: ClientConnection): Promise<void> {
     const { metrics, log } = this.#context;
-    const outcome = (await this.#misled(client)) ?? (await logIn(this.#context, client));
+    this.#pending += 1;
+    const outcome = await this.#admit(client).finally(() => {
+      this.#pending -= 1;
+    });
     if ("ended" in outcome) {
       metrics.sessionClosed(outcome.ended);
+      const level = outcome.ended.source === "client" ? "debug" : "info";
+      log[level]({ client: client.remote, ...outcome.ended }, "a login has ended without a session");
       return;
     }
     const { session } = outcome;

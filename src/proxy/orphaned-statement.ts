@@ -25,6 +25,7 @@ export async function killStatement(
   if (address === undefined) return;
   const work = (async () => {
     const dialed = await dialBackend(address, limits.connectTimeoutMs);
+    if ("refused" in dialed) return dialed.refused.message;
     const login = await loginBackend(dialed, applicant, { bootNonce, database: undefined });
     if ("refused" in login) return login.refused.message;
     const answer = await login.connection.query(`KILL QUERY ${connection.threadId}`);

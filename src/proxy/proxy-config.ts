@@ -19,6 +19,14 @@ export interface ProxyLimits {
   readonly connectTimeoutMs: number;
   /** From accepting a client until it is logged in. */
   readonly loginTimeoutMs: number;
+  /** Clients that have not logged in. */
+  readonly loginsPendingMax: number;
+  /** Sessions of one user; 0 for any number. */
+  readonly sessionsPerUserMax: number;
+  /** A session without a command for this long is ended; 0 for never. */
+  readonly idleTimeoutMs: number;
+  /** A statement that a server has executed for this long is killed; 0 for never. */
+  readonly queryTimeoutMs: number;
   /** A command of a client, put together. */
   readonly commandBytesMax: number;
   /** Bytes of a client that pipelines, kept while a command of it is executed. */
@@ -52,6 +60,10 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   sessionsMax: 10_000,
   connectTimeoutMs: 5000,
   loginTimeoutMs: 10_000,
+  loginsPendingMax: 2000,
+  sessionsPerUserMax: 0,
+  idleTimeoutMs: 0,
+  queryTimeoutMs: 0,
   commandBytesMax: 64 * 1024 ** 2,
   pipelineBytesMax: 64 * 1024,
   preparedStatementsMax: 16_382,

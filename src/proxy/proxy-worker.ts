@@ -19,6 +19,7 @@ import { ProxyMetrics } from "./proxy-metrics.ts";
 import { givenContext, makeServerKeys } from "./server-keys.ts";
 import type { Session } from "./session.ts";
 import { reportSessions } from "./session-report.ts";
+import { UserSessions } from "./user-sessions.ts";
 
 /** What a worker is given. */
 export interface ProxyWorkerOptions {
@@ -80,6 +81,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
       compression: config.compression ?? OFFERED_BY_DEFAULT,
       passwords: new PasswordCache(limits.passwordsMax),
       byThread,
+      userSessions: new UserSessions(),
       relayKill: (thread) => kills.ask(thread),
     },
     config,

@@ -114,6 +114,7 @@ export class SessionBackends {
     try {
       const { resets } = state().settings;
       const dialed = await dialBackend(address, limits.connectTimeoutMs);
+      if ("refused" in dialed) return dialed.refused;
       const login = await loginBackend(dialed, applicant(), { bootNonce, database: undefined });
       if ("refused" in login) return login.refused;
       const { connection } = login;

@@ -11,6 +11,7 @@ import type { SeenTogether } from "./seen-together.ts";
 import type { ServerKeys } from "./server-keys.ts";
 import type { Session } from "./session.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UserSessions } from "./user-sessions.ts";
 
 /** What every session of a worker shares. */
 export interface SessionContext {
@@ -31,6 +32,8 @@ export interface SessionContext {
   readonly compression: readonly CompressionWord[];
   /** Logged-in sessions by the thread id that their clients were greeted with. */
   readonly byThread: Map<number, Session>;
+  /** Sessions of each user. */
+  readonly userSessions: UserSessions;
   /** Has the other workers kill the statement of the session, if one of them has it, that was greeted with this id. */
   readonly relayKill: (thread: number) => void;
   /** An account has logged in, from where the backend sees it. */

@@ -3,9 +3,16 @@ import { isSwitchyardError, messageOf } from "../base/errors.ts";
 import { buildAuthMoreData, CACHING_SHA2 } from "../wire/auth-packets.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { frame } from "../wire/packet-writer.ts";
-import { type DialedBackend, dialBackend, loginBackend } from "./backend-login.ts";
+import { type DialedBackend, dialBackend, loginBackend, type TurnedAway } from "./backend-login.ts";
 import type { ClientConnection } from "./client-connection.ts";
-import { accessDenied, backendUnreachable, malformedPacket, notSupported } from "./client-errors.ts";
+import {
+  accessDenied,
+  backendUnreachable,
+  loginTooSlow,
+  malformedPacket,
+  notSupported,
+  tooManyOfUser,
+} from "./client-errors.ts";
 import { type Applicant, greetClient } from "./client-login.ts";
 import type { Disconnect } from "./disconnect.ts";
 import { learnServer } from "./learn-server.ts";
@@ -24,13 +31,18 @@ export type LoginOutcome = { readonly session: Session } | { readonly ended: Dis
 export async function logIn(context: SessionContext, client: ClientConnection): Promise<LoginOutcome> {
   let dialed: DialedBackend | undefined;
   let made: Session | undefined;
+  let awaited = "backend" as "backend" | "client";
   const work = (async (): Promise<LoginOutcome> => {
     const name = context.traffic.rules.default;
     const address = context.backends[name];
     if (address === undefined)
       return turnAway(client, notSupported(`the default backend "${name}" is not configured`), "internal");
-    dialed = await dialBackend(address, context.limits.connectTimeoutMs);
-    const outcome = await converse(context, client, dialed);
+    const answer = await dialBackend(address, context.limits.connectTimeoutMs);
+    if ("refused" in answer) return passOn(client, answer);
+    dialed = answer;
+    const outcome = await converse(context, client, dialed, (whom) => {
+      awaited = whom;
+    });
     if (!("session" in outcome)) return outcome;
     made = outcome.session;
     await learnServer(context, made);
@@ -40,12 +52,20 @@ export async function logIn(context: SessionContext, client: ClientConnection): 
     return await within(work, context.limits.loginTimeoutMs, "the login of a client");
   } catch (error) {
     dialed?.link.end("the client's login failed");
-    made?.backends.destroy("the client's login failed");
+    if (made !== undefined) discard(made);
+    void work.then(
+      (late) => "session" in late && late.session !== made && discard(late.session),
+      () => undefined,
+    );
     if (isSwitchyardError(error, "PROXY_BACKEND_UNREACHABLE")) {
       context.log.warn({ error: messageOf(error) }, "a client could not be served");
       return turnAway(client, backendUnreachable(context.traffic.rules.default), "unreachable");
     }
     context.log.info({ client: client.remote, error: messageOf(error) }, "the login of a client failed");
+    if (isSwitchyardError(error, "TIMEOUT")) {
+      const late = awaited === "client" ? loginTooSlow() : backendUnreachable(context.traffic.rules.default);
+      return turnAway(client, late, "timeout", awaited);
+    }
     const broken = isSwitchyardError(error, "WIRE_MALFORMED", "WIRE_UNEXPECTED_PACKET", "WIRE_PACKET_TOO_LARGE");
     return turnAway(client, malformedPacket(), broken ? "protocol" : "login");
   }
@@ -55,8 +75,11 @@ async function converse(
   context: SessionContext,
   client: ClientConnection,
   dialed: DialedBackend,
+  awaits: (whom: "backend" | "client") => void,
 ): Promise<LoginOutcome> {
+  awaits("client");
   const applicant = await greetClient(client, dialed.greeting, context);
+  awaits("backend");
   if (applicant === undefined) {
     dialed.link.end("the client left during its login");
     return { ended: { source: "client", reason: "login" } };
@@ -81,6 +104,11 @@ async function converse(
     login.connection.destroy("the client left during its login");
     return { ended: { source: "client", reason: "login" } };
   }
+  const name = user.toString("utf8");
+  if (!context.userSessions.enter(name, context.limits.sessionsPerUserMax)) {
+    await login.connection.quit();
+    return turnAway(client, tooManyOfUser(name), "limit", "proxy");
+  }
   admit(client, applicant, login.ok);
   if (applicant.compression !== undefined) client.compress(applicant.compression);
   const session = new Session(context, client, applicant, login);
@@ -98,9 +126,25 @@ function admit(client: ClientConnection, applicant: Applicant, ok: Buffer): void
   }
 }
 
-function turnAway(client: ClientConnection, error: ErrPacket, reason: Disconnect["reason"]): LoginOutcome {
+function discard(session: Session): void {
+  session.backends.destroy("the client's login failed");
+  session.uncount();
+}
+
+/** The server has said something else than a greeting; the client hears it as the server said it. */
+function passOn(client: ClientConnection, { packet }: TurnedAway): LoginOutcome {
+  if (!client.isGone) client.send(packet, 0);
+  client.end();
+  return { ended: { source: "backend", reason: "login" } };
+}
+
+function turnAway(
+  client: ClientConnection,
+  error: ErrPacket,
+  reason: Disconnect["reason"],
+  source: Disconnect["source"] = reason === "protocol" ? "client" : reason === "internal" ? "proxy" : "backend",
+): LoginOutcome {
   if (!client.isGone) client.send(buildErr(error));
   client.end();
-  const source = reason === "protocol" ? "client" : reason === "internal" ? "proxy" : "backend";
   return { ended: { source, reason } };
 }

@@ -128,10 +128,17 @@ export class Session implements TrafficSession, CommandTaker {
 
   /** The client is somebody else from now on: nothing of the session's state is left, and it has this schema. */
   becomes(applicant: Applicant, schema: string | undefined): void {
+    this.uncount();
     this.#applicant = applicant;
     this.#user = applicant.response.user.toString("utf8");
+    this.context.userSessions.enter(this.#user, 0);
     this.state.reset();
     this.state.names.use(schema);
+  }
+
+  /** It does not count among its user's sessions any more. */
+  uncount(): void {
+    this.context.userSessions.leave(this.#user);
   }
 
   /** What a session that has begun anew had open, or could not be moved for, is gone. */
@@ -433,6 +440,7 @@ export class Session implements TrafficSession, CommandTaker {
       await this.backends.close();
     } finally {
       this.state.reset();
+      this.uncount();
       this.context.traffic.sessions.delete(this);
       this.context.arming.left(this);
       this.context.traffic.settled(this);

@@ -72,8 +72,14 @@ function clients({ users, proxyProtocol }: Config): Pick<ProxyChange, "users" | 
 }
 
 function proxyLimits({ limits }: Config): Partial<ProxyLimits> {
-  const { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs } = limits;
-  return { sessionsMax, connectTimeoutMs, holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs };
+  const { holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs } = limits;
+  const { sessionsMax, sessionsPerUserMax, loginsPendingMax } = limits;
+  const { connectTimeoutMs, loginTimeoutMs, idleTimeoutMs, queryTimeoutMs } = limits;
+  return {
+    ...{ holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs },
+    ...{ sessionsMax, sessionsPerUserMax, loginsPendingMax },
+    ...{ connectTimeoutMs, loginTimeoutMs, idleTimeoutMs, queryTimeoutMs },
+  };
 }
 
 async function startControllerRole({ config, name }: ChildStart, context: RoleContext): Promise<RunningRole> {
