@@ -77,6 +77,11 @@ export class ClientConnection {
     return this.#goneReason !== undefined;
   }
 
+  /** How many bytes have come from it so far. */
+  get bytesRead(): number {
+    return this.#raw.bytesRead;
+  }
+
   get encrypted(): boolean {
     return this.#raw instanceof TLSSocket;
   }

@@ -53,6 +53,11 @@ export function backendLost(backend: string): ErrPacket {
   return error(2013, "HY000", `Lost connection to MySQL server of backend "${backend}" during query`);
 }
 
+/** The session's LAST_INSERT_ID() has gone with the connection that knew it. */
+export function insertIdLost(): ErrPacket {
+  return error(2013, "HY000", "Lost connection to MySQL server, and with it the LAST_INSERT_ID() of this session");
+}
+
 export function commandTooLarge(): ErrPacket {
   return error(1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes");
 }

@@ -60,7 +60,7 @@ export async function runKill(
 }
 
 /** Kills the statement of a session of this worker where it waits or runs, save on the backend that was told already. */
-export async function killAt(victim: Session, told: string): Promise<void> {
+export async function killAt(victim: Session, told?: string): Promise<void> {
   if (victim.killHeld()) return;
   const { flight } = victim;
   if (flight === undefined || flight.backend === told) return;

@@ -6,6 +6,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { SESSIONS_PREFIX } from "../rules/store-keys.ts";
 import type { Store } from "../store/store.ts";
+import { BackendProbe } from "./backend-probe.ts";
 import { OFFERED_BY_DEFAULT } from "./client-compression.ts";
 import { TrustedNetworks } from "./client-origin.ts";
 import { type ConfiguredUser, ConfiguredUsers } from "./configured-users.ts";
@@ -19,6 +20,7 @@ import { ProxyMetrics } from "./proxy-metrics.ts";
 import { givenContext, makeServerKeys } from "./server-keys.ts";
 import type { Session } from "./session.ts";
 import { reportSessions } from "./session-report.ts";
+import { SessionWatch } from "./session-watch.ts";
 import { UserSessions } from "./user-sessions.ts";
 
 /** What a worker is given. */
@@ -81,6 +83,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
       compression: config.compression ?? OFFERED_BY_DEFAULT,
       passwords: new PasswordCache(limits.passwordsMax),
       byThread,
+      probe: new BackendProbe(config.backends, clock),
       userSessions: new UserSessions(),
       relayKill: (thread) => kills.ask(thread),
     },
@@ -98,8 +101,10 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
       .catch((error: unknown) => log.debug({ error: messageOf(error) }, "the sessions could not be reported"));
   };
   const reporter = setInterval(() => void report(), limits.reportEveryMs);
+  const watch = new SessionWatch({ sessions: listener.sessions, limits, clock, log });
   const address = await listener.listen().catch(async (error: unknown) => {
     clearInterval(reporter);
+    watch.close();
     await kills.close();
     await leave();
     throw error;
@@ -117,6 +122,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
     close: async ({ drainMs } = { drainMs: 0 }) => {
       await listener.close(drainMs);
       clearInterval(reporter);
+      watch.close();
       await kills.close();
       await leave();
     },

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { CompressionWord } from "../mysql/compression-choice.ts";
 import type { Arming } from "./arming.ts";
+import type { BackendProbe } from "./backend-probe.ts";
 import type { TrustedNetworks } from "./client-origin.ts";
 import type { ConfiguredUsers } from "./configured-users.ts";
 import type { PasswordCache } from "./password-cache.ts";
@@ -32,6 +33,7 @@ export interface SessionContext {
   readonly compression: readonly CompressionWord[];
   /** Logged-in sessions by the thread id that their clients were greeted with. */
   readonly byThread: Map<number, Session>;
+  readonly probe: BackendProbe;
   /** Sessions of each user. */
   readonly userSessions: UserSessions;
   /** Has the other workers kill the statement of the session, if one of them has it, that was greeted with this id. */

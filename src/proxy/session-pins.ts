@@ -42,6 +42,12 @@ export class SessionPins {
     return undefined;
   }
 
+  /** What would be lost with the connection to `backend`. */
+  at(backend: string): string | undefined {
+    for (const pin of this.#pins.values()) if (pin.backend === backend) return pin.reason;
+    return undefined;
+  }
+
   /** What would be lost by leaving for `backend`. */
   against(backend: string): string | undefined {
     for (const pin of this.#pins.values()) if (pin.backend !== backend) return pin.reason;

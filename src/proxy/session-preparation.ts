@@ -1,6 +1,6 @@
 import { isSwitchyardError } from "../base/errors.ts";
 import type { ErrPacket } from "../wire/err-packet.ts";
-import { backendLost } from "./client-errors.ts";
+import { backendLost, insertIdLost } from "./client-errors.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import type { Route } from "./statement-route.ts";
@@ -62,7 +62,8 @@ function carryInsertId(
   const { insertBackend } = session.state;
   if (!work.readsInsertId || insertBackend === undefined || insertBackend === backend.name) return undefined;
   const from = session.backends.get(insertBackend);
-  if (from === undefined) return undefined;
+  // Only an error is true: another connection would answer with 0.
+  if (from === undefined) return Promise.resolve(insertIdLost());
   return (async () => {
     const answer = await from.connection.query("SELECT LAST_INSERT_ID()");
     const value = answer.rows[0]?.[0];

@@ -13,6 +13,9 @@ import { SessionTransaction } from "./session-transaction.ts";
 
 const DEFAULT_MODES = { ansiQuotes: false, noBackslashEscapes: false } as const;
 
+/** A name that no backend has. */
+const NO_BACKEND = "";
+
 /** All that is known of a session beside its connections. */
 export class SessionState {
   readonly transaction = new SessionTransaction();
@@ -91,6 +94,11 @@ export class SessionState {
     if (this.#used.size >= this.#context.limits.tablesPerSessionMax) return true;
     for (const table of tables) if (this.#used.has(table)) return true;
     return false;
+  }
+
+  /** A connection has ended: where it was the one that knew the session's LAST_INSERT_ID(), nobody knows it any more. */
+  insertIdGoneWith(backend: string): void {
+    if (this.insertBackend === backend) this.insertBackend = NO_BACKEND;
   }
 
   /** What this session has open at a backend; a drain waits for it. */

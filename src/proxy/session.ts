@@ -420,11 +420,27 @@ export class Session implements TrafficSession, CommandTaker {
   #backendClosed(backend: SessionBackend, reason: string): void {
     for (const statement of this.state.prepared.values()) statement.forget(backend.connection);
     const needed =
-      this.state.openOn(backend.name) !== undefined ||
-      this.state.names.temporaryAt(backend.name) !== undefined ||
-      this.#flight?.backend === backend.name ||
-      (backend.name === this.loginBackend && !backend.connection.timedOut);
-    if (!needed || this.#leaving) return;
+      this.state.openOn(backend.name) ??
+      this.state.pins.at(backend.name) ??
+      this.state.names.temporaryAt(backend.name) ??
+      (this.#flight?.backend === backend.name ? "a statement" : undefined);
+    this.state.insertIdGoneWith(backend.name);
+    if (this.#leaving) return;
+    if (needed !== undefined) this.#loseWith(backend, reason);
+    else if (backend.name === this.loginBackend && !backend.connection.timedOut) void this.#outlive(backend, reason);
+  }
+
+  /**
+   * The server of the greeting has closed a connection that nothing is lost with. Where it lives, somebody has ended the
+   * session; where it is down, the next statement finds another connection, or an error that says that nothing was sent.
+   */
+  async #outlive(backend: SessionBackend, reason: string): Promise<void> {
+    if (await this.context.probe.lives(backend.name)) {
+      if (!this.#leaving) this.#loseWith(backend, reason);
+    } else this.context.log.info({ session: this.id, backend: backend.name }, "a session outlives its idle backend");
+  }
+
+  #loseWith(backend: SessionBackend, reason: string): void {
     this.context.log.info({ session: this.id, backend: backend.name, reason }, "a session has lost its backend");
     // A statement in flight answers for itself: its client must be told.
     if (this.#flight?.backend !== backend.name) this.disconnect({ source: "backend", reason: "lost" });

@@ -38,9 +38,11 @@ describe("the page of what clients find at the proxy", () => {
     if (shownBy === "none: not yet") return expect(how).toMatch(/^not yet/);
     const [, file = "", title = ""] = /^`([a-z-]+\.test\.ts)` "(.+)"$/.exec(shownBy) ?? [];
     // A title of a table of tests may go on before the part that is cited.
-    const titles = [...(texts.get(file) ?? "").matchAll(/^ *(?:test\(|\]\)|\] as const\)\()?\(?"(.*)",/gm)].map(
-      ([, found]) => found ?? "",
-    );
+    const titles = [
+      ...(texts.get(file) ?? "").matchAll(
+        /^ *(?:test(?:\.each\(\[.*\](?: as const)?\))?\(|\]\)|\] as const\)\()?\(?"(.*)",/gm,
+      ),
+    ].map(([, found]) => found ?? "");
     expect(titles.some((found) => found === title || found.endsWith(` ${title}`))).toBe(true);
   });
 });
