@@ -19,17 +19,22 @@ interface Entry extends Judgement {
   readonly routing: Routing;
 }
 
+/** A power of two. */
+const CAME_LATELY = 16_384;
+
 const DEFAULT_LIMITS: DecisionCacheLimits = { textBytesMax: 4096, textsMax: 5000 };
 
 /**
- * Decisions by text, kept for the sessions of one worker. Facts outlive a change of the rules; decisions are made
- * anew under each generation, so that none of an older one is ever given out.
+ * Decisions by text, kept for the sessions of one worker once a text has come twice. Facts outlive a change of the
+ * rules; decisions are made anew under each generation, so that none of an older one is ever given out.
  */
 export class DecisionCache {
   readonly #limits: DecisionCacheLimits;
   #routing: Routing;
   #young = new Map<string, Entry>();
   #old = new Map<string, Entry>();
+  /** Hashes of texts that were not kept. Those that come once, as with a key in the text, would only push others out. */
+  readonly #lately = new Int32Array(CAME_LATELY);
 
   constructor(routing: Routing, limits: DecisionCacheLimits = DEFAULT_LIMITS) {
     this.#routing = routing;
@@ -66,13 +71,23 @@ export class DecisionCache {
     entry ??= this.#old.get(key);
     const facts = entry?.facts ?? analyzeSql(text, modes);
     const fresh = entry?.routing === this.#routing ? entry : this.#decide(facts, scope);
-    this.#keep(key, fresh);
+    if (entry !== undefined || this.#cameBefore(text)) this.#keep(key, fresh);
     return fresh;
   }
 
   #decide(facts: readonly StatementFacts[], scope: NameScope): Entry {
     const routing = this.#routing;
     return { facts, decisions: facts.map((one) => routing.decide(one, scope)), routing };
+  }
+
+  /** Whether a text was looked for lately. Two texts may be taken for one, and one is then kept too early. */
+  #cameBefore(text: Buffer): boolean {
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ (text[at] ?? 0), 0x01000193);
+    const place = (hash ^ (hash >>> 15)) & (CAME_LATELY - 1);
+    const came = this.#lately[place] === hash;
+    this.#lately[place] = hash;
+    return came;
   }
 
   #keep(key: string, entry: Entry): void {

@@ -164,15 +164,18 @@ describe("the cache of decisions", () => {
   const scope = { schema: "shop" };
   const judge = (cache: DecisionCache, sql: string) =>
     cache.judge(Buffer.from(sql), scopeKey(PLAIN, "shop"), PLAIN, scope);
+  /** A text is kept when it comes again. */
+  const keep = (cache: DecisionCache, sql: string) => [judge(cache, sql), judge(cache, sql)][1];
 
   test("gives the same answer again without deciding anew", () => {
     const cache = new DecisionCache(new Routing(RULES, 0));
+    keep(cache, "select * from orders");
     expect(judge(cache, "select * from orders")).toBe(judge(cache, "select * from orders"));
   });
 
   test("never gives a decision of rules that are no longer in force", () => {
     const cache = new DecisionCache(new Routing(initialRules("old"), 0));
-    expect(judge(cache, "select * from orders").decisions[0]).toMatchObject({ backend: "old" });
+    expect(keep(cache, "select * from orders")?.decisions[0]).toMatchObject({ backend: "old" });
     cache.use(new Routing(RULES, 0));
     expect(judge(cache, "select * from orders").decisions[0]).toMatchObject({ backend: "new" });
     cache.use(new Routing({ ...initialRules("old"), generation: 1 }, 0));
@@ -184,6 +187,7 @@ describe("the cache of decisions", () => {
     const text = Buffer.from('select * from "orders"');
     const ansi = { ...PLAIN, ansiQuotes: true };
     const other = { schema: "app" };
+    for (let times = 0; times < 2; times++) cache.judge(text, scopeKey(ansi, "shop"), ansi, scope);
     expect(cache.judge(text, scopeKey(ansi, "shop"), ansi, scope).decisions[0]).toMatchObject({ backend: "new" });
     expect(cache.judge(text, scopeKey(ansi, "app"), ansi, other).decisions[0]).toMatchObject({ backend: "old" });
     expect(cache.judge(text, scopeKey(PLAIN, "shop"), PLAIN, scope).decisions[0]).toMatchObject({ kind: "everything" });
@@ -192,22 +196,35 @@ describe("the cache of decisions", () => {
   test("tells texts apart byte by byte", () => {
     const cache = new DecisionCache(new Routing(RULES, 0));
     const texts = [Buffer.from("select * from `\xe9`", "latin1"), Buffer.from("select * from `\xe8`", "latin1")];
-    const keys = texts.map((text) => cache.judge(text, scopeKey(PLAIN, "shop"), PLAIN, scope));
+    const judgeAll = () => texts.map((text) => cache.judge(text, scopeKey(PLAIN, "shop"), PLAIN, scope));
+    const keys = [judgeAll(), judgeAll()][1] ?? [];
+    expect(judgeAll()).toEqual(keys);
     expect(keys[0]).not.toBe(keys[1]);
   });
 
   test("is bounded in texts and in the length of one", () => {
     const cache = new DecisionCache(new Routing(RULES, 0), { textBytesMax: 100, textsMax: 10 });
-    for (let i = 0; i < 1000; i++) judge(cache, `select ${i} from orders`);
+    for (let i = 0; i < 1000; i++) keep(cache, `select ${i} from orders`);
+    expect(cache.size).toBeGreaterThan(0);
     expect(cache.size).toBeLessThanOrEqual(20);
     const long = `select '${"x".repeat(200)}' from orders`;
+    keep(cache, long);
     expect(judge(cache, long)).not.toBe(judge(cache, long));
     expect(judge(cache, long).decisions[0]).toMatchObject({ backend: "new" });
   });
 
+  test("is not filled by texts that come once, which would push out those that come often", () => {
+    const cache = new DecisionCache(new Routing(RULES, 0), { textBytesMax: 100, textsMax: 10 });
+    keep(cache, "select * from orders");
+    const kept = judge(cache, "select * from orders");
+    for (let i = 0; i < 1000; i++) judge(cache, `select ${i} from orders`);
+    expect(cache.size).toBeLessThan(10);
+    expect(judge(cache, "select * from orders")).toBe(kept);
+  });
+
   test("is not asked where the session has temporary tables", () => {
     const cache = new DecisionCache(new Routing(RULES, 0));
-    judge(cache, "select * from orders");
+    keep(cache, "select * from orders");
     const shadow = { schema: "shop", temporaryTables: new Set(["shop.orders"]) };
     const judgement = cache.judge(Buffer.from("select * from orders"), scopeKey(PLAIN, "shop"), PLAIN, shadow);
     expect(judgement.decisions[0]).toMatchObject({ kind: "any" });
