@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SwitchPorts } from "../cutover/ports.ts";
+import { gateCanary } from "./gate-canary.ts";
 import { gatePreflight } from "./gate-preflight.ts";
 import { openHome } from "./homes.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
@@ -15,7 +16,10 @@ export function switchPorts(runner: MigrationRunner, progress: (line: string) =>
     leadership: context.leadership,
     home: (backend) => openHome(context, runner.document, backend),
     stream: (direction) => runner.keepers[direction],
-    extraGateChecks: (ends) => gatePreflight(context, ends),
+    extraGateChecks: async (ends) => {
+      const findings = await Promise.all([gatePreflight(context, ends), gateCanary(context, ends)]);
+      return findings.flat();
+    },
     diffIsOpen: () => runner.diff !== undefined,
     newToken: () => randomUUID(),
     progress,

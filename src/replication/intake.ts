@@ -6,17 +6,17 @@ import type { GtidEvent, PayloadEvent, RowsEvent } from "../binlog/binlog-event.
 import { RowWalker } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { type TransactionPart, TransactionReader } from "../binlog/transaction-reader.ts";
-import { valueText } from "../binlog/value-text.ts";
 import { formatGtid, type Gtid } from "../gtid/gtid-set.ts";
 import { SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
 import type { CopiedTable } from "./copy-state.ts";
 import type { DdlJudge } from "./ddl-judge.ts";
+import { beatOf } from "./heartbeat.ts";
 import type { NewestTransaction } from "./ledger.ts";
 import type { LoggedRows } from "./row-batch.ts";
 import { hasFullImages } from "./row-events.ts";
 import type { RowJudge } from "./row-judge.ts";
 import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
-import { HEARTBEAT_TABLE, LEDGER_TABLE } from "./sidecar.ts";
+import { LEDGER_TABLE } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
 import { partialJson, TableLayout } from "./table-layout.ts";
 import type { Touched } from "./touch-history.ts";
@@ -180,27 +180,9 @@ export class Intake {
         });
       }
       transaction.own = true;
-    } else if (event.table.table === HEARTBEAT_TABLE && event.operation !== "delete") {
-      transaction.beat = this.#beatOf(event) ?? transaction.beat;
+      return;
     }
-  }
-
-  /** The number of the last beat of this stream in the event. */
-  #beatOf(event: RowsEvent): number | undefined {
-    const walker = new RowWalker(event);
-    const { name } = this.#options;
-    const [first, second, third] = event.table.columns;
-    if (first === undefined || second === undefined || third === undefined) return undefined;
-    let beat: number | undefined;
-    while (walker.next()) {
-      const { buffer, starts, ends } = walker.after;
-      const migration = buffer.toString("latin1", starts[0], ends[0]);
-      // An ENUM, by number: forward is 1.
-      const direction = valueText(second, true, buffer, starts[1] ?? 0) === "1" ? "forward" : "reverse";
-      if (migration !== name.migration || direction !== name.direction) continue;
-      beat = Number(valueText(third, true, buffer, starts[2] ?? 0));
-    }
-    return beat;
+    transaction.beat = beatOf(event, this.#options.name) ?? transaction.beat;
   }
 
   #end(how: "commit" | "prepare"): Promise<void> | undefined {

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Connection } from "../mysql/connection.ts";
-import { SIDECAR } from "./sidecar.ts";
+import { writeBeat } from "./heartbeat.ts";
 import type { StreamName } from "./stream-session.ts";
 
 export interface LagMeterOptions {
@@ -106,10 +106,7 @@ export class LagMeter {
     const { clock, name } = this.#options;
     const number = ++this.#beat;
     if (this.#beats.length < BEATS_MAX) this.#beats.push({ number, atMs: clock.monotonicMs() });
-    await connection.query(
-      `INSERT INTO ${SIDECAR.heartbeat} (migration, direction, beat) VALUES ` +
-        `('${name.migration}', '${name.direction}', ${number}) AS fresh ON DUPLICATE KEY UPDATE beat = fresh.beat`,
-    );
+    await writeBeat(connection, name, number);
     const before = clock.monotonicMs();
     const row = await connection.one(
       "SELECT UNIX_TIMESTAMP(NOW(6)) AS now, @@global.binlog_expire_logs_seconds AS retention",
