@@ -58,6 +58,10 @@ export const ACTIONS = {
     }),
   },
   diff: { command: "diff-start", schema: z.strictObject(common) },
+  "diff-repair": {
+    command: "diff-repair",
+    schema: z.strictObject({ ...common, dryRun: z.boolean("true or false").default(false) }),
+  },
   switch: { command: "switch", schema: switchRequest },
   rollback: { command: "rollback", schema: switchRequest },
 } as const satisfies Record<string, { command: OrderCommand; schema: z.ZodType }>;

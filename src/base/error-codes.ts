@@ -183,6 +183,8 @@ export const ERROR_CODES = {
   DIFF_TABLES_UNLIKE: { retryable: false, exit: 1 },
   /** A table without a primary key cannot be compared row by row. Give it one. */
   DIFF_KEY_MISSING: { retryable: false, exit: 1 },
+  /** There are no differences to repair: no diff has ended under this controller, it is too old, or it compared the other direction. Start a diff. */
+  DIFF_STALE: { retryable: false, exit: 1 },
 
   // cutover
   /** The migration's phase does not allow what was asked; nothing was changed. The message says what does. */
@@ -249,6 +251,8 @@ export const ERROR_CODES = {
   CLI_OUTCOME_UNKNOWN: { retryable: false, exit: 5 },
   /** A diff has found rows that are not equal on both sides; its report shows them. */
   DIFF_FOUND_DIFFERENCES: { retryable: false, exit: 1 },
+  /** A repair has left rows as they were: the server did not take them, or they cannot be equal, as where a generated column is defined otherwise. */
+  DIFF_ROWS_REFUSED: { retryable: false, exit: 1 },
   /** The migration's stream has stopped at something that a person must look at, so waiting for it is in vain. */
   MIGRATION_STOPPED: { retryable: false, exit: 1 },
   /** The admin API wants a token, or does not know the one it was given. */

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
 import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
 import type { DifferenceSample, DiffReport } from "../diff/diff-report.ts";
+import type { RepairCounts, RepairReport } from "../diff/run-repair.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, type Session, withServer } from "./command-tools.ts";
 import { count, facts, table } from "./format.ts";
@@ -13,10 +14,14 @@ const SAMPLES_SHOWN_MAX = 10;
 /** A finished diff as it is stored and reported. */
 type ShownReport = Partial<DiffReport> & { readonly direction?: Direction };
 
+/** What a repair reports. */
+type ShownRepair = RepairReport & { readonly complete: boolean };
+
 /** `switchyard diff …` */
 export function diffCommands(context: CliContext): Command {
   const diff = group("diff", "compare every byte of both sides while the migration runs");
   addStart(context, diff);
+  addRepair(context, diff);
   withServer(diff.command("status"))
     .description("the last diff, and the one under way")
     .argument("<id>", "name of the migration")
@@ -53,6 +58,48 @@ function addStart(context: CliContext, parent: Command): void {
     });
 }
 
+function addRepair(context: CliContext, parent: Command): void {
+  withServer(parent.command("repair"))
+    .description("write the rows that the last diff found from the home to the other side, while writes go on")
+    .argument("<id>", "name of the migration")
+    .option("--dry-run", "only count what would be written")
+    .option("--reason <text>", "kept in the history")
+    .action(async (id: string, options: { dryRun?: boolean; reason?: string }, command: Command) => {
+      const session = openSession(context, command);
+      const body = {
+        dryRun: options.dryRun === true,
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+      };
+      const placed = await session.client.order(`/v1/migrations/${encodeURIComponent(id)}/diff-repair`, body);
+      const report = (await session.follow(placed)) as unknown as ShownRepair;
+      if (report.refused > 0) {
+        if (!session.json) session.context.out(`${describeRepair(report)}\n`);
+        throw new ReportedError(refused(id, report), { ...report });
+      }
+      session.print({ format: 1, ...report }, describeRepair(report));
+    });
+}
+
+function refused(id: string, report: ShownRepair): SwitchyardError {
+  return new SwitchyardError("DIFF_ROWS_REFUSED", {
+    what: `${count(report.refused)} rows of migration "${id}" could not be made equal`,
+    changed: "These rows are as they were; the others have been repaired.",
+    fix: `Compare the tables' definitions and unique keys on both sides; then \`switchyard diff start ${id}\`.`,
+  });
+}
+
+function describeRepair(report: ShownRepair): string {
+  const facing = (one: RepairCounts): string[] =>
+    [one.inserted, one.deleted, one.rewritten, one.equal, one.refused].map((rows) => count(rows));
+  const head = facts([
+    ["outcome", report.dryRun ? "dry run: nothing was changed" : "repaired; a diff proves it"],
+    ["note", report.complete ? undefined : "the diff found more rows than are kept: repair, then start another diff"],
+  ]);
+  const rows = report.tables.map((one) => [one.table, ...facing(one)]);
+  const columns = ["TABLE", "INSERTED", "DELETED", "REWRITTEN", "EQUAL", "REFUSED"];
+  return `${head}\n\n${table([columns, ...rows, ["all", ...facing(report)]])}`;
+}
+
 async function showProgress({ client, view, json }: Session, id: string): Promise<void> {
   if (json) return;
   const { status } = await client.get<{ status?: ShownStatus }>(diffPath(id));
@@ -65,7 +112,7 @@ function differs(id: string, report: ShownReport, session: Session): SwitchyardE
   return new SwitchyardError("DIFF_FOUND_DIFFERENCES", {
     what: `both sides of migration "${id}" differ in ${count(report.differences ?? 0)} rows`,
     changed: "Nothing was changed.",
-    fix: `Find out who wrote to the side that only the stream may write to; \`switchyard diff status ${id} --json\` has both rows of each.`,
+    fix: `Find out who wrote to the side that only the stream may write to; \`switchyard diff status ${id} --json\` has both rows of each. Then \`switchyard diff repair ${id}\`.`,
   });
 }
 

@@ -6,6 +6,7 @@ import type { Direction, MigrationDocument } from "../cutover/migration-document
 import { settle } from "../cutover/settle.ts";
 import { type EventType, nextPhase } from "../cutover/transitions.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
+import type { FoundDifferences } from "./difference-collector.ts";
 import { dueEvent } from "./phase-follower.ts";
 import { StrayMonitor } from "./stray-monitor.ts";
 import { StreamKeeper } from "./stream-keeper.ts";
@@ -43,7 +44,9 @@ export class MigrationRunner {
   readonly context: ControllerContext;
   readonly log: Logger;
   readonly keepers: Readonly<Record<Direction, StreamKeeper>>;
-  /** The diff under way, if any. */
+  /** What the last diff has found and no repair has mended since. */
+  differences: FoundDifferences | undefined;
+  /** The diff or repair under way, if any. */
   diff: { readonly abort: AbortController; progress: Readonly<Record<string, unknown>> } | undefined;
   readonly #metrics: StreamMetrics;
   readonly #strays: StrayMonitor;

@@ -7,6 +7,7 @@ import { orderDiff } from "./run-diff.ts";
 import { orderCancel, orderComplete } from "./run-end.ts";
 import { orderForget } from "./run-forget.ts";
 import { orderPause, orderResume } from "./run-pause.ts";
+import { orderRepair } from "./run-repair.ts";
 import { orderSwitch } from "./run-switch.ts";
 
 type Report = Readonly<Record<string, unknown>>;
@@ -32,6 +33,8 @@ export async function carryOut(runner: MigrationRunner, order: OrderDocument, st
       return await orderResume(runner, order);
     case "diff-start":
       return await orderDiff(runner, order, step);
+    case "diff-repair":
+      return await orderRepair(runner, order, step);
     case "switch":
     case "rollback":
       return await orderSwitch(runner, order, step);

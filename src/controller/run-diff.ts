@@ -2,12 +2,14 @@ import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import type { DiffOptions } from "../diff/diff-options.ts";
 import type { DiffReport } from "../diff/diff-report.ts";
 import { runDiff } from "../diff/run-diff.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
 import { diffsAfter, surprised } from "./diff-verdict.ts";
+import { DifferenceCollector } from "./difference-collector.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import type { StreamKeeper, Surprises } from "./stream-keeper.ts";
 
@@ -25,37 +27,52 @@ export async function orderDiff(
   order: OrderDocument,
   step: (text: string) => void,
 ): Promise<Report> {
+  const direction = requireRunning(runner);
+  return await whileComparing(runner, async (signal) => {
+    runner.differences = undefined;
+    const before = runner.keepers[direction].surprises();
+    const options = diffOptions(runner, direction, signal);
+    step(`compare ${options.tables.length} tables of ${options.home.name} and ${options.other.name}`);
+    const found = new DifferenceCollector();
+    const report = withFewerSamples(await runDiff({ ...options, onDifferences: found.add }));
+    await keep(runner, direction, order, report, before);
+    const foundMs = runner.context.clock.monotonicMs();
+    if (report.differences > 0) runner.differences = { direction, foundMs, tables: found.tables };
+    return { direction, ...report };
+  });
+}
+
+/**
+ * Runs a diff or a repair, of which a migration has one at a time; no switch begins meanwhile.
+ *
+ * @throws {SwitchyardError} `MIGRATION_BUSY`, and what `work` throws
+ */
+export async function whileComparing<T>(
+  runner: MigrationRunner,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   if (runner.diff !== undefined) {
     throw new SwitchyardError("MIGRATION_BUSY", {
-      what: `a diff of migration "${runner.id}" is under way`,
+      what: `a diff or a repair of migration "${runner.id}" is under way`,
       fix: "`switchyard diff status` shows how far it is.",
     });
   }
-  const direction = requireRunning(runner);
   const abort = new AbortController();
   runner.diff = { abort, progress: {} };
   try {
-    const before = runner.keepers[direction].surprises();
-    const report = withFewerSamples(await compare(runner, direction, abort.signal, step));
-    await keep(runner, direction, order, report, before);
-    return { direction, ...report };
+    return await work(abort.signal);
   } finally {
     runner.diff = undefined;
   }
 }
 
-async function compare(
-  runner: MigrationRunner,
-  direction: Direction,
-  signal: AbortSignal,
-  step: (text: string) => void,
-): Promise<DiffReport> {
+/** How both sides of a direction are compared. */
+export function diffOptions(runner: MigrationRunner, direction: Direction, signal: AbortSignal): DiffOptions {
   const { context, document, id } = runner;
   const [home, other] =
     direction === "forward" ? [document.source, document.target] : [document.target, document.source];
   const keeper = runner.keepers[direction];
-  step(`compare ${document.tables.length} tables of ${home} and ${other}`);
-  return await runDiff({
+  return {
     migration: id,
     direction,
     home: endpointOf(context, home),
@@ -73,7 +90,7 @@ async function compare(
     log: context.log,
     clock: context.clock,
     failpoint: context.failpoint,
-  });
+  };
 }
 
 /** A report that fits into one document of the store: samples of very wide rows are left out from the end. */
@@ -109,7 +126,8 @@ async function keep(
   if (differences === 0) runner.keepers[direction].markVerified(before);
 }
 
-function requireRunning(runner: MigrationRunner): Direction {
+/** The direction that runs. @throws {SwitchyardError} `MIGRATION_PHASE_REFUSED` */
+export function requireRunning(runner: MigrationRunner): Direction {
   const { phase } = runner.document;
   const direction = phase === "running" ? "forward" : phase === "switched" ? "reverse" : undefined;
   if (direction !== undefined && runner.keepers[direction].isOpen) return direction;
@@ -120,7 +138,8 @@ function requireRunning(runner: MigrationRunner): Direction {
   });
 }
 
-function openStream(keeper: StreamKeeper): NonNullable<StreamKeeper["stream"]> {
+/** @throws {SwitchyardError} `CANCELLED` when the stream has stopped meanwhile */
+export function openStream(keeper: StreamKeeper): NonNullable<StreamKeeper["stream"]> {
   const { stream } = keeper;
   if (stream !== undefined) return stream;
   throw new SwitchyardError("CANCELLED", { what: "the stream has stopped while both sides were being compared" });

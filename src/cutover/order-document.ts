@@ -6,6 +6,7 @@ export const ORDER_COMMANDS = [
   "migration-cancel",
   "migration-complete",
   "diff-start",
+  "diff-repair",
   "switch",
   "rollback",
   "proxy-forget",

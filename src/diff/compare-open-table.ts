@@ -44,7 +44,7 @@ async function compareInOrder(
 ): Promise<TableResult> {
   const name = tableKey(plan.table);
   for (let order: RowOrder = plan.order; ; order = "bytes") {
-    const log = new DifferenceLog(plan, options.direction, limits.samplesMax);
+    const log = new DifferenceLog(plan, options.direction, limits);
     const [home, other] = await Promise.all([
       openRows(plan, order, table.home, observers.home),
       openRows(plan, order, table.other, observers.other),
@@ -53,6 +53,7 @@ async function compareInOrder(
     const outcome = await compareTable({ ...limits, plan, order, home, other, listener: log, onRows });
     if (outcome.end === "complete") {
       tally.finished(name, home.cursor.rowsPassed, log);
+      if (log.count > 0) options.onDifferences?.(log.differences);
       const bytes = home.cursor.bytesPassed + other.cursor.bytesPassed;
       return { table: name, verifiedAt: table.position, rows: outcome.keys, bytes, differences: log.count };
     }

@@ -23,6 +23,8 @@ export interface ComparisonPlan {
   readonly keyColumns: readonly number[];
   readonly keyFields: readonly number[];
   readonly fieldCount: number;
+  /** What is selected of a row, in any order of rows. */
+  readonly fields: string;
   /** The order to begin with. */
   readonly order: RowOrder;
   select(order: RowOrder): string;
@@ -67,6 +69,7 @@ export function planComparison(home: TableShape, other: TableShape): ComparisonP
     keyColumns: home.primaryKey,
     keyFields,
     fieldCount: expressions.length,
+    fields: expressions.join(", "),
     order: kinds !== undefined || sameKeyOrder(home, other) ? "key" : "bytes",
     select: (order) =>
       `SELECT ${expressions.join(", ")} ${from} ORDER BY ${(order === "key" ? keyNames : bytesOrder).join(", ")}`,

@@ -36,6 +36,8 @@ export interface DiffLimits {
   readonly parkedRowsMax: number;
   readonly parkedBytesMax: number;
   readonly progressIntervalMs: number;
+  /** Bytes of the keys of one table's differences that are kept for a repair. */
+  readonly keysBytesMax: number;
 }
 
 export const DEFAULT_DIFF_LIMITS: DiffLimits = {
@@ -49,7 +51,16 @@ export const DEFAULT_DIFF_LIMITS: DiffLimits = {
   parkedRowsMax: 20_000,
   parkedBytesMax: 32 * 1024 * 1024,
   progressIntervalMs: 200,
+  keysBytesMax: 16 * 1024 * 1024,
 };
+
+/** The keys of rows that differ, each as the fields by which it was compared. */
+export interface TableKeys {
+  readonly table: TableName;
+  readonly keys: readonly (readonly Buffer[])[];
+  /** Whether these are all. */
+  readonly complete: boolean;
+}
 
 export interface DiffOptions {
   readonly migration: string;
@@ -61,6 +72,8 @@ export interface DiffOptions {
   readonly other: Endpoint;
   readonly tables: readonly TableName[];
   readonly stream: DiffStreamPort;
+  /** Told of each table that has differences, once it is compared. */
+  readonly onDifferences?: (differences: TableKeys) => void;
   readonly onProgress?: (progress: DiffProgress) => void;
   readonly signal: AbortSignal;
   readonly log: Logger;

@@ -1,23 +1,41 @@
 import { tableKey } from "../base/table-name.ts";
 import { TextRow } from "../wire/text-row.ts";
 import type { ComparisonPlan } from "./comparison-plan.ts";
+import type { TableKeys } from "./diff-options.ts";
 import type { DifferenceKind, DifferenceSample } from "./diff-report.ts";
 import { readableKey, readableRow } from "./readable-row.ts";
 
-/** Counts the differences of one table, and keeps the first of them in readable form. */
+export interface DifferenceLimits {
+  readonly samplesMax: number;
+  readonly keysBytesMax: number;
+}
+
+/** What a key takes in memory beside its bytes. */
+const KEY_OVERHEAD_BYTES = 160;
+
+/** Counts the differences of one table, keeps their keys, and the first of them in readable form. */
 export class DifferenceLog {
   readonly #plan: ComparisonPlan;
   readonly #homeIsSource: boolean;
   readonly #samplesMax: number;
   readonly #row: TextRow;
+  readonly #keysBytesMax: number;
+  readonly #keys: Buffer[][] = [];
+  #keysBytes = 0;
   readonly samples: DifferenceSample[] = [];
   count = 0;
 
-  constructor(plan: ComparisonPlan, direction: "forward" | "reverse", samplesMax: number) {
+  constructor(plan: ComparisonPlan, direction: "forward" | "reverse", limits: DifferenceLimits) {
     this.#plan = plan;
     this.#homeIsSource = direction === "forward";
-    this.#samplesMax = samplesMax;
+    this.#samplesMax = limits.samplesMax;
+    this.#keysBytesMax = limits.keysBytesMax;
     this.#row = new TextRow(plan.fieldCount);
+  }
+
+  /** The keys that were kept: from the first on as many as fit. */
+  get differences(): TableKeys {
+    return { table: this.#plan.table, keys: this.#keys, complete: this.#keys.length === this.count };
   }
 
   homeOnly(home: Buffer): void {
@@ -34,9 +52,10 @@ export class DifferenceLog {
 
   #add(kind: DifferenceKind, home: Buffer | undefined, other: Buffer | undefined): void {
     this.count += 1;
+    const either = home ?? other;
+    if (either !== undefined) this.#keepKey(either);
     if (this.samples.length >= this.#samplesMax) return;
     const [source, target] = this.#homeIsSource ? [home, other] : [other, home];
-    const either = home ?? other;
     this.samples.push({
       table: tableKey(this.#plan.table),
       key: either === undefined ? "" : readableKey(this.#plan, this.#row.scan(either)),
@@ -44,5 +63,13 @@ export class DifferenceLog {
       ...(source === undefined ? {} : { source: readableRow(this.#plan, this.#row.scan(source)) }),
       ...(target === undefined ? {} : { target: readableRow(this.#plan, this.#row.scan(target)) }),
     });
+  }
+
+  #keepKey(payload: Buffer): void {
+    if (this.#keysBytes >= this.#keysBytesMax) return;
+    this.#row.scan(payload);
+    const key = this.#plan.keyFields.map((field) => Buffer.from(this.#row.field(field) ?? ""));
+    this.#keysBytes += key.reduce((bytes, field) => bytes + field.length + KEY_OVERHEAD_BYTES, 0);
+    this.#keys.push(key);
   }
 }

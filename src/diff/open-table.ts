@@ -90,7 +90,7 @@ async function openAtOnce(
 }
 
 /** Waits for `work`, but not past the end of the diff. */
-async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+export async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(new SwitchyardError("CANCELLED", { what: "the diff was stopped" }));
   signal.addEventListener("abort", onAbort, { once: true });
@@ -102,7 +102,8 @@ async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<
   }
 }
 
-async function openHome(
+/** Locks the table on the home for a moment, and opens a read view of it whose position is known. */
+export async function openHome(
   options: DiffOptions,
   limits: DiffLimits,
   name: TableName,

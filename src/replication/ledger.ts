@@ -29,6 +29,9 @@ export interface LedgerClaim {
   readonly restarted: boolean;
 }
 
+/** As much of a claim as its proof needs. */
+export type ProvenClaim = Pick<LedgerClaim, "migration" | "direction" | "epoch">;
+
 export interface ClaimOptions {
   /** Connections that copy rows beside the applier; each gets a row of its own to prove its epoch on. */
   readonly copiers?: number;
@@ -117,7 +120,7 @@ export function ledgerUpdate(claim: LedgerClaim, applied: string, newest: Newest
  * The first statement of every transaction that writes rows without recording a transaction of the source: chunks of a
  * copy by copier `copier` (from 1), or with 0 the applier itself. It too must affect exactly one row.
  */
-export function epochUpdate(claim: LedgerClaim, copier: number): string {
+export function epochUpdate(claim: ProvenClaim, copier: number): string {
   return (
     `UPDATE ${SIDECAR.ledger} SET writes = writes + 1 ${ofStream(claim.migration, claim.direction)}` +
     ` AND worker = ${APPLIER + copier} AND epoch = ${claim.epoch}`
@@ -125,7 +128,7 @@ export function epochUpdate(claim: LedgerClaim, copier: number): string {
 }
 
 /** Proves the epoch inside an open transaction, and marks that transaction as ours. */
-export async function proveEpoch(connection: Connection, claim: LedgerClaim, copier = 0): Promise<void> {
+export async function proveEpoch(connection: Connection, claim: ProvenClaim, copier = 0): Promise<void> {
   const { affectedRows } = await connection.query(epochUpdate(claim, copier));
   if (affectedRows !== 1) throw ledgerTaken(claim);
 }
@@ -139,7 +142,7 @@ export async function recordSource(connection: Connection, claim: LedgerClaim, s
   if (affectedRows !== 1) throw ledgerTaken(claim);
 }
 
-export function ledgerTaken(claim: Pick<LedgerClaim, "migration" | "direction" | "epoch">): SwitchyardError {
+export function ledgerTaken(claim: ProvenClaim): SwitchyardError {
   return new SwitchyardError("REPLICATION_LEDGER_TAKEN", {
     what: `the ${claim.direction} stream of migration "${claim.migration}" has been closed or taken over; this one held epoch ${claim.epoch}`,
     changed: "The transaction that noticed it was rolled back.",

@@ -80,6 +80,11 @@ export class Stream {
     });
   }
 
+  /** The epoch under which this stream has claimed its ledger last. */
+  get epoch(): bigint | undefined {
+    return this.#epoch;
+  }
+
   /** Stops copying and applying between chunks and transactions, until {@link resume}. */
   pause(): void {
     this.#gate.setPaused(true);

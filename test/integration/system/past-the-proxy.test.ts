@@ -1,5 +1,5 @@
 import mysql from "mysql2/promise";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { LEDGER_TABLES, LedgerWriters } from "../../support/ledger-writers.ts";
 import type { ServeProcess } from "../../support/serve-process.ts";
 import { TestSystem } from "../../support/system.ts";
@@ -52,9 +52,7 @@ describe("a client that writes straight to the source", () => {
     await system?.stop();
   });
 
-  test(`has each acknowledged write on the then home, or got an error, through ${ROUNDS} switches and ${ROUNDS} rollbacks`, async () => {
-    const writers = new LedgerWriters(system.appUrl(serve), 4, 5);
-    await writers.start();
+  test("and to the target is found, and his rows are repaired from the source", async () => {
     const created = await serve.run(
       "migration",
       "create",
@@ -68,6 +66,39 @@ describe("a client that writes straight to the source", () => {
       "--wait",
     );
     expect(created, created.stdout + created.stderr).toMatchObject({ exit: 0 });
+    const early = await serve.run("diff", "repair", "m");
+    expect(early, early.stdout + early.stderr).toMatchObject({
+      exit: 1,
+      stdout: expect.stringContaining("DIFF_STALE"),
+    });
+    await system.old.root("INSERT INTO ledger.entry (client, sequence, note) VALUES (-3, 1, 'a'), (-3, 2, 'b')");
+    await vi.waitFor(async () => expect(await targetNotes()).toEqual(["a", "b"]), { timeout: 10_000, interval: 50 });
+    await system.new.root(
+      "SET sql_log_bin = 0; UPDATE ledger.entry SET note = 'B' WHERE client = -3 AND sequence = 2;" +
+        "DELETE FROM ledger.entry WHERE client = -3 AND sequence = 1;" +
+        "INSERT INTO ledger.entry (client, sequence, note) VALUES (-3, 3, 'c')",
+    );
+    const found = await serve.run("diff", "start", "m");
+    expect(found, found.stdout + found.stderr).toMatchObject({ exit: 1 });
+    const counts = { inserted: 1, deleted: 1, rewritten: 1, equal: 0, refused: 0 };
+    const looked = await serve.run("diff", "repair", "m", "--dry-run", "--json");
+    expect(JSON.parse(looked.stdout)).toMatchObject({ ...counts, dryRun: true });
+    expect(await targetNotes()).toEqual(["B", "c"]);
+    const repaired = await serve.run("diff", "repair", "m", "--json");
+    expect(JSON.parse(repaired.stdout)).toMatchObject({ ...counts, dryRun: false, complete: true });
+    expect(await targetNotes()).toEqual(["a", "b"]);
+    const again = await serve.run("diff", "repair", "m");
+    expect(again).toMatchObject({ exit: 1, stdout: expect.stringContaining("DIFF_STALE") });
+  });
+
+  async function targetNotes(): Promise<unknown[]> {
+    const rows = await system.new.root("SELECT note FROM ledger.entry WHERE client = -3 ORDER BY sequence");
+    return rows.map((row) => row["note"]);
+  }
+
+  test(`has each acknowledged write on the then home, or got an error, through ${ROUNDS} switches and ${ROUNDS} rollbacks`, async () => {
+    const writers = new LedgerWriters(system.appUrl(serve), 4, 5);
+    await writers.start();
     const compared = await serve.run("diff", "start", "m");
     expect(compared, compared.stdout + compared.stderr).toMatchObject({ exit: 0 });
     const bypassing = new BypassingWriter();
