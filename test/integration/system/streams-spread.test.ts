@@ -136,6 +136,21 @@ describe("the migrations of two controllers", () => {
     CASE_TIMEOUT_MS,
   );
 
+  test(
+    "go on after a controller that is none of theirs any more has claimed a ledger in passing",
+    async () => {
+      // As one that was stopped while it claimed, and woke: the epoch is raised, and it then ends.
+      await system.new.root("UPDATE _switchyard.ledger SET epoch = epoch + 1, holder = 'late' WHERE migration = 'm1'");
+      const claimedAgain = async (): Promise<boolean> => {
+        const rows = await system.new.root("SELECT holder FROM _switchyard.ledger WHERE migration = 'm1'");
+        return rows.length > 0 && rows.every((row) => row["holder"] !== "late");
+      };
+      await until(claimedAgain, "the stream has claimed its ledger again");
+      await everythingIsEqual();
+    },
+    CASE_TIMEOUT_MS,
+  );
+
   /**
    * 1. A controller is stopped in the midst of its streams, for longer than its lease lasts.
    * 2. The other one has taken its migrations over; clients write on.
