@@ -29,6 +29,8 @@ export interface SimControllerOptions {
   readonly checker: Checker;
   readonly limits: SwitchLimits;
   readonly leaseTtlMs: number;
+  /** After so many orders it hands the migration over, between two of them, with its lease unhurt. */
+  readonly ordersPerClaim: number;
   /** Called at each failpoint; may kill, stop or cut off this controller. */
   readonly disturb: (point: Failpoint, controller: SimController) => void;
   /** Test-only: a rule of the switch that is switched off. */
@@ -86,7 +88,7 @@ export class SimController {
 
   async #lead(ports: SwitchPorts, streams: Record<Direction, SimStream>, ended: AbortSignal): Promise<void> {
     const { world, limits } = this.options;
-    while (!ended.aborted) {
+    for (let orders = 0; !ended.aborted && orders < this.options.ordersPerClaim; ) {
       await this.process.gate();
       const before = await readMigration(ports.store, MIGRATION);
       const fed = before.document.attempt?.feedingToken ?? before.document.fenceToken;
@@ -107,6 +109,7 @@ export class SimController {
       const order = { migration: MIGRATION, kind, who: this.process.name, limits } as const;
       const outcome = await this.#work(runSwitch(ports, order));
       this.#record(kind, outcome);
+      orders += 1;
     }
   }
 
