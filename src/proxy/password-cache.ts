@@ -26,8 +26,13 @@ export class PasswordCache {
   /** A backend has accepted this password. */
   keep(user: Buffer, password: Buffer): void {
     const name = user.toString("latin1");
+    const before = this.#known.get(name);
+    // All sessions of a user share one copy, which pins no slab of other buffers for each of them.
+    const known = before?.password.equals(password)
+      ? before
+      : { password: Buffer.from(password), stage2: cachingSha2Stage2(password) };
     this.#known.delete(name);
-    this.#known.set(name, { password: Buffer.from(password), stage2: cachingSha2Stage2(password) });
+    this.#known.set(name, known);
     if (this.#known.size <= this.#usersMax) return;
     for (const oldest of this.#known.keys()) {
       this.#known.delete(oldest);
