@@ -126,14 +126,14 @@ export class MigrationRunner {
   }
 
   /**
-   * Whether nothing is under way that another controller would have to begin anew: no order, no attempt, no copy. A stream
-   * that has seen others' DDL since the last diff stays where that is known.
+   * Whether nothing is under way that another controller would have to begin anew: no order, no attempt, no copy. What a
+   * diff has found and nobody has repaired, and DDL that a stream has seen since, are known here only, and stay.
    */
   get isAtRest(): boolean {
     const document = this.#document;
     if (!this.#ready.settled || this.#busy !== undefined || this.diff !== undefined) return false;
     const direction = activeDirection(document);
-    if (document.attempt !== undefined || direction === undefined) return false;
+    if (document.attempt !== undefined || direction === undefined || this.differences !== undefined) return false;
     if (!this.keepers[direction].isOpen) return true;
     return (document.phase === "running" || document.phase === "switched") && !this.keepers[direction].isSurprised;
   }
