@@ -207,6 +207,15 @@ export const ROW_KINDS: readonly RowKind[] = [
     "id=6",
   ),
   numbers("two rows' values exchanged", "UPDATE T SET v = 60 - v, w = 6 - w WHERE id IN (2, 4)", "id=2", "id=4"),
+  {
+    ...numbers(
+      "two rows' unique values exchanged",
+      "UPDATE T SET v = v - 100 WHERE id IN (2, 4); UPDATE T SET v = -40 - v WHERE id IN (2, 4)",
+      "id=2",
+      "id=4",
+    ),
+    columns: `${NUMBERS}, UNIQUE KEY (v)`,
+  },
   numbers("two columns' values exchanged", "UPDATE T SET v = w, w = 30 WHERE id = 3", "id=3"),
   {
     ...numbers("a generated column of another expression", "ALTER TABLE T MODIFY w INT AS (v + 2) VIRTUAL", "id=1"),

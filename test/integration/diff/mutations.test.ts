@@ -28,7 +28,7 @@ const SEED = Number(process.env["SWITCHYARD_SEED"] ?? 20_261_128);
 const WRITERS = 16;
 /** Keys that the writers change; those between are corrupted. */
 const WRITTEN_EVERY = 4;
-const ROWS = 600;
+const ROWS = 450;
 const ROOT_SESSION = "SET SESSION sql_log_bin = 0, sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00'";
 
 let ends: { source: TestServer; target: TestServer };
