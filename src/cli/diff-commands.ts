@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
 import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
-import type { DifferenceSample, DiffReport } from "../diff/diff-report.ts";
+import type { DifferenceSample, DiffReport, SchemaDifference } from "../diff/diff-report.ts";
 import type { RepairCounts, RepairReport } from "../diff/run-repair.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, type Session, withServer } from "./command-tools.ts";
@@ -126,7 +126,15 @@ function describeReport(report: ShownReport): string {
   ]);
   const rows = (report.tables ?? []).map((one) => [one.table, count(one.rows), count(one.differences)]);
   const tables = rows.length === 0 ? "" : `\n\n${table([["TABLE", "ROWS", "DIFFERENCES"], ...rows])}`;
-  return head + tables + describeSamples(report.samples ?? []);
+  return head + tables + describeSchema(report.schema ?? []) + describeSamples(report.samples ?? []);
+}
+
+function describeSchema(schema: readonly SchemaDifference[]): string {
+  const shown = schema.slice(0, SAMPLES_SHOWN_MAX).map((one) => {
+    const sides = [one.source, one.target].map((side) => (side === null ? "absent" : JSON.stringify(side)));
+    return `\ndefined otherwise ${one.table} ${one.what}\n  source ${sides[0]}\n  target ${sides[1]}`;
+  });
+  return shown.length === 0 ? "" : `\n${shown.join("")}`;
 }
 
 function describeSamples(samples: readonly DifferenceSample[]): string {

@@ -24,6 +24,15 @@ export interface TableResult {
   readonly differences: number;
 }
 
+/** What is defined otherwise on the two sides: an object with all its properties where one side lacks it, else those that differ. */
+export interface SchemaDifference {
+  readonly table: string;
+  /** `column price`, `key by_client`, `check positive`, `table`. */
+  readonly what: string;
+  readonly source: Readonly<Record<string, string | null>> | null;
+  readonly target: Readonly<Record<string, string | null>> | null;
+}
+
 /** What a diff has found. Source and target are those of the migration, whichever is the home now. */
 export interface DiffReport {
   /** The home's transactions that every table was compared with; most were compared a little later than that. */
@@ -33,6 +42,8 @@ export interface DiffReport {
   readonly tables: readonly TableResult[];
   readonly rows: number;
   readonly differences: number;
+  /** Definitions that differ, as they are when the diff begins; they are not counted among {@link differences}. */
+  readonly schema: readonly SchemaDifference[];
   /** The first differences found, at most a hundred. */
   readonly samples: readonly DifferenceSample[];
 }

@@ -7,9 +7,13 @@ import { readTableShape } from "../mysql/read-table-shape.ts";
 import { compareOpenTable } from "./compare-open-table.ts";
 import { planComparison } from "./comparison-plan.ts";
 import { DEFAULT_DIFF_LIMITS, type DiffLimits, type DiffOptions, diffAttributes } from "./diff-options.ts";
-import type { DiffReport, TableResult } from "./diff-report.ts";
+import type { DiffReport, SchemaDifference, TableResult } from "./diff-report.ts";
 import { DiffTally } from "./diff-tally.ts";
 import { openTable } from "./open-table.ts";
+import { schemaDifferences } from "./schema-differences.ts";
+
+/** More than these say no more. */
+const SCHEMA_DIFFERENCES_MAX = 200;
 
 /** Sessions beside the read views: they see definitions as they are now. */
 export interface Observers {
@@ -39,6 +43,7 @@ export async function runDiff(options: DiffOptions): Promise<DiffReport> {
       other: await connectObserver(options.other, options, opened),
     };
     await requireComparable(options, observers);
+    const schema = await compareSchemas(options, observers);
     await tally.estimate(observers.home);
     const results = await compareAll(options, limits, observers, tally);
     return {
@@ -49,6 +54,7 @@ export async function runDiff(options: DiffOptions): Promise<DiffReport> {
       tables: results,
       rows: results.reduce((sum, result) => sum + result.rows, 0),
       differences: results.reduce((sum, result) => sum + result.differences, 0),
+      schema,
       samples: tally.samples(limits.samplesMax),
     };
   } catch (error) {
@@ -76,6 +82,13 @@ async function requireComparable(options: DiffOptions, observers: Observers): Pr
     const shapes = [readTableShape(observers.home, name), readTableShape(observers.other, name)] as const;
     planComparison(...(await Promise.all(shapes)));
   }
+}
+
+async function compareSchemas(options: DiffOptions, { home, other }: Observers): Promise<SchemaDifference[]> {
+  const [source, target] = options.direction === "forward" ? [home, other] : [other, home];
+  const found: SchemaDifference[] = [];
+  for (const name of options.tables) found.push(...(await schemaDifferences(name, source, target)));
+  return found.slice(0, SCHEMA_DIFFERENCES_MAX);
 }
 
 /** Compares the tables, several at a time; the first that fails ends the others. */

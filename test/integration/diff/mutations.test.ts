@@ -149,11 +149,17 @@ async function repair(dryRun: boolean, of = differences): Promise<RepairReport> 
   }
 }
 
+function schemaOf(kind: string, what: string, field: string, source: string, target: string): object {
+  const table = rowTables.find((one) => one.what.startsWith(kind))?.table;
+  return { table, what, source: { [field]: source }, target: { [field]: target } };
+}
+
 const reported = (report: DiffReport): string[] => report.samples.map(({ table, key }) => `${table} ${key}`).sort();
 
 test("a clean pair that 16 clients write to is never called different", { timeout: 30_000 }, async () => {
   const report = await diff(tables.slice(0, 4));
   expect(reported(report)).toEqual([]);
+  expect(report.schema).toEqual([]);
   expect(report.rows).toBeGreaterThan(ROWS);
 });
 
@@ -166,7 +172,12 @@ test("every kind of corruption is found wherever it is, and nothing else", { tim
   const rows = rowTables.map(({ table, corruption }) => corruption.replaceAll(/\bT\b/g, table));
   await ends.target.root(`${ROOT_SESSION}; ${[...values, ...rows].join(";")}`);
 
-  const found = new Set(reported(await diff()));
+  const report = await diff();
+  expect(report.schema).toEqual([
+    schemaOf("a generated", "column w", "expression", "(`v` + 1)", "(`v` + 2)"),
+    schemaOf("a collation", "column k", "collation", "utf8mb4_0900_ai_ci", "utf8mb4_bin"),
+  ]);
+  const found = new Set(reported(report));
   const same = new Set<ValueKind>(SAME_VALUES);
   const corrupted = places.filter(({ kind }) => !same.has(kind));
   const missed = [
@@ -212,7 +223,7 @@ test("a repair writes these rows from the home and no other, and a dry run of it
     rowTables.filter(({ what }) => what.startsWith("a generated")).map(({ table }) => table),
   );
   await ends.target.root(`${ROOT_SESSION}; ${rebuilt.join(";")}`);
-  expect(reported(await diff())).toEqual([]);
+  expect(await diff()).toMatchObject({ differences: 0, schema: [] });
   expect(opened.stream.status()).toMatchObject({ state: "running", drift: 0 });
 });
 
