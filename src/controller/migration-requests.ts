@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, tableKey } from "../base/table-name.ts";
 
-/** The most tables that one migration moves: each is claimed on both servers, and a store transaction has 128 parts. */
+/** The most tables that one migration moves: each is claimed on both servers, and a store transaction has 128 writes. */
 const TABLES_MAX = 60;
 
 /** What `migration create` asks for. */

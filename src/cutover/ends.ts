@@ -39,7 +39,7 @@ export interface EndReport {
  */
 export async function releaseClaims(ports: EndPorts, document: MigrationDocument): Promise<void> {
   for (const uuid of [document.sourceUuid, document.targetUuid]) {
-    const conditions: Compare[] = [...ports.leadership()];
+    const conditions: Compare[] = [];
     const writes: StoreWrite[] = [];
     for (const claim of (await ports.store.list(`${CLAIMS_PREFIX}${uuid}/`)).entries) {
       const { key, revision } = claim;
@@ -54,7 +54,7 @@ export async function releaseClaims(ports: EndPorts, document: MigrationDocument
 }
 
 async function commit(ports: EndPorts, conditions: readonly Compare[], writes: readonly StoreWrite[]): Promise<void> {
-  const { succeeded } = await ports.store.transact(conditions, writes);
+  const { succeeded } = await ports.store.transact([...ports.leadership(), ...conditions], writes);
   if (succeeded) return;
   throw new SwitchyardError("CUTOVER_JOURNAL_CHANGED", {
     what: "the claims of the migration's tables were changed by somebody else",

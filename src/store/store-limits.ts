@@ -35,9 +35,10 @@ export function writtenKey(write: IdentifiedWrite): string {
  * @throws {SwitchyardError} `STORE_REQUEST_INVALID`
  */
 export function checkTransaction(conditions: readonly Compare[], writes: readonly IdentifiedWrite[]): void {
-  const items = conditions.length + writes.length;
+  // As etcd counts: each list by itself.
+  const items = Math.max(conditions.length, writes.length);
   if (items > STORE_LIMITS.transactionItemsMax) {
-    throw invalid(`a transaction has ${items} conditions and writes, ${STORE_LIMITS.transactionItemsMax} are allowed`);
+    throw invalid(`a transaction has ${items} conditions or writes, ${STORE_LIMITS.transactionItemsMax} are allowed`);
   }
   for (const condition of conditions) checkKey(condition.key);
   const keys = new Set<string>();

@@ -74,7 +74,7 @@ export interface Store {
   get(key: string): Promise<StoreEntry | undefined>;
   /** All keys that begin with `prefix`, in key order, as of one revision. */
   list(prefix: string): Promise<{ readonly entries: readonly StoreEntry[]; readonly revision: number }>;
-  /** Makes all `writes` at one revision if every condition holds, else none. At most 128 conditions and writes. */
+  /** Makes all `writes` at one revision if every condition holds, else none. At most 128 of either. */
   transact(conditions: readonly Compare[], writes: readonly StoreWrite[]): Promise<TransactionResult>;
   /** Resolves after the first `reset`. */
   watch(prefix: string, handler: WatchHandler): Promise<Watch>;

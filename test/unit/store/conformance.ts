@@ -225,6 +225,16 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect((await store.list("/")).entries).toEqual([]);
     });
 
+    test("a transaction has 128 conditions and 128 writes at most", async () => {
+      const keys = Array.from({ length: 128 }, (_, n) => `/k${n}`);
+      const conditions = keys.map((key) => ({ key, revision: 0 }));
+      const writes = keys.map((key) => ({ put: key, value: "" }));
+      expect((await store.transact(conditions, writes)).succeeded).toBe(true);
+      expect((await store.list("/")).entries).toHaveLength(128);
+      const more = [...conditions, { key: "/other", revision: 0 }];
+      await expect(store.transact(more, writes)).rejects.toMatchObject({ code: "STORE_REQUEST_INVALID" });
+    });
+
     test.each([[0], [99], [Number.NaN], [3_600_001]])("a lease of %d ms is refused", async (ttlMs) => {
       await expect(store.lease(ttlMs)).rejects.toMatchObject({ code: "STORE_REQUEST_INVALID" });
     });
