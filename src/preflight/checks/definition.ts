@@ -55,10 +55,14 @@ async function makeSidecar(target: ServerView): Promise<string | undefined> {
   }
 }
 
+/** The mode in which the copy makes its tables: a definition may have a zero date as default. */
+const COPY_MODE = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES";
+
 /** What is different, or undefined. */
 async function tryDefinition(target: ServerView, table: TableName, wanted: string): Promise<string | undefined> {
   const scratch = { schema: SIDECAR_SCHEMA, table: `preflight_${target.connection.threadId}` };
   try {
+    await target.connection.exec(`SET SESSION sql_mode = '${COPY_MODE}'`);
     await target.connection.exec(renamed(wanted, table, scratch));
     const made = comparable(await showCreate(target, scratch));
     const [was, is] = [linesOf(wanted), linesOf(made)];
@@ -71,6 +75,7 @@ async function tryDefinition(target: ServerView, table: TableName, wanted: strin
     return `refused: ${messageOf(error).split("\n")[0] ?? ""}`;
   } finally {
     await target.connection.exec(`DROP TABLE IF EXISTS ${quoteTable(scratch)}`);
+    await target.connection.exec("SET SESSION sql_mode = DEFAULT");
   }
 }
 
