@@ -1,5 +1,5 @@
 import { quoteId } from "../base/table-name.ts";
-import { digitsAreNumbers } from "../table/enum-labels.ts";
+import { digitsAreNumbers, fiveDigitsAreNumbers } from "../table/enum-labels.ts";
 
 /** A stored column as far as copying it needs to know it. */
 export interface CopiedColumn {
@@ -30,7 +30,7 @@ export interface LoadColumns {
  * - FLOAT prints six digits; through DOUBLE it prints all that it has.
  * - BIT is bytes, which LOAD DATA would take for a string of digits or truncate.
  * - ENUM and SET travel by number: labels may hold separators or look like numbers. Where no label of an ENUM can be
- *   taken for digits, these are stored as text, which alone stores the number 0 without a warning.
+ *   taken for digits, these are stored as text, which alone stores the number 0 without a warning; else five digits are.
  * - JSON refuses bytes that claim no character set.
  *
  * Everything else is sent as the bytes that the column holds, under `CHARACTER SET binary`.
@@ -52,7 +52,7 @@ export function loadColumns(columns: readonly CopiedColumn[]): LoadColumns {
         if (takesDigits(column)) targets.push(name);
         else {
           targets.push(variable);
-          assignments.push(`${name} = CAST(${variable} AS UNSIGNED)`);
+          assignments.push(`${name} = ${enumValue(column, variable)}`);
         }
         break;
       case "bit":
@@ -81,6 +81,13 @@ export function loadStatement(quotedTable: string, columns: LoadColumns): string
     `LOAD DATA LOCAL INFILE 'switchyard' INTO TABLE ${quotedTable} CHARACTER SET binary` +
     ` FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (${columns.targets.join(", ")})${set}`
   );
+}
+
+function enumValue(column: CopiedColumn, variable: string): string {
+  const { columnType, charset = "" } = column;
+  // The server reads no number from more than five bytes.
+  const asText = columnType !== undefined && !WIDE_CHARSETS.has(charset) && fiveDigitsAreNumbers(columnType);
+  return asText ? `CONVERT(LPAD(${variable}, 5, '0') USING utf8mb4)` : `CAST(${variable} AS UNSIGNED)`;
 }
 
 function takesDigits(column: CopiedColumn): boolean {

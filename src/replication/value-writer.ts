@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { COLUMN, type ColumnType, isOldTemporal } from "../binlog/column-type.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
-import { digitsAreNumbers } from "../table/enum-labels.ts";
+import { digitsAreNumbers, fiveDigitsAreNumbers } from "../table/enum-labels.ts";
 import type { ColumnShape } from "../table/table-shape.ts";
 import { jsonLiteral } from "./json-literal.ts";
 import type { SqlWriter } from "./sql-writer.ts";
@@ -64,7 +64,9 @@ export function valueWriter(column: ColumnShape, type: ColumnType, use: ValueUse
  * a label may be taken for it.
  */
 function enumWriter(column: ColumnShape, type: ColumnType): ValueWriter {
-  const zero = digitsAreNumbers(column.columnType) ? "'0'" : "0";
+  const wide = WIDE_CHARSETS.has(column.charset ?? "");
+  const padded = !wide && fiveDigitsAreNumbers(column.columnType) ? "'00000'" : "0";
+  const zero = digitsAreNumbers(column.columnType) ? "'0'" : padded;
   return (out, buffer, start) => {
     const text = valueText(type, true, buffer, start);
     out.ascii(text === "0" ? zero : text);

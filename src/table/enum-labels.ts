@@ -14,3 +14,15 @@ export function digitsAreNumbers(columnType: string): boolean {
     return /[A-Za-z]/.test(plain) || !/[0-9]|[^\x20-\x7e]/.test(plain);
   });
 }
+
+/**
+ * Whether a label's number written with five digits (`'00010'`) always means that number, the widest that the server
+ * reads so. Not so where a label may equal five digits under some collation: one that has, taken apart, just as many
+ * digits and no letter of any script.
+ */
+export function fiveDigitsAreNumbers(columnType: string): boolean {
+  return labels(columnType).every((label) => {
+    const plain = label.normalize("NFKD");
+    return /\p{L}/u.test(plain) || [...plain.matchAll(/\p{N}/gu)].length !== 5;
+  });
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { digitsAreNumbers } from "../../../src/table/enum-labels.ts";
+import { digitsAreNumbers, fiveDigitsAreNumbers } from "../../../src/table/enum-labels.ts";
 import { keyKinds } from "../../../src/table/key-order.ts";
 import { type InfoRow, parseTableShape, storedColumns } from "../../../src/table/table-shape.ts";
 
@@ -124,5 +124,18 @@ describe("digits as text for an ENUM", () => {
     ["enum('a','0')", false],
   ])("%s: %s", (type, safe) => {
     expect(digitsAreNumbers(type)).toBe(safe);
+  });
+});
+
+describe("five digits are a label's number", () => {
+  test.each([
+    ["enum('10','9','','0')", true],
+    ["enum('00000')", false],
+    ["enum('a','１２３４５')", false],
+    ["enum('①②③④⑤')", false],
+    ["enum('1-2345')", false],
+    ["enum('ž12345','x00001')", true],
+  ])("%s: %s", (type, safe) => {
+    expect(fiveDigitsAreNumbers(type)).toBe(safe);
   });
 });
