@@ -22,9 +22,13 @@ export class TestSystem {
     this.folder = mkdtempSync(join(tmpdir(), "switchyard-system-"));
   }
 
-  static async start(): Promise<TestSystem> {
-    const system = new TestSystem(await startServers(["old", "new"]));
-    for (const server of [system.old, system.new]) await system.#prepare(server);
+  /** `schemas`: those that Switchyard may move, the ledger's where left out. `args`: further arguments of both servers. */
+  static async start(
+    options: { readonly schemas?: readonly string[]; readonly args?: readonly string[] } = {},
+  ): Promise<TestSystem> {
+    const { schemas = ["ledger"], args = [] } = options;
+    const system = new TestSystem(await startServers(["old", "new"], { args }));
+    for (const server of [system.old, system.new]) await system.#prepare(server, schemas);
     return system;
   }
 
@@ -65,8 +69,8 @@ export class TestSystem {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async #prepare(server: TestServer): Promise<void> {
-    const target = { user: "switchyard", host: "127.0.0.1", schemas: ["ledger"], password: PASSWORD };
+  async #prepare(server: TestServer, schemas: readonly string[]): Promise<void> {
+    const target = { user: "switchyard", host: "127.0.0.1", schemas, password: PASSWORD };
     await server.root(printGrants("serve", target).join("\n"));
     await server.root(
       `CREATE USER app@'127.0.0.1' IDENTIFIED BY '${APP_PASSWORD}'; GRANT ALL ON ledger.* TO app@'127.0.0.1'`,

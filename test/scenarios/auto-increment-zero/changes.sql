@@ -1,0 +1,4 @@
+SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
+UPDATE t SET v = v + 1 WHERE id = 0;
+DELETE FROM t WHERE id = 0; INSERT INTO t VALUES (0, @round);
+INSERT INTO t (v) VALUES (99);

@@ -1,0 +1,1 @@
+INSERT INTO t VALUES (1, x'FFFEFDC080E282', x'00'), (2, x'5C4E', x'5C5C4E0A'), (3, x'27220A0D1A09', x''), (4, '', NULL);

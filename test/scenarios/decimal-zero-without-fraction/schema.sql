@@ -1,0 +1,2 @@
+-- A DECIMAL(n,0) of 0 is not an empty string.
+CREATE TABLE t (id INT PRIMARY KEY, d DECIMAL(10,0), u DECIMAL(9,0) UNSIGNED, z DECIMAL(6,2) ZEROFILL);

@@ -1,0 +1,1 @@
+/*!50000 ALTER */ /* t */ TABLE t /*!80000 ADD COLUMN w INT */;

@@ -1,0 +1,6 @@
+BEGIN;
+DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (1, @round, 'a'); DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (1, @round * 10, 'c');
+DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (1, @round, 'a');
+COMMIT;
+DELETE FROM t WHERE id = 2;
+INSERT INTO t VALUES (2, @round, 'b');

@@ -1,0 +1,4 @@
+SET gtid_next = 'AUTOMATIC'; BEGIN; UPDATE t SET v = v WHERE id = 1; COMMIT;
+BEGIN; UPDATE t SET v = v + 1 WHERE id = 1; UPDATE t SET v = v - 1 WHERE id = 1; COMMIT;
+BEGIN; INSERT INTO t VALUES (99, 1); DELETE FROM t WHERE id = 99; COMMIT;
+UPDATE t SET v = v + 1;

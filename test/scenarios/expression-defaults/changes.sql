@@ -1,0 +1,2 @@
+INSERT INTO t (id) VALUES (10 + @round);
+UPDATE t SET u = DEFAULT, r = DEFAULT WHERE id = 1;

@@ -1,0 +1,2 @@
+-- INSERT IGNORE logs only what it has stored.
+CREATE TABLE t (id INT PRIMARY KEY, v TINYINT UNSIGNED);

@@ -1,0 +1,4 @@
+INSERT INTO t VALUES (@round, 'same'), (@round, 'same');
+UPDATE t SET b = 'y' WHERE a = 1 LIMIT 1;
+DELETE FROM t WHERE a IS NULL LIMIT 1;
+INSERT INTO t VALUES (NULL, NULL);

@@ -1,0 +1,1 @@
+INSERT INTO t VALUES (1, REPEAT(x'00FF275C', 3000000), 'x'), (2, '', '');

@@ -1,0 +1,2 @@
+-- A number of three bytes keeps its sign, or has none.
+CREATE TABLE t (k MEDIUMINT NOT NULL PRIMARY KEY, u MEDIUMINT UNSIGNED, s SMALLINT, su SMALLINT UNSIGNED, ti TINYINT, tu TINYINT UNSIGNED, i INT, iu INT UNSIGNED);

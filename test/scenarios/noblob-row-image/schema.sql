@@ -1,0 +1,2 @@
+-- An image without its unchanged blobs is not whole.
+CREATE TABLE t (id INT PRIMARY KEY, v INT, b BLOB);

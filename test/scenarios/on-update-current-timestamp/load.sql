@@ -1,0 +1,2 @@
+INSERT INTO t (id, v) VALUES (1, 1), (2, 2);
+INSERT INTO t VALUES (3, 3, NULL, NULL);

@@ -1,0 +1,1 @@
+INSERT INTO outside VALUES (5);

@@ -1,0 +1,3 @@
+INSERT INTO t VALUES (10 + @round, '1990-01-01', 0);
+UPDATE t SET d = d + INTERVAL 10 YEAR WHERE id = 1;
+UPDATE t SET v = v + 1 WHERE d > '2020-01-01';

@@ -1,0 +1,1 @@
+BEGIN; DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (5, CONCAT('abc ', @round), 'xy'); DELETE FROM t WHERE id = 5; INSERT INTO t VALUES (1, CONCAT('ABC', @round), 'xyz'); COMMIT;

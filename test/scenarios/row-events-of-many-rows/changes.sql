@@ -1,0 +1,1 @@
+UPDATE t SET b = CONCAT(SUBSTR(b, 2), CHAR(id));

@@ -1,0 +1,2 @@
+-- A schema that is dropped takes its tables along.
+CREATE TABLE t (id INT PRIMARY KEY);

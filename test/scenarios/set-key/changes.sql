@@ -1,0 +1,3 @@
+UPDATE t SET v = v + 1;
+DELETE FROM t WHERE s = 'c';
+INSERT INTO t VALUES ('c', @round);

@@ -1,0 +1,3 @@
+UPDATE t SET v = v + 1;
+UPDATE t SET k = k + 1 WHERE k < -9007199254740993;
+INSERT INTO t VALUES (@round, 1);

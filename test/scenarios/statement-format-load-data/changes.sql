@@ -1,0 +1,2 @@
+SET SESSION binlog_format = STATEMENT;
+INSERT INTO t SELECT id, v FROM outside;

@@ -1,0 +1,1 @@
+RENAME TABLE t TO t_old, outside TO t;

@@ -1,0 +1,4 @@
+UPDATE t SET v = v + 1;
+UPDATE t SET k = ADDTIME(k, '00:00:01') WHERE k > '25:00:00';
+DELETE FROM t WHERE k = '-00:00:00.001';
+INSERT INTO t VALUES ('-00:00:00.001', @round);

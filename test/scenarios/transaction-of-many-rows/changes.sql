@@ -1,0 +1,1 @@
+BEGIN; UPDATE t SET v = v + @round; UPDATE t SET pad = CONCAT('q', v) WHERE id % 3 = 0; DELETE FROM t WHERE id % 50 = @round; INSERT INTO t SELECT id + 10000 * @round, v, pad FROM t WHERE id < 500; COMMIT;

@@ -1,0 +1,2 @@
+SET SESSION cte_max_recursion_depth = 10000;
+INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT i, i, REPEAT('p', 60) FROM n;

@@ -1,0 +1,2 @@
+INSERT INTO t VALUES (10 + @round, CONCAT('ю', @round));
+UPDATE t SET k = CONCAT('б', @round) WHERE id = 1;

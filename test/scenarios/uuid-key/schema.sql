@@ -1,0 +1,2 @@
+-- Random UUIDs as binary keys.
+CREATE TABLE t (id BINARY(16) PRIMARY KEY DEFAULT (UUID_TO_BIN(UUID())), v INT);

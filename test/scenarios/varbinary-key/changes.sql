@@ -1,0 +1,4 @@
+UPDATE t SET v = v + 1;
+DELETE FROM t WHERE k = x'00';
+INSERT INTO t VALUES (x'00', @round);
+UPDATE t SET k = CONCAT(k, x'00') WHERE k LIKE x'FF2725';

@@ -1,0 +1,3 @@
+UPDATE t SET z = '0000' WHERE y = 1901;
+UPDATE t SET z = 2000 + @round WHERE y = '0000';
+REPLACE INTO t VALUES (2010 + @round, '0000');

@@ -1,0 +1,2 @@
+-- YEAR 0 is not 1900 and not 2000.
+CREATE TABLE t (y YEAR NOT NULL PRIMARY KEY, z YEAR);
