@@ -78,8 +78,11 @@ export class PlainStatements implements ReplyWaiter {
   }
 
   lost(_error: SwitchyardError): void {
-    if (this.#backend !== undefined) this.#session.lostInFlight(this.#backend);
-    this.#session.landed();
+    const backend = this.#backend;
+    if (backend === undefined) return;
+    this.#session.lostInFlight(backend);
+    // In flight until the session has heard that the connection is gone: it was not an idle one.
+    void backend.connection.closed.then(() => this.#session.landed());
   }
 
   #land(backend: SessionBackend): void {
