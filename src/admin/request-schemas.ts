@@ -33,6 +33,7 @@ const switchRequest = z
   .strictObject({
     ...common,
     dryRun: z.boolean("true or false").default(false),
+    rehearse: z.boolean("true or false").default(false),
     openTransactions: z.enum(["wait", "abort", "kill"], "wait, abort or kill").default("abort"),
     force: z.boolean("true or false").default(false),
     maxLagMs: z.number("milliseconds").min(0).max(3_600_000, "at most 3600000").optional(),
@@ -40,6 +41,10 @@ const switchRequest = z
   .refine((request) => !request.force || Boolean(request.reason?.trim()), {
     message: "a reason, because force is kept in the history with it",
     path: ["reason"],
+  })
+  .refine((request) => !(request.dryRun && request.rehearse), {
+    message: "one of dryRun, which changes nothing, and rehearse, which holds clients for a moment",
+    path: ["rehearse"],
   });
 
 /** The bodies of `POST /v1/migrations/:id/<action>`, each with the order that it becomes. */

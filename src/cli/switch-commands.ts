@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
+import type { StepTime } from "../cutover/attempt.ts";
 import type { GateFinding } from "../cutover/ports.ts";
 import type { CliContext } from "./cli-context.ts";
 import { openSession, withServer } from "./command-tools.ts";
@@ -8,6 +9,7 @@ import { ReportedError } from "./remote-error.ts";
 
 interface SwitchCommandOptions {
   readonly dryRun?: boolean;
+  readonly rehearse?: boolean;
   readonly openTransactions?: string;
   readonly force?: boolean;
   readonly maxLagMs?: number;
@@ -17,12 +19,15 @@ interface SwitchCommandOptions {
 /** What a switch, a rollback or their dry run reports. */
 interface ShownOutcome {
   readonly dryRun?: boolean;
-  readonly steps?: readonly string[];
   readonly findings?: readonly GateFinding[];
   readonly refused?: unknown;
   readonly home?: string;
   readonly generation?: number;
+  readonly outcome?: string;
   readonly pauseMs?: number;
+  readonly heldMs?: number;
+  /** Lines of a plan, or the steps that were done with the time of each. */
+  readonly steps?: readonly (string | StepTime)[];
   readonly strays?: readonly unknown[];
   readonly notes?: readonly string[];
 }
@@ -38,6 +43,10 @@ export function switchCommand(
     .description(`${what}; clients see a pause of some milliseconds and no error`)
     .argument("<id>", "name of the migration")
     .option("--dry-run", "check the gate and print the steps; change nothing")
+    .option(
+      "--rehearse",
+      "do all but the change of home, then go back: clients are held for a moment, and the time is measured",
+    )
     .addOption(
       new Option("--open-transactions <what>", "when transactions do not end in time").choices([
         "wait",
@@ -50,8 +59,8 @@ export function switchCommand(
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: SwitchCommandOptions, command: Command) => {
       const session = openSession(context, command);
-      const { dryRun, openTransactions, force, maxLagMs, reason } = options;
-      const given = Object.entries({ dryRun, openTransactions, force, maxLagMs, reason });
+      const { dryRun, rehearse, openTransactions, force, maxLagMs, reason } = options;
+      const given = Object.entries({ dryRun, rehearse, openTransactions, force, maxLagMs, reason });
       const body = Object.fromEntries(given.filter(([, value]) => value !== undefined));
       const placed = await session.client.order(`/v1/migrations/${encodeURIComponent(id)}/${kind}`, body);
       const outcome = (await session.follow(placed)) as ShownOutcome;
@@ -84,11 +93,13 @@ function describePlan(kind: string, id: string, { steps, findings }: ShownOutcom
     const line = `  ${finding.ok ? "ok     " : "REFUSED"} ${finding.title}: ${finding.observed}`;
     return finding.ok ? line : `${line}; expected ${finding.expected}. ${finding.fix}`;
   });
-  const plan = (steps ?? []).map((step, index) => `  ${index + 1}. ${step}`);
+  const lines = (steps ?? []).filter((step) => typeof step === "string");
+  const plan = lines.map((step, index) => `  ${index + 1}. ${step}`);
   return [`Gate of the ${kind} of ${id}:`, ...gate, "Steps:", ...plan, "Nothing was changed."].join("\n");
 }
 
 function describeOutcome(kind: string, id: string, outcome: ShownOutcome): string {
+  if (outcome.outcome === "rehearsed") return describeRehearsal(kind, id, outcome);
   const lines = [
     `${kind === "switch" ? "Switched" : "Rolled back"}: the tables of ${id} live on ${outcome.home ?? "their new home"} now.`,
   ];
@@ -97,6 +108,16 @@ function describeOutcome(kind: string, id: string, outcome: ShownOutcome): strin
   if (strays > 0)
     lines.push(`${count(strays)} writes reached the old home past the proxies; look at migration status.`);
   return [...lines, ...(outcome.notes ?? [])].join("\n");
+}
+
+function describeRehearsal(kind: string, id: string, { home, heldMs, steps, notes }: ShownOutcome): string {
+  const times = (steps ?? []).filter((step) => typeof step !== "string");
+  return [
+    `Rehearsed: a ${kind} of ${id} would go through. The tables are where they were, on ${home ?? "their home"}.`,
+    `Statements were held for ${duration(heldMs ?? 0)}, until they went on there.`,
+    ...times.map(({ step, tookMs }) => `  ${step.padEnd(16)} ${duration(tookMs)}`),
+    ...(notes ?? []),
+  ].join("\n");
 }
 
 function wholeNumber(text: string): number {

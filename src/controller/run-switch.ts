@@ -59,6 +59,7 @@ function switchOptions(runner: MigrationRunner, order: OrderDocument, kind: "swi
     ...(reason === undefined ? {} : { reason }),
     ...(typeof fence === "string" ? { fence: fence as NonNullable<SwitchOptions["fence"]> } : {}),
     ...(options["force"] === true ? { force: reason ?? "no reason was given" } : {}),
+    ...(options["rehearse"] === true ? { rehearse: true } : {}),
     ...(openTransactions === "kill" || openTransactions === "abort" ? { openTransactions } : {}),
   };
 }
@@ -94,7 +95,17 @@ function report(runner: MigrationRunner, kind: "switch" | "rollback", outcome: S
         switchId: outcome.switchId,
         generation: outcome.generation,
         pauseMs: outcome.pauseMs,
+        steps: outcome.steps,
         strays: outcome.strays,
+        notes: outcome.notes,
+      };
+    case "rehearsed":
+      return {
+        outcome: "rehearsed",
+        kind,
+        home: kind === "switch" ? runner.document.source : runner.document.target,
+        heldMs: outcome.heldMs,
+        steps: outcome.steps,
         notes: outcome.notes,
       };
     case "refused":

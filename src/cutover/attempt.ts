@@ -30,6 +30,14 @@ export interface Attempt {
   swappedAtMs: number | undefined;
   strays: readonly Stray[];
   readonly notes: string[];
+  /** Steps that are done, in order; one that was gone over again is there as often. */
+  readonly times: StepTime[];
+}
+
+/** How long a step of an attempt took, as its controller saw it. */
+export interface StepTime {
+  readonly step: string;
+  readonly tookMs: number;
 }
 
 /** Which servers play which part in an attempt of `kind`. */
@@ -65,6 +73,7 @@ export function newAttempt(ports: SwitchPorts, options: SwitchOptions, state: Sw
     swappedAtMs: undefined,
     strays: [],
     notes: [],
+    times: [],
   };
 }
 

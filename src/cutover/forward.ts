@@ -80,6 +80,7 @@ function switched(attempt: Attempt): SwitchOutcome {
     switchId: document.switchId,
     generation: document.generation,
     pauseMs: heldAtMs === undefined || swappedAtMs === undefined ? 0 : swappedAtMs - heldAtMs,
+    steps: attempt.times,
     strays: attempt.strays,
     notes: attempt.notes,
   };

@@ -97,6 +97,9 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
   },
 ];
 
+/** What a rehearsal does: everything that can be taken back. */
+export const STEPS_OF_REHEARSAL: readonly SwitchStep[] = STEPS_TO_SWAP.filter((step) => step.name !== "swap");
+
 /** After the swap: it is a fact, and every failure in here is gone over until it is done. Each may be repeated. */
 export const STEPS_AFTER_SWAP: readonly SwitchStep[] = [
   {
@@ -148,6 +151,7 @@ export async function runStep(step: SwitchStep, attempt: Attempt): Promise<void>
   const started = ports.clock.monotonicMs();
   await step.run(attempt);
   const tookMs = Math.round((ports.clock.monotonicMs() - started) * 10) / 10;
+  attempt.times.push({ step: step.name, tookMs });
   ports.log.debug({ migration: ends.migration, step: step.name, tookMs }, "step done");
   if (step.after !== undefined) await ports.failpoint(step.after);
 }

@@ -49,6 +49,8 @@ export interface SwitchOptions {
   readonly fence?: FenceKind;
   /** Why the gate's forceable checks may fail; recorded in the history. */
   readonly force?: string;
+  /** Do everything but the swap, then go back: what a switch would meet, and how long clients would wait. */
+  readonly rehearse?: boolean;
   /** What to do with transactions that do not end in `drainTimeoutMs`. Only `abort` is built. */
   readonly openTransactions?: "abort" | "kill";
 }

@@ -6,7 +6,7 @@ import { gateRefused, refusals, runGate } from "./gate.ts";
 import { readState, type SwitchState } from "./journal.ts";
 import type { GateFinding, SwitchPorts } from "./ports.ts";
 import { settle } from "./settle.ts";
-import { planLines, runStep, STEPS_TO_SWAP } from "./steps.ts";
+import { planLines, runStep, STEPS_OF_REHEARSAL, STEPS_TO_SWAP } from "./steps.ts";
 import type { SwitchOptions } from "./switch-options.ts";
 import type { SwitchOutcome } from "./switch-outcome.ts";
 import { nextPhase } from "./transitions.ts";
@@ -14,6 +14,8 @@ import { nextPhase } from "./transitions.ts";
 /**
  * Moves the tables to their other home: `switch` from the source to the target, `rollback` back. Both run the same
  * steps with the ends exchanged.
+ *
+ * A rehearsal runs the same steps up to the swap, for real, and then takes all of it back as an abort does.
  *
  * To be called by the leading controller, once at a time for a migration. An attempt that an earlier controller left
  * behind is settled first. Resolves with how it ended, see {@link SwitchOutcome}.
@@ -32,11 +34,11 @@ export async function runSwitch(ports: SwitchPorts, options: SwitchOptions): Pro
   if (refused.length > 0) return { outcome: "refused", findings, error: gateRefused(attempt.ends, refused) };
   await ports.failpoint("switch-after-gate");
   try {
-    for (const step of STEPS_TO_SWAP) await runStep(step, attempt);
+    for (const step of options.rehearse === true ? STEPS_OF_REHEARSAL : STEPS_TO_SWAP) await runStep(step, attempt);
   } catch (error) {
     return await abort(attempt, error);
   }
-  return await goForward(attempt);
+  return options.rehearse === true ? await endRehearsal(attempt) : await goForward(attempt);
 }
 
 /** What a switch would do and what its gate says now. Changes nothing. */
@@ -97,6 +99,17 @@ function refuseUnbuilt(options: SwitchOptions): void {
   }
 }
 
+/** Takes back what a rehearsal has done. Nobody else can have swapped: its token is in no rules. */
+async function endRehearsal(attempt: Attempt): Promise<SwitchOutcome> {
+  const { kind, migration } = attempt.ends;
+  const steps = [...attempt.times];
+  const what = `the rehearsal of the ${kind} of migration "${migration}" has done all but the swap`;
+  const outcome = await abort(attempt, new SwitchyardError("CUTOVER_ABORTED", { what }));
+  return outcome.outcome === "aborted"
+    ? { outcome: "rehearsed", heldMs: outcome.heldMs, steps, notes: outcome.notes }
+    : outcome;
+}
+
 /**
  * Ends an attempt that failed before its swap was known. The store decides first; only then the servers are cleared.
  *
@@ -108,18 +121,20 @@ async function abort(attempt: Attempt, error: unknown): Promise<SwitchOutcome> {
   const reason = asAbortReason(attempt, error);
   ports.log.warn({ migration: ends.migration, error: messageOf(error) }, `${ends.kind} is being aborted`);
   ports.progress(`abort: ${reason.facts.what}`);
+  let heldMs = 0;
   try {
     const decision = await abortInStore(ports, { ends, token, who: options.who, reason: reasonOf(reason) });
     if (decision === "swapped") {
       attempt.state = await readState(ports.store, ends.migration);
       return await goForward(attempt);
     }
+    // The hold is out of the rules; what is left to do keeps no client waiting.
+    heldMs = attempt.heldAtMs === undefined ? 0 : ports.clock.monotonicMs() - attempt.heldAtMs;
     if (decision === "aborted") await clear(attempt);
   } catch (failure) {
     if (isSwitchyardError(failure, "CUTOVER_SUPERSEDED")) return { outcome: "superseded", reason: failure };
     return { outcome: "unsettled", switched: undefined, reason: unknownOutcome(attempt, failure) };
   }
-  const heldMs = attempt.heldAtMs === undefined ? 0 : ports.clock.monotonicMs() - attempt.heldAtMs;
   await closeSessions(attempt);
   return { outcome: "aborted", reason, heldMs, notes: attempt.notes };
 }

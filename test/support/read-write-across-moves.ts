@@ -47,9 +47,9 @@ export class ReadWriteStage {
    * Moves the tables. Refused (3: the stream was behind) and aborted (4: a lock was not to be had in time) are answers
    * that a busy server gives; nothing has changed then, clients have seen a pause at most, and the operator tries again.
    */
-  async #move(kind: "switch" | "rollback"): Promise<void> {
+  async #move(kind: "switch" | "rollback", ...options: string[]): Promise<void> {
     for (let tries = 1; ; tries += 1) {
-      const { exit, stdout, stderr } = await this.serve.run(kind, "load");
+      const { exit, stdout, stderr } = await this.serve.run(kind, "load", ...options);
       if (exit === 0) return;
       if (tries >= TRIES_MAX || (exit !== REFUSED && exit !== ABORTED)) {
         throw new Error(`${kind} ended with ${exit} for the ${tries}. time:\n${stdout}${stderr}`);
@@ -59,7 +59,7 @@ export class ReadWriteStage {
   }
 
   /**
-   * Switches and rolls back `times` times each under sysbench's load (eight threads for each protocol), which must go on as if nothing had happened: no
+   * Rehearses, then switches and rolls back `times` times each under sysbench's load (eight threads for each protocol), which must go on as if nothing had happened: no
    * error but deadlocks of rows, which the servers count (those of table locks would be ours, and are not among them),
    * no connection made anew, and work after each move.
    */
@@ -70,6 +70,8 @@ export class ReadWriteStage {
     const goOnFor = (seconds: number): Promise<unknown> => Promise.all(loads.map((load) => load.goOnFor(seconds)));
     try {
       await goOnFor(2);
+      await this.#move("switch", "--rehearse");
+      await goOnFor(1);
       for (let move = 0; move < 2 * times; move += 1) {
         await this.#move(move % 2 === 0 ? "switch" : "rollback");
         await goOnFor(1);

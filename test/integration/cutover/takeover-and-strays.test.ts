@@ -97,6 +97,21 @@ describe("a switch between real servers", () => {
     expect(calls).toEqual(["stop forward", "close forward", "position reverse", "retire forward", "start reverse"]);
   });
 
+  test("that is rehearsed leaves home, stream and locks as they were, and can be done in earnest right after", async () => {
+    const options = { migration: "m", kind: "switch", who: "first", limits } as const;
+    const rehearsed = await runSwitch(portsOf({}), { ...options, rehearse: true });
+    expect(rehearsed).toMatchObject({ outcome: "rehearsed", notes: [] });
+    const done = rehearsed.outcome === "rehearsed" ? rehearsed.steps.map(({ step }) => step) : [];
+    expect(done.at(-1)).toBe("return-position");
+    expect(done).not.toContain("swap");
+    expect(calls).toEqual(["stop forward", "close forward", "position reverse", "resume forward"]);
+    expect(await home()).toBe("old");
+    expect(await fencedOnOld()).toBe(false);
+    const { armed, holds } = (await readRules(store)).rules;
+    expect({ armed, holds }).toEqual({ armed: {}, holds: {} });
+    expect((await run()).outcome).toBe("switched");
+  });
+
   test("does not take place once the fence's session is gone, whose locks have let writers in", async () => {
     const outcome = await run(at("switch-before-swap", killFence));
     expect(outcome.outcome).toBe("aborted");

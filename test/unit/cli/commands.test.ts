@@ -214,11 +214,34 @@ describe("an order", () => {
       {
         command: "rollback",
         migration: "orders",
-        options: { dryRun: true, openTransactions: "kill", force: true },
+        options: { dryRun: true, rehearse: false, openTransactions: "kill", force: true },
         reason: "r",
       },
       { command: "proxy-forget", migration: "", options: { proxy: "db1-77-1-boot" }, reason: "gone" },
     ]);
+  });
+
+  test("of a rehearsal prints what clients waited, step by step, and where the tables still are", async () => {
+    await putMigration();
+    const steps = [
+      { step: "hold", tookMs: 3.1 },
+      { step: "drain", tookMs: 12.8 },
+    ];
+    const taken = await controller(() => ({
+      state: "done",
+      result: { outcome: "rehearsed", kind: "switch", home: "old", heldMs: 31.4, steps, notes: [] },
+    }));
+    const { exit, out } = await run("switch orders --rehearse");
+    expect(exit).toBe(0);
+    expect(out.split("\n")).toEqual([
+      "Rehearsed: a switch of orders would go through. The tables are where they were, on old.",
+      "Statements were held for 31 ms, until they went on there.",
+      "  hold             3 ms",
+      "  drain            13 ms",
+      "",
+    ]);
+    expect(taken[0]).toMatchObject({ command: "switch", options: { rehearse: true, dryRun: false } });
+    expect((await run("switch orders --rehearse --dry-run")).exit).toBe(2);
   });
 
   test("of a dry run prints gate and steps, and ends with 3 where the gate would refuse", async () => {
