@@ -7,6 +7,7 @@ import { charsetsCheck } from "./checks/charsets.ts";
 import { clockSkewCheck } from "./checks/clock-skew.ts";
 import { columnTypesCheck } from "./checks/column-types.ts";
 import { definitionCheck } from "./checks/definition.ts";
+import { enumLabelsCheck } from "./checks/enum-labels.ts";
 import { eventsCheck } from "./checks/events.ts";
 import { foreignKeysCheck } from "./checks/foreign-keys.ts";
 import { generatedColumnsCheck } from "./checks/generated-columns.ts";
@@ -60,6 +61,7 @@ export const CHECKS_OF_TABLES: readonly Check[] = [
   primaryKeyCheck,
   columnTypesCheck,
   charsetsCheck,
+  enumLabelsCheck,
   generatedColumnsCheck,
   definitionCheck,
   targetEmptyCheck,

@@ -1,4 +1,4 @@
-import { tableKey } from "../../base/table-name.ts";
+import { quoteTable, tableKey } from "../../base/table-name.ts";
 import type { Check } from "../check.ts";
 import { judge } from "../finding.ts";
 
@@ -18,7 +18,7 @@ export const primaryKeyCheck: Check = {
           subject: tableKey(table),
           observed: columns.length > 0 ? `(${columns.join(", ")})` : "no primary key that can be seen",
           expected: "a primary key",
-          fix: `ALTER TABLE ${tableKey(table)} ADD COLUMN id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY; (an invisible key is hidden while show_gipk_in_create_table_and_information_schema=OFF)`,
+          fix: `ALTER TABLE ${quoteTable(table)} ADD COLUMN id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY; (an invisible key is hidden while show_gipk_in_create_table_and_information_schema=OFF)`,
         }),
       );
     }

@@ -1,4 +1,4 @@
-import { tableKey } from "../../base/table-name.ts";
+import { quoteTable, tableKey } from "../../base/table-name.ts";
 import type { Check } from "../check.ts";
 import { judge } from "../finding.ts";
 
@@ -17,7 +17,7 @@ export const storageEngineCheck: Check = {
           subject: tableKey(table),
           observed: `engine ${engine}`,
           expected: "InnoDB",
-          fix: `ALTER TABLE ${tableKey(table)} ENGINE=InnoDB;`,
+          fix: `ALTER TABLE ${quoteTable(table)} ENGINE=InnoDB;`,
         }),
       );
     }

@@ -1,4 +1,4 @@
-import { tableKey } from "../../base/table-name.ts";
+import { quoteTable, tableKey } from "../../base/table-name.ts";
 import { bothServers, type Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
 import { tablesNamedIn } from "../names-in-text.ts";
@@ -33,7 +33,7 @@ export const triggersCheck: Check = {
             subject: used.join(", "),
             observed: own ? `${server.subject} has trigger ${name} on it` : `trigger ${name} on ${on} uses it`,
             expected: "no trigger",
-            fix: `DROP TRIGGER ${name}; or leave the table out. Moving triggers is not built yet.`,
+            fix: `DROP TRIGGER ${quoteTable({ schema: row["db"] ?? "", table: row["name"] ?? "" })}; or leave the table out. Moving triggers is not built yet.`,
           }),
         );
       }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Check } from "../../../src/preflight/check.ts";
 import { columnTypesCheck } from "../../../src/preflight/checks/column-types.ts";
 import { definitionCheck } from "../../../src/preflight/checks/definition.ts";
+import { enumLabelsCheck } from "../../../src/preflight/checks/enum-labels.ts";
 import { eventsCheck } from "../../../src/preflight/checks/events.ts";
 import { foreignKeysCheck } from "../../../src/preflight/checks/foreign-keys.ts";
 import { generatedColumnsCheck } from "../../../src/preflight/checks/generated-columns.ts";
@@ -76,6 +77,16 @@ describe("a table", () => {
       "f FLOAT, g DOUBLE, h BIT(7), i YEAR, j DATE, k TIME(3), l DATETIME(6), m TIMESTAMP(2) NULL, n CHAR(3), " +
       "o BINARY(4), p VARBINARY(9), q TINYTEXT, r LONGTEXT, s MEDIUMBLOB, t ENUM('x','y'), u SET('a','b'), v JSON)";
     await compare(columnTypesCheck, many, "CREATE TABLE orders (id INT PRIMARY KEY, p POINT)", "p point");
+  });
+
+  test("must have labels that the server shows as they are: it shows a ? for an emoji", async () => {
+    await compare(
+      enumLabelsCheck,
+      "CREATE TABLE orders (id INT PRIMARY KEY, e ENUM('what?', 'yes'), s SET('?', 'b'))",
+      "CREATE TABLE orders (id INT PRIMARY KEY, e ENUM('sad', '\u{1F600}'), `s t` SET('a', '\u{1F4A9}', 'c?') NOT NULL)",
+      "e '\u{1F600}', s t '\u{1F4A9}'",
+    );
+    expect(await servers.source.root("SHOW TABLES IN _switchyard LIKE 'preflight%'")).toEqual([]);
   });
 
   test("may have generated columns, but not in its key", async () => {
