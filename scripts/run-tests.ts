@@ -9,6 +9,8 @@ import { main as build } from "./run-build.ts";
 import { runChecks } from "./run-checks.ts";
 
 const QUICK = ["unit", "integration"];
+/** Switches, and as many rollbacks, where a test does fewer in the quick lane. */
+const MOVES_OF_ALL = "10";
 const ALL = [...QUICK, "scenarios", "soak"];
 
 /**
@@ -44,7 +46,11 @@ async function runVitest(args: readonly string[]): Promise<Counts> {
   try {
     const chosen = projects.flatMap((name) => ["--project", name]);
     // Tests start the program many times over; compiled modules are kept between those starts.
-    const env = { SWITCHYARD_TEST_COUNTS: countsFile, NODE_COMPILE_CACHE: join(folder, "compiled") };
+    const env = {
+      SWITCHYARD_TEST_COUNTS: countsFile,
+      NODE_COMPILE_CACHE: join(folder, "compiled"),
+      ...(args.includes("--all") ? { SWITCHYARD_MOVES: process.env["SWITCHYARD_MOVES"] ?? MOVES_OF_ALL } : {}),
+    };
     const ended = await runProgram("vitest", ["run", ...chosen, ...others], { env });
     const counts = readCounts(countsFile);
     // vitest can fail without a failing test, for example when it cannot read its configuration.

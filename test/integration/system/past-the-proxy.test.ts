@@ -4,7 +4,8 @@ import { LEDGER_TABLES, LedgerWriters } from "../../support/ledger-writers.ts";
 import type { ServeProcess } from "../../support/serve-process.ts";
 import { TestSystem } from "../../support/system.ts";
 
-const ROUNDS = 10;
+/** Each takes seconds; `npm run test:all` does more. */
+const ROUNDS = Number(process.env["SWITCHYARD_MOVES"] ?? 4);
 
 /** Inserts straight into the old server, without pause; what fails is forgotten, what is acknowledged remembered. */
 class BypassingWriter {
