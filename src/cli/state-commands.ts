@@ -3,6 +3,7 @@ import type { SessionReport } from "../proxy/session-report.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, withServer } from "./command-tools.ts";
+import { explainCommand } from "./explain-command.ts";
 import { count, duration, table } from "./format.ts";
 
 /** `switchyard rules …` */
@@ -15,6 +16,7 @@ export function rulesCommands(context: CliContext): Command {
       const answer = await session.client.get<{ rules?: RulesDocument }>("/v1/rules");
       session.print(answer, answer.rules === undefined ? "There are no rules yet." : describeRules(answer.rules));
     });
+  explainCommand(context, rules);
   return rules;
 }
 

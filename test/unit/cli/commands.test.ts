@@ -44,10 +44,10 @@ interface Ran {
   readonly json: any;
 }
 
-async function run(line: string, context: Partial<CliContext> = {}): Promise<Ran> {
+async function run(line: string | readonly string[], context: Partial<CliContext> = {}): Promise<Ran> {
   let out = "";
   let err = "";
-  const exit = await runCli(line.split(" "), {
+  const exit = await runCli(typeof line === "string" ? line.split(" ") : line, {
     environment: { all: {}, server: admin.url, token: undefined, ca: undefined, config: undefined },
     clock: systemClock,
     version: "9.9.9",
@@ -384,6 +384,44 @@ describe("what is shown", () => {
     await store.transact([], [{ put: RULES_KEY, value: JSON.stringify(rules) }]);
     const { out } = await run("rules show");
     expect(out).toMatch(/^generation 7\nshop.orders +→ new {2}migration orders\neverything else +→ old\n$/);
+  });
+
+  test("explain a statement: its tables and homes, what holds it, and what is refused", async () => {
+    const rules = {
+      format: 1,
+      generation: 7,
+      default: "old",
+      tables: { "shop.orders": { to: "new", migration: "orders" } },
+      armed: {},
+      holds: { orders: { token: "t", tables: ["shop.orders"], ttlMs: 5000 } },
+      switchId: "x",
+    };
+    await store.transact([], [{ put: RULES_KEY, value: JSON.stringify(rules) }]);
+    const explain = async (sql: string, ...options: string[]) =>
+      (await run(["rules", "explain", sql, "--json", ...options])).json.statements;
+    expect(await explain("SELECT o.id FROM `orders` AS o", "--schema", "shop")).toMatchObject([
+      { kind: "select", goes: "one", backend: "new", homes: { "shop.orders": "new" }, heldBy: ["orders"] },
+    ]);
+    expect(await explain("DELETE o FROM shop.orders o JOIN shop.users u USING (id)")).toMatchObject([
+      { goes: "split", homes: { "shop.orders": "new", "shop.users": "old" } },
+    ]);
+    expect(await explain("CALL shop.p()")).toMatchObject([{ goes: "everything", because: expect.any(String) }]);
+    expect(await explain('SELECT 1 FROM "orders"', "--schema", "shop")).toMatchObject([{ goes: "everything" }]);
+    expect(await explain('SELECT 1 FROM "orders"', "--schema", "shop", "--sql-mode", "ansi_quotes")).toMatchObject([
+      { goes: "one", backend: "new" },
+    ]);
+    const { out } = await run(["rules", "explain", "SELECT * FROM shop.orders; SELECT * FROM shop.users"]);
+    expect(out.split("\n")).toEqual([
+      "SELECT * FROM shop.orders",
+      "  select: goes to new",
+      "  shop.orders  → new",
+      "  waits now: held by orders",
+      "SELECT * FROM shop.users",
+      "  select: goes to old",
+      "  shop.users  → old",
+      "Sent together they are refused with error 1235: they belong to different servers.",
+      "",
+    ]);
   });
 });
 
