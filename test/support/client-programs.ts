@@ -34,6 +34,8 @@ export function runClientProgram(
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, out, error: text.replaceAll(/^mysql(dump)?: \[Warning\] Using a password.*\n/gm, "") });
     });
+    // A client that is refused at its login ends without reading.
+    child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
   });
 }

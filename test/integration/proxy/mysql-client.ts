@@ -17,6 +17,8 @@ export function runMysql(port: number, args: readonly string[], input = ""): Pro
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, out, error: text.replaceAll(/^mysql: \[Warning\].*\n/gm, "") });
     });
+    // A client that is refused at its login ends without reading.
+    child.stdin?.on("error", () => undefined);
     child.stdin?.end(input);
   });
 }
