@@ -140,7 +140,8 @@ function describeSchema(schema: readonly SchemaDifference[]): string {
 function describeSamples(samples: readonly DifferenceSample[]): string {
   const shown = samples.slice(0, SAMPLES_SHOWN_MAX).map((sample) => {
     const sides = [sample.source, sample.target].map((row) => (row === undefined ? "absent" : JSON.stringify(row)));
-    return `\n${sample.kind} ${sample.table} ${sample.key}\n  source ${sides[0]}\n  target ${sides[1]}`;
+    const columns = (sample.columns ?? []).map(({ column, atByte }) => `${column} from byte ${atByte}`).join(", ");
+    return `\n${sample.kind} ${sample.table} ${sample.key}${columns === "" ? "" : ` in ${columns}`}\n  source ${sides[0]}\n  target ${sides[1]}`;
   });
   return shown.length === 0 ? "" : `\n${shown.join("")}`;
 }

@@ -3,12 +3,21 @@ export type ReadableRow = Readonly<Record<string, string | null>>;
 
 export type DifferenceKind = "missing-on-target" | "missing-on-source" | "different";
 
+/** A column in which two rows with the same key differ. */
+export interface DifferingColumn {
+  readonly column: string;
+  /** The first byte of its value that differs, from 0; also the length of the shorter value. */
+  readonly atByte: number;
+}
+
 /** One difference, with both rows where there are two. */
 export interface DifferenceSample {
   readonly table: string;
   /** `id=7`, or `region=eu, id=7`. */
   readonly key: string;
   readonly kind: DifferenceKind;
+  /** Where the kind is `different`: by these, also where what is shown of a long value is equal. */
+  readonly columns?: readonly DifferingColumn[];
   readonly source?: ReadableRow;
   readonly target?: ReadableRow;
 }

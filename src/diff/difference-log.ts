@@ -3,7 +3,7 @@ import { TextRow } from "../wire/text-row.ts";
 import type { ComparisonPlan } from "./comparison-plan.ts";
 import type { TableKeys } from "./diff-options.ts";
 import type { DifferenceKind, DifferenceSample } from "./diff-report.ts";
-import { readableKey, readableRow } from "./readable-row.ts";
+import { differingColumns, readableKey, readableRow } from "./readable-row.ts";
 
 export interface DifferenceLimits {
   readonly samplesMax: number;
@@ -19,6 +19,7 @@ export class DifferenceLog {
   readonly #homeIsSource: boolean;
   readonly #samplesMax: number;
   readonly #row: TextRow;
+  readonly #other: TextRow;
   readonly #keysBytesMax: number;
   readonly #keys: Buffer[][] = [];
   #keysBytes = 0;
@@ -31,6 +32,7 @@ export class DifferenceLog {
     this.#samplesMax = limits.samplesMax;
     this.#keysBytesMax = limits.keysBytesMax;
     this.#row = new TextRow(plan.fieldCount);
+    this.#other = new TextRow(plan.fieldCount);
   }
 
   /** The keys that were kept: from the first on as many as fit. */
@@ -60,6 +62,9 @@ export class DifferenceLog {
       table: tableKey(this.#plan.table),
       key: either === undefined ? "" : readableKey(this.#plan, this.#row.scan(either)),
       kind,
+      ...(home === undefined || other === undefined
+        ? {}
+        : { columns: differingColumns(this.#plan, this.#row.scan(home), this.#other.scan(other)) }),
       ...(source === undefined ? {} : { source: readableRow(this.#plan, this.#row.scan(source)) }),
       ...(target === undefined ? {} : { target: readableRow(this.#plan, this.#row.scan(target)) }),
     });

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { TextRow } from "../wire/text-row.ts";
 import type { ComparisonPlan } from "./comparison-plan.ts";
-import type { ReadableRow } from "./diff-report.ts";
+import type { DifferingColumn, ReadableRow } from "./diff-report.ts";
 
 /** Longer values are cut in reports. */
 const SHOWN_BYTES_MAX = 512;
@@ -13,6 +13,29 @@ export function readableRow(plan: ComparisonPlan, row: TextRow): ReadableRow {
   const readable: Record<string, string | null> = {};
   for (const column of plan.columns) readable[column.name] = readableValue(row.field(column.field), column.charset);
   return readable;
+}
+
+/** The columns in which two scanned rows differ, byte by byte; NULL differs from every value at once. */
+export function differingColumns(plan: ComparisonPlan, one: TextRow, other: TextRow): DifferingColumn[] {
+  return plan.columns.flatMap(({ name, field }, index) => {
+    const atByte = firstDifference(one.field(field), other.field(field));
+    if (atByte !== undefined) return [{ column: name, atByte }];
+    // Some columns are read as two fields: the text of a JSON value, and its type.
+    const next = plan.columns[index + 1]?.field ?? plan.fieldCount;
+    for (let also = field + 1; also < next; also += 1) {
+      if (firstDifference(one.field(also), other.field(also)) !== undefined) return [{ column: name, atByte: 0 }];
+    }
+    return [];
+  });
+}
+
+function firstDifference(one: Buffer | null, other: Buffer | null): number | undefined {
+  if (one === null || other === null) return one === other ? undefined : 0;
+  if (one.equals(other)) return undefined;
+  const shorter = Math.min(one.length, other.length);
+  let at = 0;
+  while (at < shorter && one[at] === other[at]) at += 1;
+  return at;
 }
 
 /** The primary key of a scanned row: `region=eu, id=7`. */

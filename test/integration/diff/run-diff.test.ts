@@ -184,6 +184,9 @@ describe("one difference", () => {
     expect(report).toMatchObject({ differences: 1, rows: 3 });
     const [sample] = report.samples;
     expect(sample).toMatchObject({ table: "t.every", key: "id=1", kind: "different" });
+    // A generated column follows the one that it is computed from.
+    const columns = sample?.columns?.map((one) => one.column).filter((name) => name !== "gs");
+    expect(columns).toEqual([column]);
     if (column === "p") {
       expect(sample?.source?.["p"]).toMatch(new RegExp(`^${source}`));
       expect(sample?.target?.["p"]).toMatch(new RegExp(`^${target}`));
@@ -204,10 +207,21 @@ describe("one difference", () => {
     ]);
   });
 
+  test("behind what is shown of a long value is told by its column and byte", async () => {
+    await make("long", "id INT PRIMARY KEY, a TEXT, b TEXT, c INT", "VALUES (1, REPEAT('x', 5000), 'same', NULL)");
+    await changeOther("UPDATE t.long SET a = INSERT(a, 4001, 1, 'y'), c = 0");
+    const [sample] = (await diff()).samples;
+    expect(sample?.source?.["a"]).toBe(sample?.target?.["a"]);
+    expect(sample?.columns).toEqual([
+      { column: "a", atByte: 4000 },
+      { column: "c", atByte: 0 },
+    ]);
+  });
+
   test("between a JSON date and the text of it", async () => {
     await make("json", "id INT PRIMARY KEY, j JSON", "VALUES (1, CAST(CAST('2024-01-01' AS DATE) AS JSON))");
     await changeOther(`UPDATE t.json SET j = '"2024-01-01"'`);
-    expect((await diff()).differences).toBe(1);
+    expect(await diff()).toMatchObject({ differences: 1, samples: [{ columns: [{ column: "j" }] }] });
   });
 
   test("in a generated column, whose expression differs", async () => {

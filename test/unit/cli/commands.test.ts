@@ -266,12 +266,20 @@ describe("an order", () => {
 
   test("of a diff that finds differences prints them and ends with 1", async () => {
     await putMigration();
-    const samples = [{ table: "shop.a", key: "id=1", kind: "missing-on-target", source: { id: "1" } }];
+    const columns = [
+      { column: "v", atByte: 3 },
+      { column: "w", atByte: 0 },
+    ];
+    const samples = [
+      { table: "shop.a", key: "id=1", kind: "missing-on-target", source: { id: "1" } },
+      { table: "shop.a", key: "id=2", kind: "different", columns, source: { id: "2" }, target: { id: "2" } },
+    ];
     const report = { direction: "forward", verifiedAt: "u:1-9", rows: 10, differences: 1, tables: [], samples };
     await controller(() => ({ state: "done", result: report }));
     const text = await run("diff start orders");
     expect(text.exit).toBe(1);
     expect(text.out).toContain('missing-on-target shop.a id=1\n  source {"id":"1"}\n  target absent');
+    expect(text.out).toContain("different shop.a id=2 in v from byte 3, w from byte 0\n");
     const { json } = await run("diff start orders --json");
     expect(json).toMatchObject({ differences: 1, samples, error: { code: "DIFF_FOUND_DIFFERENCES", exit: 1 } });
   });
