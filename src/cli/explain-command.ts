@@ -28,12 +28,14 @@ interface Explained {
 }
 
 /**
- * `switchyard rules explain`: reads a text as a proxy does and decides by the rules in force. What a proxy knows besides, and
- * this does not, is said: views and triggers behind a name, and what the session has open.
+ * `switchyard rules explain`: reads a text as a proxy does and decides by the rules in force. It does not know what a session
+ * has open, or which of its names are temporary tables, by which a proxy decides as well.
  */
 export function explainCommand(context: CliContext, rules: Command): void {
   withServer(rules.command("explain"))
-    .description("where the rules send a statement, and why; nothing is sent anywhere")
+    .description(
+      "where the rules send a statement of a session that has nothing open, and why; nothing is sent anywhere",
+    )
     .argument("<sql>", "the text, as a client would send it")
     .option("--schema <name>", "the session's schema, for names without one")
     .option("--sql-mode <modes>", "the session's sql_mode; ANSI_QUOTES, NO_BACKSLASH_ESCAPES and IGNORE_SPACE count")

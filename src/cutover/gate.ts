@@ -16,7 +16,7 @@ export interface GateContext {
   readonly state: SwitchState;
 }
 
-/** Makes every check of the gate. Nothing is changed anywhere; the findings say what a switch would meet. */
+/** Makes every check of the gate. Nothing is changed but rows of the sidecar; the findings say what a switch would meet. */
 export async function runGate(context: GateContext): Promise<readonly GateFinding[]> {
   const groups = await Promise.all([
     streamFindings(context),

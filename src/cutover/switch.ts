@@ -41,7 +41,7 @@ export async function runSwitch(ports: SwitchPorts, options: SwitchOptions): Pro
   return options.rehearse === true ? await endRehearsal(attempt) : await goForward(attempt);
 }
 
-/** What a switch would do and what its gate says now. Changes nothing. */
+/** What a switch would do and what its gate says now. Changes nothing but rows of the sidecar. */
 export async function planSwitch(
   ports: SwitchPorts,
   options: SwitchOptions,

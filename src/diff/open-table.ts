@@ -27,7 +27,7 @@ export interface OpenTable {
 const READER_SESSION = "SET SESSION character_set_results = NULL, max_sort_length = 4096";
 
 /**
- * Like {@link openAtOnce}, and while others keep the table locked, tries again after the stream has had time to run.
+ * Like {@link openAtOnce}, and while others keep the table locked, tries again: see {@link whileBusy}.
  */
 export async function openTable(
   options: DiffOptions,
@@ -35,9 +35,19 @@ export async function openTable(
   name: TableName,
   observer: Connection,
 ): Promise<OpenTable> {
+  return await whileBusy(options, limits, name, () => openAtOnce(options, limits, name, observer));
+}
+
+/** Tries `once` again, after the stream has had time to run, while others keep the table locked. */
+export async function whileBusy<T>(
+  options: DiffOptions,
+  limits: DiffLimits,
+  name: TableName,
+  once: () => Promise<T>,
+): Promise<T> {
   for (let round = 1; ; round++) {
     try {
-      return await openAtOnce(options, limits, name, observer);
+      return await once();
     } catch (error) {
       if (!isSwitchyardError(error, "MYSQL_SNAPSHOT_LOCK_TIMEOUT") || round >= limits.lockRounds) throw error;
       options.log.info({ table: tableKey(name), round }, "the table is busy; its snapshot waits");
@@ -66,9 +76,7 @@ async function openAtOnce(
   };
   signal.addEventListener("abort", cut, { once: true });
   try {
-    await unlessAborted(signal, stream.pauseIntake());
-    const home = await openHome(options, limits, name, opened);
-    await unlessAborted(signal, stream.stopAt(home.position, { timeoutMs: limits.stopTimeoutMs, tables: [name] }));
+    const home = await standAtHome(options, limits, name, opened);
     await options.failpoint("diff-before-target-snapshot");
     const other = await openOther(options, name, observer, opened);
     return {
@@ -89,8 +97,25 @@ async function openAtOnce(
   }
 }
 
+/**
+ * Opens a snapshot of the home, and has the stream stand at exactly its position, until whoever called lets it go on,
+ * which is to be done in any case. Connections are added to `opened` as they are made.
+ */
+export async function standAtHome(
+  options: DiffOptions,
+  limits: DiffLimits,
+  name: TableName,
+  opened: Connection[],
+): Promise<TableSide & { readonly position: string }> {
+  const { signal, stream } = options;
+  await unlessAborted(signal, stream.pauseIntake());
+  const home = await openHome(options, limits, name, opened);
+  await unlessAborted(signal, stream.stopAt(home.position, { timeoutMs: limits.stopTimeoutMs, tables: [name] }));
+  return home;
+}
+
 /** Waits for `work`, but not past the end of the diff. */
-export async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(new SwitchyardError("CANCELLED", { what: "the diff was stopped" }));
   signal.addEventListener("abort", onAbort, { once: true });
@@ -103,7 +128,7 @@ export async function unlessAborted(signal: AbortSignal, work: Promise<void>): P
 }
 
 /** Locks the table on the home for a moment, and opens a read view of it whose position is known. */
-export async function openHome(
+async function openHome(
   options: DiffOptions,
   limits: DiffLimits,
   name: TableName,

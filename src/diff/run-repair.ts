@@ -1,4 +1,3 @@
-import { isSwitchyardError } from "../base/errors.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { Connection } from "../mysql/connection.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
@@ -12,7 +11,7 @@ import {
   type TableKeys,
 } from "./diff-options.ts";
 import { keyCondition } from "./key-condition.ts";
-import { openHome, type TableSide, unlessAborted } from "./open-table.ts";
+import { standAtHome, type TableSide, whileBusy } from "./open-table.ts";
 
 /** What has come of keys whose rows differed. */
 export interface RepairCounts {
@@ -135,26 +134,20 @@ async function atOneMoment<T>(
   work: (home: TableSide) => Promise<T>,
 ): Promise<T> {
   const { signal, stream } = options;
-  for (let round = 1; ; round++) {
+  return await whileBusy(options, limits, table, async () => {
     const opened: Connection[] = [];
     const cut = (): void => {
       for (const connection of opened) connection.destroy();
     };
     signal.addEventListener("abort", cut, { once: true });
     try {
-      await unlessAborted(signal, stream.pauseIntake());
-      const home = await openHome(options, limits, table, opened);
-      await unlessAborted(signal, stream.stopAt(home.position, { timeoutMs: limits.stopTimeoutMs, tables: [table] }));
-      return await work(home);
-    } catch (error) {
-      if (!isSwitchyardError(error, "MYSQL_SNAPSHOT_LOCK_TIMEOUT") || round >= limits.lockRounds) throw error;
+      return await work(await standAtHome(options, limits, table, opened));
     } finally {
       signal.removeEventListener("abort", cut);
       stream.continue();
       await Promise.all(opened.map((connection) => connection.close()));
     }
-    await options.clock.sleep(limits.lockRestMs, signal);
-  }
+  });
 }
 
 function sum(a: RepairCounts, b: RepairCounts): RepairCounts {

@@ -17,7 +17,8 @@ export const LABELS = {
   kind: "of a statement: what it does; of a switch: `switch` or `rollback`",
   migration: "name of the migration",
   node: "version of Node",
-  outcome: "how it ended: `done`, `failed`, `refused`, `aborted`, `unknown`; of a switch as `migration history` has it",
+  outcome:
+    "how it ended: `done`, `failed`, `refused`, `aborted`, `unknown`; of a switch `switched`, `rehearsed`, `refused`, `aborted`, `superseded`, `unsettled`",
   process: "`primary`, `controller`, `proxy-1` and so on",
   reason: "why, in a word or two",
   source: "who ended it: `client`, `proxy` or `backend`",

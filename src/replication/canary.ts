@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
@@ -6,6 +6,7 @@ import { TransactionReader } from "../binlog/transaction-reader.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import { newDumpServerId, newReplicaUuid } from "./follower.ts";
 import { BEAT_MAX, beatOf, writeBeat } from "./heartbeat.ts";
 import { SIDECAR } from "./sidecar.ts";
 import { ensureSidecar } from "./sidecar-format.ts";
@@ -102,10 +103,10 @@ async function follow(
   const reader = new TransactionReader();
   const found = deferred<void>();
   const request = {
-    serverId: randomInt(2 ** 31, 2 ** 32 - 1),
+    serverId: newDumpServerId(),
     executed: executed.encodeBinary(),
     heartbeatMs: HEARTBEAT_MS,
-    replicaUuid: randomUUID(),
+    replicaUuid: newReplicaUuid(),
   };
   const dumping = dump
     .binlogDump(request, (event) => {
@@ -116,14 +117,12 @@ async function follow(
     .then(() => {
       throw new SwitchyardError("MYSQL_CONNECTION_LOST", { what: "the server ended the dump of its log" });
     });
-  await Promise.race([found.promise, dumping, aborted(signal)]);
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
+  const stop = destroyOn(signal, dump);
+  try {
+    await Promise.race([found.promise, dumping]);
+  } finally {
+    stop();
+  }
 }
 
 function destroyOn(signal: AbortSignal, connection: Connection): () => void {

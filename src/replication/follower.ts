@@ -134,7 +134,7 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
   const dumping = dump
     .binlogDump(
       {
-        serverId: randomInt(SERVER_ID_MIN, SERVER_ID_MAX),
+        serverId: newDumpServerId(),
         executed: start.executed.encodeBinary(),
         heartbeatMs: limits.dumpHeartbeatMs,
         replicaUuid: context.replicaUuid,
@@ -152,6 +152,11 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
     dump.destroy();
     await dumping;
   }
+}
+
+/** An id for one dump; the server takes any that no other dump has at the time. */
+export function newDumpServerId(): number {
+  return randomInt(SERVER_ID_MIN, SERVER_ID_MAX);
 }
 
 /** A name for the dumps of one stream. */

@@ -1,5 +1,5 @@
 /** Labels of an ENUM or SET as its `COLUMN_TYPE` lists them, escapes left in. */
-function labels(columnType: string): string[] {
+export function enumLabels(columnType: string): string[] {
   return [...columnType.matchAll(/'((?:[^'\\]|''|\\.)*)'/gs)].map((match) => match[1] ?? "");
 }
 
@@ -9,7 +9,7 @@ function labels(columnType: string): string[] {
  * Latin letter that has a digit or a character beyond ASCII (`'10'`, `'³'`).
  */
 export function digitsAreNumbers(columnType: string): boolean {
-  return labels(columnType).every((label) => {
+  return enumLabels(columnType).every((label) => {
     const plain = label.replaceAll(/\\./gs, "");
     return /[A-Za-z]/.test(plain) || !/[0-9]|[^\x20-\x7e]/.test(plain);
   });
@@ -21,7 +21,7 @@ export function digitsAreNumbers(columnType: string): boolean {
  * digits and no letter of any script.
  */
 export function fiveDigitsAreNumbers(columnType: string): boolean {
-  return labels(columnType).every((label) => {
+  return enumLabels(columnType).every((label) => {
     const plain = label.normalize("NFKD");
     return /\p{L}/u.test(plain) || [...plain.matchAll(/\p{N}/gu)].length !== 5;
   });

@@ -9,9 +9,6 @@ export interface KeyRange {
   readonly through: Key | undefined;
 }
 
-/** Every key. */
-export const ALL_KEYS: KeyRange = { after: undefined, through: undefined };
-
 /** Where `key` lies: below the range (negative), in it (0), above it (positive). */
 export function comparePosition(kinds: readonly KeyKind[], key: Key, range: KeyRange): number {
   if (range.after !== undefined && compareKeys(kinds, key, range.after) <= 0) return -1;

@@ -99,14 +99,6 @@ function toBytes(bytes: Buffer | string): Buffer {
   return typeof bytes === "string" ? Buffer.from(bytes, "utf8") : bytes;
 }
 
-/** The header of a packet. */
-export function packetHeader(length: number, sequence: number): Buffer {
-  const header = Buffer.allocUnsafe(HEADER_BYTES);
-  header.writeUIntLE(length, 0, 3);
-  header[3] = sequence & 0xff;
-  return header;
-}
-
 /**
  * `payload` as it goes over the wire: one packet, or several where it is 16 MiB - 1 or longer (the last of them
  * shorter than that, perhaps empty). The first carries `sequence`, the others count on from it, modulo 256.

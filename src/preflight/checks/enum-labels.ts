@@ -1,13 +1,13 @@
 import { quoteId, quoteTable, type TableName, tableKey } from "../../base/table-name.ts";
 import { isMysqlError } from "../../mysql/mysql-error.ts";
 import { SIDECAR_SCHEMA } from "../../rules/sidecar-schema.ts";
+import { enumLabels } from "../../table/enum-labels.ts";
 import type { ColumnShape } from "../../table/table-shape.ts";
 import type { Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
 import type { ServerView } from "../server-view.ts";
 
 const BEYOND_THREE_BYTES = /[\u{10000}-\u{10FFFF}]/u;
-const LABELS_MAX = 65_535;
 
 /**
  * A server shows definitions in utf8mb3, so a label with a character of four bytes is shown with `?` in its place, to SHOW
@@ -47,9 +47,7 @@ export const enumLabelsCheck: Check = {
 async function hiddenLabels(server: ServerView, table: TableName, column: ColumnShape): Promise<string[]> {
   const { connection } = server;
   const scratch = quoteTable({ schema: SIDECAR_SCHEMA, table: `preflight_labels_${connection.threadId}` });
-  // At least as many as there are: a label may look like a boundary itself. Numbers beyond the last are ignored.
-  const count = Math.min(column.columnType.split("','").length, column.dataType === "set" ? 64 : LABELS_MAX);
-  const numbers = Array.from({ length: count }, (_, index) =>
+  const numbers = enumLabels(column.columnType).map((_, index) =>
     column.dataType === "set" ? `(${(1n << BigInt(index)).toString()})` : `(${index + 1})`,
   );
   try {
@@ -57,7 +55,7 @@ async function hiddenLabels(server: ServerView, table: TableName, column: Column
     await connection.exec(
       `CREATE TABLE ${scratch} AS SELECT ${quoteId(column.name)} AS label FROM ${quoteTable(table)} LIMIT 0`,
     );
-    await connection.exec(`INSERT IGNORE INTO ${scratch} (label) VALUES ${numbers.join(",")}`);
+    await connection.exec(`INSERT INTO ${scratch} (label) VALUES ${numbers.join(",")}`);
     const rows = await server.rows(`SELECT HEX(CONVERT(label USING utf8mb4)) AS label FROM ${scratch}`);
     return rows
       .map((row) => Buffer.from(row["label"] ?? "", "hex").toString("utf8"))
