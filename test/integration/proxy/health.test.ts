@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { abort, arm, type Harness, hold, seed, startHarness } from "./proxy-harness.ts";
@@ -85,7 +86,13 @@ describe("queryTimeoutMs", () => {
 
 describe("a server that is started again", () => {
   test("is found again by sessions that have lost nothing; the others end, and nobody is told a wrong value", async () => {
-    await start();
+    const told: string[] = [];
+    const log: Logger = { ...silentLogger, info: (_fields, message) => void told.push(message), child: () => log };
+    await start({ log });
+    // A server counts its threads anew when it is started: ids that are used later must not be those of before.
+    for (let login = 0; login < 20; login++) await (await user()).end();
+    await expect.poll(() => ends.length).toBe(20);
+    ends = [];
     const [plain, inserted, open, temporary] = [await user(), await user(), await user(), await user()];
     await plain.query("SET @mark = 'kept', SESSION sql_mode = 'ANSI_QUOTES'");
     await plain.execute("SELECT note FROM orders WHERE id = ?", [1]);
@@ -96,6 +103,9 @@ describe("a server that is started again", () => {
     await servers.old.kill9();
     expect(["PROTOCOL_CONNECTION_LOST", "ECONNRESET"]).toContain(await open.ended);
     expect(["PROTOCOL_CONNECTION_LOST", "ECONNRESET"]).toContain(await temporary.ended);
+    // Connections of a process that is killed end one after the other: these two are to be idle when theirs does.
+    const outlived = (): number => told.filter((line) => line === "a session outlives its idle backend").length;
+    await expect.poll(outlived, { timeout: 10_000 }).toBe(2);
     await expect(plain.query("SELECT 1")).rejects.toMatchObject({ errno: 2003 });
     await servers.old.start();
     expect(await value(plain, "SELECT CONCAT(@mark, @@sql_mode)")).toBe("keptANSI_QUOTES");
