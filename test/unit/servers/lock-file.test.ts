@@ -1,12 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { withLockFile } from "../../../servers/lock-file.ts";
 
-const newLock = (): string => join(mkdtempSync(join(tmpdir(), "switchyard-lock-")), "lock");
+/** The path of a lock in a folder of the running test's own. */
+const newLock = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "switchyard-lock-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return join(folder, "lock");
+};
 
 describe("the lock of the cache", () => {
   test("lets one at a time through", async () => {
