@@ -56,7 +56,8 @@ export function explainCommand(context: CliContext, rules: Command): void {
     });
 }
 
-function explain(sql: string, rules: RulesDocument, options: ExplainOptions): readonly Explained[] {
+/** Of each statement of a text, where these rules send it. */
+export function explain(sql: string, rules: RulesDocument, options: ExplainOptions): readonly Explained[] {
   const text = Buffer.from(sql, "utf8");
   const modes = new Set((options.sqlMode ?? "").toUpperCase().split(/[\s,]+/));
   const ansi = modes.has("ANSI");
@@ -66,11 +67,11 @@ function explain(sql: string, rules: RulesDocument, options: ExplainOptions): re
     ignoreSpace: ansi || modes.has("IGNORE_SPACE"),
   });
   const routing = new Routing(rules, Number(options.lowerCaseTableNames) as LowerCaseTableNames);
-  return facts.map((one) => explainOne(text, one, routing, options.schema));
+  const decisions = routing.decideAll(facts, { schema: options.schema });
+  return facts.map((one, at) => explainOne(text, one, routing, decisions[at] as Decision));
 }
 
-function explainOne(text: Buffer, facts: StatementFacts, routing: Routing, schema: string | undefined): Explained {
-  const decision = routing.decide(facts, { schema });
+function explainOne(text: Buffer, facts: StatementFacts, routing: Routing, decision: Decision): Explained {
   return {
     statement: text.subarray(facts.start, facts.end).toString("utf8").trim(),
     kind: facts.kind,

@@ -77,7 +77,7 @@ export class DecisionCache {
 
   #decide(facts: readonly StatementFacts[], scope: NameScope): Entry {
     const routing = this.#routing;
-    return { facts, decisions: facts.map((one) => routing.decide(one, scope)), routing };
+    return { facts, decisions: routing.decideAll(facts, scope), routing };
   }
 
   /** Whether a text was looked for lately. Two texts may be taken for one, and one is then kept too early. */

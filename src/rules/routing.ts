@@ -100,6 +100,16 @@ export class Routing {
     return { kind: "split", tables, homes: this.#homesOf(tables), heldBy, armedBy };
   }
 
+  /** Decides on each statement of one text: a USE among them says what the names after it mean. */
+  decideAll(statements: readonly StatementFacts[], scope: NameScope): readonly Decision[] {
+    let here = scope;
+    return statements.map((facts) => {
+      const decision = this.decide(facts, here);
+      if (facts.useSchema !== undefined) here = { ...here, schema: facts.useSchema };
+      return decision;
+    });
+  }
+
   /** The holds that a statement must wait for. */
   holdsFor(decision: Decision): readonly HoldRule[] {
     return decision.heldBy.flatMap((migration) => this.rules.holds[migration] ?? []);

@@ -8,7 +8,9 @@ import { makeRunFolder } from "../../../servers/run-folder.ts";
 import { openAdmin } from "../../../src/mysql/admin-connection.ts";
 import { lowerCaseTableNamesCheck } from "../../../src/preflight/checks/lower-case-table-names.ts";
 import { ServerView } from "../../../src/preflight/server-view.ts";
+import { withTable } from "../../../src/rules/rules-edits.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { seed, startHarness } from "../proxy/proxy-harness.ts";
 import { problems } from "./preflight-servers.ts";
 
 const LOWER = "--lower-case-table-names=1";
@@ -50,4 +52,30 @@ test("servers that compare names of tables differently are refused", async () =>
   ]);
   await source.close();
   await target.close();
+});
+
+test("where the servers compare names without regard to case, so does the proxy", async () => {
+  const servers = { old: lower as TestServer, new: plain };
+  await seed(servers);
+  const harness = await startHarness(servers);
+  await harness.change((rules) => withTable(rules, "shop.orders", { to: "new", migration: "orders" }));
+  await harness.told((told) => told.generation === 2, "generation 2");
+  for (const server of Object.values(servers)) await server.root("SET GLOBAL log_output = 'TABLE', general_log = ON");
+  const client = await harness.connect();
+  const texts = ["SELECT * FROM ORDERS", "SELECT * FROM `Shop`.`Orders`", "SELECT * FROM Other"];
+  for (const sql of texts) await client.query(sql).catch(() => undefined);
+  for (const sql of texts) await client.execute(sql).catch(() => undefined);
+  await expect(client.query("SELECT * FROM Orders JOIN OTHER USING (id)")).rejects.toMatchObject({ errno: 1235 });
+  const logged = async (server: TestServer): Promise<Set<unknown>> =>
+    new Set(
+      (
+        await server.root(
+          "SELECT CAST(argument AS CHAR) AS text FROM mysql.general_log WHERE argument LIKE 'SELECT * FROM%'",
+        )
+      ).map(({ text }) => text),
+    );
+  expect(await logged(plain), "which itself knows no table of that name").toEqual(new Set(texts.slice(0, 2)));
+  expect(await logged(lower)).toEqual(new Set(texts.slice(2)));
+  client.destroy();
+  await harness.close();
 });

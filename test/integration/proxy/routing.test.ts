@@ -1,0 +1,138 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import type mysql from "mysql2/promise";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { explain } from "../../../src/cli/explain-command.ts";
+import { withTable } from "../../../src/rules/rules-edits.ts";
+import { readRules } from "../../../src/rules/rules-store.ts";
+import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { type Harness, seed, startHarness } from "./proxy-harness.ts";
+import { ANSI, ASSIGNMENTS, DEFINITIONS, FILES, READS, type RoutingCase, WRITES } from "./routing-cases.ts";
+
+let servers: Record<"old" | "new", TestServer>;
+let harness: Harness;
+let file: string;
+
+/** Both servers have every table, and log each statement that they get: what a server has executed is its own word. */
+beforeAll(async () => {
+  servers = await startServers(["old", "new"]);
+  await seed(servers);
+  for (const server of Object.values(servers)) {
+    await server.root(`
+      GRANT FILE ON *.* TO app@'%'; GRANT ALL ON plain.* TO app@'%';
+      CREATE TABLE shop.items LIKE shop.other; CREATE TABLE shop.third LIKE shop.other;
+      CREATE DATABASE plain; CREATE TABLE plain.orders LIKE shop.other;
+      CREATE PROCEDURE shop.reads_other() SELECT COUNT(*) FROM shop.other;
+      SET GLOBAL local_infile = ON, log_output = 'TABLE', general_log = ON;
+    `);
+  }
+  file = join(servers.old.folder, "two-lines.txt");
+  await writeFile(file, "one\ntwo\n");
+  harness = await startHarness(servers);
+  for (const table of ["shop.orders", "shop.items"])
+    await harness.change((rules) => withTable(rules, table, { to: "new", migration: "orders" }));
+  await harness.told((told) => told.generation === 3, "generation 3");
+});
+
+afterAll(async () => {
+  await harness?.close();
+  await stopServers(servers);
+});
+
+async function using<T>(use: (client: mysql.Connection) => Promise<T>): Promise<T> {
+  const client = await harness.connect({ multipleStatements: true });
+  try {
+    return await use(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Which servers say that they were given statements with this mark to execute. */
+async function executedAt(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const found = new Map<string, Set<string>>();
+  for (const [name, server] of Object.entries(servers)) {
+    const rows = await server.root(
+      "SELECT CAST(argument AS CHAR) AS text FROM mysql.general_log " +
+        "WHERE command_type IN ('Query', 'Prepare', 'Execute') AND argument LIKE '/*case %'",
+    );
+    for (const { text } of rows) {
+      const mark = /^\/\*case ([^*]*)\*\//.exec(text ?? "")?.[1] ?? "";
+      found.set(mark, (found.get(mark) ?? new Set()).add(name));
+    }
+    await server.root("SET GLOBAL general_log = OFF; TRUNCATE mysql.general_log; SET GLOBAL general_log = ON");
+  }
+  return found;
+}
+
+async function errnoOf(done: Promise<unknown>): Promise<number | undefined> {
+  try {
+    await done;
+    return undefined;
+  } catch (error) {
+    return (error as { errno?: number }).errno ?? -1;
+  }
+}
+
+type Way = "text" | "prepared";
+
+const textQuery = (sql: string): mysql.QueryOptions =>
+  ({ sql, infileStreamFactory: () => Readable.from([Buffer.from("one\ntwo\n")]) }) as mysql.QueryOptions;
+
+/** Runs all cases one way, and says of each where it was executed and with which error. */
+async function run(client: mysql.Connection, way: Way, cases: readonly RoutingCase[]): Promise<Record<string, string>> {
+  const errors: (number | undefined)[] = [];
+  for (const [at, { sql, undo }] of cases.entries()) {
+    const marked = `/*case ${at}*/ ${sql.replace("INFILE FILE", `INFILE '${file}'`)}`;
+    errors.push(await errnoOf(way === "text" ? client.query(textQuery(marked)) : client.execute(marked)));
+    if (undo !== undefined) await client.query(undo);
+  }
+  const places = await executedAt();
+  return Object.fromEntries(
+    cases.map(({ sql, why }, at) => {
+      const place = [...(places.get(String(at)) ?? ["neither"])].join(" and ");
+      return [`${why}: ${sql}`, errors[at] === undefined ? place : `${place}, error ${errors[at]}`];
+    }),
+  );
+}
+
+function expected(cases: readonly RoutingCase[]): Record<string, string> {
+  return Object.fromEntries(
+    cases.map(({ sql, why, runs, errno }) => {
+      const place = errno === undefined ? runs : `${runs}, error ${errno}`;
+      return [`${why}: ${sql}`, runs === "refused" ? "neither, error 1235" : place];
+    }),
+  );
+}
+
+const preparable = (cases: readonly RoutingCase[]): RoutingCase[] => cases.filter(({ textOnly }) => textOnly !== true);
+
+describe("statements are executed at the home of their tables, as their servers say,", () => {
+  test.each([
+    ["reads", READS],
+    ["writes", WRITES],
+    ["definitions, locks and several statements", DEFINITIONS],
+    ["assignments", ASSIGNMENTS],
+    ["files", FILES],
+    ["quotes of the standard", ANSI],
+  ])("as text and prepared: %s", (_what, cases) =>
+    using(async (client) => {
+      if (cases === ANSI) await client.query("SET sql_mode = 'ANSI_QUOTES'");
+      expect(await run(client, "text", cases)).toEqual(expected(cases));
+      const both = preparable(cases);
+      expect(await run(client, "prepared", both)).toEqual(expected(both));
+    }),
+  );
+
+  test("and `rules explain` says so beforehand", async () => {
+    const { rules } = await readRules(harness.store);
+    for (const { sql, runs, why } of [...READS, ...WRITES, ...DEFINITIONS, ...ASSIGNMENTS]) {
+      const explained = explain(sql, rules, { schema: "shop", lowerCaseTableNames: "0" });
+      const homes = new Set(explained.flatMap(({ backend }) => backend ?? []));
+      const unknown = explained.some(({ goes, backend }) => goes === "split" || (goes === "everything" && !backend));
+      const [home = rules.default, second] = homes;
+      expect(unknown || second !== undefined ? "refused" : home, `${why}: ${sql}`).toBe(runs);
+    }
+  });
+});
