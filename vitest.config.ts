@@ -41,9 +41,20 @@ export default defineConfig({
       },
       {
         test: {
+          name: "clients",
+          sequence: { groupOrder: 2 },
+          include: ["test/clients/*.test.ts"],
+          testTimeout: 120 * SECONDS,
+          hookTimeout: 300 * SECONDS,
+          globalSetup: ["test/clients/provide-clients.ts"],
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: "soak",
           // Demos and soaks measure: nothing else may run beside them.
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           include: ["test/soak/**/*.test.ts"],
           testTimeout: 3600 * SECONDS,
           hookTimeout: 120 * SECONDS,

@@ -11,7 +11,7 @@ import { runChecks } from "./run-checks.ts";
 const QUICK = ["unit", "integration"];
 /** Switches, and as many rollbacks, where a test does fewer in the quick lane. */
 const MOVES_OF_ALL = "10";
-const ALL = [...QUICK, "scenarios", "soak"];
+const ALL = [...QUICK, "scenarios", "clients", "soak"];
 
 /**
  * `npm test [-- --all] [vitest arguments]`: builds, finds the servers, runs the static checks and the tests, and ends
@@ -32,14 +32,23 @@ export async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(`build: ${built ? "ok" : "FAILED"}\n`);
   add(total, { passed: built ? 1 : 0, failed: built ? 0 : 1, skipped: 0 });
   add(total, { ...(await runChecks()), skipped: 0 });
-  add(total, await runVitest(args));
+  add(total, await runVitest(args.includes("--all") ? ALL : QUICK, args));
+  return sumUp(total, startedAt);
+}
+
+/** `npm run test:clients [-- vitest arguments]`: the clients that people have, across a switch, and nothing else. */
+export async function runClients(args: readonly string[]): Promise<number> {
+  const startedAt = performance.now();
+  return sumUp(await runVitest(["clients"], args), startedAt);
+}
+
+function sumUp(total: Counts, startedAt: number): number {
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   process.stdout.write(`\nin ${seconds} s\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 ? 0 : 1;
 }
 
-async function runVitest(args: readonly string[]): Promise<Counts> {
-  const projects = args.includes("--all") ? ALL : QUICK;
+async function runVitest(projects: readonly string[], args: readonly string[]): Promise<Counts> {
   const others = args.filter((arg) => arg !== "--all");
   const folder = mkdtempSync(join(tmpdir(), "switchyard-test-"));
   const countsFile = join(folder, "counts.json");

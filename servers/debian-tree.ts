@@ -1,6 +1,17 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { isAbsolute, join, relative } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
 import { debianMirror } from "./debian-mirror.ts";
 import { fillingFolder } from "./filling-folder.ts";
@@ -68,9 +79,10 @@ export async function fetchTree(set: PackageSet, say: (line: string) => void): P
   return treeAt(root);
 }
 
-function treeFolder({ packages }: PackageSet): string {
+function treeFolder({ packages, keeps }: PackageSet): string {
+  const kept = keeps === undefined ? "" : ` ${keeps.source}`;
   const hash = createHash("sha256")
-    .update(`${process.arch} ${packages.join(" ")}`)
+    .update(`${process.arch} ${packages.join(" ")}${kept}`)
     .digest("hex")
     .slice(0, 8);
   return join(cacheFolder(), `debian-${hash}`);
@@ -103,7 +115,7 @@ async function fill(work: string, set: PackageSet, say: (line: string) => void):
   say(`fetching ${packages.join(", ")} (once per machine)`);
   await runCommand("apt-get", ["update", "-qq", "--error-on=any"], { env });
   const closure = await runCommand("apt-get", ["install", "--print-uris", "-qq", "-y", ...packages], { env });
-  const names = packageNames(closure, packages);
+  const names = packageNames(closure, set);
   if (!packages.every((name) => names.includes(name))) {
     throw new SetupError(`apt did not list ${packages.join(", ")}:\n${closure}`);
   }
@@ -113,16 +125,30 @@ async function fill(work: string, set: PackageSet, say: (line: string) => void):
   await runCommand("sh", ["-c", 'for deb in *.deb; do dpkg-deb -x "$deb" "$0" || exit 1; done', tree], {
     cwd: archives,
   });
+  turnLinksInwards(tree);
   const missing = set.proof.filter((path) => !existsSync(join(tree, path)));
   if (missing.length > 0) throw new SetupError(`the unpacked packages lack ${missing.join(" and ")}`);
 }
 
+/** Lets links that name a place on the machine, such as `/etc/java-25/security`, lead to the same place in the tree. */
+function turnLinksInwards(tree: string): void {
+  for (const entry of readdirSync(tree, { recursive: true, withFileTypes: true })) {
+    if (!entry.isSymbolicLink()) continue;
+    const link = join(entry.parentPath, entry.name);
+    const to = readlinkSync(link);
+    if (!isAbsolute(to)) continue;
+    unlinkSync(link);
+    symlinkSync(relative(entry.parentPath, join(tree, to)), link);
+  }
+}
+
 /** The names in `'URI' name_version_arch.deb size hash` lines, without what only a system needs and nobody asked for. */
-function packageNames(printedUris: string, packages: readonly string[]): string[] {
+function packageNames(printedUris: string, { packages, keeps }: PackageSet): string[] {
   const names: string[] = [];
   for (const line of printedUris.split("\n")) {
     const name = /^'[^']+' ([^_ ]+)_/.exec(line)?.[1];
-    if (name !== undefined && (packages.includes(name) || !SYSTEM_ONLY.test(name))) names.push(name);
+    if (name === undefined) continue;
+    if (packages.includes(name) || keeps?.test(name) === true || !SYSTEM_ONLY.test(name)) names.push(name);
   }
   return names;
 }

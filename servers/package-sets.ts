@@ -5,6 +5,8 @@ export interface PackageSet {
   readonly packages: readonly string[];
   /** Paths below the tree without which it is of no use. */
   readonly proof: readonly string[];
+  /** Packages that other sets leave out as a system's, and that this one needs. */
+  readonly keeps?: RegExp;
 }
 
 /** What the tests and the demo run. */
@@ -33,4 +35,35 @@ export const SYSTEMD: PackageSet = {
   name: "systemd's tools",
   packages: ["libsystemd-shared", "systemd"],
   proof: ["usr/bin/systemd-notify", "usr/bin/systemd-analyze"],
+};
+
+/** Interpreters with their drivers for MySQL, which `npm run test:clients` runs. 45 MB to fetch. */
+export const SCRIPTED_CLIENTS: PackageSet = {
+  name: "clients in Perl, PHP, Python and Ruby",
+  packages: [
+    "libdbd-mariadb-perl",
+    "libdbd-mysql-perl",
+    "php-cli",
+    "php-mysql",
+    "python3-cryptography",
+    "python3-mysqldb",
+    "python3-pymysql",
+    "ruby-mysql2",
+  ],
+  proof: ["usr/bin/perl", "usr/lib/php", "usr/bin/python3", "usr/bin/ruby"],
+  keeps: /^(perl|perl-base|perl-modules-.*|libperl.*)$/,
+};
+
+/** Go with its driver, for the same. 50 MB to fetch. */
+export const GO_CLIENT: PackageSet = {
+  name: "Go and its driver",
+  packages: ["golang-github-go-sql-driver-mysql-dev", "golang-go"],
+  proof: ["usr/bin/go", "usr/share/gocode/src/github.com/go-sql-driver/mysql/driver.go"],
+};
+
+/** A Java runtime with MariaDB Connector/J, and a compiler that is smaller than a JDK. 80 MB to fetch. */
+export const JAVA_CLIENT: PackageSet = {
+  name: "Java and its driver",
+  packages: ["default-jre-headless", "ecj", "libmariadb-java"],
+  proof: ["usr/share/java/eclipse-jdt-core-compiler-batch.jar", "usr/share/java/mariadb-java-client.jar"],
 };

@@ -135,7 +135,8 @@ describe("documents", () => {
 
 describe("tests", () => {
   test("lie where a project of the runner finds them", () => {
-    const known = /^test\/(unit|integration|simulation|soak)\/.+|^test\/scenarios\/[^/]+$|^test\/tidy\.test\.ts$/;
+    const known =
+      /^test\/(unit|integration|simulation|soak)\/.+|^test\/(scenarios|clients)\/[^/]+$|^test\/tidy\.test\.ts$/;
     const lost = code.filter(({ path }) => path.endsWith(".test.ts") && !known.test(path));
     expect(lost.map((file) => file.path)).toEqual([]);
   });
@@ -174,6 +175,7 @@ function pattern(hit: { readonly pattern: RegExp }, line: string): string {
 function isEntry(path: string): boolean {
   if (/\.test\.ts$/.test(path) || path === "src/main.ts" || path === "test/support/plain-summary.ts") return true;
   if (path === "vitest.config.ts") return true;
+  if (path === "test/clients/provide-clients.ts") return true;
   if (path === "test/support/provide-servers.ts" || /^scripts\/[^/]+\.mjs$/.test(path)) return true;
   // A program that a test, the demo or a bench starts is named in the code that starts it.
   const name = path.split("/").at(-1) ?? "";

@@ -4,14 +4,16 @@ import { describe, expect, test } from "vitest";
 
 const root = resolve(import.meta.dirname, "../../..");
 const page = readFileSync(join(root, "docs/reference/compatibility.md"), "utf8");
-const FOLDER = join(root, "test/integration");
+const FOLDERS = ["integration", "clients"].map((folder) => join(root, "test", folder));
 
-/** Texts of the integration tests, by the names of their files; two folders may have files of the same name. */
+/** Texts of the tests with real servers, by the names of their files; two folders may have files of the same name. */
 const texts = new Map<string, string>();
-for (const path of readdirSync(FOLDER, { recursive: true, encoding: "utf8" })) {
-  if (!path.endsWith(".test.ts")) continue;
-  const name = basename(path);
-  texts.set(name, (texts.get(name) ?? "") + readFileSync(join(FOLDER, path), "utf8"));
+for (const folder of FOLDERS) {
+  for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!path.endsWith(".test.ts")) continue;
+    const name = basename(path);
+    texts.set(name, (texts.get(name) ?? "") + readFileSync(join(folder, path), "utf8"));
+  }
 }
 
 interface Row {
