@@ -12,6 +12,7 @@ import { buildHandshakeResponse, buildTlsRequest, type HandshakeResponse } from 
 import { okStatus } from "../wire/ok-packet.ts";
 import { BackendConnection } from "./backend-connection.ts";
 import type { Compression } from "./client-compression.ts";
+import { capabilitiesLacking } from "./client-errors.ts";
 import type { Applicant } from "./client-login.ts";
 import type { BackendAddress } from "./proxy-config.ts";
 
@@ -131,7 +132,8 @@ async function converse(
   const { link, inbox, greeting, address } = dialed;
   const lacking = (applicant.capabilities & MUST_MATCH & ~greeting.capabilities) >>> 0;
   if (lacking !== 0) {
-    throw unreachable(address, `it lacks protocol capabilities that the client uses (0x${lacking.toString(16)})`);
+    link.end("the client uses more than the server knows");
+    return { refused: capabilitiesLacking(address.name, namesOf(lacking)) };
   }
   const response = responseFor(dialed, applicant, options);
   const tls = await startTls(dialed, response);
@@ -182,6 +184,11 @@ async function converse(
         });
     }
   }
+}
+
+/** As MySQL's manual calls them. */
+function namesOf(capabilities: number): string[] {
+  return Object.entries(CAP).flatMap(([name, flag]) => (hasFlag(capabilities, flag) ? [`CLIENT_${name}`] : []));
 }
 
 function compressionOf({ address, compression }: DialedBackend): Compression | undefined {

@@ -48,6 +48,11 @@ export function backendUnreachable(backend: string): ErrPacket {
   );
 }
 
+/** An older server: what the client and its first server have agreed on cannot be said to this one. */
+export function capabilitiesLacking(backend: string, names: readonly string[]): ErrPacket {
+  return notSupported(`backend "${backend}" lacks what this client uses: ${names.join(", ")}; nothing was sent`);
+}
+
 /** The statement had gone out: whether it was carried out is not known, so the session ends. */
 export function backendLost(backend: string): ErrPacket {
   return error(2013, "HY000", `Lost connection to MySQL server of backend "${backend}" during query`);
@@ -81,6 +86,10 @@ export function shuttingDown(): ErrPacket {
 
 export function unknownStatement(id: number, inFunction: string): ErrPacket {
   return error(1243, "HY000", `Unknown prepared statement handler (${id}) given to ${inFunction}`);
+}
+
+export function noCursor(id: number): ErrPacket {
+  return error(1421, "HY000", `The statement (${id}) has no open cursor.`);
 }
 
 export function tooManyPrepared(max: number): ErrPacket {

@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { COM, STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
-import { longDataTooLarge, tooManyPrepared, unknownStatement } from "./client-errors.ts";
+import { longDataTooLarge, noCursor, tooManyPrepared, unknownStatement } from "./client-errors.ts";
 import { asGreeted, payloadAsGreeted } from "./connection-id.ts";
 import {
   type ExecuteParts,
@@ -176,10 +176,14 @@ export async function resetStatement(session: Session, payload: Buffer): Promise
 export async function fetchRows(session: Session, payload: Buffer): Promise<void> {
   const id = statementIdOf(payload);
   const statement = session.state.prepared.get(id);
-  const cursor = statement?.cursor;
-  const handle = cursor === undefined ? undefined : statement?.handles.get(cursor);
-  if (statement === undefined || cursor === undefined || handle === undefined) {
+  if (statement === undefined) {
     session.refuse("protocol", unknownStatement(id, "mysqld_stmt_fetch"));
+    return;
+  }
+  const { cursor } = statement;
+  const handle = cursor === undefined ? undefined : statement.handles.get(cursor);
+  if (cursor === undefined || handle === undefined) {
+    session.refuse("protocol", noCursor(id));
     return;
   }
   const end = await cursor.relay(withStatementId(payload, handle), session.client);

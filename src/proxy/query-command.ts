@@ -57,7 +57,12 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
   const judgement = state.judge(text, schema);
   const { routing } = state;
   const temporary = judgement.facts.flatMap((facts) => state.names.temporaryBackends(facts, routing));
-  const route = routePacket(judgement, routeContext(session, temporary));
+  const context = routeContext(session, temporary);
+  let route = routePacket(judgement, context);
+  // A transaction that has used no table yet is begun anew where the first one is.
+  if (route.refusal?.reason === "transaction" && state.transaction.mayFollow) {
+    route = routePacket(judgement, { ...context, transaction: undefined });
+  }
   const opensAnyway = judgement.facts.length > 1 || judgement.facts.some((facts) => facts.causesImplicitCommit);
   return opensAnyway && state.transaction.isLazy && !route.chooses ? { ...route, chooses: true } : route;
 }
@@ -90,6 +95,7 @@ export async function afterStatements(
   const { state } = session;
   const ties = (): number => state.pins.size + state.names.temporaryTables;
   const before = ties();
+  if (facts.length === 1 && facts[0]?.kind === "begin" && end.error === undefined) noteBegun(session, facts[0]);
   const succeeded = end.error === undefined ? facts.length : facts.length === 1 ? 0 : end.results;
   for (const one of facts.slice(0, succeeded)) {
     await applyEffects(state, one, text, backend);
@@ -104,6 +110,13 @@ export async function afterStatements(
     });
   }
   if (ties() !== before) session.context.arming.changed(session);
+}
+
+/** A server has begun a transaction at once. Those with a snapshot have read already, and stay. */
+function noteBegun({ state }: Session, { beginForm }: StatementFacts): void {
+  const ahead = state.oneShotSent;
+  state.oneShotSent = [];
+  if (beginForm !== undefined && beginForm !== "consistent-snapshot") state.transaction.begun(beginForm, ahead);
 }
 
 /** Statements about a transaction that no server knows of yet are answered here. Answers whether this was one. */
@@ -144,8 +157,9 @@ async function beginLazily(session: Session, facts: StatementFacts): Promise<boo
     state.used([]);
     session.context.traffic.settled(session);
   }
+  const told = state.transaction.isLazy ? "as before" : "begun";
   state.transaction.begin(form);
-  session.answerOk();
+  session.answerOk(told);
   return true;
 }
 
@@ -153,7 +167,7 @@ function endLazily(session: Session, facts: StatementFacts): boolean {
   if (facts.release === true) return false;
   if (facts.chain === true) session.state.transaction.restart();
   else session.state.transaction.ended();
-  session.answerOk();
+  session.answerOk(facts.chain === true ? "as before" : "ended");
   return true;
 }
 

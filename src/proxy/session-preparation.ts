@@ -20,7 +20,7 @@ export function nextPreparation(
   const step =
     session.backends.bringUpToDate(backend, session.shared(work.schema(backend))) ??
     carryInsertId(session, work, backend) ??
-    (route.chooses ? openTransaction(session, backend) : undefined) ??
+    (route.chooses || work.kind === "begin" ? openTransaction(session, work, backend) : undefined) ??
     work.prepare(backend);
   return step === undefined ? undefined : unlessLost(session, step, backend);
 }
@@ -36,11 +36,17 @@ function openBackend(session: Session, name: string): Promise<ErrPacket | undefi
 }
 
 /** SET TRANSACTION, BEGIN and savepoints that the client has sent before any backend was chosen. */
-function openTransaction(session: Session, backend: SessionBackend): Promise<ErrPacket | undefined> | undefined {
+function openTransaction(
+  session: Session,
+  work: Work,
+  backend: SessionBackend,
+): Promise<ErrPacket | undefined> | undefined {
   const { state } = session;
+  if (state.transaction.mayFollow && state.transaction.backend !== backend.name) return leaveUnused(session);
   const [oneShot] = state.oneShot;
   if (oneShot !== undefined) {
     state.oneShot = state.oneShot.slice(1);
+    state.oneShotSent = work.kind === "begin" ? [...state.oneShotSent, oneShot] : [];
     return tell(backend, [oneShot]);
   }
   if (!state.transaction.isLazy) return undefined;
@@ -51,6 +57,15 @@ function openTransaction(session: Session, backend: SessionBackend): Promise<Err
     if (problem !== undefined) state.transaction.ended();
     return problem;
   });
+}
+
+/** A transaction that has used nothing where it is open is ended there, to be begun where it is needed. */
+async function leaveUnused(session: Session): Promise<undefined> {
+  const { transaction } = session.state;
+  const left = session.backends.get(transaction.backend ?? "");
+  transaction.follow();
+  await left?.connection.query("ROLLBACK");
+  return undefined;
 }
 
 /** LAST_INSERT_ID() goes along when a statement that may ask for it goes elsewhere than the insert before. */

@@ -28,6 +28,8 @@ export class SessionState {
   readonly #together = new Set<string>();
   /** SET TRANSACTION for the next transaction alone, to be sent ahead of it. */
   oneShot: string[] = [];
+  /** Those that have gone ahead of a transaction that is about to begin. */
+  oneShotSent: readonly string[] = [];
   /** The last COM_SET_OPTION. */
   option: number | undefined;
   /** Where the last statement went. */
@@ -119,6 +121,7 @@ export class SessionState {
     this.prepared.clear();
     this.names.dropAllTemporary();
     this.oneShot = [];
+    this.oneShotSent = [];
     this.option = undefined;
     this.longDataBytes = 0;
     this.insertBackend = undefined;

@@ -3,8 +3,21 @@ import { STATUS } from "../wire/capabilities.ts";
 type State =
   | { readonly is: "none" }
   /** Begun by the client; no server knows of it. */
-  | { readonly is: "lazy"; readonly readOnly: boolean; readonly begin: string; readonly savepoints: readonly string[] }
-  | { readonly is: "open"; readonly backend: string };
+  | { readonly is: "lazy"; readonly begin: Beginning; readonly savepoints: readonly string[] }
+  | {
+      readonly is: "open";
+      readonly backend: string;
+      /** How it was begun, while it has used no table and may still be begun elsewhere. */
+      readonly unused?: Beginning | undefined;
+    };
+
+/** The statements that begin a transaction anew. */
+interface Beginning {
+  readonly readOnly: boolean;
+  readonly statements: readonly string[];
+}
+
+type Form = "plain" | "read-only" | "read-write";
 
 const NONE: State = { is: "none" };
 
@@ -31,19 +44,38 @@ export class SessionTransaction {
   /** Status flags that replies must show while no server knows of the transaction. */
   get lazyFlags(): number {
     if (this.#state.is !== "lazy") return 0;
-    return this.#state.readOnly ? STATUS.IN_TRANS | STATUS.IN_TRANS_READONLY : STATUS.IN_TRANS;
+    return this.#state.begin.readOnly ? STATUS.IN_TRANS | STATUS.IN_TRANS_READONLY : STATUS.IN_TRANS;
   }
 
   /** The client has begun a transaction that no server needs to know of yet. */
-  begin(form: "plain" | "read-only" | "read-write"): void {
-    const begin = form === "plain" ? "BEGIN" : `START TRANSACTION ${form === "read-only" ? "READ ONLY" : "READ WRITE"}`;
-    this.#state = { is: "lazy", readOnly: form === "read-only", begin, savepoints: [] };
+  begin(form: Form): void {
+    this.#state = { is: "lazy", begin: beginning(form, []), savepoints: [] };
+  }
+
+  /** The server has begun a transaction in this form, behind these statements about it, and none of its tables is used. */
+  begun(form: Form, ahead: readonly string[]): void {
+    if (this.#state.is === "open") this.#state = { ...this.#state, unused: beginning(form, ahead) };
+  }
+
+  /** Whether it could be begun at another backend just as well as where it is open. */
+  get mayFollow(): boolean {
+    return this.#state.is === "open" && this.#state.unused !== undefined;
+  }
+
+  /** It has ended where it was open, and is to be begun anew wherever the next statement goes. Only if it {@link mayFollow}. */
+  follow(): void {
+    const state = this.#state;
+    if (state.is === "open" && state.unused !== undefined)
+      this.#state = { is: "lazy", begin: state.unused, savepoints: [] };
   }
 
   /** What the server must be told before the first statement: BEGIN, and then each savepoint. Only while lazy. */
   get opening(): readonly string[] {
     if (this.#state.is !== "lazy") return [];
-    return [this.#state.begin, ...this.#state.savepoints.map((name) => `SAVEPOINT \`${name.replaceAll("`", "``")}\``)];
+    return [
+      ...this.#state.begin.statements,
+      ...this.#state.savepoints.map((name) => `SAVEPOINT \`${name.replaceAll("`", "``")}\``),
+    ];
   }
 
   /** BEGIN goes to `backend` in this turn. */
@@ -61,8 +93,10 @@ export class SessionTransaction {
     if (this.#state.is === "lazy") this.#state = { ...this.#state, savepoints: [] };
   }
 
-  /** What a backend says of itself at the end of a statement. */
-  told(backend: string, inTransaction: boolean): void {
+  /** What a backend says of itself at the end of a statement, which has left a transaction as it was if it `usedNone`. */
+  told(backend: string, inTransaction: boolean, usedNone = false): void {
+    const state = this.#state;
+    if (inTransaction && usedNone && state.is === "open" && state.backend === backend) return;
     if (inTransaction) this.#state = { is: "open", backend };
     else if (this.#state.is === "open" && this.#state.backend === backend) this.#state = NONE;
   }
@@ -84,6 +118,11 @@ export class SessionTransaction {
     this.#state = { ...state, savepoints: state.savepoints.slice(0, action === "release" ? at : at + 1) };
     return true;
   }
+}
+
+function beginning(form: Form, ahead: readonly string[]): Beginning {
+  const begin = form === "plain" ? "BEGIN" : `START TRANSACTION ${form === "read-only" ? "READ ONLY" : "READ WRITE"}`;
+  return { readOnly: form === "read-only", statements: [...ahead, begin] };
 }
 
 function same(left: string, right: string): boolean {

@@ -1,5 +1,6 @@
 import { deferred } from "../base/deferred.ts";
 import { isSwitchyardError, messageOf } from "../base/errors.ts";
+import { STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { buildOk } from "../wire/ok-packet.ts";
 import type { ClientConnection, CommandTaker } from "./client-connection.ts";
@@ -19,9 +20,13 @@ import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
 import type { Refusal, Route } from "./statement-route.ts";
 import type { Flight, TrafficSession } from "./traffic-session.ts";
+import { type TransactionTold, tracksOf } from "./transaction-told.ts";
 import type { Work } from "./work.ts";
 
 const EMPTY: Buffer = Buffer.alloc(0);
+
+/** Statements that leave a transaction as empty as it was where they name no table, a chained one included. */
+const USE_NO_TABLE: ReadonlySet<Work["kind"]> = new Set(["command", "select", "show", "set", "commit", "rollback"]);
 
 /**
  * One logged-in client. It takes a command, has it done, and only then takes the next, so that replies keep their
@@ -246,11 +251,12 @@ export class Session implements TrafficSession, CommandTaker {
     this.client.send(buildErr(error));
   }
 
-  /** Answers the present command with the OK that the server would have sent. */
-  answerOk(): void {
+  /** Answers the present command with the OK that the server would have sent; `told` as it tells of a transaction. */
+  answerOk(told?: TransactionTold): void {
     const backend = this.backends.get(this.state.lastBackend) ?? this.backends.all[0];
-    const status = this.state.statusLike(backend);
-    const ok = { affectedRows: 0, lastInsertId: 0n, status, warnings: 0, info: EMPTY, tracks: [] };
+    const status = this.state.statusLike(backend) | (told === undefined ? 0 : STATUS.SESSION_STATE_CHANGED);
+    const tracks = tracksOf(told);
+    const ok = { affectedRows: 0, lastInsertId: 0n, status, warnings: 0, info: EMPTY, tracks };
     this.client.send(buildOk(ok, this.applicant.capabilities));
   }
 
@@ -336,7 +342,8 @@ export class Session implements TrafficSession, CommandTaker {
     state.lastBackend = route.backend;
     // An ERR carries no status: a deadlock has ended the transaction, a lock timeout has not.
     if (end.error !== undefined && (route.chooses || !state.transaction.isNone)) await backend.connection.refresh();
-    if (!stays) state.transaction.told(route.backend, backend.connection.inTransaction);
+    const usedNone = !route.chooses && USE_NO_TABLE.has(work.kind);
+    if (!stays) state.transaction.told(route.backend, backend.connection.inTransaction, usedNone);
     if (work.after !== undefined) await work.after(backend, end);
     state.used(route.tables);
     if (route.armedBy.length > 0) context.arming.used(this, route.armedBy);

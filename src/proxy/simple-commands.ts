@@ -24,6 +24,14 @@ export function routeFreely(session: Session): Route {
   return routePacket({ facts: [], decisions: [] }, routeContext(session, []));
 }
 
+/** As {@link routeFreely}, and to the backend of the last statement: replies tell how many warnings that had. */
+function routeOnwards(session: Session): Route {
+  const context = routeContext(session, []);
+  const { lastBackend } = context;
+  const defaultBackend = session.backends.get(lastBackend) === undefined ? context.defaultBackend : lastBackend;
+  return routePacket({ facts: [], decisions: [] }, { ...context, defaultBackend });
+}
+
 /** What of the session decides on the routes of its packets. */
 export function routeContext(
   session: Session,
@@ -48,7 +56,7 @@ function commandWork(session: Session, payload: Buffer, after?: Work["after"], r
     opens: false,
     readsInsertId: false,
     schema: () => session.state.names.schema,
-    route: route ?? (() => routeFreely(session)),
+    route: route ?? (() => routeOnwards(session)),
     prepare: () => undefined,
     send: (backend, lazyFlags) => relayReply(session, backend, payload, lazyFlags),
     ...(after === undefined ? {} : { after }),
@@ -110,7 +118,7 @@ export async function fieldList(session: Session, payload: Buffer): Promise<void
 
 /** COM_RESET_CONNECTION goes to every backend of the session; the client hears the answer of one. */
 export async function resetConnection(session: Session, payload: Buffer): Promise<void> {
-  const here = routeFreely(session).backend;
+  const here = routeOnwards(session).backend;
   for (const backend of session.backends.all) {
     if (backend.name === here) continue;
     const answer = await backend.connection.own(Buffer.from([COM.RESET_CONNECTION]));
@@ -125,5 +133,5 @@ export async function resetConnection(session: Session, payload: Buffer): Promis
     }
     session.context.arming.changed(session);
   });
-  await session.perform({ ...work, route: () => ({ ...routeFreely(session), backend: here }) });
+  await session.perform({ ...work, route: () => ({ ...routeOnwards(session), backend: here }) });
 }

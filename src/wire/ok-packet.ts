@@ -79,10 +79,15 @@ export function parseVariableTrack(data: Buffer): [name: string, value: Buffer][
   return variables;
 }
 
-/** Builds an OK packet; `firstByte` 0xfe for the end of a result set. */
+/**
+ * Builds an OK packet; `firstByte` 0xfe for the end of a result set. A status that says that the session's state has
+ * changed, without tracks, is what servers send where something was set to what it had been.
+ */
 export function buildOk(ok: OkPacket, capabilities: number, firstByte: 0x00 | 0xfe = 0x00): Buffer {
   const writer = new PacketWriter().u8(firstByte).lenenc(ok.affectedRows).lenenc(ok.lastInsertId);
-  const tracked = hasFlag(capabilities, CAP.SESSION_TRACK) && ok.tracks.length > 0;
+  const tracked =
+    hasFlag(capabilities, CAP.SESSION_TRACK) &&
+    (ok.tracks.length > 0 || hasFlag(ok.status, STATUS.SESSION_STATE_CHANGED));
   const status = tracked ? ok.status | STATUS.SESSION_STATE_CHANGED : ok.status & ~STATUS.SESSION_STATE_CHANGED;
   writer.u16(status).u16(ok.warnings);
   if (!hasFlag(capabilities, CAP.SESSION_TRACK)) return writer.bytes(ok.info).payload();

@@ -64,6 +64,8 @@ export class ReplyTracker {
   #continues = false;
   #owed = 0;
   #columns = 0;
+  /** Definitions are sent; a client may have asked the server to leave them out. */
+  #described = true;
   #status = 0;
   #failed = false;
   #prepared: PreparedFacts | undefined;
@@ -209,9 +211,8 @@ export class ReplyTracker {
     const reader = new PacketReader(payload, "column count");
     this.#columns = reader.lenencNumber();
     const optional = hasFlag(this.#capabilities, CAP.OPTIONAL_RESULTSET_METADATA);
-    const described = !optional || reader.left === 0 || reader.u8() === 1;
-    if (described) this.#expectColumns(this.#columns);
-    else this.#expects = "rows";
+    this.#described = !optional || reader.left === 0 || reader.u8() === 1;
+    this.#expectColumns(this.#columns);
     return "columns";
   }
 
@@ -248,11 +249,12 @@ export class ReplyTracker {
     this.#columns = columns;
     const optional = hasFlag(this.#capabilities, CAP.OPTIONAL_RESULTSET_METADATA) && reader.left >= 4;
     if (optional) reader.skip(3);
-    if (optional && reader.u8() === 0) this.#expects = "nothing";
-    else if (parameters > 0) {
+    this.#described = !optional || reader.u8() !== 0;
+    if (parameters === 0) this.#expectColumns(columns);
+    else if (this.#described) {
       this.#expects = "parameters";
       this.#owed = parameters;
-    } else this.#expectColumns(columns);
+    } else this.#expectAfterParameters();
     return "prepared";
   }
 
@@ -261,20 +263,29 @@ export class ReplyTracker {
     return this.#takeEnd(payload, first);
   }
 
+  /** Definitions of columns come next. Where they are left out, the EOF that ends them is sent all the same. */
   #expectColumns(count: number): void {
     this.#owed = count;
-    if (count > 0) this.#expects = "definitions";
+    if (count === 0) this.#expects = this.#command === COM.STMT_PREPARE ? "nothing" : "rows";
+    else if (this.#described) this.#expects = "definitions";
+    else this.#expectAfterColumns();
+  }
+
+  #expectAfterParameters(): void {
+    if (this.#deprecateEof) this.#expectColumns(this.#prepared?.columns ?? 0);
+    else this.#expects = "parameters-end";
+  }
+
+  #expectAfterColumns(): void {
+    if (!this.#deprecateEof) this.#expects = "definitions-end";
     else this.#expects = this.#command === COM.STMT_PREPARE ? "nothing" : "rows";
   }
 
   #countDefinition(): void {
     this.#owed -= 1;
     if (this.#owed > 0) return;
-    if (this.#expects === "parameters") {
-      if (this.#deprecateEof) this.#expectColumns(this.#prepared?.columns ?? 0);
-      else this.#expects = "parameters-end";
-    } else if (!this.#deprecateEof) this.#expects = "definitions-end";
-    else this.#expects = this.#command === COM.STMT_PREPARE ? "nothing" : "rows";
+    if (this.#expects === "parameters") this.#expectAfterParameters();
+    else this.#expectAfterColumns();
   }
 }
 

@@ -1,11 +1,29 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import mysql from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { withArmed } from "../../../src/rules/rules-edits.ts";
 import { CAP, COM, STATUS } from "../../../src/wire/capabilities.ts";
 import { parseErr } from "../../../src/wire/err-packet.ts";
+import { buildGreeting, parseGreeting } from "../../../src/wire/greeting.ts";
 import { parseOk } from "../../../src/wire/ok-packet.ts";
+import { frame } from "../../../src/wire/packet-writer.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
-import { abort, arm, disarm, drained, type Harness, hold, seed, startHarness, swap } from "./proxy-harness.ts";
+import {
+  abort,
+  arm,
+  disarm,
+  drained,
+  type Harness,
+  hold,
+  PASSWORD,
+  seed,
+  startHarness,
+  swap,
+  USER,
+} from "./proxy-harness.ts";
 import { command, onStatement, RawClient } from "./raw-client.ts";
+import { answersOf, CAPABILITY_SETS, type CapabilitySet, differences } from "./same-answers.ts";
+import { startRelay } from "./tcp-relay.ts";
 
 let servers: Record<"old" | "new", TestServer>;
 let harness: Harness;
@@ -14,7 +32,14 @@ let clients: RawClient[] = [];
 beforeAll(async () => {
   servers = await startServers(["old", "new"]);
   await seed(servers);
-  await servers.old.root("INSERT INTO shop.orders (id, note) VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+  for (const server of Object.values(servers)) {
+    await server.root("INSERT INTO shop.orders (id, note) VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+    await manyTransactions(server);
+    // The server's own cache of passwords, as raw clients come without TLS.
+    await (
+      await mysql.createConnection({ host: "127.0.0.1", port: server.port, user: USER, password: PASSWORD })
+    ).end();
+  }
   harness = await startHarness(servers);
   // The password is known from here on, so that raw clients may log in without TLS.
   await (await harness.connect()).end();
@@ -29,6 +54,14 @@ afterAll(async () => {
   await harness?.close();
   await stopServers(servers);
 });
+
+/** From here on the numbers of a server's transactions have four digits, so that what names them is of one length. */
+async function manyTransactions(server: TestServer): Promise<void> {
+  const [[row]] = [await server.root("SELECT @@server_uuid AS uuid, @@gtid_executed AS done")];
+  const { uuid, done } = row as { uuid: string; done: string };
+  const last = Number(/(\d+)$/.exec(done)?.[1] ?? 0);
+  await server.root(`SET GLOBAL gtid_purged = '+${uuid}:${last + 1}-1000'`);
+}
 
 async function connect(): Promise<RawClient> {
   const client = await RawClient.connect(harness.port);
@@ -47,6 +80,54 @@ async function prepare(client: RawClient, text: string): Promise<number> {
 }
 
 const EXECUTE_WITH_CURSOR = Buffer.from([1, 1, 0, 0, 0]);
+
+const CAPABILITIES = CAPABILITY_SETS.map((set) => [set[0], set] as const);
+
+/** Compares every packet with those that the same commands have at the server itself. */
+async function compareAt(server: TestServer, [, more, less, tracked]: CapabilitySet): Promise<void> {
+  const direct = await RawClient.connect(server.port, more, less);
+  const client = await RawClient.connect(harness.port, more, less);
+  clients.push(direct, client);
+  const asked = { tracked: tracked !== undefined, moved: server === servers.new };
+  expect(client.capabilities).toBe(direct.capabilities);
+  const expected = await answersOf(direct, asked);
+  expect(expected.length).toBeGreaterThan(40);
+  expect(differences(await answersOf(client, asked), expected)).toEqual([]);
+}
+
+describe("every packet of a reply", () => {
+  test.each(CAPABILITIES)("is the server's, byte for byte, with %s", (_, set) => compareAt(servers.old, set));
+});
+
+test("a server that lacks what a client uses serves other clients; this one is told so by name, and keeps a switch from being tried", async () => {
+  const relay = await startRelay(servers.new);
+  relay.greeting = (bytes) => {
+    const greeting = parseGreeting(bytes.subarray(4));
+    return frame(
+      buildGreeting({ ...greeting, capabilities: (greeting.capabilities & ~CAP.QUERY_ATTRIBUTES) >>> 0 }),
+      0,
+    );
+  };
+  const older = Object.create(servers.new, { port: { value: relay.port } }) as TestServer;
+  const proxy = await startHarness({ old: servers.old, new: older });
+  const [client, plain] = [await proxy.connect(), await RawClient.connect(proxy.port)];
+  await client.query("SELECT id FROM orders LIMIT 1");
+  const reason = /lacks what this client uses: CLIENT_QUERY_ATTRIBUTES/;
+  await proxy.change((rules) => withArmed(rules, "orders", { token: "t", tables: ["shop.orders"], newHome: "new" }));
+  await expect.poll(async () => JSON.stringify((await proxy.document()).armed["orders"]?.blocked)).toMatch(reason);
+  await proxy.change((rules) => ({
+    ...rules,
+    generation: rules.generation + 1,
+    tables: { "shop.orders": { to: "new", migration: "orders" } },
+  }));
+  await expect.poll(() => client.query("SELECT id FROM orders").catch(String)).toMatch(reason);
+  expect((await client.query("SELECT 1 AS one"))[0]).toEqual([{ one: 1 }]);
+  expect((await plain.ask(query("SELECT id FROM orders WHERE id = 1")))[0]?.[0]).toBe(1);
+  plain.close();
+  await client.end();
+  await proxy.close();
+  await relay.close();
+});
 
 describe("commands", () => {
   test("that are pipelined are answered in their order", async () => {
@@ -171,4 +252,8 @@ describe("long data", () => {
       [{ note: "away" }],
     ]);
   });
+});
+
+describe("every packet of a reply, where the tables have moved,", () => {
+  test.each(CAPABILITIES)("is the new home's, byte for byte, with %s", (_, set) => compareAt(servers.new, set));
 });

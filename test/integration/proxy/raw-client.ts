@@ -3,6 +3,7 @@ import { PacketInbox } from "../../../src/mysql/packet-inbox.ts";
 import { PacketLink } from "../../../src/mysql/packet-link.ts";
 import { CAP } from "../../../src/wire/capabilities.ts";
 import { PacketWriter } from "../../../src/wire/packet-writer.ts";
+import { ReplyTracker } from "../../../src/wire/reply-tracker.ts";
 import { PASSWORD, USER } from "./proxy-harness.ts";
 
 const CAPABILITIES =
@@ -22,19 +23,37 @@ export class RawClient {
   readonly #link: PacketLink;
   readonly #inbox: PacketInbox;
   #fileSequence = 1;
+  /** In force on the connection. */
+  readonly capabilities: number;
 
-  private constructor(link: PacketLink) {
+  private constructor(link: PacketLink, capabilities: number) {
     this.#link = link;
     this.#inbox = new PacketInbox(link);
+    this.capabilities = capabilities;
   }
 
-  /** Logs in with `more` capabilities beside those that every client has. */
-  static async connect(port: number, more = 0): Promise<RawClient> {
+  /** Logs in with `more` capabilities beside those that every client has, and without `less`. */
+  static async connect(port: number, more = 0, less = 0): Promise<RawClient> {
     const link = await PacketLink.dial("127.0.0.1", port, AbortSignal.timeout(5000));
     const tls = { mode: "disabled" as const };
     const endpoint = { name: "proxy", host: "127.0.0.1", port, user: USER, password: PASSWORD, tls };
-    await login(link, endpoint, { capabilities: CAPABILITIES | more, database: "shop", attributes: new Map() });
-    return new RawClient(link);
+    const wishes = { capabilities: (CAPABILITIES | more) & ~less, database: "shop", attributes: new Map() };
+    const { capabilities } = await login(link, endpoint, wishes);
+    return new RawClient(link, capabilities);
+  }
+
+  /** Sends a command and gives every packet of the reply, as many as the protocol has the server owe. */
+  async ask(command: Buffer): Promise<Buffer[]> {
+    const tracker = new ReplyTracker(this.capabilities);
+    const packets: Buffer[] = [];
+    this.send(command);
+    tracker.start(command[0] ?? 0);
+    while (!tracker.complete) {
+      const packet = await this.next();
+      packets.push(packet);
+      if (tracker.wants(packet.length, packet[0] ?? -1)) tracker.take(packet);
+    }
+    return packets;
   }
 
   send(...commands: readonly Buffer[]): void {

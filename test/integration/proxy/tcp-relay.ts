@@ -6,6 +6,8 @@ export interface TcpRelay {
   readonly port: number;
   /** Each piece that the server sends arrives this much later. */
   delayMs: number;
+  /** Changes the first piece that the server sends on each connection: its greeting. */
+  greeting?: (bytes: Buffer) => Buffer;
   /** Bytes that have passed, by who sent them. */
   readonly passed: { near: number; far: number };
   /** Ends all connections through it at once, without a word. */
@@ -15,7 +17,7 @@ export interface TcpRelay {
 
 export async function startRelay(target: { readonly host: string; readonly port: number }): Promise<TcpRelay> {
   const sockets = new Set<Socket>();
-  const relay = { delayMs: 0, passed: { near: 0, far: 0 } };
+  const relay: Omit<TcpRelay, "port" | "cut" | "close"> = { delayMs: 0, passed: { near: 0, far: 0 } };
   const server = createServer((near) => {
     const far = connect({ host: target.host, port: target.port, noDelay: true });
     for (const socket of [near, far]) {
@@ -31,7 +33,10 @@ export async function startRelay(target: { readonly host: string; readonly port:
       relay.passed.near += chunk.length;
       far.write(chunk);
     });
-    far.on("data", (chunk) => {
+    let greeted = false;
+    far.on("data", (bytes) => {
+      const chunk = greeted ? bytes : (relay.greeting?.(bytes) ?? bytes);
+      greeted = true;
       relay.passed.far += chunk.length;
       if (relay.delayMs === 0) near.write(chunk);
       else setTimeout(() => near.write(chunk), relay.delayMs);

@@ -47,3 +47,29 @@ describe("a transaction that no server knows of", () => {
     expect(transaction.opening).toEqual(["START TRANSACTION READ WRITE"]);
   });
 });
+
+describe("a transaction that a server has begun at once", () => {
+  const begun = (): SessionTransaction => {
+    const transaction = new SessionTransaction();
+    transaction.told("old", true);
+    transaction.begun("read-only", ["SET @@transaction_isolation = 'SERIALIZABLE'"]);
+    return transaction;
+  };
+
+  test("is begun anew elsewhere, in the same form, while it has used no table", () => {
+    const transaction = begun();
+    transaction.told("old", true, true);
+    expect(transaction.mayFollow).toBe(true);
+    transaction.follow();
+    expect(transaction.opening).toEqual([
+      "SET @@transaction_isolation = 'SERIALIZABLE'",
+      "START TRANSACTION READ ONLY",
+    ]);
+  });
+
+  test("stays where it has used a table", () => {
+    const transaction = begun();
+    transaction.told("old", true);
+    expect([transaction.mayFollow, transaction.backend]).toEqual([false, "old"]);
+  });
+});

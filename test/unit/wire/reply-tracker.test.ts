@@ -56,6 +56,25 @@ describe("a reply", () => {
     }
   });
 
+  test("without definitions has the EOF packets that would end them, where there are any", () => {
+    const bytes = (hex: string): Buffer => Buffer.from(hex, "hex");
+    const [eof, opened] = [bytes("fe00000200"), bytes("fe00004200")];
+    const prepared = bytes("00020000000100010000000000");
+    const optional = CAP.PROTOCOL_41 | CAP.OPTIONAL_RESULTSET_METADATA;
+    for (const [capabilities, command, packets, kinds] of [
+      [optional, COM.QUERY, [bytes("0100"), eof, row, eof], ["columns", "eof", "passed", "eof"]],
+      [optional, COM.STMT_PREPARE, [prepared, eof, eof], ["prepared", "eof", "eof"]],
+      [optional, COM.STMT_EXECUTE, [bytes("0100"), opened], ["columns", "eof"]],
+      [optional | CAP.DEPRECATE_EOF, COM.QUERY, [bytes("0100"), row, ok(2, 0xfe)], ["columns", "passed", "eof"]],
+      [optional | CAP.DEPRECATE_EOF, COM.STMT_PREPARE, [prepared], ["prepared"]],
+    ] as const) {
+      const tracker = new ReplyTracker(capabilities);
+      tracker.start(command);
+      expect(feed(tracker, ...packets)).toEqual(kinds);
+      expect(tracker.complete).toBe(true);
+    }
+  });
+
   test("with a row of 16 MiB is not ended by what looks like an end within it", () => {
     const tracker = new ReplyTracker(deprecated);
     tracker.start(COM.QUERY);

@@ -1,0 +1,22 @@
+import { type SessionTrack, TRACK } from "../wire/ok-packet.ts";
+import { PacketWriter } from "../wire/packet-writer.ts";
+
+/**
+ * What servers tell, in the OK of a statement about a transaction, to clients that have agreed on session tracking, even
+ * where `session_track_transaction_info` is OFF: that one has begun, that it has ended, or that neither is new.
+ */
+export type TransactionTold = "begun" | "ended" | "as before";
+
+const STATES: Readonly<Record<TransactionTold, string | undefined>> = {
+  begun: "T_______",
+  ended: "________",
+  "as before": undefined,
+};
+
+/** The part of the OK that says so. */
+export function tracksOf(told: TransactionTold | undefined): readonly SessionTrack[] {
+  const state = told === undefined ? undefined : STATES[told];
+  return state === undefined
+    ? []
+    : [{ type: TRACK.TRANSACTION_STATE, data: new PacketWriter(16).lenencBytes(state).payload() }];
+}
