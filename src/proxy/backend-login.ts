@@ -217,7 +217,8 @@ function responseFor(dialed: DialedBackend, applicant: Applicant, options: Backe
         COMPRESSION_FLAGS[compression]) >>>
       0,
     maxPacketBytes: response.maxPacketBytes,
-    collation: response.collation,
+    // The packet has a byte for it. What is beyond is told afterwards, see learn-server.ts.
+    collation: response.collation > 0xff ? 0 : response.collation,
     user: response.user,
     authResponse: Buffer.alloc(0),
     ...(options.database === undefined ? {} : { database: options.database }),

@@ -100,7 +100,7 @@ function responseAs({ response }: Applicant, change: ChangeUser): Applicant["res
     ...rest,
     user: Buffer.from(change.user),
     ...(change.database.length === 0 ? {} : { database: Buffer.from(change.database) }),
-    collation: change.collation === 0 ? rest.collation : change.collation & 0xff,
+    collation: change.collation,
     attributes: change.attributes.size === 0 ? rest.attributes : change.attributes,
   };
 }

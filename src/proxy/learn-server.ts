@@ -1,4 +1,5 @@
 import type { LowerCaseTableNames } from "../rules/routing.ts";
+import type { BackendConnection } from "./backend-connection.ts";
 import type { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
 import { type InitialSettings, LEARNED } from "./session-settings.ts";
@@ -18,4 +19,18 @@ export async function learnServer(context: SessionContext, session: Session): Pr
   }
   const initial = Object.fromEntries(LEARNED.map((name, at) => [name, values[at] ?? ""])) as InitialSettings;
   session.state.settings.begin(initial);
+  const { collation } = session.applicant.response;
+  if (collation > 0xff && !session.state.settings.wasReset) await keepCollation(session, connection, collation);
+}
+
+/** A change of user has asked for a collation that no login can ask for: other backends are told its name. */
+async function keepCollation(session: Session, connection: BackendConnection, number: number): Promise<void> {
+  const columns = "CONCAT(CHARACTER_SET_NAME, ' COLLATE ', COLLATION_NAME)";
+  const answer = await connection.query(
+    `SELECT ${columns} FROM information_schema.COLLATIONS WHERE ID = ${number} LIMIT 1`,
+  );
+  const valueText = answer.rows[0]?.[0];
+  // A number that the server does not know means its default, as 0 does.
+  if (valueText === undefined || valueText === null) return;
+  session.state.settings.record({ scope: "names", name: "", valueText, literal: true });
 }

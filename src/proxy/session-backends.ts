@@ -122,6 +122,7 @@ export class SessionBackends {
         connection.destroy("the session has ended");
         return backendLost(name);
       }
+      if (state().settings.wasReset) await connection.own(Buffer.from([COM.RESET_CONNECTION]));
       const backend: SessionBackend = { name, connection, settings: 0, schema: undefined, option: undefined };
       for (;;) {
         if (state().settings.resets !== resets) {

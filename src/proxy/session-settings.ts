@@ -51,6 +51,7 @@ export class SessionSettings {
   #settings: Setting[] = [];
   #serial = 0;
   #resets = 0;
+  #wasReset = false;
   #maxExecutionMs = 0;
   #initialMaxExecutionMs = 0;
   #modes: SqlModes;
@@ -84,15 +85,21 @@ export class SessionSettings {
     return this.#resets;
   }
 
+  /** COM_RESET_CONNECTION was the last beginning: a server then has its own defaults, not what a login asks for. */
+  get wasReset(): boolean {
+    return this.#wasReset;
+  }
+
   /** Whether a plain BEGIN may be kept back. */
   get allowsLazy(): boolean {
     return this.#lazyForbidden.size === 0;
   }
 
-  /** What the session begins with, as the server has told after the login. */
+  /** What the session begins with, as the server has told after the login or the reset. */
   begin(initial: InitialSettings): void {
     this.#initialModes = { ...modesOf(initial.sql_mode), charset: charsetClass(initial.character_set_client) };
     this.#modes = this.#initialModes;
+    this.#lazyForbidden = new Set();
     for (const name of ["completion_type", "session_track_transaction_info"] as const) {
       if (!LAZY_VALUES.test(initial[name])) this.#lazyForbidden.add(name);
     }
@@ -150,8 +157,9 @@ export class SessionSettings {
     return this.#keep(name, `SET SESSION ${quoteId(name).replaceAll(".", "`.`")} = ${valueSql}`);
   }
 
-  /** COM_RESET_CONNECTION: as after the login. */
-  reset(): void {
+  /** Nothing is set any more: the client has logged in anew, or reset its connection. */
+  reset(by: "login" | "reset"): void {
+    this.#wasReset = by === "reset";
     this.#settings = [];
     this.#serial += 1;
     this.#resets += 1;

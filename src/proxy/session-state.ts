@@ -112,12 +112,12 @@ export class SessionState {
     return undefined;
   }
 
-  /** COM_RESET_CONNECTION: all is gone but the schema. */
-  reset(): void {
+  /** COM_RESET_CONNECTION, or another login on the same connection: all is gone but the schema. */
+  reset(by: "login" | "reset"): void {
     this.transaction.ended();
     this.#endTogether([]);
     this.pins.clearAll();
-    this.settings.reset();
+    this.settings.reset(by);
     this.prepared.clear();
     this.names.dropAllTemporary();
     this.oneShot = [];

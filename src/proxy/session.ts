@@ -137,7 +137,7 @@ export class Session implements TrafficSession, CommandTaker {
     this.#applicant = applicant;
     this.#user = applicant.response.user.toString("utf8");
     this.context.userSessions.enter(this.#user, 0);
-    this.state.reset();
+    this.state.reset("login");
     this.state.names.use(schema);
   }
 
@@ -462,7 +462,7 @@ export class Session implements TrafficSession, CommandTaker {
     try {
       await this.backends.close();
     } finally {
-      this.state.reset();
+      this.state.reset("login");
       this.uncount();
       this.context.traffic.sessions.delete(this);
       this.context.arming.left(this);

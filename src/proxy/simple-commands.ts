@@ -1,5 +1,6 @@
 import type { StatementFacts, TableRef } from "../sql/statement.ts";
 import { COM } from "../wire/capabilities.ts";
+import { learnServer } from "./learn-server.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { withStatus } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
@@ -126,11 +127,14 @@ export async function resetConnection(session: Session, payload: Buffer): Promis
   }
   session.state.transaction.ended();
   const work = commandWork(session, payload, async () => {
-    session.state.reset();
+    const known = session.state.settings.wasReset;
+    session.state.reset("reset");
     for (const backend of session.backends.all) {
       backend.settings = session.state.settings.serial;
       backend.option = undefined;
     }
+    // The server has its own defaults now, not what the login asked for. They are the same after each reset.
+    if (!known) await learnServer(session.context, session);
     session.context.arming.changed(session);
   });
   await session.perform({ ...work, route: () => ({ ...routeOnwards(session), backend: here }) });

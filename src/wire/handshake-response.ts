@@ -6,7 +6,7 @@ import { PacketWriter } from "./packet-writer.ts";
 export interface HandshakeResponse {
   readonly capabilities: number;
   readonly maxPacketBytes: number;
-  /** Number of the collation; the packet carries its low byte only. */
+  /** Number of the collation; the packet has a byte for it, and 0 is the server's own default. */
   readonly collation: number;
   /** As bytes: the name is in the client's own character set. */
   readonly user: Buffer;

@@ -1,5 +1,6 @@
 import type { RowDataPacket } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { withTable } from "../../../src/rules/rules-edits.ts";
 import { buildAuthMoreData, parseAuthSwitch } from "../../../src/wire/auth-packets.ts";
 import { cachingSha2Scramble } from "../../../src/wire/auth-scramble.ts";
 import { CAP, COM } from "../../../src/wire/capabilities.ts";
@@ -146,6 +147,42 @@ describe("a change of user", () => {
     client.send(command(COM.PING));
     expect(await client.next()).toEqual(buildAuthMoreData(Buffer.from([3])));
     expect((await client.packets(2)).map((reply) => reply[0])).toEqual([0, 0]);
+  });
+
+  test("to a collation that no login can ask for is in force at every home, until a reset", async () => {
+    const client = await harness.connect({ ssl, charset: "LATIN1_SWEDISH_CI" });
+    const both = async (): Promise<unknown[]> => {
+      const of = "SELECT @@collation_connection AS c, @@character_set_client AS cs, @@character_set_results AS r FROM";
+      const seen: unknown[] = [];
+      for (const table of ["orders", "other"]) seen.push((await client.query<RowDataPacket[]>(`${of} ${table}`))[0][0]);
+      return seen;
+    };
+    await harness.change((rules) => withTable(rules, "shop.orders", { to: "new", migration: "orders" }));
+    try {
+      for (const server of [servers.old, servers.new]) {
+        await server.root("INSERT INTO shop.orders (id) VALUES (700); INSERT INTO shop.other (id) VALUES (700)");
+      }
+      const latin1 = { c: "latin1_swedish_ci", cs: "latin1", r: "latin1" };
+      expect(await both()).toEqual([latin1, latin1]);
+      await client.changeUser({ user: USER, password: PASSWORD, database: "shop", charset: "UTF8MB4_0900_AS_CS" });
+      const exotic = { c: "utf8mb4_0900_as_cs", cs: "utf8mb4", r: "utf8mb4" };
+      expect(await both()).toEqual([exotic, exotic]);
+      await client.reset();
+      // What is connected to after a reset has the server's defaults as well, not the login's.
+      const fresh = await harness.connect({ ssl, charset: "LATIN1_SWEDISH_CI" });
+      await fresh.reset();
+      const sql = "SELECT @@collation_connection AS c, @@character_set_client AS cs, @@character_set_results AS r";
+      const [[old]] = await fresh.query<RowDataPacket[]>(sql);
+      const [[moved]] = await fresh.query<RowDataPacket[]>(`${sql} FROM orders LIMIT 1`);
+      expect([old?.["cs"], moved]).toEqual(["utf8mb4", old]);
+      expect(await both()).toEqual([old, old]);
+      await Promise.all([client.end(), fresh.end()]);
+    } finally {
+      await harness.change((rules) => ({ ...rules, tables: {} }));
+      for (const server of [servers.old, servers.new]) {
+        await server.root("DELETE FROM shop.orders; DELETE FROM shop.other");
+      }
+    }
   });
 
   test("cut short ends the connection, not the proxy", async () => {

@@ -67,7 +67,7 @@ describe("settings of a session", () => {
     const made = settings();
     record(made, "SET NAMES gbk, sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'");
     expect(made.modes).toMatchObject({ charset: "unsafe", ansiQuotes: true, noBackslashEscapes: true });
-    made.reset();
+    made.reset("reset");
     expect(made.modes).toEqual(MODES);
     expect(made.since(0)).toEqual([]);
   });
