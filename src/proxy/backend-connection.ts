@@ -6,6 +6,7 @@ import { AuthAnswers } from "../mysql/auth-answers.ts";
 import { EnvelopeSocket } from "../mysql/envelope-socket.ts";
 import { CAP, COM, HEADER_BYTES, hasFlag, STATUS } from "../wire/capabilities.ts";
 import { buildChangeUser, type ChangeUser } from "../wire/change-user.ts";
+import type { ColumnDefinition } from "../wire/column-definition.ts";
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
 import { PacketNumbers } from "../wire/packet-numbers.ts";
 import { PacketWalker } from "../wire/packet-walker.ts";
@@ -40,6 +41,8 @@ export interface BackendFacts {
 /** The answer to a statement of our own. */
 export interface OwnAnswer extends ReplyEnd {
   readonly rows: readonly (readonly (string | null)[])[];
+  /** Empty also where the client wants results without metadata. */
+  readonly columns: readonly ColumnDefinition[];
   readonly prepared: PreparedFacts | undefined;
 }
 
@@ -186,7 +189,7 @@ export class BackendConnection {
     const end = new PromisedEnd();
     const reply = new OwnReply(this.#tracker, end, OWN_BYTES_MAX);
     this.#begin(reply, payload, NONE);
-    return { ...(await end.promise), rows: reply.rows, prepared: reply.prepared };
+    return { ...(await end.promise), rows: reply.rows, columns: reply.columns, prepared: reply.prepared };
   }
 
   /** As {@link own}, for a statement as text. */

@@ -32,5 +32,5 @@ async function keepCollation(session: Session, connection: BackendConnection, nu
   const valueText = answer.rows[0]?.[0];
   // A number that the server does not know means its default, as 0 does.
   if (valueText === undefined || valueText === null) return;
-  session.state.settings.record({ scope: "names", name: "", valueText, literal: true });
+  session.state.settings.record({ scope: "names", name: "", valueText, literal: true }, connection.name);
 }

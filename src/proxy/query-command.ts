@@ -8,7 +8,7 @@ import type { ReplyEnd } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { relayReply, routeContext } from "./simple-commands.ts";
-import { applyEffects } from "./statement-effects.ts";
+import { applyEffects, assigned } from "./statement-effects.ts";
 import { type Route, routePacket } from "./statement-route.ts";
 import type { Work } from "./work.ts";
 
@@ -101,6 +101,9 @@ export async function afterStatements(
     await applyEffects(state, one, text, backend);
     if (INSERTS.has(one.kind) || one.effects.includes("sets-last-insert-id")) state.insertBackend = backend.name;
   }
+  // What a statement has assigned before it failed stays assigned.
+  const failed = end.error === undefined ? undefined : facts[succeeded];
+  if (failed?.userVariables !== undefined) assigned(state, failed.userVariables, backend);
   const opaque = end.error !== undefined && facts.some(({ kind }) => kind === "call");
   if (opaque) {
     state.pins.set("call", {

@@ -1,5 +1,6 @@
 import { deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
+import { type ColumnDefinition, parseColumnDefinition } from "../wire/column-definition.ts";
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
 import { PacketReader } from "../wire/packet-reader.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
@@ -201,6 +202,7 @@ export class EditedReply extends TrackedReply {
 /** Collects the rows of a reply to a statement of our own; they are few and short. */
 export class OwnReply extends TrackedReply {
   readonly rows: (string | null)[][] = [];
+  readonly columns: ColumnDefinition[] = [];
   readonly #splitter: PacketSplitter;
 
   constructor(tracker: ReplyTracker, waiter: ReplyWaiter, payloadBytesMax: number) {
@@ -214,9 +216,10 @@ export class OwnReply extends TrackedReply {
 
   take(chunk: Buffer): boolean {
     this.#splitter.push(chunk, (payload) => {
-      const inRows = this.tracker.inRows;
+      const { inRows, inDefinitions } = this.tracker;
       if (wantsWhole(this.tracker, payload)) this.note(this.tracker.take(payload), payload);
       else if (inRows) this.rows.push(readRow(payload, this.tracker.columns));
+      else if (inDefinitions) this.columns.push(parseColumnDefinition(payload));
     });
     return this.tracker.complete;
   }

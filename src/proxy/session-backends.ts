@@ -80,15 +80,24 @@ export class SessionBackends {
     return opening;
   }
 
-  /** The next thing that `backend` must be told before it has this state; undefined when it has. */
+  /**
+   * The next thing that `backend` must be told before it has this state; undefined when it has, or has it as far as the
+   * session knows it: see {@link SessionSettings.unreadElsewhere}.
+   */
   bringUpToDate(backend: SessionBackend, state: SharedState): Promise<ErrPacket | undefined> | undefined {
-    return this.isBehind(backend, state) ? this.#tell(backend, state) : undefined;
+    if (!this.isBehind(backend, state)) return undefined;
+    const { settings } = state;
+    const waits = backend.settings !== settings.serial && settings.reachedFrom(backend.settings) === backend.settings;
+    return waits && !this.#lacksOther(backend, state) ? undefined : this.#tell(backend, state);
   }
 
   /** Whether `backend` must be told something before it has this state. */
   isBehind(backend: SessionBackend, state: SharedState): boolean {
-    const behind = backend.option !== state.option || backend.settings !== state.settings.serial;
-    return behind || (state.schema !== undefined && backend.schema !== state.schema);
+    return backend.settings !== state.settings.serial || this.#lacksOther(backend, state);
+  }
+
+  #lacksOther(backend: SessionBackend, state: SharedState): boolean {
+    return backend.option !== state.option || (state.schema !== undefined && backend.schema !== state.schema);
   }
 
   /** Ends transactions that are still open, says goodbye, and waits until the servers have closed. */
@@ -147,7 +156,7 @@ export class SessionBackends {
   async #tell(backend: SessionBackend, state: SharedState): Promise<ErrPacket | undefined> {
     const { connection } = backend;
     const { option, schema } = state;
-    const serial = state.settings.serial;
+    const reached = state.settings.reachedFrom(backend.settings);
     const statements = state.settings.since(backend.settings);
     try {
       if (option !== undefined && backend.option !== option) {
@@ -159,7 +168,7 @@ export class SessionBackends {
         const answer = await connection.query(statement);
         if (answer.error !== undefined) return answer.error;
       }
-      backend.settings = serial;
+      backend.settings = reached;
       if (schema !== undefined && backend.schema !== schema) {
         const answer = await connection.own(Buffer.concat([Buffer.from([COM.INIT_DB]), Buffer.from(schema, "utf8")]));
         if (answer.error !== undefined) return answer.error;

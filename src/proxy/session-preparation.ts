@@ -1,9 +1,10 @@
 import { isSwitchyardError } from "../base/errors.ts";
 import type { ErrPacket } from "../wire/err-packet.ts";
-import { backendLost, insertIdLost } from "./client-errors.ts";
+import { backendLost, insertIdLost, notSupported } from "./client-errors.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import type { Route } from "./statement-route.ts";
+import { assignmentsOf, readingOf } from "./user-variables.ts";
 import type { Work } from "./work.ts";
 
 /**
@@ -18,11 +19,31 @@ export function nextPreparation(
   const backend = session.backends.get(route.backend);
   if (backend === undefined) return openBackend(session, route.backend);
   const step =
+    readVariables(session, backend) ??
     session.backends.bringUpToDate(backend, session.shared(work.schema(backend))) ??
     carryInsertId(session, work, backend) ??
     (route.chooses || work.kind === "begin" ? openTransaction(session, work, backend) : undefined) ??
     work.prepare(backend);
   return step === undefined ? undefined : unlessLost(session, step, backend);
+}
+
+/** What statements have assigned at the backend that the session leaves is read there, and is told to this one next. */
+function readVariables(session: Session, backend: SessionBackend): Promise<ErrPacket | undefined> | undefined {
+  const { settings } = session.state;
+  if (backend.settings === settings.serial) return undefined;
+  const unread = settings.unreadElsewhere(backend.name);
+  if (unread === undefined) return undefined;
+  const from = session.backends.get(unread.backend);
+  if (from === undefined) return Promise.resolve(backendLost(unread.backend));
+  return (async () => {
+    const { names } = unread;
+    const statements = assignmentsOf(names, await from.connection.query(readingOf(names)));
+    if ("no" in statements) {
+      return notSupported(`this session cannot go from ${from.name} to ${backend.name}: ${statements.no}`);
+    }
+    for (const [index, name] of names.entries()) settings.learned(name, statements[index] ?? "");
+    return undefined;
+  })();
 }
 
 /** No login competes with a switch: while a hold is in force, the caller waits for its end and judges anew. */
@@ -80,7 +101,7 @@ function carryInsertId(
   // Only an error is true: another connection would answer with 0.
   if (from === undefined) return Promise.resolve(insertIdLost());
   return (async () => {
-    const answer = await from.connection.query("SELECT LAST_INSERT_ID()");
+    const answer = await from.connection.query("SELECT LAST_INSERT_ID() LIMIT 1");
     const value = answer.rows[0]?.[0];
     session.state.insertBackend = backend.name;
     if (value === undefined || value === null) return undefined;

@@ -1,18 +1,30 @@
 import { quoteId, quoteText } from "../base/table-name.ts";
 import type { SetAssignment, SqlModes } from "../sql/statement.ts";
 
-/** Variables whose value belongs to one statement or one server; a session that sets one cannot be moved. */
-const NOT_MOVABLE: ReadonlySet<string> = new Set([
-  "gtid_next",
-  "identity",
-  "insert_id",
-  "last_insert_id",
-  "pseudo_replica_mode",
-  "pseudo_slave_mode",
-  "pseudo_thread_id",
-  "rand_seed1",
-  "rand_seed2",
-  "sql_log_bin",
+/**
+ * Variables whose value belongs to one statement or one server, with the values that mean nothing special: a session
+ * that sets one to another value cannot be moved, and no other server is ever told.
+ */
+const NOT_MOVABLE: ReadonlyMap<string, RegExp> = new Map([
+  ["gtid_next", /^automatic$/i],
+  ["insert_id", /^0$/],
+  ["pseudo_replica_mode", /^(0|off)$/i],
+  ["pseudo_slave_mode", /^(0|off)$/i],
+  ["pseudo_thread_id", /^$/],
+  ["rand_seed1", /^$/],
+  ["rand_seed2", /^$/],
+  ["sql_log_bin", /^(1|on)$/i],
+]);
+
+/** They are LAST_INSERT_ID() by another name, and go where that goes. */
+export const INSERT_IDS: ReadonlySet<string> = new Set(["identity", "last_insert_id"]);
+
+/** What a string literal means depends on these. */
+const READ_LITERALS: ReadonlySet<string> = new Set([
+  "character_set_client",
+  "character_set_connection",
+  "collation_connection",
+  "sql_mode",
 ]);
 
 /** Variables with which a BEGIN is no longer invisible until its first statement. */
@@ -34,9 +46,27 @@ export type InitialSettings = Readonly<Record<(typeof LEARNED)[number], string>>
 
 interface Setting {
   readonly key: string;
-  readonly sql: string;
+  /** What tells a backend; undefined where it must first be read at {@link at}. */
+  readonly sql: string | undefined;
   /** Grows with each change; a backend remembers up to where it has been told. */
   readonly serial: number;
+  /** The user variable that it is about. */
+  readonly variable?: string;
+  /** Its value is a string as the client wrote it, which means the same only as long as strings are read alike. */
+  readonly textual?: boolean;
+  /** The backend that alone knows the value. */
+  readonly at?: string;
+}
+
+/** User variables whose values are only at one backend. */
+export interface UnreadVariables {
+  readonly backend: string;
+  readonly names: readonly string[];
+}
+
+/** Whether what a string literal means may be another after this assignment. */
+export function changesTexts({ scope, name }: SetAssignment): boolean {
+  return scope === "names" || scope === "character-set" || (scope === "session" && READ_LITERALS.has(name));
 }
 
 /** What became of an assignment: kept, to be read back from the server, or a reason why the session cannot move. */
@@ -108,13 +138,48 @@ export class SessionSettings {
     this.#maxExecutionMs = this.#initialMaxExecutionMs;
   }
 
-  /** Statements that a backend has not heard, which was told everything up to `serial`. */
+  /**
+   * Statements that a backend has not heard, which was told everything up to `serial`, as far as they are known: they
+   * end before a variable that must first be read at another backend.
+   */
   since(serial: number): readonly string[] {
-    return this.#settings.filter((setting) => setting.serial > serial).map(({ sql }) => sql);
+    return this.#known(serial).map(({ sql }) => sql ?? "");
   }
 
-  /** The server has carried out this assignment. */
-  record(assignment: SetAssignment): Recorded {
+  /** Up to where a backend knows everything that was told up to `serial` and has now heard {@link since}. */
+  reachedFrom(serial: number): number {
+    const known = this.#known(serial);
+    const all = known.length === this.#settings.filter((setting) => setting.serial > serial).length;
+    return all ? this.#serial : (known.at(-1)?.serial ?? serial);
+  }
+
+  /** User variables that must be read elsewhere before `backend` can be told them. */
+  unreadElsewhere(backend: string): UnreadVariables | undefined {
+    const first = this.#settings.find(({ at }) => at !== undefined && at !== backend)?.at;
+    return first === undefined ? undefined : { backend: first, names: this.#unreadAt(first) };
+  }
+
+  /** Whether a user variable has its value only there. */
+  isUnreadAt(backend: string): boolean {
+    return this.#settings.some(({ at }) => at === backend);
+  }
+
+  /** What sets a variable that {@link unreadElsewhere} has named. */
+  learned(variable: string, sql: string): void {
+    const key = keyOf(variable);
+    this.#settings = this.#settings.map((one) =>
+      one.key === key && one.at !== undefined ? { key, sql, serial: one.serial, variable } : one,
+    );
+  }
+
+  /** A statement has, or may have, given a user variable a value that only the backend knows. */
+  assigned(variable: string, backend: string): Recorded {
+    if (!plain(variable)) return { pins: `the name of its user variable @${variable} is not of ASCII` };
+    return this.#keep({ key: keyOf(variable), sql: undefined, variable, at: backend });
+  }
+
+  /** This backend has carried out the assignment. */
+  record(assignment: SetAssignment, backend: string): Recorded {
     const { scope, name, valueText, literal } = assignment;
     switch (scope) {
       case "global":
@@ -123,20 +188,30 @@ export class SessionSettings {
       case "next-transaction":
         return "kept";
       case "resource-group":
-        return { pins: "a resource group" };
+        if (!plain(valueText) || /\sfor\s/i.test(valueText)) return { pins: "a resource group was set for threads" };
+        return this.#keep({ key: "resource-group", sql: `SET RESOURCE GROUP ${valueText}` });
       case "role":
-        if (!plain(valueText)) return { pins: "a role that cannot be replayed" };
-        return this.#keep("role", `SET ROLE ${valueText}`);
+        if (!plain(valueText)) return { pins: "the name of its role is not of ASCII" };
+        return this.#keep({ key: "role", sql: `SET ROLE ${valueText}` });
       case "names":
       case "character-set":
-        return this.#recordCharacterSet(scope, valueText);
+        return this.#recordCharacterSet(scope, valueText, backend);
       case "user":
-        if (!literal || !plain(valueText)) return { pins: `user variable @${name} was set from an expression` };
-        return this.#keep(`@${name.toLowerCase()}`, `SET @${quoteId(name)} = ${valueText}`);
+        if (!literal || !plain(valueText) || !plain(name)) return this.assigned(name, backend);
+        return this.#keep({
+          ...{ key: keyOf(name), sql: `SET @${quoteId(name)} = ${valueText}` },
+          ...{ variable: name, textual: /['"]/.test(valueText) },
+        });
       case "session":
         break;
     }
-    if (NOT_MOVABLE.has(name)) return { pins: `the session variable ${name} was set` };
+    if (READ_LITERALS.has(name)) this.#unreadTexts(backend);
+    if (INSERT_IDS.has(name)) return "kept";
+    const harmless = NOT_MOVABLE.get(name);
+    if (harmless !== undefined) {
+      return literal && harmless.test(unquoted(valueText)) ? "kept" : { pins: `the session variable ${name} was set` };
+    }
+    if (name === "timestamp") return this.#recordTimestamp(valueText, literal);
     if (!literal || /^default$/i.test(valueText) || !plain(valueText)) return "read-back";
     return this.recordVariable(name, valueText, unquoted(valueText));
   }
@@ -154,7 +229,7 @@ export class SessionSettings {
       if (LAZY_VALUES.test(value)) this.#lazyForbidden.delete(name);
       else this.#lazyForbidden.add(name);
     }
-    return this.#keep(name, `SET SESSION ${quoteId(name).replaceAll(".", "`.`")} = ${valueSql}`);
+    return this.#keep({ key: name, sql: `SET SESSION ${quoteId(name).replaceAll(".", "`.`")} = ${valueSql}` });
   }
 
   /** Nothing is set any more: the client has logged in anew, or reset its connection. */
@@ -168,25 +243,55 @@ export class SessionSettings {
     this.#lazyForbidden = new Set(this.#initiallyForbidden);
   }
 
-  #recordCharacterSet(scope: "names" | "character-set", valueText: string): Recorded {
+  #recordCharacterSet(scope: "names" | "character-set", valueText: string, backend: string): Recorded {
     if (!plain(valueText)) return { pins: "a character set that cannot be replayed" };
     const charset = unquoted(valueText.split(/\s/)[0] ?? "");
     this.#modes = {
       ...this.#modes,
       charset: charset.toLowerCase() === "default" ? "utf8" : charsetClass(charset),
     };
+    this.#unreadTexts(backend);
     const sql = scope === "names" ? `SET NAMES ${valueText}` : `SET CHARACTER SET ${valueText}`;
-    return this.#keep("names", sql);
+    return this.#keep({ key: "names", sql });
   }
 
-  #keep(key: string, sql: string): Recorded {
-    if (this.#settings.length >= this.#max && !this.#settings.some((setting) => setting.key === key)) {
+  /** Read back, it would be the present time, at which the clock of another server would then stand still. */
+  #recordTimestamp(valueText: string, literal: boolean): Recorded {
+    if (!literal || !plain(valueText)) return { pins: "the session variable timestamp was set from an expression" };
+    const runs = /^(default|0*\.?0*)$/i.test(valueText);
+    return this.#keep({ key: "timestamp", sql: `SET SESSION timestamp = ${runs ? "DEFAULT" : valueText}` });
+  }
+
+  /** Strings are read in another way from now on: those of before would not become the same values again. */
+  #unreadTexts(backend: string): void {
+    this.#settings = this.#settings.map((one) =>
+      one.textual === true ? { ...one, sql: undefined, textual: false, at: backend } : one,
+    );
+  }
+
+  #known(serial: number): readonly Setting[] {
+    const later = this.#settings.filter((setting) => setting.serial > serial);
+    const unread = later.findIndex(({ at }) => at !== undefined);
+    return unread < 0 ? later : later.slice(0, unread);
+  }
+
+  #unreadAt(backend: string): readonly string[] {
+    return this.#settings.flatMap(({ at, variable }) => (at === backend && variable !== undefined ? variable : []));
+  }
+
+  #keep(setting: Omit<Setting, "serial">): Recorded {
+    const { key } = setting;
+    if (this.#settings.length >= this.#max && !this.#settings.some((other) => other.key === key)) {
       return { pins: `more than ${this.#max} settings` };
     }
     this.#serial += 1;
-    this.#settings = [...this.#settings.filter((setting) => setting.key !== key), { key, sql, serial: this.#serial }];
+    this.#settings = [...this.#settings.filter((other) => other.key !== key), { ...setting, serial: this.#serial }];
     return "kept";
   }
+}
+
+function keyOf(variable: string): string {
+  return `@${variable.toLowerCase()}`;
 }
 
 /** Bytes that mean the same under any character set that a client may use. */

@@ -430,6 +430,7 @@ export class Session implements TrafficSession, CommandTaker {
       this.state.openOn(backend.name) ??
       this.state.pins.at(backend.name) ??
       this.state.names.temporaryAt(backend.name) ??
+      (this.state.settings.isUnreadAt(backend.name) ? "user variables" : undefined) ??
       (this.#flight?.backend === backend.name ? "a statement" : undefined);
     this.state.insertIdGoneWith(backend.name);
     if (this.#leaving) return;

@@ -1,7 +1,8 @@
 import { messageOf } from "../base/errors.ts";
 import { quoteId } from "../base/table-name.ts";
-import type { SetAssignment, StatementFacts } from "../sql/statement.ts";
+import type { StatementFacts } from "../sql/statement.ts";
 import type { SessionBackend } from "./session-backends.ts";
+import { changesTexts, INSERT_IDS, type Recorded } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
 
 /** Statements after which it is not known what has become of the session. */
@@ -24,7 +25,7 @@ export async function applyEffects(
   if (opaque !== undefined) pin(facts.kind, opaque);
   switch (facts.kind) {
     case "set":
-      await applyAssignments(state, facts.setAssignments ?? [], backend);
+      await applyAssignments(state, facts, backend);
       return;
     case "use":
       backend.schema = facts.useSchema;
@@ -52,8 +53,7 @@ export async function applyEffects(
     default:
       break;
   }
-  if (facts.effects.includes("assigns-user-variables"))
-    pin("user-variables", "a statement has assigned user variables");
+  assigned(state, facts.userVariables ?? [], backend);
   const { routing } = state;
   if (facts.createsTemporaryTable !== undefined) {
     state.names.addTemporary(facts.createsTemporaryTable, routing, backend.name);
@@ -61,31 +61,59 @@ export async function applyEffects(
   if (facts.dropsTables !== undefined) state.names.drop(facts.dropsTables, routing);
 }
 
-async function applyAssignments(
-  state: SessionState,
-  assignments: readonly SetAssignment[],
-  backend: SessionBackend,
-): Promise<void> {
-  const upToDate = backend.settings === state.settings.serial;
-  for (const assignment of assignments) {
-    let recorded = state.settings.record(assignment);
-    if (recorded === "read-back") recorded = await readBack(state, assignment.name, backend);
-    if (typeof recorded === "object") {
-      state.pins.set(`set ${assignment.name}`, { backend: backend.name, reason: recorded.pins, open: false });
+/**
+ * A statement has given user variables values that its text does not tell, or may have done so before it failed. They are
+ * read when the session goes to another backend.
+ */
+export function assigned(state: SessionState, names: readonly string[], backend: SessionBackend): void {
+  keepingUpToDate(state, backend, () => {
+    for (const name of names) {
+      pinUnlessKept(state, "user variables", state.settings.assigned(name, backend.name), backend);
     }
-  }
-  if (upToDate) backend.settings = state.settings.serial;
+  });
 }
 
-async function readBack(
-  state: SessionState,
-  name: string,
-  backend: SessionBackend,
-): Promise<ReturnType<SessionState["settings"]["record"]>> {
+async function applyAssignments(state: SessionState, facts: StatementFacts, backend: SessionBackend): Promise<void> {
+  const assignments = facts.setAssignments ?? [];
+  const textsChange = assignments.length > 1 && assignments.some(changesTexts);
+  for (const assignment of assignments) {
+    const { scope, name } = assignment;
+    const literal = assignment.literal && !(textsChange && scope === "user");
+    let recorded = keepingUpToDate(state, backend, () =>
+      state.settings.record({ ...assignment, literal }, backend.name),
+    );
+    if (recorded === "read-back") recorded = await readBack(state, name, backend);
+    if (scope === "session" && INSERT_IDS.has(name)) state.insertBackend = backend.name;
+    pinUnlessKept(state, `${scope} ${name}`, recorded, backend);
+  }
+  // A value may assign others: SET @a = (@b := 1).
+  if (assignments.some(({ literal, valueText }) => !literal && valueText.includes(":="))) {
+    assigned(state, facts.userVariables ?? [], backend);
+  }
+}
+
+/** A backend that has carried out a statement knows what it has set. */
+function keepingUpToDate<T>(state: SessionState, backend: SessionBackend, record: () => T): T {
+  const upToDate = backend.settings === state.settings.serial;
+  const result = record();
+  if (upToDate) backend.settings = state.settings.serial;
+  return result;
+}
+
+function pinUnlessKept(state: SessionState, what: string, recorded: Recorded, backend: SessionBackend): void {
+  if (typeof recorded !== "object") state.pins.clear(`set ${what}`);
+  else state.pins.set(`set ${what}`, { backend: backend.name, reason: recorded.pins, open: false });
+}
+
+async function readBack(state: SessionState, name: string, backend: SessionBackend): Promise<Recorded> {
   const variable = name.split(".").map(quoteId).join(".");
   try {
-    const answer = await backend.connection.query(`SELECT @@SESSION.${variable}`);
-    if (answer.error === undefined) return state.settings.recordReadBack(name, answer.rows[0]?.[0] ?? null);
+    // Explicitly one row, since `sql_select_limit` may be 0.
+    const answer = await backend.connection.query(`SELECT @@SESSION.${variable} LIMIT 1`);
+    const value = answer.rows[0]?.[0] ?? null;
+    if (answer.error === undefined) {
+      return keepingUpToDate(state, backend, () => state.settings.recordReadBack(name, value));
+    }
     return { pins: `the value of ${name} cannot be read: ${answer.error.message}` };
   } catch (error) {
     return { pins: `the value of ${name} cannot be read: ${messageOf(error)}` };

@@ -28,6 +28,7 @@ import { readExplain, readFlush, readHandler, readShow } from "./show-statements
 import type { SqlModes, StatementFacts } from "./statement.ts";
 import { TableScan } from "./table-scan.ts";
 import { TOKEN, Tokenizer } from "./tokenizer.ts";
+import { userVariables } from "./user-variables.ts";
 
 /** More statements in one text are refused. */
 const STATEMENTS_MAX = 10_000;
@@ -86,6 +87,7 @@ function readOne(lexer: Tokenizer, start: number, unsafe: boolean): StatementFac
   }
   if (unsafe) draft.touchesEverything("the text is in a character set whose characters may hold quotes");
   if (lexer.doubt !== undefined) draft.touchesEverything(lexer.doubt);
+  if (draft.effects?.includes("assigns-user-variables") === true) draft.userVariables = userVariables(lexer, start);
   const end = lexer.kind === TOKEN.BAD ? lexer.text.length : lexer.start;
   return draft.finish(start, end);
 }

@@ -21,6 +21,7 @@ export class FactsDraft {
   locksUserLevel = false;
   wholeServer: boolean | undefined;
   effects: SideEffect[] | undefined;
+  userVariables: readonly string[] | undefined;
   beginForm: BeginForm | undefined;
   chain: boolean | undefined;
   release: boolean | undefined;
@@ -66,6 +67,7 @@ export class FactsDraft {
       locksUserLevel: this.locksUserLevel,
       wholeServer: this.wholeServer,
       effects: this.effects ?? NO_EFFECTS,
+      userVariables: this.userVariables,
       beginForm: this.beginForm,
       chain: this.chain,
       release: this.release,

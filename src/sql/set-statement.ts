@@ -5,6 +5,7 @@ import { isName, nameOf, nextIs } from "./names.ts";
 import type { SetAssignment } from "./statement.ts";
 import { TableScan } from "./table-scan.ts";
 import { ASSIGN, TOKEN, type Tokenizer } from "./tokenizer.ts";
+import { userVariableName } from "./user-variables.ts";
 
 const COMMA = 0x2c;
 const EQUALS = 0x3d;
@@ -98,10 +99,7 @@ function readAssignment(lexer: Tokenizer, draft: FactsDraft, out: SetAssignment[
 }
 
 function userVariable(lexer: Tokenizer, out: SetAssignment[]): boolean {
-  const { text, start, end } = lexer;
-  const quote = text[start + 1];
-  const quoted = quote === 0x60 || quote === 0x27 || quote === 0x22;
-  const name = quoted ? text.toString("utf8", start + 2, end - 1) : text.toString("utf8", start + 1, end);
+  const name = userVariableName(lexer);
   lexer.next();
   return assigned(lexer) && readValue(lexer, out, "user", name);
 }

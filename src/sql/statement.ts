@@ -109,6 +109,11 @@ export interface StatementFacts {
   /** Sees or locks all tables of the one server that executes it: a consistent snapshot, FLUSH TABLES without a list. */
   readonly wholeServer?: boolean | undefined;
   readonly effects: readonly SideEffect[];
+  /**
+   * User variables that a statement with the effect `assigns-user-variables` names, those that it only reads among
+   * them; as written, each once.
+   */
+  readonly userVariables?: readonly string[] | undefined;
   readonly beginForm?: BeginForm | undefined;
   /** Of COMMIT and ROLLBACK. */
   readonly chain?: boolean | undefined;

@@ -110,6 +110,11 @@ export class ReplyTracker {
     return this.#expects === "rows";
   }
 
+  /** Whether definitions of the columns of a result set are what comes next. */
+  get inDefinitions(): boolean {
+    return this.#expects === "definitions";
+  }
+
   /** The status that a login ended with, which no command of this tracker has told. */
   setStatus(status: number): void {
     this.#status = status;

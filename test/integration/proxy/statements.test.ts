@@ -1,5 +1,4 @@
-import type mysql from "mysql2/promise";
-import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import mysql, { type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { withTable } from "../../../src/rules/rules-edits.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
@@ -15,6 +14,7 @@ beforeAll(async () => {
   await seed(servers);
   for (const server of Object.values(servers)) {
     await server.root(`
+      CREATE ROLE reader; GRANT SELECT ON shop.* TO reader; GRANT reader TO ${USER};
       CREATE TABLE shop.items (id INT PRIMARY KEY AUTO_INCREMENT, order_id BIGINT);
       CREATE PROCEDURE shop.two() BEGIN SELECT 1 AS a; SELECT 2 AS b, 3 AS c; END;
     `);
@@ -48,6 +48,30 @@ async function using<T>(
     client.destroy();
   }
 }
+
+/** Made by statements, not by literals; read by a session whose settings stand in the way. */
+const COMPUTES = [
+  "SELECT -5, 18446744073709551615, 1.50, 1.1e0 / 3, CAST(-9223372036854775808 AS SIGNED) INTO @i, @u, @d, @f, @least",
+  "SELECT @s := CONCAT('a', CHAR(0), 'é' COLLATE utf8mb4_bin), @`b` := UNHEX('00ff27'), @five := CAST(5 AS UNSIGNED)",
+  "SELECT @l := CONVERT('é' USING latin1) COLLATE latin1_german1_ci, @big := CAST(7 AS DECIMAL(30)), @empty := LEFT('x', 0)",
+  "SELECT NULL, CAST(NULL AS SIGNED), NULL + 1e0, CONVERT(NULL USING latin1) INTO @n, @ni, @nf, @ns",
+  "SET @zero = -0e0, @tiny = 4.9e-324, @max = 1.7976931348623157e308, @day = CURRENT_DATE(), @json = JSON_ARRAY(1)",
+  "SET @text = 'x'",
+  "SET NAMES latin1",
+  "SET character_set_results = utf16, sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', sql_select_limit = 0",
+  "SET sql_select_limit = 5, character_set_results = utf8mb4",
+];
+const VARIABLES = [
+  ...["i", "u", "d", "f", "least", "s", "b", "five", "l", "big", "empty", "n", "ni", "nf", "ns", "zero", "tiny", "max"],
+  ...["day", "json", "text", "unset"],
+];
+
+const at = (server: TestServer): mysql.ConnectionOptions => ({
+  host: server.host,
+  port: server.port,
+  user: USER,
+  password: PASSWORD,
+});
 
 const insert = (table: string, note: string): string => `INSERT INTO ${table} (note) VALUES ('${note}')`;
 const clientArgs = [`--user=${USER}`, `--password=${PASSWORD}`, "-N", "shop"];
@@ -192,6 +216,20 @@ describe("session state", () => {
       expect(row).toEqual({ note: "", mode: "ANSI_QUOTES", zone: "+03:00", mark: 7, concat: 123 });
     }));
 
+  test("roles are, and the clock of the session, stopped or running", () =>
+    using(async (client) => {
+      await client.query("SET ROLE reader");
+      await client.query("SET timestamp = 1000.5");
+      const sql = "SELECT CURRENT_ROLE() AS role, @@timestamp AS at, MAX(id) FROM orders";
+      const [[stopped]] = await client.query<RowDataPacket[]>(sql);
+      expect(stopped).toMatchObject({ role: "`reader`@`%`", at: 1000.5 });
+      await client.query("SET timestamp = DEFAULT");
+      const times: number[] = [];
+      for (const _ of [1, 2]) times.push((await client.query<RowDataPacket[]>(sql))[0][0]?.["at"]);
+      expect(times[0]).toBeGreaterThan(1e9);
+      expect(times[1]).toBeGreaterThan(times[0] as number);
+    }));
+
   test("USE is in force on the other backend", () =>
     using(
       async (client) => {
@@ -204,13 +242,44 @@ describe("session state", () => {
 
   test("that cannot be replayed keeps the session where it is, with the reason", () =>
     using(async (client) => {
-      await client.query("SELECT 3 INTO @three");
+      await client.query("SET rand_seed1 = 3");
       await expect(client.query("SELECT * FROM orders")).rejects.toMatchObject({
         errno: 1235,
-        message: expect.stringContaining("user variables"),
+        message: expect.stringContaining("the session variable rand_seed1 was set"),
       });
-      const [[row]] = await client.query<RowDataPacket[]>("SELECT @three AS three");
-      expect(row?.["three"]).toBe(3);
+      await client.query("SELECT * FROM other");
+    }));
+
+  test("computed user variables go along with their types and collations, whatever the session reads by", () =>
+    using(async (client) => {
+      const direct = await mysql.createConnection({ ...at(servers.old), database: "shop" });
+      try {
+        for (const one of [client, direct]) for (const text of COMPUTES) await one.query(text);
+        const columns = VARIABLES.map((name) => `@${name} AS v_${name}`).join(", ");
+        await harness.change((rules) => withTable(rules, "shop.probe", { to: "new", migration: "orders" }));
+        for (const one of [client, direct]) await one.query(`CREATE TABLE shop.probe AS SELECT ${columns}`);
+        const [moved, stayed] = await Promise.all(
+          [servers.new, servers.old].map(async (server) => [
+            await server.root("SHOW CREATE TABLE shop.probe"),
+            await server.root(
+              `SELECT ${VARIABLES.map((name) => `HEX(v_${name}), v_${name} + 0`).join(", ")} FROM shop.probe`,
+            ),
+          ]),
+        );
+        expect(moved).toEqual(stayed);
+        expect(JSON.stringify(stayed)).toContain("latin1_german1_ci");
+        // What fails after it has assigned has assigned.
+        await expect(client.query("SELECT @i := 77, CAST(CONCAT(@i, '{') AS JSON)")).rejects.toThrow();
+        const [[row]] = await client.query<RowDataPacket[]>("SELECT COUNT(*), CAST(@i AS CHAR) AS i FROM orders");
+        expect(String(row?.["i"])).toBe("77");
+        await client.query("SET @huge = REPEAT('x', 200000)");
+        await expect(client.query("SELECT * FROM other")).rejects.toMatchObject({
+          errno: 1235,
+          message: expect.stringContaining("its user variables hold more than 128 KiB"),
+        });
+      } finally {
+        await direct.end();
+      }
     }));
 
   test("is gone after a reset of the connection, on every backend", () =>

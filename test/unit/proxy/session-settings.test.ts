@@ -11,7 +11,7 @@ function settings(max = 20): SessionSettings {
 /** Has the settings record what a text assigns; answers what became of each. */
 function record(into: SessionSettings, text: string): unknown[] {
   const [facts] = analyzeSql(Buffer.from(text), into.modes);
-  return (facts?.setAssignments ?? []).map((assignment) => into.record(assignment));
+  return (facts?.setAssignments ?? []).map((assignment) => into.record(assignment, "old"));
 }
 
 describe("settings of a session", () => {
@@ -25,6 +25,10 @@ describe("settings of a session", () => {
     ["SET @a = 1, @`b c` := 'x'", ["SET @`a` = 1", "SET @`b c` = 'x'"]],
     ["SET @@session.autocommit = 0", ["SET SESSION `autocommit` = 0"]],
     ["SET ROLE reader", ["SET ROLE reader"]],
+    ["SET RESOURCE GROUP batch", ["SET RESOURCE GROUP batch"]],
+    ["SET timestamp = 1000.5", ["SET SESSION timestamp = 1000.5"]],
+    ["SET timestamp = DEFAULT", ["SET SESSION timestamp = DEFAULT"]],
+    ["SET timestamp = 0", ["SET SESSION timestamp = DEFAULT"]],
     ["SET GLOBAL max_connections = 5", []],
   ])("are replayed as they were made: %s", (text, expected) => {
     const made = settings();
@@ -42,12 +46,33 @@ describe("settings of a session", () => {
   test.each([
     ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "read-back"],
     ["SET sql_mode = DEFAULT", "read-back"],
-    ["SET @a = (SELECT 1)", { pins: "user variable @a was set from an expression" }],
-    ["SET @a = 'ü'", { pins: "user variable @a was set from an expression" }],
+    ["SET @`ü` = 1", { pins: "the name of its user variable @ü is not of ASCII" }],
+    ["SET timestamp = UNIX_TIMESTAMP()", { pins: "the session variable timestamp was set from an expression" }],
     ["SET insert_id = 7", { pins: "the session variable insert_id was set" }],
-    ["SET gtid_next = 'AUTOMATIC'", { pins: "the session variable gtid_next was set" }],
+    ["SET gtid_next = 'ANONYMOUS'", { pins: "the session variable gtid_next was set" }],
+    ["SET gtid_next = 'AUTOMATIC'", "kept"],
+    ["SET sql_log_bin = 1", "kept"],
+    ["SET RESOURCE GROUP g FOR 7", { pins: "a resource group was set for threads" }],
   ])("that cannot be replayed as written say what is to be done: %s", (text, expected) => {
     expect(record(settings(), text)).toEqual([expected]);
+  });
+
+  test.each([
+    ["are computed", ["SET @a = (SELECT 1)"]],
+    ["are no ASCII", ["SET @a = 'ü'"]],
+    ["were read in another character set", ["SET @a = 'x'", "SET NAMES latin1"]],
+    ["were read in another mode", ['SET @a = "x"', "SET sql_mode = 'ANSI_QUOTES'"]],
+  ])("of user variables that %s are read where they were made before any other backend is told", (_, texts) => {
+    const made = settings();
+    for (const text of ["SET time_zone = 'UTC'", ...texts, "SET @b = 1"]) record(made, text);
+    expect(made.since(0)).toEqual(["SET SESSION `time_zone` = 'UTC'"]);
+    expect(made.reachedFrom(0)).toBe(1);
+    expect(made.unreadElsewhere("old")).toBeUndefined();
+    expect(made.unreadElsewhere("new")).toEqual({ backend: "old", names: ["a"] });
+    made.learned("a", "SET @`a` = 7");
+    expect(made.since(1)).toContain("SET @`a` = 7");
+    expect(made.reachedFrom(1)).toBe(made.serial);
+    expect(made.unreadElsewhere("new")).toBeUndefined();
   });
 
   test("read back are replayed as constants", () => {

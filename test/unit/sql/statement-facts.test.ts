@@ -164,6 +164,18 @@ describe("state that a server hides", () => {
   });
 
   test.each([
+    ["select a, b into @x, @`y z` from t", ["x", "y z"]],
+    ["select @W := @w + 1, @'q' := 2", ["w", "q"]],
+    ["set @x = (@y := 1), @z = 3", ["x", "y", "z"]],
+    ["load data local infile 'f' into table t (a, @x) set b = @x", ["x"]],
+    ["get diagnostics condition 1 @p = message_text", ["p"]],
+    ["explain format = json into @plan select * from t", ["plan"]],
+    ["select '@no', @yes -- @no", undefined],
+  ])("%s names the user variables %j", (sql, names) => {
+    expect(factsOf(sql).userVariables).toEqual(names);
+  });
+
+  test.each([
     ["select get_lock('a', 1)", true],
     ["do release_lock('a')", true],
     ["select is_free_lock('a') from t", true],
