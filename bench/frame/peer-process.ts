@@ -59,6 +59,11 @@ export class PeerProcess {
     return new PeerProcess(child, port);
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error("the process has not started");
+    return this.#child.pid;
+  }
+
   /** Ends it at once. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;

@@ -3,14 +3,7 @@ import { COM, STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { longDataTooLarge, noCursor, tooManyPrepared, unknownStatement } from "./client-errors.ts";
 import { asGreeted, payloadAsGreeted } from "./connection-id.ts";
-import {
-  type ExecuteParts,
-  executeFor,
-  PreparedStatement,
-  readExecute,
-  statementIdOf,
-  withStatementId,
-} from "./prepared-statement.ts";
+import { PreparedStatement, readExecute, statementIdOf, withStatementId } from "./prepared-statement.ts";
 import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
@@ -66,10 +59,7 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
     return;
   }
   const parts = readExecute(payload, statement.parameters, session.applicant.capabilities);
-  if (parts.types !== undefined) {
-    statement.types = Buffer.from(parts.types);
-    statement.typed.clear();
-  }
+  statement.takeTypes(parts);
   const { facts } = state.judge(statement.text, statement.schema);
   const [only] = facts;
   if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
@@ -81,10 +71,9 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
     prepare: (backend) =>
       statement.handles.has(backend.connection) ? undefined : prepareAgain(session, statement, backend),
     send: (backend, lazyFlags) => {
-      const command = executeAt(statement, backend, payload, parts);
-      const longData = statement.longDataCommands(statement.handles.get(backend.connection) ?? 0);
-      statement.last = backend.connection;
-      statement.cursor = parts.opensCursor ? backend.connection : undefined;
+      const handle = statement.handles.get(backend.connection) ?? 0;
+      const command = statement.executeAt(backend.connection, handle, payload, parts);
+      const longData = statement.longDataCommands(handle);
       return relayReply(session, backend, command, lazyFlags, longData);
     },
     after: async (backend, end) => {
@@ -94,18 +83,6 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
       await afterStatements(session, { text: statement.text, facts, backend, end });
     },
   });
-}
-
-function executeAt(
-  statement: PreparedStatement,
-  backend: SessionBackend,
-  payload: Buffer,
-  parts: ExecuteParts,
-): Buffer {
-  const { connection } = backend;
-  const told = statement.typed.has(connection);
-  statement.typed.add(connection);
-  return executeFor(payload, parts, statement.handles.get(connection) ?? 0, told ? undefined : statement.types);
 }
 
 async function prepareAgain(

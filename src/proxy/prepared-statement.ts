@@ -1,11 +1,13 @@
 import { SwitchyardError } from "../base/errors.ts";
+import type { Judgement } from "../rules/decision-cache.ts";
+import type { SqlModes } from "../sql/statement.ts";
 import { CAP, COM, hasFlag } from "../wire/capabilities.ts";
 import { PacketReader } from "../wire/packet-reader.ts";
 import { PacketWriter } from "../wire/packet-writer.ts";
 import type { BackendConnection } from "./backend-connection.ts";
 
 /** Bytes ahead of the parameters of an execute: command, id, flags, iterations. */
-const EXECUTE_HEAD_BYTES = 10;
+export const EXECUTE_HEAD_BYTES = 10;
 const PARAMETER_COUNT_AVAILABLE = 0x08;
 const CURSOR_FLAGS = 0x07;
 
@@ -28,6 +30,8 @@ export class PreparedStatement {
   cursor: BackendConnection | undefined;
   /** Where it was executed last. */
   last: BackendConnection | undefined;
+  /** How its text was judged last, while the session had no temporary tables. */
+  judged: PreparedJudgement | undefined;
 
   constructor(id: number, text: Buffer, schema: string | undefined, parameters: number) {
     this.id = id;
@@ -43,6 +47,23 @@ export class PreparedStatement {
     if (this.last === connection) this.last = undefined;
   }
 
+  /** Keeps the types that an execute brings. */
+  takeTypes({ types }: ExecuteParts): void {
+    // Some clients send the same ones each time.
+    if (types === undefined || this.types?.equals(types) === true) return;
+    this.types = Buffer.from(types);
+    this.typed.clear();
+  }
+
+  /** The execute as `connection` must get it, where the statement is `handle`; it is sent in this very turn. */
+  executeAt(connection: BackendConnection, handle: number, payload: Buffer, parts: ExecuteParts): Buffer {
+    const told = this.typed.has(connection);
+    if (!told) this.typed.add(connection);
+    this.last = connection;
+    this.cursor = parts.opensCursor ? connection : undefined;
+    return executeFor(payload, parts, handle, told ? undefined : this.types);
+  }
+
   /** The values sent ahead, as the commands that send them, for the backend's id. */
   longDataCommands(handle: number): Buffer[] {
     const commands: Buffer[] = [];
@@ -52,6 +73,12 @@ export class PreparedStatement {
     }
     return commands;
   }
+}
+
+/** A judgement, and what it holds for: as long as both are the same, a text means and is decided the same. */
+export interface PreparedJudgement extends Judgement {
+  readonly rulesSerial: number;
+  readonly modes: SqlModes;
 }
 
 /** The parts of an execute that depend on the backend that gets it. */

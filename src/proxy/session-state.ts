@@ -62,6 +62,17 @@ export class SessionState {
     return this.#context.traffic.cache.judge(text, this.#scopeKey(modes, schema), modes, this.names.scopeWith(schema));
   }
 
+  /** As {@link judge}, of a prepared statement that is executed again and again. Only without temporary tables. */
+  judgePrepared(statement: PreparedStatement): Judgement {
+    const { modes } = this.settings;
+    const { serial } = this.#context.traffic.cache;
+    const { judged } = statement;
+    if (judged !== undefined && judged.rulesSerial === serial && judged.modes === modes) return judged;
+    const { facts, decisions } = this.judge(statement.text, statement.schema);
+    statement.judged = { facts, decisions, rulesSerial: serial, modes };
+    return statement.judged;
+  }
+
   /** Something keeps the session from going where a statement's tables are, or must go ahead of it. */
   get hasTies(): boolean {
     return this.transaction.isLazy || this.pins.size > 0 || this.names.temporaryTables > 0 || this.oneShot.length > 0;

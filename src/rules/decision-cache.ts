@@ -31,6 +31,7 @@ const DEFAULT_LIMITS: DecisionCacheLimits = { textBytesMax: 4096, textsMax: 5000
 export class DecisionCache {
   readonly #limits: DecisionCacheLimits;
   #routing: Routing;
+  #serial = 0;
   #young = new Map<string, Entry>();
   #old = new Map<string, Entry>();
   /** Hashes of texts that were not kept. Those that come once, as with a key in the text, would only push others out. */
@@ -45,6 +46,11 @@ export class DecisionCache {
     return this.#routing;
   }
 
+  /** Another one whenever judgements may be others: for those who keep some, and not the rules with them. */
+  get serial(): number {
+    return this.#serial;
+  }
+
   /** Texts kept at present. */
   get size(): number {
     return this.#young.size + this.#old.size;
@@ -53,6 +59,7 @@ export class DecisionCache {
   /** Every judgement from now on is by these rules. */
   use(routing: Routing): void {
     this.#routing = routing;
+    this.#serial += 1;
   }
 
   /**

@@ -224,6 +224,20 @@ describe("a cursor", () => {
   });
 });
 
+describe("a cursor that was asked for", () => {
+  test("and that a statement without rows did not open keeps no hold from draining", async () => {
+    const client = await connect();
+    client.send(command(COM.STMT_PREPARE, "DELETE FROM orders WHERE id = 0"));
+    const id = (await client.next()).readUInt32LE(1);
+    client.send(onStatement(COM.STMT_EXECUTE, id, EXECUTE_WITH_CURSOR));
+    expect((await client.next())[0]).toBe(0);
+    await arm(harness);
+    await hold(harness);
+    await drained(harness);
+    await abort(harness);
+  });
+});
+
 describe("long data", () => {
   test("goes to the backend that gets the execute, in parts, once", async () => {
     const client = await connect();

@@ -181,6 +181,8 @@ describe("prepared statements", () => {
     using(async (client) => {
       const sql = "INSERT INTO other (client, note) VALUES (?, ?)";
       await client.execute(sql, [1, "old"]);
+      // Connected to the other home already, which does not know the statement.
+      await client.query("SELECT COUNT(*) FROM orders");
       await harness.change((rules) => withTable(rules, "shop.other", { to: "new", migration: "other" }));
       try {
         await client.execute(sql, [2, "new"]);
