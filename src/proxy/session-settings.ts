@@ -20,11 +20,10 @@ const NOT_MOVABLE: ReadonlyMap<string, RegExp> = new Map([
 export const INSERT_IDS: ReadonlySet<string> = new Set(["identity", "last_insert_id"]);
 
 /** What a string literal means depends on these. */
-const READ_LITERALS: ReadonlySet<string> = new Set([
+const CHARACTER_SETS: ReadonlySet<string> = new Set([
   "character_set_client",
   "character_set_connection",
   "collation_connection",
-  "sql_mode",
 ]);
 
 /** Variables with which a BEGIN is no longer invisible until its first statement. */
@@ -52,8 +51,8 @@ interface Setting {
   readonly serial: number;
   /** The user variable that it is about. */
   readonly variable?: string;
-  /** Its value is a string as the client wrote it, which means the same only as long as strings are read alike. */
-  readonly textual?: boolean;
+  /** The value as the client wrote it: a string means the same only as long as strings are read alike. */
+  readonly written?: string;
   /** The backend that alone knows the value. */
   readonly at?: string;
 }
@@ -64,9 +63,12 @@ export interface UnreadVariables {
   readonly names: readonly string[];
 }
 
-/** Whether what a string literal means may be another after this assignment. */
-export function changesTexts({ scope, name }: SetAssignment): boolean {
-  return scope === "names" || scope === "character-set" || (scope === "session" && READ_LITERALS.has(name));
+/** Whether a literal may mean something else after this assignment. */
+export function changesReading({ scope, name }: SetAssignment, literal: string): boolean {
+  if (name === "sql_mode" && scope === "session") return /["\\]/.test(literal);
+  const characterSet =
+    scope === "names" || scope === "character-set" || (scope === "session" && CHARACTER_SETS.has(name));
+  return characterSet && /['"]/.test(literal);
 }
 
 /** What became of an assignment: kept, to be read back from the server, or a reason why the session cannot move. */
@@ -195,17 +197,18 @@ export class SessionSettings {
         return this.#keep({ key: "role", sql: `SET ROLE ${valueText}` });
       case "names":
       case "character-set":
-        return this.#recordCharacterSet(scope, valueText, backend);
+        this.#unreadTexts(assignment, backend);
+        return this.#recordCharacterSet(scope, valueText);
       case "user":
         if (!literal || !plain(valueText) || !plain(name)) return this.assigned(name, backend);
         return this.#keep({
           ...{ key: keyOf(name), sql: `SET @${quoteId(name)} = ${valueText}` },
-          ...{ variable: name, textual: /['"]/.test(valueText) },
+          ...{ variable: name, written: valueText },
         });
       case "session":
         break;
     }
-    if (READ_LITERALS.has(name)) this.#unreadTexts(backend);
+    this.#unreadTexts(assignment, backend);
     if (INSERT_IDS.has(name)) return "kept";
     const harmless = NOT_MOVABLE.get(name);
     if (harmless !== undefined) {
@@ -243,14 +246,13 @@ export class SessionSettings {
     this.#lazyForbidden = new Set(this.#initiallyForbidden);
   }
 
-  #recordCharacterSet(scope: "names" | "character-set", valueText: string, backend: string): Recorded {
+  #recordCharacterSet(scope: "names" | "character-set", valueText: string): Recorded {
     if (!plain(valueText)) return { pins: "a character set that cannot be replayed" };
     const charset = unquoted(valueText.split(/\s/)[0] ?? "");
     this.#modes = {
       ...this.#modes,
       charset: charset.toLowerCase() === "default" ? "utf8" : charsetClass(charset),
     };
-    this.#unreadTexts(backend);
     const sql = scope === "names" ? `SET NAMES ${valueText}` : `SET CHARACTER SET ${valueText}`;
     return this.#keep({ key: "names", sql });
   }
@@ -263,10 +265,12 @@ export class SessionSettings {
   }
 
   /** Strings are read in another way from now on: those of before would not become the same values again. */
-  #unreadTexts(backend: string): void {
-    this.#settings = this.#settings.map((one) =>
-      one.textual === true ? { ...one, sql: undefined, textual: false, at: backend } : one,
-    );
+  #unreadTexts(assignment: SetAssignment, backend: string): void {
+    this.#settings = this.#settings.map((one) => {
+      if (one.written === undefined || !changesReading(assignment, one.written)) return one;
+      const { key, serial, variable = "" } = one;
+      return { key, sql: undefined, serial, variable, at: backend };
+    });
   }
 
   #known(serial: number): readonly Setting[] {

@@ -2,7 +2,7 @@ import { messageOf } from "../base/errors.ts";
 import { quoteId } from "../base/table-name.ts";
 import type { StatementFacts } from "../sql/statement.ts";
 import type { SessionBackend } from "./session-backends.ts";
-import { changesTexts, INSERT_IDS, type Recorded } from "./session-settings.ts";
+import { changesReading, INSERT_IDS, type Recorded } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
 
 /** Statements after which it is not known what has become of the session. */
@@ -75,10 +75,11 @@ export function assigned(state: SessionState, names: readonly string[], backend:
 
 async function applyAssignments(state: SessionState, facts: StatementFacts, backend: SessionBackend): Promise<void> {
   const assignments = facts.setAssignments ?? [];
-  const textsChange = assignments.length > 1 && assignments.some(changesTexts);
   for (const assignment of assignments) {
-    const { scope, name } = assignment;
-    const literal = assignment.literal && !(textsChange && scope === "user");
+    const { scope, name, valueText } = assignment;
+    // All of a SET is read before any of it is carried out.
+    const literal =
+      assignment.literal && !(scope === "user" && assignments.some((other) => changesReading(other, valueText)));
     let recorded = keepingUpToDate(state, backend, () =>
       state.settings.record({ ...assignment, literal }, backend.name),
     );
