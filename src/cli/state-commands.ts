@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { SessionReport } from "../proxy/session-report.ts";
+import type { ReportedSession, SessionReport } from "../proxy/session-report.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, withServer } from "./command-tools.ts";
@@ -47,18 +47,36 @@ function describeSessions(reports: readonly SessionReport[]): string {
   const total = reports.reduce((sum, report) => sum + report.total, 0);
   if (total === 0) return "No client is connected.";
   const shown = reports.flatMap((report) => report.sessions);
-  const rows = shown.map(({ id, user, host, backends, state, transaction, at, pinned, heldForMs }) => [
+  const rows = shown.map(({ id, user, host, program, backends, state, transaction, at, heldForMs }) => [
     id,
     user,
+    program ?? "",
     host,
     heldForMs === undefined ? state : `held ${duration(heldForMs)}`,
     transaction === "none" ? "" : transaction,
     Object.keys(backends)
       .map((name) => (name === at ? `${name}*` : name))
       .join(" "),
-    pinned === undefined ? "" : `pinned: ${pinned}`,
   ]);
-  const head = ["ID", "USER", "FROM", "STATE", "TRANSACTION", "BACKENDS", ""];
-  const rest = total > shown.length ? `\n… and ${count(total - shown.length)} more` : "";
-  return table([head, ...rows]) + rest;
+  const head = ["ID", "USER", "PROGRAM", "FROM", "STATE", "TRANSACTION", "BACKENDS"];
+  const lines = table([head, ...rows]).split("\n");
+  const [first = "", ...others] = lines;
+  const rest = total > shown.length ? [`… and ${count(total - shown.length)} more`] : [];
+  return [first, ...others.flatMap((line, at) => [line, ...describeTies(shown[at])]), ...rest].join("\n");
 }
+
+/** What holds or keeps a session, each in a line below it. */
+function describeTies(session: ReportedSession | undefined): readonly string[] {
+  if (session === undefined) return [];
+  // A proxy of an earlier version says only why.
+  const { ties = [], pinned } = session;
+  if (ties.length === 0) return pinned === undefined ? [] : [`  ${PINNED}: ${pinned}`];
+  return ties.map(({ kind, at, reason, statement, forMs }) => {
+    const where =
+      kind === "held" ? "held" : kind === "pinned" ? `${PINNED}${at === undefined ? "" : ` to ${at}`}` : `on ${at}`;
+    const age = forMs === undefined ? "" : ` for ${duration(forMs)}`;
+    return `  ${where}${age}: ${reason}${statement === undefined ? "" : `: ${statement}`}`;
+  });
+}
+
+const PINNED = "pinned";

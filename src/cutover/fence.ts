@@ -74,6 +74,9 @@ function blocked(request: LockTables, holders: readonly LockHolder[], waitedMs: 
 /** One line about a transaction that holds tables. */
 export function describeHolder(holder: LockHolder): string {
   const state = holder.idle ? "open transaction, idle" : "statement running";
-  const program = holder.program === "" ? "" : `, ${holder.program}`;
-  return `connection ${holder.connectionId} ${holder.user}@${holder.host}: ${state} for ${holder.seconds} s, holds ${holder.tables.join(", ")}${program}`;
+  const client = holder.client === "" ? "" : `through a proxy from ${holder.client}`;
+  const from = [holder.program, client].filter((part) => part !== "").join(", ");
+  const who = `${holder.user}@${holder.host}${from === "" ? "" : ` (${from})`}`;
+  const statement = holder.statement === "" ? "" : `, ${holder.statement}`;
+  return `connection ${holder.connectionId} ${who}: ${state} for ${holder.seconds} s, holds ${holder.tables.join(", ")}${statement}`;
 }

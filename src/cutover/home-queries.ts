@@ -1,3 +1,4 @@
+import { printable } from "../base/printable.ts";
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import { type FenceTrigger, fencesOf, listTriggers, readTriggers } from "./fence-triggers.ts";
 import type { HomeView, LastingFence, LockHolder } from "./ports.ts";
@@ -11,6 +12,17 @@ export interface RowSource {
 
 /** Locks beside which a reader's table lock is granted. */
 const READERS = new Set(["INTENTION_EXCLUSIVE", "SHARED", "SHARED_HIGH_PRIO", "SHARED_READ", "SHARED_READ_ONLY"]);
+
+/** Of what clients say of themselves. */
+const ATTRIBUTE_CHARS_MAX = 60;
+
+/** A connection attribute of the holder `t`. */
+function attribute(name: string): string {
+  return (
+    "(SELECT MAX(a.ATTR_VALUE) FROM performance_schema.session_connect_attrs a " +
+    `WHERE a.PROCESSLIST_ID = t.PROCESSLIST_ID AND a.ATTR_NAME = '${name}')`
+  );
+}
 
 /** Reads the facts of a server that matter to one migration's switch. */
 export class HomeQueries implements HomeView {
@@ -37,7 +49,8 @@ export class HomeQueries implements HomeView {
         "m.OWNER_EVENT_ID event, m.OBJECT_INSTANCE_BEGIN instance, t.PROCESSLIST_ID id, t.PROCESSLIST_USER user, " +
         "t.PROCESSLIST_HOST host, t.PROCESSLIST_COMMAND command, " +
         "GREATEST(COALESCE(t.PROCESSLIST_TIME, 0), COALESCE(FLOOR(e.TIMER_WAIT / 1000000000000), 0)) seconds, " +
-        "UPPER(SUBSTRING_INDEX(LTRIM(LEFT(t.PROCESSLIST_INFO, 40)), ' ', 1)) program " +
+        "UPPER(SUBSTRING_INDEX(LTRIM(LEFT(t.PROCESSLIST_INFO, 40)), ' ', 1)) statement, " +
+        `${attribute("program_name")} program, ${attribute("_client_name")} driver, ${attribute("switchyard_client")} client ` +
         "FROM performance_schema.metadata_locks m " +
         "LEFT JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID " +
         "LEFT JOIN performance_schema.events_transactions_current e ON e.THREAD_ID = m.OWNER_THREAD_ID AND e.STATE = 'ACTIVE' " +
@@ -120,6 +133,8 @@ function newHolder(row: TextRow): LockHolder {
     writes: false,
     seconds: Number(row["seconds"] ?? 0),
     identity: "",
-    program: row["program"] ?? "",
+    statement: row["statement"] ?? "",
+    program: printable(row["program"] ?? row["driver"] ?? "", ATTRIBUTE_CHARS_MAX),
+    client: printable(row["client"] ?? "", ATTRIBUTE_CHARS_MAX),
   };
 }

@@ -221,8 +221,12 @@ export interface LockHolder {
   readonly seconds: number;
   /** The same for one lock for as long as it is held, and different for the next. */
   readonly identity: string;
-  /** Start of the statement that runs, if any; without values it may not be shown. */
+  /** First word of the statement that runs, if any; without values it may not be shown. */
+  readonly statement: string;
+  /** What its client says it is; empty where it does not. */
   readonly program: string;
+  /** The client's address, where it comes through a proxy. */
+  readonly client: string;
 }
 
 export interface LastingFence {

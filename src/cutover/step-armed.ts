@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkSessions, proxyView } from "./attempt.ts";
+import { describeBlocker } from "./describe-blocker.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { ProxyView } from "./proxy-view.ts";
 
@@ -44,7 +45,7 @@ function unready(attempt: Attempt, proxy: RegisteredProxy): string | undefined {
 function blockedSessions(attempt: Attempt, proxy: RegisteredProxy): readonly string[] {
   const armed = proxy.document.armed[attempt.ends.migration];
   if (armed?.token !== attempt.token || armed.state !== "ready") return [];
-  return armed.blocked.map((session) => `session ${session.session} of ${session.user}: ${session.reason}`);
+  return armed.blocked.map((session) => describeBlocker(proxy.document.id, session));
 }
 
 function notReady(attempt: Attempt, why: string, details: readonly string[]): SwitchyardError {

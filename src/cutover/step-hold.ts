@@ -3,6 +3,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
 import { type Attempt, checkSessions, isUnderWay, proxyView } from "./attempt.ts";
 import { decideInStore } from "./decide.ts";
+import { describeBlocker } from "./describe-blocker.ts";
 import { type SwitchState, unchanged } from "./journal.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { heldRules } from "./rules-changes.ts";
@@ -72,9 +73,7 @@ function notDrained(attempt: Attempt, pending: readonly RegisteredProxy[]): Swit
     const answer = proxy.document.holds[attempt.ends.migration];
     if (answer?.token !== attempt.token) return [`proxy ${proxy.document.id}: has not answered`];
     if (answer.open.length === 0) return [`proxy ${proxy.document.id}: is still draining`];
-    return answer.open.map(
-      (open) => `proxy ${proxy.document.id}: session ${open.session} of ${open.user}: ${open.reason}`,
-    );
+    return answer.open.map((open) => describeBlocker(proxy.document.id, open));
   });
   return new SwitchyardError("CUTOVER_PROXIES_NOT_READY", {
     what: `transactions on ${attempt.ends.oldHome} did not end within ${attempt.options.limits.drainTimeoutMs} ms`,

@@ -1,6 +1,9 @@
+import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ArmedAcknowledgement, BlockedSession } from "../rules/proxy-document.ts";
 import type { ArmedRule } from "../rules/rules-document.ts";
+import { blockedSession } from "./blocked-session.ts";
+import type { Tie } from "./cause.ts";
 import type { Traffic } from "./traffic.ts";
 import type { TrafficSession } from "./traffic-session.ts";
 
@@ -13,7 +16,7 @@ class ArmingTask {
   readonly waiting = new Set<TrafficSession>();
   readonly working = new Set<TrafficSession>();
   readonly done = new Set<TrafficSession>();
-  readonly blocked = new Map<TrafficSession, string>();
+  readonly blocked = new Map<TrafficSession, Tie>();
 
   constructor(rule: ArmedRule) {
     this.rule = rule;
@@ -48,12 +51,12 @@ export class Arming {
   }
 
   /** What is said to the controller, by migration. */
-  acknowledgements(): Record<string, ArmedAcknowledgement> {
+  acknowledgements(nowMs: number): Record<string, ArmedAcknowledgement> {
     const result: Record<string, ArmedAcknowledgement> = {};
     for (const [migration, task] of this.#tasks) {
       const blocked: BlockedSession[] = [...task.blocked]
         .slice(0, BLOCKED_REPORTED_MAX)
-        .map(([session, reason]) => ({ session: session.id, user: session.user, reason }));
+        .map(([session, tie]) => blockedSession(session, tie, nowMs));
       result[migration] = { token: task.rule.token, state: task.ready ? "ready" : "preparing", blocked };
     }
     return result;
@@ -118,13 +121,15 @@ export class Arming {
 
   async #prepare(task: ArmingTask, session: TrafficSession): Promise<void> {
     await this.#traffic.holdFree();
-    const reason = await session.prepareFor(task.rule.newHome).catch((error: unknown) => String(error));
+    const tie = await session
+      .prepareFor(task.rule.newHome)
+      .catch((error: unknown): Tie => ({ reason: messageOf(error) }));
     this.#working -= 1;
     task.working.delete(session);
     if (this.#traffic.sessions.has(session)) {
       task.done.add(session);
-      if (reason === undefined) task.blocked.delete(session);
-      else task.blocked.set(session, reason);
+      if (tie === undefined) task.blocked.delete(session);
+      else task.blocked.set(session, tie);
     }
     this.#start();
     this.#onChange();

@@ -1,5 +1,6 @@
 import type { HoldAcknowledgement } from "../rules/proxy-document.ts";
 import type { HoldRule } from "../rules/rules-document.ts";
+import { blockedSession } from "./blocked-session.ts";
 import type { TrafficSession } from "./traffic-session.ts";
 
 const OPEN_REPORTED_MAX = 50;
@@ -60,12 +61,12 @@ export class LocalHold {
     return (this.#transactions.size > 0 ? nowMs : this.#transactionsUntilMs) - this.sinceMs;
   }
 
-  acknowledgement(): HoldAcknowledgement {
-    const open = [...this.#open].slice(0, OPEN_REPORTED_MAX).map((session) => ({
-      session: session.id,
-      user: session.user,
-      reason: session.openOn(this.rule.oldHome) ?? inFlight(session),
-    }));
+  acknowledgement(nowMs: number): HoldAcknowledgement {
+    const open = [...this.#open]
+      .slice(0, OPEN_REPORTED_MAX)
+      .map((session) =>
+        blockedSession(session, session.openOn(this.rule.oldHome) ?? { reason: inFlight(session) }, nowMs),
+      );
     return { token: this.rule.token, state: this.drained ? "drained" : "holding", open };
   }
 }

@@ -42,8 +42,10 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
     bootNonce,
     version: config.version,
     generation: traffic.rules.generation,
-    armed: arming.acknowledgements(),
-    holds: Object.fromEntries([...traffic.holds].map(([migration, hold]) => [migration, hold.acknowledgement()])),
+    armed: arming.acknowledgements(clock.monotonicMs()),
+    holds: Object.fromEntries(
+      [...traffic.holds].map(([migration, hold]) => [migration, hold.acknowledgement(clock.monotonicMs())]),
+    ),
     seenTogether: seen.list(),
     accounts: [...accounts],
   });

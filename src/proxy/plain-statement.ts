@@ -3,6 +3,7 @@ import type { Judgement } from "../rules/decision-cache.ts";
 import type { StatementFacts, StatementKind } from "../sql/statement.ts";
 import { COM } from "../wire/capabilities.ts";
 import { statementOffset } from "../wire/query-attributes.ts";
+import type { Cause } from "./cause.ts";
 import { EXECUTE_HEAD_BYTES, readExecute, statementIdOf } from "./prepared-statement.ts";
 import type { ReplyEnd, ReplyWaiter } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
@@ -35,6 +36,7 @@ export class PlainStatements implements ReplyWaiter {
   readonly #session: Session;
   #backend: SessionBackend | undefined;
   #inserts = false;
+  #cause: Cause | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -64,7 +66,7 @@ export class PlainStatements implements ReplyWaiter {
     if (state.hasTies) return false;
     const text = payload.subarray(statementOffset(payload, applicant.capabilities));
     const plain = this.#judge(state.judge(text, state.names.schema));
-    return plain !== undefined && this.#go(plain, payload);
+    return plain !== undefined && this.#go(plain, payload, text);
   }
 
   #execute(payload: Buffer): boolean {
@@ -78,7 +80,7 @@ export class PlainStatements implements ReplyWaiter {
     const parts = readExecute(payload, statement.parameters, applicant.capabilities);
     if (parts.opensCursor) return false;
     statement.takeTypes(parts);
-    return this.#go(plain, statement.executeAt(plain.backend.connection, handle, payload, parts));
+    return this.#go(plain, statement.executeAt(plain.backend.connection, handle, payload, parts), statement.text);
   }
 
   #ping(payload: Buffer): boolean {
@@ -123,11 +125,15 @@ export class PlainStatements implements ReplyWaiter {
     return at === undefined || at === name ? backend : undefined;
   }
 
-  #go({ backend, tables, kind }: Plain, payload: Buffer): true {
+  #go({ backend, tables, kind }: Plain, payload: Buffer, text?: Buffer): true {
     const session = this.#session;
     this.#backend = backend;
     this.#inserts = kind === "insert" || kind === "replace";
-    session.takeOff({ backend: backend.name, tables, everything: false, opens: session.backends.mayOpen });
+    const opens = session.backends.mayOpen;
+    const { state } = session;
+    const first = opens && text !== undefined && state.transaction.cause === undefined;
+    this.#cause = first ? state.causeNow(text) : undefined;
+    session.takeOff({ backend: backend.name, tables, everything: false, opens });
     session.context.metrics.statement(backend.name, kind);
     backend.connection.relayFor(this, payload, session.client);
     return true;
@@ -163,6 +169,7 @@ export class PlainStatements implements ReplyWaiter {
   #land(backend: SessionBackend): void {
     const { state, flight } = this.#session;
     state.transaction.told(backend.name, backend.connection.inTransaction);
+    if (this.#cause !== undefined) state.transaction.causedBy(this.#cause);
     if (flight !== undefined) state.used(flight.tables);
     this.#session.landed();
   }

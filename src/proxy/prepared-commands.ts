@@ -65,6 +65,7 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
   if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
   await session.perform({
     ...statementTraits(session, facts, statement.text),
+    text: statement.text,
     bytes: payload.length + state.longDataBytes,
     schema: (backend) => (statement.handles.has(backend.connection) ? state.names.schema : statement.schema),
     route: () => routeText(session, statement.text, statement.schema),
@@ -74,6 +75,7 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
       const handle = statement.handles.get(backend.connection) ?? 0;
       const command = statement.executeAt(backend.connection, handle, payload, parts);
       const longData = statement.longDataCommands(handle);
+      if (parts.opensCursor) statement.cursorCause = state.causeNow(statement.text);
       return relayReply(session, backend, command, lazyFlags, longData);
     },
     after: async (backend, end) => {

@@ -5,6 +5,7 @@ import { CAP, COM, hasFlag } from "../wire/capabilities.ts";
 import { PacketReader } from "../wire/packet-reader.ts";
 import { PacketWriter } from "../wire/packet-writer.ts";
 import type { BackendConnection } from "./backend-connection.ts";
+import type { Cause } from "./cause.ts";
 
 /** Bytes ahead of the parameters of an execute: command, id, flags, iterations. */
 export const EXECUTE_HEAD_BYTES = 10;
@@ -28,6 +29,7 @@ export class PreparedStatement {
   readonly longData = new Map<number, Buffer[]>();
   /** Where rows of the last execute wait to be fetched. */
   cursor: BackendConnection | undefined;
+  cursorCause: Cause | undefined;
   /** Where it was executed last. */
   last: BackendConnection | undefined;
   /** How its text was judged last, while the session had no temporary tables. */

@@ -7,7 +7,7 @@ import { runKill } from "./kill-command.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
-import { relayReply, routeContext } from "./simple-commands.ts";
+import { relayReply, routeContext, routeFreely } from "./simple-commands.ts";
 import { applyEffects, assigned } from "./statement-effects.ts";
 import { type Route, routePacket } from "./statement-route.ts";
 import type { Work } from "./work.ts";
@@ -55,6 +55,7 @@ function timeLimitMs(text: Buffer, sessionMs: number): number {
 export function routeText(session: Session, text: Buffer, schema: string | undefined): Route {
   const { state } = session;
   const judgement = state.judge(text, schema);
+  if (judgement.facts.length === 1 && goesOnWithHandler(session, judgement.facts[0])) return routeFreely(session);
   const { routing } = state;
   const temporary = judgement.facts.flatMap((facts) => state.names.temporaryBackends(facts, routing));
   const context = routeContext(session, temporary);
@@ -67,11 +68,18 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
   return opensAnyway && state.transaction.isLazy && !route.chooses ? { ...route, chooses: true } : route;
 }
 
+/** HANDLER READ and CLOSE go to where the HANDLER is open, wherever a table of that name has its home. */
+function goesOnWithHandler(session: Session, facts: StatementFacts | undefined): boolean {
+  const handler = facts?.handler;
+  return handler !== undefined && handler.action !== "open" && session.state.handlers.has(handler.name.toLowerCase());
+}
+
 function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
   const asksForId = facts.length === 1 && facts[0]?.effects.includes("reads-connection-id") === true;
   const leaves = facts.length === 1 && facts[0]?.kind === "use";
   return {
     ...statementTraits(session, facts, text),
+    text,
     bytes: payload.length,
     schema: () => (leaves ? undefined : session.state.names.schema),
     route: () => routeText(session, text, session.state.names.schema),
@@ -99,6 +107,7 @@ export async function afterStatements(
   const succeeded = end.error === undefined ? facts.length : facts.length === 1 ? 0 : end.results;
   for (const one of facts.slice(0, succeeded)) {
     await applyEffects(state, one, text, backend);
+    if (ties() > 0) state.explain(text.subarray(one.start, one.end));
     if (INSERTS.has(one.kind) || one.effects.includes("sets-last-insert-id")) state.insertBackend = backend.name;
   }
   // What a statement has assigned before it failed stays assigned.
@@ -112,6 +121,7 @@ export async function afterStatements(
       open: false,
     });
   }
+  if (ties() > 0) state.explain(text);
   if (ties() !== before) session.context.arming.changed(session);
 }
 

@@ -1,8 +1,8 @@
+import type { Cause, Tie } from "./cause.ts";
+
 /** Something of a session that lives on one backend and cannot be replayed on another. */
-export interface Pin {
+export interface Pin extends Tie {
   readonly backend: string;
-  /** For people: continues "this session cannot leave it: …". */
-  readonly reason: string;
   /** It holds locks on the server or rows that wait, so a drain must wait until it is gone. */
   readonly open: boolean;
 }
@@ -24,8 +24,21 @@ export class SessionPins {
     return this.#pins.has(kind);
   }
 
+  /** All of them, oldest first. */
+  get all(): Iterable<Pin> {
+    return this.#pins.values();
+  }
+
+  /** What is there already keeps its cause. */
   set(kind: string, pin: Pin): void {
-    this.#pins.set(kind, pin);
+    const { reason, backend, cause } = this.#pins.get(kind) ?? {};
+    const same = reason === pin.reason && backend === pin.backend;
+    this.#pins.set(kind, same && pin.cause === undefined ? { ...pin, cause } : pin);
+  }
+
+  /** What has come about since it was asked last came about by this statement. */
+  explain(cause: () => Cause): void {
+    for (const [kind, pin] of this.#pins) if (pin.cause === undefined) this.#pins.set(kind, { ...pin, cause: cause() });
   }
 
   clear(kind: string): void {
@@ -37,8 +50,8 @@ export class SessionPins {
   }
 
   /** What keeps locks or rows at this backend. */
-  openAt(backend: string): string | undefined {
-    for (const pin of this.#pins.values()) if (pin.open && pin.backend === backend) return pin.reason;
+  openAt(backend: string): Pin | undefined {
+    for (const pin of this.#pins.values()) if (pin.open && pin.backend === backend) return pin;
     return undefined;
   }
 
@@ -49,8 +62,8 @@ export class SessionPins {
   }
 
   /** What would be lost by leaving for `backend`. */
-  against(backend: string): string | undefined {
-    for (const pin of this.#pins.values()) if (pin.backend !== backend) return pin.reason;
+  against(backend: string): Pin | undefined {
+    for (const pin of this.#pins.values()) if (pin.backend !== backend) return pin;
     return undefined;
   }
 }

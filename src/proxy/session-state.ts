@@ -3,6 +3,7 @@ import { scopeKey } from "../rules/decision-cache.ts";
 import type { Routing } from "../rules/routing.ts";
 import type { SqlModes } from "../sql/statement.ts";
 import { STATUS } from "../wire/capabilities.ts";
+import { type Cause, causeOf, type Tie } from "./cause.ts";
 import type { PreparedStatement } from "./prepared-statement.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import type { SessionContext } from "./session-context.ts";
@@ -12,6 +13,9 @@ import { SessionSettings } from "./session-settings.ts";
 import { SessionTransaction } from "./session-transaction.ts";
 
 const DEFAULT_MODES = { ansiQuotes: false, noBackslashEscapes: false } as const;
+
+export const TRANSACTION_OPEN = "a transaction is open";
+export const CURSOR_OPEN = "a cursor is open";
 
 /** A name that no backend has. */
 const NO_BACKEND = "";
@@ -23,6 +27,8 @@ export class SessionState {
   readonly pins = new SessionPins();
   readonly settings: SessionSettings;
   readonly prepared = new Map<number, PreparedStatement>();
+  /** Names of open HANDLERs. */
+  readonly handlers = new Set<string>();
   readonly #context: SessionContext;
   readonly #used = new Set<string>();
   readonly #together = new Set<string>();
@@ -115,12 +121,25 @@ export class SessionState {
   }
 
   /** What this session has open at a backend; a drain waits for it. */
-  openOn(backend: string): string | undefined {
-    if (this.transaction.backend === backend) return "a transaction is open";
+  openOn(backend: string): Tie | undefined {
+    if (this.transaction.backend === backend) return { reason: TRANSACTION_OPEN, cause: this.transaction.cause };
     const pinned = this.pins.openAt(backend);
     if (pinned !== undefined) return pinned;
-    for (const { cursor } of this.prepared.values()) if (cursor?.name === backend) return "a cursor is open";
+    for (const { cursor, cursorCause } of this.prepared.values()) {
+      if (cursor?.name === backend) return { reason: CURSOR_OPEN, cause: cursorCause };
+    }
     return undefined;
+  }
+
+  /** A statement that has succeeded is the cause of whatever ties the session since. */
+  explain(text: Buffer): void {
+    const cause = (): Cause => this.causeNow(text);
+    this.pins.explain(cause);
+    this.names.explain(cause);
+  }
+
+  causeNow(text: Buffer): Cause {
+    return causeOf(text, this.settings.modes, this.#context.clock.monotonicMs());
   }
 
   /** COM_RESET_CONNECTION, or another login on the same connection: all is gone but the schema. */
@@ -130,6 +149,7 @@ export class SessionState {
     this.pins.clearAll();
     this.settings.reset(by);
     this.prepared.clear();
+    this.handlers.clear();
     this.names.dropAllTemporary();
     this.oneShot = [];
     this.oneShotSent = [];

@@ -1,4 +1,5 @@
 import { STATUS } from "../wire/capabilities.ts";
+import type { Cause } from "./cause.ts";
 
 type State =
   | { readonly is: "none" }
@@ -27,6 +28,7 @@ const NONE: State = { is: "none" };
  */
 export class SessionTransaction {
   #state: State = NONE;
+  #cause: Cause | undefined;
 
   get isNone(): boolean {
     return this.#state.is === "none";
@@ -65,8 +67,9 @@ export class SessionTransaction {
   /** It has ended where it was open, and is to be begun anew wherever the next statement goes. Only if it {@link mayFollow}. */
   follow(): void {
     const state = this.#state;
-    if (state.is === "open" && state.unused !== undefined)
-      this.#state = { is: "lazy", begin: state.unused, savepoints: [] };
+    if (state.is !== "open" || state.unused === undefined) return;
+    this.#state = { is: "lazy", begin: state.unused, savepoints: [] };
+    this.#cause = undefined;
   }
 
   /** What the server must be told before the first statement: BEGIN, and then each savepoint. Only while lazy. */
@@ -78,6 +81,16 @@ export class SessionTransaction {
     ];
   }
 
+  /** The statement that has opened it on a backend. */
+  get cause(): Cause | undefined {
+    return this.#cause;
+  }
+
+  /** Where it is open and nobody has said yet by which statement. */
+  causedBy(cause: Cause): void {
+    if (this.#state.is === "open") this.#cause ??= cause;
+  }
+
   /** BEGIN goes to `backend` in this turn. */
   opened(backend: string): void {
     this.#state = { is: "open", backend };
@@ -86,6 +99,7 @@ export class SessionTransaction {
   /** It has ended, or its BEGIN has failed. */
   ended(): void {
     this.#state = NONE;
+    this.#cause = undefined;
   }
 
   /** COMMIT or ROLLBACK AND CHAIN while lazy: one of the same kind begins, without savepoints. */
@@ -96,9 +110,10 @@ export class SessionTransaction {
   /** What a backend says of itself at the end of a statement, which has left a transaction as it was if it `usedNone`. */
   told(backend: string, inTransaction: boolean, usedNone = false): void {
     const state = this.#state;
-    if (inTransaction && usedNone && state.is === "open" && state.backend === backend) return;
-    if (inTransaction) this.#state = { is: "open", backend };
-    else if (this.#state.is === "open" && this.#state.backend === backend) this.#state = NONE;
+    const here = state.is === "open" && state.backend === backend;
+    if (!inTransaction) {
+      if (here) this.ended();
+    } else if (!here || (state.unused !== undefined && !usedNone)) this.#state = { is: "open", backend };
   }
 
   /** A savepoint while lazy; one of the same name gives way. */

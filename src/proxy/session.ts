@@ -3,6 +3,7 @@ import { isSwitchyardError, messageOf } from "../base/errors.ts";
 import { STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { buildOk } from "../wire/ok-packet.ts";
+import type { Cause, Tie } from "./cause.ts";
 import type { ClientConnection, CommandTaker } from "./client-connection.ts";
 import { backendLost, commandTooLarge, malformedPacket, rolledBackBySwitch } from "./client-errors.ts";
 import type { Applicant } from "./client-login.ts";
@@ -12,6 +13,7 @@ import { errorOfOutcome } from "./held-error.ts";
 import type { HeldStatement, HoldOutcome } from "./hold-queue.ts";
 import { killStatement, ORPHAN_GRACE_MS } from "./orphaned-statement.ts";
 import { PlainStatements } from "./plain-statement.ts";
+import { programOf } from "./program-name.ts";
 import type { RefusalReason } from "./proxy-metrics.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { type SessionBackend, SessionBackends } from "./session-backends.ts";
@@ -19,7 +21,8 @@ import type { SessionContext } from "./session-context.ts";
 import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
 import type { Refusal, Route } from "./statement-route.ts";
-import type { Flight, TrafficSession } from "./traffic-session.ts";
+import { waitsFor } from "./traffic.ts";
+import type { Flight, SessionOrigin, TrafficSession } from "./traffic-session.ts";
 import { type TransactionTold, tracksOf } from "./transaction-told.ts";
 import type { Work } from "./work.ts";
 
@@ -48,6 +51,7 @@ export class Session implements TrafficSession, CommandTaker {
   /** The flight whose bytes have gone out last. */
   #sent: Flight | undefined;
   #held: HeldStatement | undefined;
+  #heldText: Buffer | undefined;
   readonly #plain = new PlainStatements(this);
   readonly #served = deferred<void>();
   readonly #leaveLogin = new AbortController();
@@ -90,6 +94,14 @@ export class Session implements TrafficSession, CommandTaker {
     return this.#held?.sinceMs;
   }
 
+  /** The statement that waits, and what it waits for. */
+  get heldTie(): Tie | undefined {
+    if (this.#held === undefined) return undefined;
+    const { migrations, sinceMs } = this.#held;
+    const text = this.#heldText ?? EMPTY;
+    return { reason: waitsFor(migrations), cause: { text, modes: this.state.settings.modes, sinceMs } };
+  }
+
   /** Its statement waits for a file that the client is sending. */
   get sendsFile(): boolean {
     const at = this.#flight?.backend;
@@ -100,7 +112,11 @@ export class Session implements TrafficSession, CommandTaker {
     return this.#busy;
   }
 
-  openOn(backend: string): string | undefined {
+  get origin(): SessionOrigin {
+    return { program: programOf(this.#applicant.response.attributes), address: this.client.remote };
+  }
+
+  openOn(backend: string): Tie | undefined {
     return this.state.openOn(backend);
   }
 
@@ -108,23 +124,21 @@ export class Session implements TrafficSession, CommandTaker {
     return this.state.hasUsed(tables);
   }
 
-  async prepareFor(backend: string): Promise<string | undefined> {
-    const immovable = (): string | undefined => this.immovable(backend);
+  async prepareFor(backend: string): Promise<Tie | undefined> {
+    const immovable = (): Tie | undefined => this.immovable(backend);
     if (immovable() !== undefined || this.#leaving) return immovable();
     const problem = await this.backends.open(
       backend,
       () => this.applicant,
       () => this.shared(),
     );
-    if (problem !== undefined) return `it cannot log in to ${backend}: ${problem.message}`;
+    if (problem !== undefined) return { reason: `it cannot log in to ${backend}: ${problem.message}` };
     return immovable();
   }
 
   /** Why the session cannot do without the other backends than this one. */
-  immovable(backend: string): string | undefined {
-    const temporary = this.state.names.temporaryElsewhere(backend);
-    if (temporary !== undefined) return `it has the temporary table ${temporary}`;
-    return this.state.pins.against(backend);
+  immovable(backend: string): Tie | undefined {
+    return this.state.names.temporaryElsewhere(backend) ?? this.state.pins.against(backend);
   }
 
   shared(schema = this.state.names.schema): Parameters<SessionBackends["bringUpToDate"]>[1] {
@@ -330,6 +344,7 @@ export class Session implements TrafficSession, CommandTaker {
     const { state, context } = this;
     const backend = this.#backend(route.backend);
     const stays = state.transaction.isLazy && !route.chooses;
+    const cause = this.#openingCause(work);
     context.metrics.statement(route.backend, work.kind);
     this.#sent = this.#flight;
     let end: ReplyEnd;
@@ -344,10 +359,18 @@ export class Session implements TrafficSession, CommandTaker {
     if (end.error !== undefined && (route.chooses || !state.transaction.isNone)) await backend.connection.refresh();
     const usedNone = !route.chooses && USE_NO_TABLE.has(work.kind);
     if (!stays) state.transaction.told(route.backend, backend.connection.inTransaction, usedNone);
+    if (cause !== undefined) state.transaction.causedBy(cause);
     if (work.after !== undefined) await work.after(backend, end);
     state.used(route.tables);
     if (route.armedBy.length > 0) context.arming.used(this, route.armedBy);
     return end;
+  }
+
+  /** Remembers a statement that may open a transaction, or whose transaction has just been opened for it. */
+  #openingCause({ text, opens, kind }: Work): Cause | undefined {
+    const { transaction } = this.state;
+    if (text === undefined || transaction.cause !== undefined) return undefined;
+    return opens || kind === "xa" || transaction.backend !== undefined ? this.state.causeNow(text) : undefined;
   }
 
   #backend(name: string): SessionBackend {
@@ -376,6 +399,7 @@ export class Session implements TrafficSession, CommandTaker {
   async #wait(work: Work, route: Route, migrations: readonly string[] | undefined): Promise<boolean> {
     const { traffic, clock } = this.context;
     this.#held ??= traffic.newHeld(work.bytes);
+    this.#heldText = work.text;
     const held = this.#held;
     if (this.client.isGone) return this.#endWait();
     const waiting = migrations === undefined ? traffic.waitForLicence(held) : traffic.waitForRelease(held, migrations);
@@ -399,6 +423,7 @@ export class Session implements TrafficSession, CommandTaker {
       this.context.traffic.waited(this.context.clock.monotonicMs() - this.#held.sinceMs);
     }
     this.#held = undefined;
+    this.#heldText = undefined;
     return false;
   }
 

@@ -40,7 +40,7 @@ export async function applyEffects(
       if (facts.kind === "unlock-tables") state.pins.clear("flush");
       return;
     case "handler":
-      pin("handler", "it has opened a HANDLER", true);
+      applyHandler(state, facts.handler, () => pin("handler", "it has opened a HANDLER", true));
       return;
     case "flush":
       if (/\b(with\s+read\s+lock|for\s+export)\b/i.test(text.toString("latin1", facts.start, facts.end))) {
@@ -48,7 +48,10 @@ export async function applyEffects(
       }
       return;
     case "other":
-      if (facts.touchesEverything) pin("other", `a statement may have changed the session: ${facts.everythingBecause}`);
+      if (facts.backupLock === "taken") pin("backup-lock", "it has locked the server for a backup", true);
+      else if (facts.backupLock === "released") state.pins.clear("backup-lock");
+      else if (facts.touchesEverything)
+        pin("other", `a statement may have changed the session: ${facts.everythingBecause}`);
       return;
     default:
       break;
@@ -59,6 +62,19 @@ export async function applyEffects(
     state.names.addTemporary(facts.createsTemporaryTable, routing, backend.name);
   }
   if (facts.dropsTables !== undefined) state.names.drop(facts.dropsTables, routing);
+}
+
+/** A HANDLER stays open through transactions, until it is closed by its name. */
+function applyHandler(state: SessionState, handler: StatementFacts["handler"], pin: () => void): void {
+  if (handler === undefined || handler.action === "read") return;
+  const name = handler.name.toLowerCase();
+  if (handler.action === "open") {
+    state.handlers.add(name);
+    pin();
+    return;
+  }
+  state.handlers.delete(name);
+  if (state.handlers.size === 0) state.pins.clear("handler");
 }
 
 /**

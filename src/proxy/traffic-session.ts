@@ -1,3 +1,5 @@
+import type { Tie } from "./cause.ts";
+
 /**
  * A statement from its decision until its reply has ended, on the backend that was decided on. While it exists no
  * hold on its tables counts as drained.
@@ -11,6 +13,13 @@ export interface Flight {
   readonly opens: boolean;
 }
 
+/** Where a session comes from. */
+export interface SessionOrigin {
+  /** What the client says it is. */
+  readonly program?: string | undefined;
+  readonly address: string;
+}
+
 /** A session as the worker-wide parts see it: those that hold, drain, arm and report. */
 export interface TrafficSession {
   readonly id: string;
@@ -19,10 +28,11 @@ export interface TrafficSession {
   readonly flight: Flight | undefined;
   /** Its statement on the way waits for a file that the client is sending. */
   readonly sendsFile?: boolean;
+  readonly origin?: SessionOrigin;
   /** What of the session's would be lost, or would go on, at this backend: an open transaction, locked tables, … */
-  openOn(backend: string): string | undefined;
+  openOn(backend: string): Tie | undefined;
   /** Whether it has used one of these tables. */
   hasUsed(tables: ReadonlySet<string>): boolean;
   /** Logs in to `backend` and brings it up to date. Answers why that is impossible, or undefined when it is done. */
-  prepareFor(backend: string): Promise<string | undefined>;
+  prepareFor(backend: string): Promise<Tie | undefined>;
 }

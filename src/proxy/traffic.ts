@@ -24,6 +24,12 @@ export interface TrafficOptions {
 const LICENCE = "(licence)";
 const LICENCE_LOOK_MS = 20;
 
+/** What a statement waits for that waits for these, for people. */
+export function waitsFor(migrations: readonly string[]): string {
+  if (migrations.includes(LICENCE)) return "its statement waits until the proxy can reach the store";
+  return `its statement waits for the switch of ${migrations.join(", ")}`;
+}
+
 /**
  * Who may send what now: the rules in force, the holds of this worker, and the statements that wait. All of it
  * changes in single turns of the event loop, so whoever asks and sends in the same turn has a true answer.

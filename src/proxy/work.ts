@@ -7,6 +7,8 @@ import type { Route } from "./statement-route.ts";
 /** One command of a client's that needs a backend, from its arrival until its reply has ended. */
 export interface Work {
   readonly kind: StatementKind | "command";
+  /** Of a statement: what the client has sent, or prepared. Stays as it is for as long as the work lasts. */
+  readonly text?: Buffer;
   /** What it weighs while it is held. */
   readonly bytes: number;
   /** How long it may take by the client's own wish, time in which it is held included; 0 for any. */

@@ -23,6 +23,16 @@ export class DocumentFields {
     return value;
   }
 
+  /** A text that may be missing, under its name; nothing where it is. */
+  optionalText<const Field extends string>(field: Field): { readonly [Name in Field]?: string } {
+    return this.#fields[field] === undefined ? {} : ({ [field]: this.text(field) } as { [Name in Field]: string });
+  }
+
+  /** A {@link count} that may be missing, under its name; nothing where it is. */
+  optionalCount<const Field extends string>(field: Field): { readonly [Name in Field]?: number } {
+    return this.#fields[field] === undefined ? {} : ({ [field]: this.count(field) } as { [Name in Field]: number });
+  }
+
   /** A count: a safe integer of at least 0. */
   count(field: string): number {
     const value = this.#fields[field];

@@ -42,6 +42,14 @@ export function serializeProxyDocument(document: ProxyDocument): string {
 function sessions(entry: DocumentFields, field: string): BlockedSession[] {
   return entry.list(field, (value, path) => {
     const fields = new DocumentFields(path, value);
-    return { session: fields.text("session"), user: fields.text("user"), reason: fields.text("reason") };
+    return {
+      session: fields.text("session"),
+      user: fields.text("user"),
+      reason: fields.text("reason"),
+      ...fields.optionalText("program"),
+      ...fields.optionalText("address"),
+      ...fields.optionalText("statement"),
+      ...fields.optionalCount("forMs"),
+    };
   });
 }

@@ -33,6 +33,13 @@ export interface BlockedSession {
   readonly session: string;
   readonly user: string;
   readonly reason: string;
+  /** What the client says it is. */
+  readonly program?: string;
+  /** The client's address. */
+  readonly address?: string;
+  /** The statement that brought it about, its values left out, and for how long that had been so when this was told. */
+  readonly statement?: string;
+  readonly forMs?: number;
 }
 
 export interface HoldAcknowledgement {

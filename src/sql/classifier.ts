@@ -238,6 +238,7 @@ function readLoadForm(lexer: Tokenizer, draft: FactsDraft): boolean {
 function readUnlock(lexer: Tokenizer, draft: FactsDraft): boolean {
   lexer.next();
   if (lexer.code !== KW.TABLES && lexer.code !== KW.TABLE) {
+    if (lexer.code === KW.INSTANCE) draft.backupLock = "released";
     draft.touchesEverything("it unlocks the whole server");
     return true;
   }

@@ -281,6 +281,7 @@ export function readLock(lexer: Tokenizer, draft: FactsDraft): void {
   lexer.next();
   if (!isWord(lexer, KW.TABLE) && !isWord(lexer, KW.TABLES)) {
     draft.kind = "other";
+    if (isWord(lexer, KW.INSTANCE)) draft.backupLock = "taken";
     draft.touchesEverything("it locks the whole server");
     return;
   }

@@ -30,6 +30,8 @@ export class FactsDraft {
   useSchema: string | undefined;
   createsTemporaryTable: TableRef | undefined;
   dropsTables: TableRef[] | undefined;
+  handler: StatementFacts["handler"];
+  backupLock: StatementFacts["backupLock"];
   kill: KillTarget | undefined;
   showsProcesses: boolean | undefined;
 
@@ -76,6 +78,8 @@ export class FactsDraft {
       useSchema: this.useSchema,
       createsTemporaryTable: this.createsTemporaryTable,
       dropsTables: this.dropsTables,
+      handler: this.handler,
+      backupLock: this.backupLock,
       kill: this.kill,
       showsProcesses: this.showsProcesses,
     };

@@ -107,8 +107,18 @@ export function readHandler(lexer: Tokenizer, draft: FactsDraft): void {
   draft.kind = "handler";
   lexer.next();
   const ref = readTableName(lexer, draft, false);
-  if (ref !== undefined) draft.addTable(ref);
+  if (ref === undefined) return;
   lexer.next();
+  const word = lexer.text.toString("latin1", lexer.start, lexer.end).toLowerCase();
+  draft.addTable(ref);
+  if (word === "open") {
+    lexer.next();
+    if (isWord(lexer, KW.AS)) lexer.next();
+    draft.handler = { action: "open", name: isName(lexer) ? nameOf(lexer) : ref.table };
+  } else {
+    draft.handler = { action: word === "close" ? "close" : "read", name: ref.table };
+    draft.readOnly = true;
+  }
   new TableScan(lexer, draft, "expressions").run();
 }
 

@@ -126,6 +126,10 @@ export interface StatementFacts {
   readonly createsTemporaryTable?: TableRef | undefined;
   /** Tables of a DROP TABLE; those of `DROP TEMPORARY TABLE` are not in {@link tables}. */
   readonly dropsTables?: readonly TableRef[] | undefined;
+  /** Of a HANDLER: what it does, and the name by which it is known, which READ and CLOSE have in place of the table's. */
+  readonly handler?: { readonly action: "open" | "read" | "close"; readonly name: string } | undefined;
+  /** LOCK INSTANCE FOR BACKUP and UNLOCK INSTANCE. */
+  readonly backupLock?: "taken" | "released" | undefined;
   readonly kill?: KillTarget | undefined;
   /** SHOW PROCESSLIST: ids in it are those by which sessions are killed. */
   readonly showsProcesses?: boolean | undefined;

@@ -52,6 +52,7 @@ describe("the fence on a real server", () => {
     expect(error).toBeInstanceOf(SwitchyardError);
     expect((error as SwitchyardError).code).toBe("CUTOVER_FENCE_BLOCKED");
     expect((error as SwitchyardError).message).toContain(`connection ${client.threadId} app@`);
+    expect((error as SwitchyardError).message).toContain("(Node-MySQL-2): open transaction, idle");
     expect((error as SwitchyardError).message).toContain("shop.items");
     expect(await pendingLocks(servers.old)).toBe(0);
     // Others were never kept waiting, and the transaction itself ends as it wishes.

@@ -339,11 +339,16 @@ describe("arming", () => {
     await variable.query("SET rand_seed1 = 7");
     await locks.query("LOCK TABLES orders READ");
     const told = await arm(harness);
-    const reasons = (told.armed["orders"]?.blocked ?? []).map(({ reason }) => reason).sort();
-    expect(reasons).toEqual([
-      "it has locked tables",
-      "it has the temporary table shop.scratch",
-      "the session variable rand_seed1 was set",
+    const blocked = [...(told.armed["orders"]?.blocked ?? [])].sort((a, b) => (a.reason < b.reason ? -1 : 1));
+    const app = { user: "app", program: "Node-MySQL-2", address: "127.0.0.1", forMs: expect.any(Number) };
+    expect(blocked).toMatchObject([
+      { ...app, reason: "it has locked tables", statement: "LOCK TABLES orders READ" },
+      {
+        ...app,
+        reason: "it has the temporary table shop.scratch",
+        statement: "CREATE TEMPORARY TABLE scratch (id INT)",
+      },
+      { ...app, reason: "the session variable rand_seed1 was set", statement: "SET rand_seed1 = ?" },
     ]);
     await temporary.query("DROP TABLE scratch");
     await locks.query("UNLOCK TABLES");
@@ -390,9 +395,18 @@ describe("what is seen of sessions", () => {
     await sleep(100);
     const { sessions, total } = await report();
     expect(total).toBe(2);
+    const forMs = expect.any(Number);
+    const statement = "INSERT INTO orders (note) VALUES (?)";
     expect(sessions).toMatchObject([
-      { id: String(waits.threadId), user: "app", host: "127.0.0.1", state: "held", transaction: "none" },
-      { id: String(open.threadId), state: "idle", transaction: "open", at: "old" },
+      {
+        ...{ id: String(waits.threadId), user: "app", program: "Node-MySQL-2", host: "127.0.0.1" },
+        ...{ state: "held", transaction: "none" },
+        ties: [{ kind: "held", reason: "its statement waits for the switch of orders", statement, forMs }],
+      },
+      {
+        ...{ id: String(open.threadId), state: "idle", transaction: "open", at: "old" },
+        ties: [{ kind: "transaction", at: "old", statement: "INSERT INTO other (note) VALUES (?)", forMs }],
+      },
     ]);
     expect(sessions[0]?.heldForMs).toBeGreaterThanOrEqual(0);
     await abort(harness, TOKEN);

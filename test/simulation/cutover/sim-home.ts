@@ -148,7 +148,9 @@ class SimView implements HomeView {
           writes: true,
           seconds: 0,
           identity: holder.id,
+          statement: "",
           program: "",
+          client: "",
         })),
     );
   }

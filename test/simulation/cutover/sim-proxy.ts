@@ -1,5 +1,6 @@
 import { silentLogger } from "../../../src/base/logger.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
+import type { Tie } from "../../../src/proxy/cause.ts";
 import { HoldKeeper } from "../../../src/proxy/hold-keeper.ts";
 import type { HeldStatement } from "../../../src/proxy/hold-queue.ts";
 import { Licence } from "../../../src/proxy/licence.ts";
@@ -140,7 +141,7 @@ export class SimProxy {
   }
 
   #acknowledged(hold: LocalHold): HoldAcknowledgement {
-    const truth = hold.acknowledgement();
+    const truth = hold.acknowledgement(this.options.world.now);
     return this.options.weakness === "drains-at-once" ? { ...truth, state: "drained", open: [] } : truth;
   }
 
@@ -228,11 +229,11 @@ class SimClient implements TrafficSession {
     this.id = id;
   }
 
-  openOn(backend: string): string | undefined {
+  openOn(backend: string): Tie | undefined {
     const { weakness } = this.#proxy.options;
     if (weakness === "forgets-transactions") return undefined;
     if (weakness === "forgets-other-tables" && !this.#touched) return undefined;
-    return this.#open === backend ? "an open transaction" : undefined;
+    return this.#open === backend ? { reason: "an open transaction" } : undefined;
   }
 
   hasUsed(): boolean {

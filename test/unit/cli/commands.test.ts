@@ -439,16 +439,29 @@ test("of sessions: who is where, who waits, and who cannot move", async () => {
     one,
     { ...one, id: "8", backends: { old: 8, new: 3 }, at: "old", state: "held", heldForMs: 1500, transaction: "open" },
     { ...one, id: "9", pinned: "temporary table t" },
+    {
+      ...one,
+      id: "10",
+      program: "nightly",
+      ties: [
+        { kind: "held", reason: "its statement waits", statement: "SELECT ?", forMs: 20 },
+        { kind: "pinned", at: "old", reason: "it has locked tables", statement: "LOCK TABLES t READ", forMs: 61_000 },
+      ],
+    },
   ];
   const report = { format: 1, proxy: "p", at: "2026-01-01T00:00:00Z", total: 5, sessions };
   await store.transact([], [{ put: `${SESSIONS_PREFIX}p`, value: JSON.stringify(report) }]);
   const { out } = await run("sessions");
   expect(out.split("\n").map((line) => line.split(/ {2,}/).filter(Boolean))).toEqual([
-    ["ID", "USER", "FROM", "STATE", "TRANSACTION", "BACKENDS"],
+    ["ID", "USER", "PROGRAM", "FROM", "STATE", "TRANSACTION", "BACKENDS"],
     ["7", "app", "10.0.0.1:5", "idle", "old"],
     ["8", "app", "10.0.0.1:5", "held 1.5 s", "open", "old* new"],
-    ["9", "app", "10.0.0.1:5", "idle", "old", "pinned: temporary table t"],
-    ["… and 2 more"],
+    ["9", "app", "10.0.0.1:5", "idle", "old"],
+    ["pinned: temporary table t"],
+    ["10", "app", "nightly", "10.0.0.1:5", "idle", "old"],
+    ["held for 20 ms: its statement waits: SELECT ?"],
+    ["pinned to old for 1 min 1 s: it has locked tables: LOCK TABLES t READ"],
+    ["… and 1 more"],
     [],
   ]);
 });

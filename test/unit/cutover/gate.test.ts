@@ -27,7 +27,9 @@ const HOLDER = {
   idle: true,
   writes: true,
   identity: "1",
+  statement: "",
   program: "",
+  client: "",
 };
 
 /** What the gate finds wrong in a world that is otherwise as it should be. */

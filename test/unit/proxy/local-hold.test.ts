@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Tie } from "../../../src/proxy/cause.ts";
 import { LocalHold } from "../../../src/proxy/local-hold.ts";
 import type { Flight, TrafficSession } from "../../../src/proxy/traffic-session.ts";
 
@@ -15,15 +16,16 @@ class FakeSession implements TrafficSession {
     if (flight !== undefined) this.flight = { backend: "old", tables: [], everything: false, opens: false, ...flight };
   }
 
-  openOn(backend: string): string | undefined {
-    return this.open[backend];
+  openOn(backend: string): Tie | undefined {
+    const reason = this.open[backend];
+    return reason === undefined ? undefined : { reason };
   }
 
   hasUsed(): boolean {
     return false;
   }
 
-  prepareFor(): Promise<string | undefined> {
+  prepareFor(): Promise<Tie | undefined> {
     return Promise.resolve(undefined);
   }
 }
@@ -49,7 +51,7 @@ describe("a hold waits for", () => {
     const [one, two] = [new FakeSession("1"), new FakeSession("2")];
     one.open["old"] = "a transaction is open";
     const hold = new LocalHold("orders", RULE, 0, [one, two]);
-    expect(hold.acknowledgement()).toEqual({
+    expect(hold.acknowledgement(0)).toEqual({
       token: "t",
       state: "holding",
       open: [{ session: "1", user: "app", reason: "a transaction is open" }],

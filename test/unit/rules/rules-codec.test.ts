@@ -22,7 +22,13 @@ const PROXY: ProxyDocument = {
   bootNonce: "n",
   version: "0.1.0",
   generation: 7,
-  armed: { m: { token: "t", state: "preparing", blocked: [{ session: "1", user: "a", reason: "pinned" }] } },
+  armed: {
+    m: {
+      token: "t",
+      state: "preparing",
+      blocked: [{ session: "1", user: "a", reason: "pinned", program: "p", statement: "DO ?", forMs: 5 }],
+    },
+  },
   holds: { m: { token: "t", state: "drained", open: [] } },
   seenTogether: [["shop.a", "shop.b"]],
   accounts: ["app@%"],
