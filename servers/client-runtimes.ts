@@ -48,7 +48,12 @@ const RUNTIMES: Readonly<Record<ClientRuntimeName, Runtime>> = {
       const extensions = only(foldersIn(join(tree.root, "usr/lib/php"), /^\d{8}$/), "PHP's extensions");
       const load = ["mysqlnd", "mysqli", "pdo", "pdo_mysql"].flatMap((name) => ["-d", `extension=${name}`]);
       const name = only(namesIn(join(tree.root, "usr/bin"), /^php\d+\.\d+$/), "PHP");
-      return loaded(tree, `usr/bin/${name}`, ["-n", "-d", `extension_dir=${extensions}`, ...load], {});
+      return loaded(
+        tree,
+        `usr/bin/${name}`,
+        ["-n", "-d", "display_errors=stderr", "-d", `extension_dir=${extensions}`, ...load],
+        {},
+      );
     },
     onPath: plain("php"),
   },

@@ -1,6 +1,10 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { type ClientRuntimeName, provideRuntime } from "../../servers/client-runtimes.ts";
+import { type ClientRuntimeName, compiledFolder, provideRuntime } from "../../servers/client-runtimes.ts";
+import { fillingFolder } from "../../servers/filling-folder.ts";
 import type { PeerCommand } from "../../servers/peer-programs.ts";
+import { runCommand } from "../../servers/run-command.ts";
 
 /** What the common script does; each step prints a line of its own, which `README.md` describes. */
 export const STEPS = [
@@ -59,7 +63,47 @@ function place(folder: string, program: string): string {
   return join(import.meta.dirname, folder, program);
 }
 
-export const CLIENTS: readonly Client[] = [
+/** A program that is compiled once for this machine, and again when its source or its compiler is another. */
+function compiled(compiler: ClientRuntimeName, folder: string, source: string, build: Build): Client["command"] {
+  return async (say) => {
+    const found = await provideRuntime(compiler, say);
+    const path = place(folder, source);
+    const hash = createHash("sha256")
+      .update(readFileSync(path))
+      .update(JSON.stringify(found))
+      .digest("hex")
+      .slice(0, 12);
+    const made = join(compiledFolder(folder), hash);
+    if (!existsSync(made)) {
+      const beside = fillingFolder(made);
+      mkdirSync(beside, { recursive: true });
+      await runCommand(found.command, [...found.args, ...build.args(beside, path)], { env: found.env });
+      renameSync(beside, made);
+    }
+    return build.command(made);
+  };
+}
+
+interface Build {
+  readonly args: (made: string, source: string) => readonly string[];
+  readonly command: (made: string) => Promise<PeerCommand>;
+}
+
+const GO: Build = {
+  args: (made, source) => ["build", "-o", join(made, "client"), source],
+  command: async (made) => ({ command: join(made, "client"), args: [], env: {} }),
+};
+
+const JAVA: Build = {
+  args: (made, source) => ["-17", "-nowarn", "-encoding", "UTF-8", "-d", made, source],
+  command: async (made) => {
+    const { command, args, env } = await provideRuntime("java");
+    const classes = [made, env["CLASSPATH"]].join(":");
+    return { command, args: [...args, "-Dmariadb.logging.disable=true", "-cp", classes, "Client"], env };
+  },
+};
+
+const ALL: readonly Client[] = [
   { name: "mysql2", command: node("mysql2-client.ts"), lacks: {}, account: "app", tls: BOTH },
   {
     name: "PyMySQL",
@@ -75,4 +119,68 @@ export const CLIENTS: readonly Client[] = [
     account: "app",
     tls: BOTH,
   },
+  {
+    name: "mysqljs",
+    command: node("mysqljs-client.ts"),
+    lacks: { "server-side": "it prepares nothing at the server" },
+    account: "native",
+    // With TLS it speaks to no server of today: it knows no version that they accept.
+    tls: ["disabled"],
+    directEnv: { LIBRARY: "mysql2" },
+  },
+  {
+    name: "mariadb (Node)",
+    command: node("mariadb-client.ts"),
+    lacks: { reset: "it sends neither command to a server of MySQL's" },
+    account: "app",
+    tls: BOTH,
+  },
+  {
+    name: "DBD::mysql",
+    command: interpreted("perl", "perl", "client.pl", { DRIVER: "mysql" }),
+    lacks: { reset: "it has neither command" },
+    account: "app",
+    tls: BOTH,
+  },
+  {
+    name: "DBD::MariaDB",
+    command: interpreted("perl", "perl", "client.pl", { DRIVER: "MariaDB" }),
+    lacks: { reset: "it has neither command" },
+    account: "app",
+    tls: BOTH,
+  },
+  { name: "mysqli", command: interpreted("php", "php", "mysqli-client.php"), lacks: {}, account: "app", tls: BOTH },
+  {
+    name: "PDO",
+    command: interpreted("php", "php", "pdo-client.php"),
+    lacks: { ping: "it has neither command", reset: "it has neither command" },
+    account: "app",
+    tls: BOTH,
+  },
+  {
+    name: "mysql2 (Ruby)",
+    command: interpreted("ruby", "ruby", "client.rb"),
+    lacks: { reset: "it has neither command" },
+    account: "app",
+    tls: BOTH,
+  },
+  {
+    name: "go-sql-driver",
+    command: compiled("go", "go", "client.go", GO),
+    lacks: { reset: "it has neither command" },
+    account: "app",
+    tls: BOTH,
+  },
+  {
+    name: "Connector/J (MariaDB)",
+    command: compiled("ecj", "java", "Client.java", JAVA),
+    lacks: { reset: "it sends neither command to a server of MySQL's" },
+    account: "app",
+    tls: BOTH,
+  },
 ];
+
+const wanted = process.env["CLIENTS"]?.split(",");
+
+/** Those that are run: all, or those that the environment names. */
+export const CLIENTS = ALL.filter(({ name }) => wanted?.includes(name) ?? true);

@@ -175,8 +175,8 @@ describe("clients through one migration", () => {
     expect(run?.error).toBe("");
     expect([...(run?.steps.keys() ?? [])].sort()).toEqual(STEPS.filter((step) => !(step in client.lacks)).sort());
     // What any client must have found, whatever it makes of it.
-    expect(run?.steps.get("text")).toContain("18446744073709551615");
-    expect(run?.steps.get("duplicate")).toMatch(/1062/);
+    expect(run?.steps.get("text")).toMatch(/18446744073709551615|0xffffffffffffffff/);
+    expect(run?.steps.get("duplicate")).toMatch(/1062|0x426/);
     expect(run?.steps.get("many")).toBe(`${MANY}\t${MANY_SUM}`);
   });
 
