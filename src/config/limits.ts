@@ -125,6 +125,12 @@ export const LIMITS = {
     about:
       "A statement that a server has executed for this long is killed there; 0 for never. Time in which it waits for a switch does not count.",
   },
+  orphanTimeoutMs: {
+    default: 60_000,
+    min: 100,
+    max: HOUR_MS,
+    about: "How long a killed statement whose client has gone may take to end before its connection is closed.",
+  },
   connectTimeoutMs: { default: 5000, min: 50, max: 600_000, about: "How long connecting to a server may take." },
   childRestartMaxMs: {
     default: 10_000,

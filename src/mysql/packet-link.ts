@@ -37,7 +37,7 @@ export class PacketLink {
   #envelopes: EnvelopeSocket | undefined;
   /** A packet has come since we have sent one. */
   #answered = false;
-  readonly #splitter = new PacketSplitter(PAYLOAD_BYTES_MAX);
+  readonly #splitter: PacketSplitter;
   readonly #closed = deferred<string>();
   #handler: PacketHandler | undefined;
   #waiting = false;
@@ -47,14 +47,23 @@ export class PacketLink {
   /** The peer has closed while a handler kept the socket paused. */
   #peerEnded: string | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, payloadBytesMax: number) {
+    this.#splitter = new PacketSplitter(payloadBytesMax);
     this.#socket = socket;
     this.#raw = socket;
     this.#listen(socket);
   }
 
-  /** Connects a socket; a host that is a path means a socket file. Throws the socket's own error. */
-  static async dial(host: string, port: number, signal: AbortSignal): Promise<PacketLink> {
+  /**
+   * Connects a socket; a host that is a path means a socket file. Throws the socket's own error. A peer that announces a
+   * larger packet than `payloadBytesMax` ends the link.
+   */
+  static async dial(
+    host: string,
+    port: number,
+    signal: AbortSignal,
+    payloadBytesMax = PAYLOAD_BYTES_MAX,
+  ): Promise<PacketLink> {
     const socket = host.startsWith("/") ? connectTcp({ path: host }) : connectTcp({ host, port, noDelay: true });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onAbort = (): void => reject(new SwitchyardError("CANCELLED", { what: "connecting was given up" }));
@@ -73,7 +82,7 @@ export class PacketLink {
       socket.on("error", () => undefined);
     }
     socket.setKeepAlive(true, 30_000);
-    return new PacketLink(socket);
+    return new PacketLink(socket, payloadBytesMax);
   }
 
   /** Settles with the reason once the link has ended, however it did. */

@@ -166,7 +166,7 @@ export class BackendConnection {
   /** As {@link relay}, and tells `waiter` of the end in the turn in which it comes. Only while {@link isFree}. */
   relayFor(waiter: ReplyWaiter, payload: Buffer, client: ClientConnection, before: readonly Buffer[] = NONE): void {
     this.#tracker.start(payload[0] ?? 0);
-    const options = { walker: this.#walker, client, takeFile: this.#takeFile };
+    const options = { walker: this.#walker, client, command: payload, takeFile: this.#takeFile };
     this.#begin(new RelayedReply(this.#tracker, waiter, options), payload, before);
   }
 
@@ -288,6 +288,7 @@ export class BackendConnection {
       this.#hearLastWords(chunk);
       return;
     }
+    const relayedBefore = this.#relayedSome;
     this.#relayedSome = true;
     let complete = false;
     try {
@@ -295,6 +296,8 @@ export class BackendConnection {
       const { drained } = job;
       if (drained !== undefined) this.#wait(drained);
     } catch (error) {
+      // Of what was not understood the client has got nothing: a chunk is relayed whole, or not at all.
+      if (job instanceof RelayedReply) this.#relayedSome = relayedBefore;
       this.#lose(messageOf(error));
     }
     if (!complete || this.#job !== job) return;

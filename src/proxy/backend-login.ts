@@ -36,6 +36,9 @@ const ALWAYS =
   CAP.CONNECT_ATTRS |
   CAP.TRANSACTIONS;
 
+/** No packet of a login is larger; nobody has shown who he is yet, the server as little as the client. */
+const LOGIN_BYTES_MAX = 64 * 1024;
+
 /** A server that has greeted and waits to hear who comes. */
 export interface DialedBackend {
   readonly address: BackendAddress;
@@ -61,6 +64,8 @@ export interface BackendLoginOptions {
   /** Found by the controller in the server's list of connections, should this process vanish. */
   readonly bootNonce: string;
   readonly database: Buffer | undefined;
+  /** A server that has not let the account in, or refused it, by then is left. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -76,7 +81,7 @@ export async function dialBackend(address: BackendAddress, timeoutMs: number): P
     link?.end("the server did not greet in time");
   }, timeoutMs);
   try {
-    link = await PacketLink.dial(address.host, address.port, tooLate.signal);
+    link = await PacketLink.dial(address.host, address.port, tooLate.signal, LOGIN_BYTES_MAX);
     const inbox = new PacketInbox(link);
     const first = await inbox.next();
     if (first[0] === 0xff) {
@@ -115,12 +120,15 @@ export async function loginBackend(
   applicant: Applicant,
   options: BackendLoginOptions,
 ): Promise<BackendLogin> {
+  const timer = setTimeout(() => dialed.link.end("the server did not end the login in time"), options.timeoutMs);
   try {
     return await converse(dialed, applicant, options);
   } catch (error) {
     dialed.link.end("the login failed");
     if (error instanceof SwitchyardError && error.code !== "MYSQL_CONNECTION_LOST") throw error;
     throw unreachable(dialed.address, messageOf(error), error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -139,30 +139,33 @@ export class ClientConnection {
     this.next();
   }
 
-  /** The command is done. The next one is handed over in this very call, if it is here. */
+  /** The command is done. The next one is handed over in this very call, if it is here and the client reads. */
   next(): void {
     this.#hungry = true;
     this.#handOver();
   }
 
-  #handOver(): void {
+  /** False: nothing more is done for a client that has not read what it was told; {@link #drain} goes on. */
+  #handOver(): boolean {
     const taker = this.#taker;
-    if (taker === undefined) return;
+    if (taker === undefined) return true;
+    if (this.#socket.writableNeedDrain && this.#goneReason === undefined) return false;
     let payload: Buffer | undefined;
     try {
       payload = this.#readNow();
     } catch (error) {
       this.#hungry = false;
       taker.over(error);
-      return;
+      return true;
     }
     if (payload === undefined && this.#goneReason === undefined) {
       if (this.#socket.isPaused()) this.#socket.resume();
-      return;
+      return true;
     }
     this.#hungry = false;
     if (payload === undefined) taker.over(undefined);
     else taker.command(payload);
+    return true;
   }
 
   /** A payload that has arrived already. */
@@ -210,9 +213,13 @@ export class ClientConnection {
     this.#envelopes?.answer(count);
   }
 
-  /** Gives back what {@link readBytes} gave beyond what was wanted. */
+  /**
+   * Gives back what {@link readBytes} gave beyond what was wanted. From now on nobody waits for bytes, and that the
+   * client leaves must be noticed all the same.
+   */
   putBack(bytes: Buffer): void {
     if (bytes.length > 0) this.#splitter.feed(bytes);
+    if (this.#socket.isPaused() && this.#pendingBytes <= this.#pipelineBytesMax) this.#socket.resume();
   }
 
   /** Sends framed bytes. False: wait for {@link drained} before sending more. */
@@ -309,10 +316,7 @@ export class ClientConnection {
 
   /** Whether somebody waits for a command. */
   #wake(): boolean {
-    if (this.#hungry) {
-      this.#handOver();
-      return true;
-    }
+    if (this.#hungry) return this.#handOver();
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.resolve();
@@ -322,6 +326,7 @@ export class ClientConnection {
   #drain(): void {
     this.#drained?.resolve();
     this.#drained = undefined;
+    if (this.#hungry) this.#handOver();
   }
 
   #leave(reason: string): void {

@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import { PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
+import { COM, PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
 import { type PacketVisitor, PacketWalker } from "../wire/packet-walker.ts";
 import type { ClientConnection } from "./client-connection.ts";
 
@@ -57,4 +57,9 @@ async function drained(socket: Writable): Promise<void> {
     socket.once("drain", done);
     socket.once("close", done);
   });
+}
+
+/** Whether a command may have the server ask for a file: of a text that may say `LOAD DATA LOCAL INFILE` anywhere. */
+export function sendsFile(command: Buffer): boolean {
+  return command[0] === COM.QUERY && /LOCAL[\s\S]*INFILE/i.test(command.toString("latin1"));
 }

@@ -1,4 +1,3 @@
-import { within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
 import type { BackendConnection } from "./backend-connection.ts";
 import { dialBackend, loginBackend } from "./backend-login.ts";
@@ -26,13 +25,15 @@ export async function killStatement(
   const work = (async () => {
     const dialed = await dialBackend(address, limits.connectTimeoutMs);
     if ("refused" in dialed) return dialed.refused.message;
-    const login = await loginBackend(dialed, applicant, { bootNonce, database: undefined });
+    const wishes = { bootNonce, database: undefined, timeoutMs: limits.loginTimeoutMs };
+    const login = await loginBackend(dialed, applicant, wishes);
     if ("refused" in login) return login.refused.message;
-    const answer = await login.connection.query(`KILL QUERY ${connection.threadId}`);
+    const late = setTimeout(() => login.connection.destroy("the server did not answer a KILL"), limits.loginTimeoutMs);
+    const answer = await login.connection.query(`KILL QUERY ${connection.threadId}`).finally(() => clearTimeout(late));
     await login.connection.quit();
     return answer.error?.message;
   })();
-  const problem = await within(work, limits.loginTimeoutMs, "the end of a statement without a client").catch(messageOf);
+  const problem = await work.catch(messageOf);
   const fields = { backend: connection.name, thread: connection.threadId };
   if (problem === undefined) log.info(fields, "a statement was killed whose client had gone");
   else log.warn({ ...fields, problem }, "a statement whose client has gone could not be killed");

@@ -27,6 +27,8 @@ export interface ProxyLimits {
   readonly idleTimeoutMs: number;
   /** A statement that a server has executed for this long is killed; 0 for never. */
   readonly queryTimeoutMs: number;
+  /** What still runs for a client that has gone, and was killed, may take this long to end; then its connections are closed. */
+  readonly orphanTimeoutMs: number;
   /** A command of a client, put together. */
   readonly commandBytesMax: number;
   /** Bytes of a client that pipelines, kept while a command of it is executed. */
@@ -64,6 +66,7 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   sessionsPerUserMax: 0,
   idleTimeoutMs: 0,
   queryTimeoutMs: 0,
+  orphanTimeoutMs: 60_000,
   commandBytesMax: 64 * 1024 ** 2,
   pipelineBytesMax: 64 * 1024,
   preparedStatementsMax: 16_382,

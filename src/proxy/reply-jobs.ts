@@ -8,6 +8,7 @@ import type { PacketVisitor, PacketWalker } from "../wire/packet-walker.ts";
 import { frame, packetCount } from "../wire/packet-writer.ts";
 import type { PreparedFacts, ReplyPacket, ReplyTracker } from "../wire/reply-tracker.ts";
 import type { ClientConnection } from "./client-connection.ts";
+import { sendsFile } from "./local-file.ts";
 
 /** How a reply ended. */
 export interface ReplyEnd {
@@ -96,6 +97,8 @@ abstract class TrackedReply implements ReplyJob {
 export interface RelayOptions {
   readonly walker: PacketWalker;
   readonly client: ClientConnection;
+  /** What the reply is to. */
+  readonly command: Buffer;
   /** Has the client's next packets go to the server, up to the end of a file; `request` is the number of its request. */
   readonly takeFile: (client: ClientConnection, request: number) => Promise<void>;
 }
@@ -104,14 +107,16 @@ export interface RelayOptions {
 export class RelayedReply extends TrackedReply implements PacketVisitor {
   readonly #walker: PacketWalker;
   readonly #client: ClientConnection;
+  readonly #command: Buffer;
   readonly #takeFile: RelayOptions["takeFile"];
   #sequence = 0;
   #file: Promise<void> | undefined;
   #full = false;
 
-  constructor(tracker: ReplyTracker, waiter: ReplyWaiter, { walker, client, takeFile }: RelayOptions) {
+  constructor(tracker: ReplyTracker, waiter: ReplyWaiter, { walker, client, command, takeFile }: RelayOptions) {
     super(tracker, waiter);
     this.#walker = walker;
+    this.#command = command;
     this.#client = client;
     this.#takeFile = takeFile;
   }
@@ -140,7 +145,9 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
     return this.tracker.complete;
   }
 
+  /** A server may ask for any file of the client's: only a client that has offered one is asked. */
   protected override wantsFile(): void {
+    if (!sendsFile(this.#command)) super.wantsFile();
     const before = this.#file ?? Promise.resolve();
     const request = this.#sequence;
     this.#file = before.then(() => this.#takeFile(this.#client, request));
@@ -204,10 +211,13 @@ export class OwnReply extends TrackedReply {
   readonly rows: (string | null)[][] = [];
   readonly columns: ColumnDefinition[] = [];
   readonly #splitter: PacketSplitter;
+  /** Bytes that may still come: no server has more to say, whatever it announces. */
+  #bytesLeft: number;
 
-  constructor(tracker: ReplyTracker, waiter: ReplyWaiter, payloadBytesMax: number) {
+  constructor(tracker: ReplyTracker, waiter: ReplyWaiter, bytesMax: number) {
     super(tracker, waiter);
-    this.#splitter = new PacketSplitter(payloadBytesMax);
+    this.#bytesLeft = bytesMax;
+    this.#splitter = new PacketSplitter(bytesMax);
   }
 
   get prepared(): PreparedFacts | undefined {
@@ -215,6 +225,8 @@ export class OwnReply extends TrackedReply {
   }
 
   take(chunk: Buffer): boolean {
+    this.#bytesLeft -= chunk.length;
+    if (this.#bytesLeft < 0) throw new SwitchyardError("WIRE_PACKET_TOO_LARGE", { what: "a reply that does not end" });
     this.#splitter.push(chunk, (payload) => {
       const { inRows, inDefinitions } = this.tracker;
       if (wantsWhole(this.tracker, payload)) this.note(this.tracker.take(payload), payload);

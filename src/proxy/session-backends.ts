@@ -124,33 +124,49 @@ export class SessionBackends {
       const { resets } = state().settings;
       const dialed = await dialBackend(address, limits.connectTimeoutMs);
       if ("refused" in dialed) return dialed.refused;
-      const login = await loginBackend(dialed, applicant(), { bootNonce, database: undefined });
+      const wishes = { bootNonce, database: undefined, timeoutMs: limits.loginTimeoutMs };
+      const login = await loginBackend(dialed, applicant(), wishes);
       if ("refused" in login) return login.refused;
       const { connection } = login;
-      if (this.#closed) {
-        connection.destroy("the session has ended");
-        return backendLost(name);
-      }
-      if (state().settings.wasReset) await connection.own(Buffer.from([COM.RESET_CONNECTION]));
       const backend: SessionBackend = { name, connection, settings: 0, schema: undefined, option: undefined };
+      const again = await this.#teach(backend, resets, state);
+      return again === "reset" ? await this.#login(name, applicant, state) : again;
+    } catch (error) {
+      log.warn({ backend: name, error: messageOf(error) }, "a session could not log in to a backend");
+      return backendUnreachable(name);
+    }
+  }
+
+  /** Brings a connection that is new up to date and takes it; one that cannot be, in time, is closed. */
+  async #teach(
+    backend: SessionBackend,
+    resets: number,
+    state: () => SharedState,
+  ): Promise<ErrPacket | undefined | "reset"> {
+    const { connection, name } = backend;
+    const { loginTimeoutMs } = this.#context.limits;
+    const timer = setTimeout(() => connection.destroy("it did not take the session's state in time"), loginTimeoutMs);
+    try {
+      if (state().settings.wasReset) await connection.own(Buffer.from([COM.RESET_CONNECTION]));
       for (;;) {
-        if (state().settings.resets !== resets) {
-          connection.destroy("the session was reset meanwhile");
-          return await this.#login(name, applicant, state);
+        if (this.#closed || state().settings.resets !== resets) {
+          connection.destroy("the session has ended or was reset meanwhile");
+          return this.#closed ? backendLost(name) : "reset";
         }
         const step = this.bringUpToDate(backend, state());
         if (step === undefined) break;
         const problem = await step;
         if (problem === undefined) continue;
+        // Nothing of the client's own has been sent.
+        if (connection.isLost) return backendUnreachable(name);
         await connection.quit();
         return problem;
       }
-      this.install(connection, { settings: backend.settings, schema: backend.schema }).option = backend.option;
-      return undefined;
-    } catch (error) {
-      log.warn({ backend: name, error: messageOf(error) }, "a session could not log in to a backend");
-      return backendUnreachable(name);
+    } finally {
+      clearTimeout(timer);
     }
+    this.install(connection, { settings: backend.settings, schema: backend.schema }).option = backend.option;
+    return undefined;
   }
 
   async #tell(backend: SessionBackend, state: SharedState): Promise<ErrPacket | undefined> {

@@ -94,7 +94,9 @@ async function converse(
   }
   const { user, database } = applicant.response;
   const wanted = database === undefined || database.length === 0 ? undefined : database;
-  const login = await loginBackend(dialed, applicant, { bootNonce: context.bootNonce, database: wanted });
+  const { bootNonce, limits } = context;
+  const wishes = { bootNonce, database: wanted, timeoutMs: limits.loginTimeoutMs };
+  const login = await loginBackend(dialed, applicant, wishes);
   if ("refused" in login) {
     if (login.refused.errno === ACCESS_DENIED && applicant.fast) context.passwords.forget(user);
     return turnAway(client, login.refused, "login");

@@ -59,6 +59,8 @@ export class Session implements TrafficSession, CommandTaker {
   #closing = false;
   #busy = false;
   #leaving = false;
+  /** Runs from when the client has gone until nothing of the session is left. */
+  #lastResort: NodeJS.Timeout | undefined;
 
   constructor(context: SessionContext, client: ClientConnection, applicant: Applicant, first: SessionBackendSeed) {
     this.context = context;
@@ -173,11 +175,16 @@ export class Session implements TrafficSession, CommandTaker {
     this.context.byThread.set(this.threadId, this);
     void this.client.gone.then(() => {
       this.#abandon();
+      this.#lastResort = setTimeout(
+        () => this.backends.destroy("its client has gone, and the server does not answer"),
+        this.#patienceMs,
+      );
       return this.#killOrphan();
     });
     this.client.serve(this);
     await this.#served.promise;
     await this.#leave();
+    clearTimeout(this.#lastResort);
     return this.#end ?? { source: "client", reason: "gone" };
   }
 
@@ -332,6 +339,11 @@ export class Session implements TrafficSession, CommandTaker {
     // Half a file is ended by closing its connection.
     if (!goesOn() || connection === undefined || connection.sendsFile) return;
     await killStatement(this.context, this.applicant, connection);
+  }
+
+  /** What still runs is killed first; a server that does not end it even then is left. */
+  get #patienceMs(): number {
+    return ORPHAN_GRACE_MS + this.context.limits.orphanTimeoutMs;
   }
 
   #begin(work: Work, route: Route): void {

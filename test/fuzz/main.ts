@@ -5,10 +5,13 @@ import type { FuzzFailure } from "./fuzz-target.ts";
 import { loadTarget, TARGET_NAMES } from "./target-names.ts";
 import { runWatchedCampaign } from "./watched-campaign.ts";
 
+/** Not bytes for a reader, but clients and servers for live proxies. */
+const LIVE = "proxy";
+
 const USAGE = `usage: npm run fuzz -- TARGET [--seconds N] [--seed S]   changes of well formed inputs, for N seconds (60)
        npm run fuzz -- TARGET --input FILE              one input once more
 
-targets: ${TARGET_NAMES.join(" ")}
+targets: ${TARGET_NAMES.join(" ")} ${LIVE}
 `;
 
 const FAILURES_FOLDER = "fuzz-failures";
@@ -17,9 +20,13 @@ const SECONDS_MAX = 86_400;
 /** `npm run fuzz`: 0 where nothing was found, 1 with a failure and the file that holds its input, 2 for wrong usage. */
 export async function main(args: readonly string[]): Promise<number> {
   const order = readArguments(args);
-  if (order === undefined || !TARGET_NAMES.includes(order.name)) {
+  if (order === undefined || (order.name !== LIVE && !TARGET_NAMES.includes(order.name))) {
     process.stderr.write(USAGE);
     return 2;
+  }
+  if (order.name === LIVE) {
+    const { fuzzProxy } = await import("./proxy/main.ts");
+    return await fuzzProxy({ ...order, failuresFolder: FAILURES_FOLDER });
   }
   return order.input === undefined ? await campaign(order) : await once(order.name, order.input);
 }

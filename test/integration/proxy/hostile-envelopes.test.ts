@@ -14,6 +14,7 @@ import type { CompressionAlgorithm } from "../../../src/wire/compression.ts";
 import { EnvelopeReader } from "../../../src/wire/envelope-reader.ts";
 import { parseErr } from "../../../src/wire/err-packet.ts";
 import { frame } from "../../../src/wire/packet-writer.ts";
+import { runProxyCampaign } from "../../fuzz/proxy/campaign.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { type Harness, PASSWORD, seed, startHarness, USER } from "./proxy-harness.ts";
 
@@ -190,5 +191,19 @@ describe.each(["zlib", "zstd"] as const)("a client that has agreed on %s", (algo
     socket.resume();
     await once(socket, "close");
     expect((await bystander.query<RowDataPacket[]>("SELECT 1 AS one"))[0]).toEqual([{ one: 1 }]);
+  });
+});
+
+describe("hostile clients and servers", () => {
+  test("of a fixed seed break no proxy, leave nothing behind, and are not noticed by anybody else", async () => {
+    const { failure, executions, tally } = await runProxyCampaign(servers.old, {
+      seed: 1,
+      executionsMax: 30,
+      roundOf: 30,
+      hostileServers: 1,
+    });
+    expect(failure).toBeUndefined();
+    expect(executions).toBe(30);
+    expect(tally.answers).toBeGreaterThan(20);
   });
 });

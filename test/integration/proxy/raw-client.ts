@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { login } from "../../../src/mysql/login.ts";
 import { PacketInbox } from "../../../src/mysql/packet-inbox.ts";
 import { PacketLink } from "../../../src/mysql/packet-link.ts";
@@ -54,6 +55,16 @@ export class RawClient {
       if (tracker.wants(packet.length, packet[0] ?? -1)) tracker.take(packet);
     }
     return packets;
+  }
+
+  /** Logs in, and gives the socket itself, paused: for clients that do not read, or not packets. */
+  static async socket(port: number, more = 0): Promise<Socket> {
+    const client = await RawClient.connect(port, more);
+    const { socket } = client.#link.detach();
+    // A stream whose listeners were removed decides in the next turn whether it flows, whatever was said before.
+    await new Promise((resolve) => setImmediate(resolve));
+    socket.pause();
+    return socket;
   }
 
   send(...commands: readonly Buffer[]): void {

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, test } from "vitest";
+import { noMetrics } from "../../../src/metrics/metrics.ts";
+import { withTable } from "../../../src/rules/rules-edits.ts";
+import { CAP, COM } from "../../../src/wire/capabilities.ts";
+import { parseErr } from "../../../src/wire/err-packet.ts";
+import { frame } from "../../../src/wire/packet-writer.ts";
+import { type Harness, startHarness } from "./proxy-harness.ts";
+import { command, RawClient } from "./raw-client.ts";
+import { OK, type Script, type ScriptedServer, startScripted } from "./scripted-server.ts";
+
+let servers: ScriptedServer[] = [];
+let harness: Harness;
+let clients: RawClient[] = [];
+let ends: string[] = [];
+let refused = 0;
+
+afterEach(async () => {
+  for (const client of clients) client.close();
+  clients = [];
+  await harness.close();
+  for (const server of servers) await server.close();
+  servers = [];
+  ends = [];
+  refused = 0;
+});
+
+const GOOD: Script = { answer: () => [OK] };
+
+/** What the proxy asks of a server by itself, right behind a login. */
+const asksOfServer = (packet: Buffer): boolean => packet.includes("lower_case_table_names");
+
+async function start(home: Script, second: Script = GOOD): Promise<void> {
+  const counter: typeof noMetrics.counter = (name, labels) => ({
+    add: () => {
+      if (name === "disconnects_total") ends.push(Object.values(labels).join(" "));
+      if (name === "refused_statements_total") refused += 1;
+    },
+  });
+  const [one, other] = [await startScripted(home), await startScripted(second)];
+  servers = [one, other];
+  harness = await startHarness(
+    { old: one.server, new: other.server },
+    {
+      limits: { connectTimeoutMs: 250, loginTimeoutMs: 400, orphanTimeoutMs: 150 },
+      metrics: { ...noMetrics, counter },
+    },
+  );
+}
+
+async function client(): Promise<RawClient> {
+  const one = await RawClient.connect(harness.port, CAP.LOCAL_FILES);
+  clients.push(one);
+  return one;
+}
+
+const FILE_REQUEST = Buffer.concat([Buffer.from([0xfb]), Buffer.from("/etc/passwd")]);
+const query = (sql: string): Buffer => command(COM.QUERY, sql);
+
+describe("a server that asks for a file", () => {
+  test("is not heard where the client's statement loads none, and is where it does", async () => {
+    await start({ answer: (packet) => (asksOfServer(packet) ? [OK] : [FILE_REQUEST]) });
+    for (const sql of ["SELECT 1", "LOAD DATA INFILE 'local' INTO TABLE shop.t", "UPDATE t SET v = 1"]) {
+      const victim = await client();
+      victim.send(query(sql));
+      // It hears that its server is lost, and no word of what the server wanted.
+      expect(parseErr(await victim.next()).errno, sql).toBe(2013);
+    }
+    const loader = await client();
+    loader.send(query("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE shop.t"));
+    expect(await loader.next()).toEqual(FILE_REQUEST);
+  });
+});
+
+describe("a home that is reached and then says nothing", () => {
+  const silent: readonly (readonly [string, Script])[] = [
+    ["to a connection", { ...GOOD, greets: () => false }],
+    ["to a login", { ...GOOD, letsIn: () => false }],
+    ["to the session's state", { answer: () => [] }],
+  ];
+  test.each(silent)("%s fails the statement in time, and the session goes on", async (_when, second) => {
+    await start(GOOD, second);
+    await harness.change((rules) => withTable(rules, "shop.orders", { to: "new", migration: "m" }));
+    await harness.told((told) => told.generation === 2, "generation 2");
+    const session = await client();
+    session.send(query("SET sql_mode = 'ANSI_QUOTES'"));
+    await session.next();
+    session.send(query("UPDATE shop.orders SET note = 'x'"));
+    expect(parseErr(await session.next()).errno).toBe(2003);
+    session.send(Buffer.from([COM.PING]));
+    expect(await session.next()).toEqual(OK);
+    await expect.poll(() => servers[1]?.sockets.size).toBe(0);
+  });
+});
+
+describe("a server that never answers", () => {
+  test("keeps nothing of a client that has gone, whatever it was asked", async () => {
+    await start({ answer: (packet) => (packet.includes("HANG") || packet.includes("KILL") ? [] : [OK]) });
+    for (const sql of ["SELECT 'HANG'", "SET @a = 'HANG'", "DO 'HANG'"]) (await client()).send(query(sql));
+    await sleep(50);
+    for (const one of clients) one.close();
+    await expect.poll(() => ends.length, { timeout: 4000 }).toBe(3);
+    await expect.poll(() => servers[0]?.sockets.size).toBe(0);
+  });
+
+  /**
+   * 1. The server takes a file slowly, so the proxy reads no more of it from the client than is taken.
+   * 2. The file has come to its end, and the server does not say what became of it.
+   * 3. The client leaves. Nobody reads from it at that moment, and it must be noticed.
+   */
+  test("to a file has the client that leaves noticed", async () => {
+    await start({
+      answer: (packet, socket) => {
+        if (asksOfServer(packet)) return [OK];
+        if (packet[0] !== COM.QUERY) return [];
+        socket.pause();
+        setTimeout(() => socket.resume(), 100);
+        return [FILE_REQUEST];
+      },
+    });
+    const loader = await client();
+    loader.send(query("LOAD DATA LOCAL INFILE 'f' INTO TABLE shop.t"));
+    await loader.next();
+    for (let at = 0; at < 60; at++) loader.sendFile(Buffer.alloc(100_000, 0x61));
+    loader.sendFile(Buffer.alloc(0));
+    await sleep(250);
+    loader.close();
+    await expect.poll(() => ends, { timeout: 4000 }).toEqual(["client gone"]);
+  });
+});
+
+describe("a client that does not read what it is told", () => {
+  test("has no more done than it reads, also of commands that no server is asked about", async () => {
+    const COMMANDS = 100_000;
+    await start(GOOD);
+    const greedy = await RawClient.socket(harness.port);
+    greedy.write(Buffer.concat(Array.from({ length: COMMANDS }, () => frame(Buffer.from([COM.SHUTDOWN]), 0))));
+    let before = -1;
+    while (before !== refused) {
+      before = refused;
+      await sleep(100);
+    }
+    expect(refused).toBeLessThan(COMMANDS * 0.8);
+    greedy.resume();
+    await expect.poll(() => refused, { timeout: 10_000 }).toBe(COMMANDS);
+    greedy.destroy();
+  });
+});
