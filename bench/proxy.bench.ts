@@ -1,19 +1,24 @@
+import type { SwitchyardProcess } from "../demo/switchyard-process.ts";
 import type { MysqlServer } from "../servers/mysql-server.ts";
 import type { Bench, BenchContext, Figure, PeerName } from "./frame/bench.ts";
 import { startBenchServers, stopBenchServers } from "./frame/bench-servers.ts";
-import { endMigration, followTables, moveTables, startBenchSwitchyard } from "./frame/bench-switchyard.ts";
+import { endMigration, followTables, moveTables, proxyWorker, startBenchSwitchyard } from "./frame/bench-switchyard.ts";
 import { interleave, type Measures } from "./frame/interleave.ts";
 import { describeSysbench, prepareSysbench, runSysbench, type SysbenchLoad, sysbenchTables } from "./frame/sysbench.ts";
-import { startHaproxy, startRouter } from "./proxy/hops.ts";
+import { type Hop, startHaproxy, startRouter } from "./proxy/hops.ts";
 import { idleSessionBytes } from "./proxy/idle-sessions.ts";
+import { measureAll } from "./proxy/measure-all.ts";
 
 const ACCOUNT = { user: "bench", password: "bench-application", schema: "bench" };
 /** What Switchyard demands of its homes; point selects do not notice it. */
 const DURABLE = ["--sync-binlog=1"];
+/** Room for the idle sessions of `--all`. */
+const CONNECTIONS_OF_ALL = ["--max-connections=5500"];
 const DATA = { full: { tables: 4, rowsPerTable: 25_000 }, tiny: { tables: 2, rowsPerTable: 500 } } as const;
 const SECONDS = { full: 6, tiny: 1 } as const;
 const ROUNDS = 5;
 const IDLE_SESSIONS = { full: 2_000, tiny: 50 } as const;
+const IDLE_SESSIONS_OF_ALL = { full: 5_000, tiny: 50 } as const;
 /** Between two loads, so that one's last connections are gone before the next begins. */
 const REST_MS = 200;
 
@@ -28,7 +33,8 @@ export const bench: Bench = {
   name: "proxy",
   about: "sysbench point selects through one worker that routes by SQL, beside other hops; bytes of an idle session",
   run: async (context) => {
-    const servers = await startBenchServers(context, ["old", "new"], DURABLE);
+    const settings = [...DURABLE, ...(context.all ? CONNECTIONS_OF_ALL : [])];
+    const servers = await startBenchServers(context, ["old", "new"], settings);
     const ends: (() => Promise<unknown>)[] = [() => stopBenchServers(servers)];
     try {
       return await measure(context, servers, ends);
@@ -58,24 +64,35 @@ async function measure(
   await followTables(switchyard, tables);
   await moveTables(switchyard, "switch");
   await endMigration(switchyard);
+  const idleSessions = context.all ? IDLE_SESSIONS_OF_ALL : IDLE_SESSIONS;
   const idle = context.wants("idle_session_bytes")
-    ? [await idleSessionBytes(context, { switchyard, account: ACCOUNT, sessions: IDLE_SESSIONS[context.size] })]
+    ? [await idleSessionBytes(context, { switchyard, account: ACCOUNT, sessions: idleSessions[context.size] })]
     : [];
   const loads = loadsOf(context);
-  if (loads.length === 0) return idle;
-  const ports = new Map<PeerName | "ours", number>([
-    ["ours", switchyard.port],
-    ["direct", servers.new.port],
-  ]);
+  if (loads.length === 0 && !context.all) return idle;
+  const hops = await startHops(context, servers, switchyard, ends);
+  if (context.all) return [...(await measureAll(context, { hops, account: ACCOUNT, data })), ...idle];
+  return [...(await compare(context, loads, new Map(hops.map(({ name, port }) => [name, port])))), ...idle];
+}
+
+/** Ours, the server itself and the peers, all in front of the server where the tables live. */
+async function startHops(
+  context: BenchContext,
+  servers: { readonly new: MysqlServer },
+  switchyard: SwitchyardProcess,
+  ends: (() => Promise<unknown>)[],
+): Promise<Hop[]> {
+  const hops: Hop[] = [{ name: "direct", port: servers.new.port, pid: undefined, tls: true }];
   const haproxy = await startHaproxy(context, servers.new);
   ends.push(() => haproxy.stop());
-  ports.set("haproxy", haproxy.port);
-  for (const mode of ["mysql-router-sharing", ...(context.all ? ["mysql-router"] : [])] as const) {
-    const router = await startRouter(context, servers.new, mode as "mysql-router");
+  hops.push({ name: "haproxy", port: haproxy.port, pid: haproxy.pid, tls: true });
+  for (const name of ["mysql-router-sharing", ...(context.all ? (["mysql-router"] as const) : [])] as const) {
+    const router = await startRouter(context, servers.new, name);
     ends.push(() => router.stop());
-    ports.set(mode as PeerName, router.port);
+    hops.push({ name, port: router.port, pid: router.pid, tls: name === "mysql-router" });
   }
-  return [...(await compare(context, loads, ports)), ...idle];
+  hops.push({ name: "ours", port: switchyard.port, pid: proxyWorker(switchyard), tls: true });
+  return hops;
 }
 
 /** Every load through every hop, in turn; the figures of ours beside those of each other hop. */
@@ -113,10 +130,8 @@ async function compare(
 }
 
 function loadsOf(context: BenchContext): Load[] {
-  const threads = context.all ? [1, 8, 32, 128] : context.size === "tiny" ? [2] : [8, 32];
-  const protocols = context.all ? (["text", "prepared"] as const) : (["text"] as const);
-  const loads = protocols.flatMap((protocol) =>
-    threads.map((count) => ({ name: `point_select_${protocol}_${count}_clients`, threads: count, protocol })),
+  const loads = (context.size === "tiny" ? [2] : [8, 32]).map(
+    (threads): Load => ({ name: `point_select_text_${threads}_clients`, threads, protocol: "text" }),
   );
   return loads.filter(({ name }) => context.wants(`${name}_qps`) || context.wants(`${name}_p95_ms`));
 }

@@ -12,7 +12,7 @@ export interface Command {
   readonly args: readonly string[];
 }
 
-export type ToolName = "mysql" | "mysqldump" | "mysqlbinlog" | "mysqladmin";
+export type ToolName = "mysql" | "mysqldump" | "mysqlbinlog" | "mysqladmin" | "mysqlslap";
 
 /** Where the real servers of this machine are. */
 export interface Programs {
@@ -124,16 +124,15 @@ function fromTree(tree: DebianTree | undefined): Programs | undefined {
     args: ["--library-path", tree.libraryPath, join(usr, program), ...args],
   });
   const mysqld = join(usr, "sbin/mysqld");
+  const characterSets = `--character-sets-dir=${join(usr, "share/mysql/charsets")}`;
   const messages = `--lc-messages-dir=${join(usr, "share/mysql")}`;
   return {
     origin: `the cache (${tree.root})`,
     mysqld: load("sbin/mysqld", "--no-defaults", `--basedir=${usr}`, messages, "--secure-file-priv="),
-    mysqldRunArgs: [
-      `--plugin-dir=${join(usr, "lib/mysql/plugin")}`,
-      `--character-sets-dir=${join(usr, "share/mysql/charsets")}`,
-    ],
+    mysqldRunArgs: [`--plugin-dir=${join(usr, "lib/mysql/plugin")}`, characterSets],
     mysqldFile: mysqld,
-    tool: (name) => load(`bin/${name}`, "--no-defaults", `--character-sets-dir=${join(usr, "share/mysql/charsets")}`),
+    // mysqlslap alone does not know where character sets are.
+    tool: (name) => load(`bin/${name}`, "--no-defaults", ...(name === "mysqlslap" ? [] : [characterSets])),
     etcd: existsSync(join(usr, "bin/etcd")) ? load("bin/etcd") : undefined,
   };
 }

@@ -79,3 +79,10 @@ export function childProcesses(switchyard: SwitchyardProcess): ReadonlyMap<strin
     .filter((line) => line["msg"] === "started");
   return new Map(started.map((line) => [String(line["child"]), Number(line["pid"])]));
 }
+
+/** The process id of its one proxy worker. @throws {Error} when its log names none. */
+export function proxyWorker(switchyard: SwitchyardProcess): number {
+  const pid = [...childProcesses(switchyard)].find(([name]) => name.startsWith("proxy"))?.[1];
+  if (pid === undefined) throw new Error("Switchyard's log names no proxy worker");
+  return pid;
+}

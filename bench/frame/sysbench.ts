@@ -29,6 +29,7 @@ export interface SysbenchLoad {
 
 /** What a load has reached. Errors that sysbench is told not to end at are counted. */
 export interface SysbenchResult {
+  readonly queries: number;
   readonly qps: number;
   readonly p95Ms: number;
   readonly ignoredErrors: number;
@@ -89,12 +90,35 @@ export function parseSysbench(output: string): SysbenchResult {
     return Number(text);
   };
   return {
+    queries: figure(/^ +queries: +(\d+) /m),
     qps: figure(/^ +queries: +\d+ +\(([\d.]+) per sec\.\)$/m),
     p95Ms: figure(/^ +95th percentile: +([\d.]+)$/m),
     ignoredErrors: figure(/^ +ignored errors: +(\d+) /m),
     reconnects: figure(/^ +reconnects: +(\d+) /m),
     output,
   };
+}
+
+/** How many events took so many milliseconds. */
+export type LatencyHistogram = readonly (readonly [ms: number, events: number])[];
+
+/** What sysbench prints with `--histogram=on`, the fastest first. */
+export function sysbenchHistogram(output: string): LatencyHistogram {
+  return [...output.matchAll(/^ +([\d.]+) \|\** +(\d+)$/gm)].map(([, ms, events]) => [Number(ms), Number(events)]);
+}
+
+/**
+ * The time within which `percent` of the events were done.
+ *
+ * @throws {Error} of an empty histogram.
+ */
+export function histogramPercentile(histogram: LatencyHistogram, percent: number): number {
+  let left = (histogram.reduce((sum, [, events]) => sum + events, 0) * percent) / 100;
+  for (const [ms, events] of histogram) {
+    left -= events;
+    if (left <= 0) return ms;
+  }
+  throw new Error("sysbench has printed no histogram");
 }
 
 /** The arguments of a load, without the command at their end. */

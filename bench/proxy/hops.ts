@@ -3,10 +3,20 @@ import { join } from "node:path";
 import { freePort } from "../../servers/free-port.ts";
 import { providePeers } from "../../servers/peer-programs.ts";
 import { runCommand } from "../../servers/run-command.ts";
-import type { BenchContext } from "../frame/bench.ts";
+import type { BenchContext, PeerName } from "../frame/bench.ts";
 import { PeerProcess } from "../frame/peer-process.ts";
 
 const CONNECTIONS_MAX = 1000;
+
+/** A way to the server: ours, a peer, or none in between. */
+export interface Hop {
+  readonly name: PeerName | "ours";
+  readonly port: number;
+  /** The process that carries the bytes; there is none where the server itself is asked. */
+  readonly pid: number | undefined;
+  /** Whether it can be asked for TLS. */
+  readonly tls: boolean;
+}
 
 /** HAProxy in TCP mode with one thread, in front of one server. */
 export async function startHaproxy(context: BenchContext, server: { readonly port: number }): Promise<PeerProcess> {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import mysql from "mysql2/promise";
 import type { SwitchyardProcess } from "../../demo/switchyard-process.ts";
 import type { BenchContext, Figure } from "../frame/bench.ts";
-import { childProcesses } from "../frame/bench-switchyard.ts";
+import { proxyWorker } from "../frame/bench-switchyard.ts";
 
 const AT_ONCE = 16;
 const WARM_UP_SESSIONS = 200;
@@ -21,8 +21,7 @@ export interface IdleSessionsOptions {
  * hand.
  */
 export async function idleSessionBytes(context: BenchContext, options: IdleSessionsOptions): Promise<Figure> {
-  const pid = [...childProcesses(options.switchyard)].find(([name]) => name.startsWith("proxy"))?.[1];
-  if (pid === undefined) throw new Error("Switchyard's log names no proxy worker");
+  const pid = proxyWorker(options.switchyard);
   await close(await open(options, Math.min(WARM_UP_SESSIONS, options.sessions)));
   await sleep(SETTLE_MS);
   const before = residentBytes(pid);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { parseSysbench } from "../../../bench/frame/sysbench.ts";
+import { histogramPercentile, parseSysbench, sysbenchHistogram } from "../../../bench/frame/sysbench.ts";
+import { parseStorm } from "../../../bench/proxy/login-storm.ts";
 import { bench } from "../../../bench/proxy.bench.ts";
 import { runTinyBench } from "../../support/tiny-bench.ts";
 
@@ -27,10 +28,23 @@ test("what sysbench prints is read line by line, and nothing is made up where a 
     "         95th percentile:                        1.47",
   ];
   expect(parseSysbench(printed.join("\n"))).toMatchObject({
+    queries: 96031,
     qps: 9598.6,
     p95Ms: 1.47,
     ignoredErrors: 3,
     reconnects: 1,
   });
   for (const line of printed) expect(() => parseSysbench(printed.filter((one) => one !== line).join("\n"))).toThrow();
+});
+
+test("percentiles are those of sysbench's histogram, and the time of a storm is mysqlslap's", () => {
+  const printed =
+    "       value  ---- count\n       0.106 |*****     60\n       0.211 |***       39\n      12.004 |          1\n";
+  const histogram = sysbenchHistogram(printed);
+  expect([50, 61, 99, 100].map((percent) => histogramPercentile(histogram, percent))).toEqual([
+    0.106, 0.211, 0.211, 12.004,
+  ]);
+  expect(() => histogramPercentile(sysbenchHistogram(""), 50)).toThrow();
+  expect(parseStorm(",mixed,1.355,1.355,1.355,8,100\n")).toBe(1.355);
+  expect(() => parseStorm("mysqlslap: Error")).toThrow();
 });
