@@ -84,7 +84,7 @@ export function shuttingDown(): ErrPacket {
   return error(1053, "08S01", "Server shutdown in progress");
 }
 
-export function unknownStatement(id: number, inFunction: string): ErrPacket {
+export function unknownStatement(id: number | string, inFunction: string): ErrPacket {
   return error(1243, "HY000", `Unknown prepared statement handler (${id}) given to ${inFunction}`);
 }
 

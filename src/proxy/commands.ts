@@ -3,9 +3,9 @@ import { changeUser } from "./change-user.ts";
 import { notSupported } from "./client-errors.ts";
 import { runKill } from "./kill-command.ts";
 import { closeStatement, execute, fetchRows, prepare, resetStatement, takeLongData } from "./prepared-commands.ts";
-import { runQuery } from "./query-command.ts";
 import type { Session } from "./session.ts";
 import { changeSchema, fieldList, relayPlain, resetConnection, setOption } from "./simple-commands.ts";
+import { runQuery } from "./text-command.ts";
 
 /**
  * Has one command of the client's done, up to the end of its reply. Answers false where the session has ended by it.

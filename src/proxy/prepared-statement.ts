@@ -138,3 +138,18 @@ export function withStatementId(payload: Buffer, id: number): Buffer {
 export function statementIdOf(payload: Buffer): number {
   return new PacketReader(payload, "prepared statement command", 1).u32();
 }
+
+/** A statement that the client has prepared by the SQL statement PREPARE. */
+export interface TextPrepared {
+  readonly name: string;
+  readonly text: Buffer;
+  /** The session's schema at that time: what its names mean. */
+  readonly schema: string | undefined;
+  /** Connections that know it. */
+  readonly on: Set<BackendConnection>;
+}
+
+/** The key of a name: the case of its letters means nothing. */
+export function preparedKey(name: string): string {
+  return name.toLowerCase();
+}

@@ -1,31 +1,13 @@
 import type { StatementFacts } from "../sql/statement.ts";
 import { buildErr } from "../wire/err-packet.ts";
-import { statementOffset } from "../wire/query-attributes.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
-import { payloadAsGreeted } from "./connection-id.ts";
-import { runKill } from "./kill-command.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
-import { relayReply, routeContext, routeFreely } from "./simple-commands.ts";
+import { routeContext, routeFreely } from "./simple-commands.ts";
 import { applyEffects, assigned } from "./statement-effects.ts";
 import { type Route, routePacket } from "./statement-route.ts";
 import type { Work } from "./work.ts";
-
-/** COM_QUERY: one statement, or several that share a home. */
-export async function runQuery(session: Session, payload: Buffer): Promise<void> {
-  const text = payload.subarray(statementOffset(payload, session.applicant.capabilities));
-  const { facts } = session.state.judge(text, session.state.names.schema);
-  const [only] = facts;
-  if (only !== undefined && facts.length === 1) {
-    if (only.kind === "kill" && only.kill?.id !== undefined) {
-      await runKill(session, only.kill.id, only.kill.what, payload);
-      return;
-    }
-    if (await answerHere(session, only)) return;
-  }
-  await session.perform(queryWork(session, payload, text, facts));
-}
 
 /** What prepared statements and texts have in common: their facts decide on the route and on what they leave behind. */
 export function statementTraits(
@@ -72,24 +54,6 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
 function goesOnWithHandler(session: Session, facts: StatementFacts | undefined): boolean {
   const handler = facts?.handler;
   return handler !== undefined && handler.action !== "open" && session.state.handlers.has(handler.name.toLowerCase());
-}
-
-function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
-  const asksForId = facts.length === 1 && facts[0]?.effects.includes("reads-connection-id") === true;
-  const leaves = facts.length === 1 && facts[0]?.kind === "use";
-  return {
-    ...statementTraits(session, facts, text),
-    text,
-    bytes: payload.length,
-    schema: () => (leaves ? undefined : session.state.names.schema),
-    route: () => routeText(session, text, session.state.names.schema),
-    prepare: () => undefined,
-    send: (backend, lazyFlags) => {
-      const sent = asksForId ? payloadAsGreeted(session, backend, payload, payload.length - text.length) : payload;
-      return relayReply(session, backend, sent, lazyFlags);
-    },
-    after: (backend, end) => afterStatements(session, { text, facts, backend, end }),
-  };
 }
 
 const INSERTS: ReadonlySet<StatementFacts["kind"]> = new Set(["insert", "replace", "call", "load-data"]);

@@ -4,7 +4,7 @@ import type { Routing } from "../rules/routing.ts";
 import type { SqlModes } from "../sql/statement.ts";
 import { STATUS } from "../wire/capabilities.ts";
 import { type Cause, causeOf, type Tie } from "./cause.ts";
-import type { PreparedStatement } from "./prepared-statement.ts";
+import type { PreparedStatement, TextPrepared } from "./prepared-statement.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import type { SessionContext } from "./session-context.ts";
 import { SessionNames } from "./session-names.ts";
@@ -29,6 +29,8 @@ export class SessionState {
   readonly prepared = new Map<number, PreparedStatement>();
   /** Names of open HANDLERs. */
   readonly handlers = new Set<string>();
+  /** Statements that were prepared as text, by {@link preparedKey}. */
+  readonly textPrepared = new Map<string, TextPrepared>();
   readonly #context: SessionContext;
   readonly #used = new Set<string>();
   readonly #together = new Set<string>();
@@ -150,6 +152,7 @@ export class SessionState {
     this.settings.reset(by);
     this.prepared.clear();
     this.handlers.clear();
+    this.textPrepared.clear();
     this.names.dropAllTemporary();
     this.oneShot = [];
     this.oneShotSent = [];

@@ -463,6 +463,7 @@ export class Session implements TrafficSession, CommandTaker {
 
   #backendClosed(backend: SessionBackend, reason: string): void {
     for (const statement of this.state.prepared.values()) statement.forget(backend.connection);
+    for (const { on } of this.state.textPrepared.values()) on.delete(backend.connection);
     const needed =
       this.state.openOn(backend.name) ??
       this.state.pins.at(backend.name) ??

@@ -69,6 +69,12 @@ export async function relayPlain(session: Session, payload: Buffer): Promise<voi
   await session.perform(commandWork(session, payload));
 }
 
+/** A statement about the session that this backend has to answer, wherever a transaction is open. */
+export async function relayTo(session: Session, payload: Buffer, backend: string): Promise<void> {
+  const route = (): Route => ({ ...routeFreely(session), backend });
+  await session.perform(commandWork(session, payload, undefined, route));
+}
+
 /** COM_INIT_DB: the backends that did not hear it are told before their next statement. */
 export async function changeSchema(session: Session, payload: Buffer): Promise<void> {
   const schema = payload.toString("utf8", 1);

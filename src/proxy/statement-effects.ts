@@ -1,6 +1,7 @@
 import { messageOf } from "../base/errors.ts";
 import { quoteId } from "../base/table-name.ts";
 import type { StatementFacts } from "../sql/statement.ts";
+import { preparedKey } from "./prepared-statement.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { changesReading, INSERT_IDS, type Recorded } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
@@ -8,7 +9,6 @@ import type { SessionState } from "./session-state.ts";
 /** Statements after which it is not known what has become of the session. */
 const OPAQUE: ReadonlyMap<StatementFacts["kind"], string> = new Map([
   ["call", "a stored procedure may have changed the session"],
-  ["prepare", "it has statements prepared by PREPARE"],
   ["xa", "it has used XA transactions"],
 ]);
 
@@ -30,6 +30,11 @@ export async function applyEffects(
     case "use":
       backend.schema = facts.useSchema;
       state.names.use(facts.useSchema);
+      return;
+    case "prepare":
+    case "execute":
+    case "deallocate":
+      await applyDynamic(state, facts, backend);
       return;
     case "lock-tables":
       pin("lock-tables", "it has locked tables", true);
@@ -75,6 +80,35 @@ function applyHandler(state: SessionState, handler: StatementFacts["handler"], p
   }
   state.handlers.delete(name);
   if (state.handlers.size === 0) state.pins.clear("handler");
+}
+
+/** PREPARE and its like among other statements, or of a text that is not known. */
+async function applyDynamic(
+  state: SessionState,
+  { kind, dynamic }: StatementFacts,
+  backend: SessionBackend,
+): Promise<void> {
+  const key = preparedKey(dynamic?.name ?? "");
+  const pin = (what: string, reason: string): void =>
+    state.pins.set(what, { backend: backend.name, reason, open: false });
+  const statement = state.textPrepared.get(key);
+  if (kind === "prepare") {
+    state.textPrepared.delete(key);
+    const { connection } = backend;
+    if (dynamic?.action !== "prepare" || dynamic.text === undefined) {
+      pin(`prepare ${key}`, "it has statements prepared by PREPARE");
+    } else {
+      const { name, text } = dynamic;
+      state.textPrepared.set(key, { name, text, schema: state.names.schema, on: new Set([connection]) });
+    }
+  } else if (kind === "deallocate") {
+    state.textPrepared.delete(key);
+    state.pins.clear(`prepare ${key}`);
+  } else if (statement === undefined) pin("execute", "a prepared text that is not known may have changed the session");
+  else {
+    const { facts } = state.judge(statement.text, statement.schema);
+    for (const one of facts) await applyEffects(state, one, statement.text, backend);
+  }
 }
 
 /**

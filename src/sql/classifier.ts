@@ -9,6 +9,7 @@ import {
   readRename,
   readTruncate,
 } from "./definition-statements.ts";
+import { readDeallocate, readExecute, readPrepare } from "./dynamic-statements.ts";
 import { FactsDraft } from "./facts-draft.ts";
 import { KW } from "./keywords.ts";
 import { nextIsWord } from "./names.ts";
@@ -85,6 +86,7 @@ function readOne(lexer: Tokenizer, start: number, unsafe: boolean): StatementFac
     }
     lexer.next();
   }
+  if (unsafe) draft.dynamic = undefined;
   if (unsafe) draft.touchesEverything("the text is in a character set whose characters may hold quotes");
   if (lexer.doubt !== undefined) draft.touchesEverything(lexer.doubt);
   if (draft.effects?.includes("assigns-user-variables") === true) draft.userVariables = userVariables(lexer, start);
@@ -258,12 +260,10 @@ function readDynamic(lexer: Tokenizer, draft: FactsDraft): boolean {
       draft.touchesEverything("a stored procedure may touch any table");
       return true;
     case KW.PREPARE:
-      draft.kind = "prepare";
-      draft.touchesEverything("the prepared text is not looked into");
+      readPrepare(lexer, draft, lexer.noBackslashEscapes);
       return true;
     case KW.EXECUTE:
-      draft.kind = "execute";
-      draft.touchesEverything("the prepared text is not known");
+      readExecute(lexer, draft);
       return true;
     case KW.XA:
       draft.kind = "xa";
@@ -278,8 +278,8 @@ function readDynamic(lexer: Tokenizer, draft: FactsDraft): boolean {
 function readHarmless(lexer: Tokenizer, draft: FactsDraft): boolean {
   switch (lexer.code) {
     case KW.DEALLOCATE:
-      draft.kind = "deallocate";
-      draft.readOnly = true;
+      lexer.next();
+      readDeallocate(lexer, draft);
       return true;
     case KW.GET:
       draft.kind = "show";

@@ -1,3 +1,4 @@
+import { readDeallocate } from "./dynamic-statements.ts";
 import type { FactsDraft } from "./facts-draft.ts";
 import { KW } from "./keywords.ts";
 import { isName, nextIsWord, readTableName } from "./names.ts";
@@ -191,9 +192,8 @@ export function readDrop(lexer: Tokenizer, draft: FactsDraft): void {
     readTableList(lexer, draft, true);
   } else if (isWord(lexer, KW.INDEX)) indexOn(lexer, draft);
   else if (isWord(lexer, KW.PREPARE)) {
-    draft.kind = "deallocate";
     draft.causesImplicitCommit = false;
-    draft.readOnly = true;
+    readDeallocate(lexer, draft);
   } else if (isWord(lexer, KW.USER) || isWord(lexer, KW.ROLE)) account(draft);
   else draft.touchesEverything("it drops something other than a table, a view or an index");
 }

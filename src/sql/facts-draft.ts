@@ -1,5 +1,6 @@
 import type {
   BeginForm,
+  DynamicStatement,
   KillTarget,
   SetAssignment,
   SideEffect,
@@ -32,6 +33,7 @@ export class FactsDraft {
   dropsTables: TableRef[] | undefined;
   handler: StatementFacts["handler"];
   backupLock: StatementFacts["backupLock"];
+  dynamic: DynamicStatement | undefined;
   kill: KillTarget | undefined;
   showsProcesses: boolean | undefined;
 
@@ -80,6 +82,7 @@ export class FactsDraft {
       dropsTables: this.dropsTables,
       handler: this.handler,
       backupLock: this.backupLock,
+      dynamic: this.dynamic,
       kill: this.kill,
       showsProcesses: this.showsProcesses,
     };

@@ -84,6 +84,15 @@ export interface KillTarget {
 }
 
 /**
+ * PREPARE, EXECUTE and DEALLOCATE as text. A text to prepare is written in the statement or is the value of a user
+ * variable.
+ */
+export type DynamicStatement =
+  | { readonly action: "prepare"; readonly name: string; readonly text: Buffer }
+  | { readonly action: "prepare"; readonly name: string; readonly variable: string; readonly text?: undefined }
+  | { readonly action: "execute" | "deallocate"; readonly name: string };
+
+/**
  * What is known of one statement from its text alone.
  *
  * {@link tables} holds every table that the server may touch because the text names it, and perhaps more, never
@@ -130,6 +139,7 @@ export interface StatementFacts {
   readonly handler?: { readonly action: "open" | "read" | "close"; readonly name: string } | undefined;
   /** LOCK INSTANCE FOR BACKUP and UNLOCK INSTANCE. */
   readonly backupLock?: "taken" | "released" | undefined;
+  readonly dynamic?: DynamicStatement | undefined;
   readonly kill?: KillTarget | undefined;
   /** SHOW PROCESSLIST: ids in it are those by which sessions are killed. */
   readonly showsProcesses?: boolean | undefined;

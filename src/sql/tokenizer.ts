@@ -87,6 +87,11 @@ export class Tokenizer {
     return this.#modes.ignoreSpace === true;
   }
 
+  /** Whether a backslash in a string is a character like others. */
+  get noBackslashEscapes(): boolean {
+    return this.#modes.noBackslashEscapes;
+  }
+
   mark(): Mark {
     const { kind, code, start, end, spaced } = this;
     return { pos: this.#pos, kind, code, start, end, spaced, inExecuted: this.#inExecuted };

@@ -207,6 +207,49 @@ describe("prepared statements", () => {
     }));
 });
 
+describe("statements prepared by PREPARE", () => {
+  test("follow their tables, whatever the mode is by then, and are known by their names everywhere", () =>
+    using(async (client) => {
+      const unknown = (name: string, by: string) => ({
+        errno: 1243,
+        message: `Unknown prepared statement handler (${name}) given to ${by}`,
+      });
+      await client.query("SET @first = 'one', @second = 2");
+      await client.query("PREPARE ins FROM 'INSERT INTO orders (note, client) VALUES (?, ?)'");
+      await client.query("EXECUTE ins USING @first, @second");
+      expect(await notes("new")).toEqual(["one"]);
+      await client.query("SET @text = CONCAT('SELECT note, ''it\\\\\\'s'' AS q FROM ', 'other')");
+      await client.query("PREPARE Sel FROM @text");
+      expect((await client.query("EXECUTE sel"))[0]).toEqual([]);
+      await harness.change((rules) => withTable(rules, "shop.other", { to: "new", migration: "other" }));
+      try {
+        await servers.new.root("INSERT INTO shop.other (note) VALUES ('moved')");
+        await client.query("SET sql_mode = 'ANSI_QUOTES'");
+        expect((await client.query("EXECUTE sel"))[0]).toEqual([{ note: "moved", q: "it's" }]);
+      } finally {
+        await harness.change((rules) => withTable(rules, "shop.other", { to: "old", migration: "other" }));
+      }
+      await client.query("DROP PREPARE SEL");
+      await expect(client.query("EXECUTE sel")).rejects.toMatchObject(unknown("sel", "EXECUTE"));
+      await expect(client.query("DEALLOCATE PREPARE sel")).rejects.toMatchObject(unknown("sel", "DEALLOCATE PREPARE"));
+      await expect(client.query("PREPARE ins FROM 'INSERT nonsense'")).rejects.toMatchObject({ errno: 1064 });
+      await expect(client.query("EXECUTE ins")).rejects.toMatchObject(unknown("ins", "EXECUTE"));
+      await client.query("SET @both = 'SELECT * FROM orders JOIN other USING (id)'");
+      await expect(client.query("PREPARE two FROM @both")).rejects.toMatchObject({ errno: 1235 });
+      await client.query("PREPARE var FROM 'SELECT MAX(note) FROM orders INTO @max'");
+      await client.query("EXECUTE var");
+      expect((await client.query("SELECT @max AS m FROM other RIGHT JOIN (SELECT 1) one ON TRUE"))[0]).toEqual([
+        { m: "one" },
+      ]);
+      await client.reset();
+      await expect(client.query("EXECUTE var")).rejects.toMatchObject(unknown("var", "EXECUTE"));
+      for (const server of ["old", "new"] as const) {
+        const [row] = await servers[server].root("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'");
+        expect(row?.["Value"]).toBe("0");
+      }
+    }));
+});
+
 describe("session state", () => {
   test("set on one backend is in force on the other", () =>
     using(async (client) => {

@@ -249,3 +249,27 @@ describe("several statements in one text", () => {
     expect(() => analyzeSql(Buffer.from(";".repeat(20_000)), PLAIN)).toThrow("SQL_TOO_MANY_STATEMENTS");
   });
 });
+
+describe("statements that are prepared as text", () => {
+  test.each([
+    ["prepare s from 'select 1'", { action: "prepare", name: "s", text: "select 1" }],
+    ["prepare `s t` from 'it''s \\n \\% \\\\ \\q'", { action: "prepare", name: "s t", text: "it's \n \\% \\ q" }],
+    ['prepare s from "a\'b""c"', { action: "prepare", name: "s", text: "a'b\"c" }],
+    ["prepare s from @v", { action: "prepare", name: "s", variable: "v" }],
+    ["prepare s from concat('a')", undefined],
+    ["prepare s from 'a' 'b'", undefined],
+    ["execute s using @a, @b", { action: "execute", name: "s" }],
+    ["deallocate prepare S", { action: "deallocate", name: "S" }],
+    ["drop prepare s", { action: "deallocate", name: "s" }],
+    ["drop prepare s, t", undefined],
+  ])("%s", (sql, expected) => {
+    const { dynamic } = factsOf(sql);
+    const text = dynamic?.action === "prepare" && dynamic.text !== undefined ? { text: dynamic.text.toString() } : {};
+    expect(dynamic && { ...dynamic, ...text }).toEqual(expected);
+  });
+
+  test("keep backslashes where they are no escapes", () => {
+    const { dynamic } = factsOf("prepare s from 'a\\n''b'", { ansiQuotes: false, noBackslashEscapes: true });
+    expect(dynamic?.action === "prepare" && dynamic.text?.toString()).toBe("a\\n'b");
+  });
+});

@@ -1,0 +1,43 @@
+import type { StatementFacts } from "../sql/statement.ts";
+import { statementOffset } from "../wire/query-attributes.ts";
+import { payloadAsGreeted } from "./connection-id.ts";
+import { runKill } from "./kill-command.ts";
+import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
+import type { Session } from "./session.ts";
+import { relayReply } from "./simple-commands.ts";
+import { runDynamic } from "./text-prepared.ts";
+import type { Work } from "./work.ts";
+
+/** COM_QUERY: one statement, or several that share a home. */
+export async function runQuery(session: Session, payload: Buffer): Promise<void> {
+  const text = payload.subarray(statementOffset(payload, session.applicant.capabilities));
+  const { facts } = session.state.judge(text, session.state.names.schema);
+  const [only] = facts;
+  if (only !== undefined && facts.length === 1) {
+    if (only.kind === "kill" && only.kill?.id !== undefined) {
+      await runKill(session, only.kill.id, only.kill.what, payload);
+      return;
+    }
+    if (await answerHere(session, only)) return;
+    if (only.dynamic !== undefined && (await runDynamic(session, payload, only))) return;
+  }
+  await session.perform(queryWork(session, payload, text, facts));
+}
+
+function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
+  const asksForId = facts.length === 1 && facts[0]?.effects.includes("reads-connection-id") === true;
+  const leaves = facts.length === 1 && facts[0]?.kind === "use";
+  return {
+    ...statementTraits(session, facts, text),
+    text,
+    bytes: payload.length,
+    schema: () => (leaves ? undefined : session.state.names.schema),
+    route: () => routeText(session, text, session.state.names.schema),
+    prepare: () => undefined,
+    send: (backend, lazyFlags) => {
+      const sent = asksForId ? payloadAsGreeted(session, backend, payload, payload.length - text.length) : payload;
+      return relayReply(session, backend, sent, lazyFlags);
+    },
+    after: (backend, end) => afterStatements(session, { text, facts, backend, end }),
+  };
+}
