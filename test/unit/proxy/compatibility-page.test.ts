@@ -10,8 +10,9 @@ const FOLDERS = ["integration", "clients"].map((folder) => join(root, "test", fo
 const texts = new Map<string, string>();
 for (const folder of FOLDERS) {
   for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (!path.endsWith(".test.ts")) continue;
-    const name = basename(path);
+    // Rows of a table of tests may have a file of their own.
+    if (!path.endsWith(".test.ts") && !path.endsWith("-rows.ts")) continue;
+    const name = basename(path).replace(/-rows\.ts$/, "-table.test.ts");
     texts.set(name, (texts.get(name) ?? "") + readFileSync(join(folder, path), "utf8"));
   }
 }
@@ -41,7 +42,9 @@ describe("the page of what clients find at the proxy", () => {
     const [, file = "", title = ""] = /^`([a-z-]+\.test\.ts)` "(.+)"$/.exec(shownBy) ?? [];
     // A title of a table of tests may go on before the part that is cited.
     const titles = [
-      ...(texts.get(file) ?? "").matchAll(/^ *(?:test(?:\.each\([^(]*\))?\(|\]\)|\] as const\)\()?\(?"(.*)",/gm),
+      ...(texts.get(file) ?? "").matchAll(
+        /^ *(?:state: |test(?:\.each\([^(]*\))?\(|\]\)|\] as const\)\()?\(?"(.*)",/gm,
+      ),
     ].map(([, found]) => found ?? "");
     expect(titles.some((found) => found === title || found.endsWith(` ${title}`))).toBe(true);
   });
