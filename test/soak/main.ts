@@ -3,6 +3,7 @@ import { type Soak, SoakUsageError } from "./soak.ts";
 /** Each soak by its name. They load what they need only when they run. */
 const SOAKS: Readonly<Record<string, () => Promise<{ readonly soak: Soak }>>> = {
   simulation: () => import("./simulation-soak.ts"),
+  proxy: () => import("./proxy-soak.ts"),
 };
 
 /** `npm run soak -- WHAT [options]`: runs one soak for as long as its options say. */

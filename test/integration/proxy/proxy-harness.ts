@@ -66,7 +66,7 @@ export async function seed(servers: Readonly<Record<"old" | "new", TestServer>>)
 }
 
 export async function startHarness(
-  servers: Readonly<Record<"old" | "new", TestServer>>,
+  servers: Readonly<Record<"old" | "new", Pick<TestServer, "host" | "port">>>,
   options: HarnessOptions = {},
 ): Promise<Harness> {
   const store =
