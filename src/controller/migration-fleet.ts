@@ -9,6 +9,7 @@ import { canRun, type FleetFacts, shareOf } from "./fair-share.ts";
 import { FleetView } from "./fleet-view.ts";
 import { Leadership } from "./leadership.ts";
 import type { Membership } from "./membership.ts";
+import { NamesWatch } from "./names-behind.ts";
 import { carryOut, carryOutForAll, migrationNotFound } from "./order-handlers.ts";
 import type { OrderWork } from "./order-loop.ts";
 import { isFinished, OwnedMigration } from "./owned-migration.ts";
@@ -37,6 +38,7 @@ export class MigrationFleet {
   readonly #member: Membership;
   readonly #leadership: Leadership;
   readonly #claims: StreamClaims;
+  readonly #names: NamesWatch;
   readonly #options: MigrationFleetOptions;
   readonly #owned = new Map<string, OwnedMigration>();
   /** Claimed by an order at this moment. */
@@ -54,6 +56,7 @@ export class MigrationFleet {
     this.#member = member;
     this.#leadership = new Leadership({ store: context.store, log: context.log, member });
     this.#claims = new StreamClaims({ store: context.store, log: context.log, member });
+    this.#names = new NamesWatch(context);
   }
 
   /**
@@ -84,6 +87,7 @@ export class MigrationFleet {
     await this.#looking?.catch(() => undefined);
     await this.#closeAll();
     await Promise.all(this.#tasks);
+    await this.#names.close();
     await this.#view?.close();
   }
 
@@ -181,7 +185,12 @@ export class MigrationFleet {
   /** @throws {SwitchyardError} `STORE_FORMAT_NEWER`, `CUTOVER_FORMAT_NEWER`, and those of damaged documents */
   async #lead(view: FleetView): Promise<void> {
     if (await this.#leadership.seek(view)) this.#upgraded = false;
-    if (this.#leadership.conditions === undefined || this.#upgraded) return;
+    const { conditions } = this.#leadership;
+    if (conditions === undefined) return;
+    if (this.#upgraded) {
+      this.#names.follow(conditions);
+      return;
+    }
     try {
       await upgradeDocuments(this.#context.store);
       this.#upgraded = true;

@@ -1,4 +1,4 @@
-import { SwitchyardError } from "../base/errors.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import { homeOf } from "../rules/rules-edits.ts";
 import { proxyFindings } from "./gate-proxies.ts";
@@ -17,7 +17,8 @@ export interface GateContext {
 }
 
 /** Makes every check of the gate. Nothing is changed but rows of the sidecar; the findings say what a switch would meet. */
-export async function runGate(context: GateContext): Promise<readonly GateFinding[]> {
+export async function runGate(given: GateContext): Promise<readonly GateFinding[]> {
+  const context = await withNames(given);
   const groups = await Promise.all([
     streamFindings(context),
     proxyFindings(context),
@@ -25,6 +26,20 @@ export async function runGate(context: GateContext): Promise<readonly GateFindin
     context.ports.extraGateChecks?.(context.ends) ?? Promise.resolve([]),
   ]);
   return [...homeFinding(context.state.rules.document, context.ends), ...diffFinding(context), ...groups.flat()];
+}
+
+/** The rules as they would be once armed: with what the two servers have behind names now. */
+async function withNames(context: GateContext): Promise<GateContext> {
+  const { ports, ends, state } = context;
+  try {
+    const behind = await ports.namesBehind?.(ends);
+    const document = { ...state.rules.document, behind: { ...state.rules.document.behind, ...behind } };
+    return { ...context, state: { ...state, rules: { ...state.rules, document } } };
+  } catch (error) {
+    // That a server does not answer is a finding of its own.
+    ports.log.warn({ error: messageOf(error) }, "the servers could not be asked for their views and routines");
+    return context;
+  }
 }
 
 /** The findings that stand in the way; a reason given with `--force` lets those pass that allow it. */

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TableName } from "../base/table-name.ts";
+import type { NamesBehind } from "../rules/rules-document.ts";
 import type { Compare, Store } from "../store/store.ts";
 import type { Direction } from "./migration-document.ts";
 
@@ -24,6 +25,8 @@ export interface SwitchPorts {
   /** The servers of the two backends, by backend name. */
   readonly home: (backend: string) => Home;
   readonly stream: (direction: Direction) => StreamPort;
+  /** What the two servers have behind names of views, triggers and routines now; left out where nobody can ask. */
+  readonly namesBehind?: (ends: SwitchEnds) => Promise<Readonly<Record<string, NamesBehind>>>;
   /** Whether a diff of this migration has a snapshot open; it would block the ALTERs of the switch. */
   readonly diffIsOpen: (migration: string) => boolean;
   /** Further checks of the gate, for example those of preflight. */

@@ -1,14 +1,19 @@
-import type { HoldRule, RulesDocument } from "../rules/rules-document.ts";
+import type { HoldRule, NamesBehind, RulesDocument } from "../rules/rules-document.ts";
 import { withArmed, withHold } from "../rules/rules-edits.ts";
 import type { SwitchEnds } from "./ports.ts";
 
 /**
- * The rules with the migration armed under `token`.
+ * The rules with the migration armed under `token`, and with what stands behind names on its servers.
  *
  * @throws {SwitchyardError} `RULES_TABLE_TAKEN`
  */
-export function armedRules(rules: RulesDocument, ends: SwitchEnds, token: string): RulesDocument {
-  return withArmed(rules, ends.migration, { token, tables: ends.tables, newHome: ends.newHome });
+export function armedRules(
+  rules: RulesDocument,
+  ends: SwitchEnds,
+  { token, behind }: { readonly token: string; readonly behind: Readonly<Record<string, NamesBehind>> },
+): RulesDocument {
+  const armed = withArmed(rules, ends.migration, { token, tables: ends.tables, newHome: ends.newHome });
+  return Object.keys(behind).length === 0 ? armed : { ...armed, behind: { ...armed.behind, ...behind } };
 }
 
 /** The rules with a hold under `token` on the tables; undefined where the migration is not armed under it any more. */

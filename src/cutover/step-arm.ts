@@ -14,10 +14,12 @@ const STORE_TIMEOUT_MS = 5000;
  * Writes the attempt into the journal and arms the migration in the rules, in one transaction.
  *
  * From here on the attempt has a name in the store: whoever finds it there without its controller settles it. Nothing
- * is done to a server before this.
+ * is done to a server before this but to ask what stands behind its names: every proxy that has acknowledged the arming
+ * knows views and routines as they are now.
  */
 export async function arm(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
+  const behind = (await ports.namesBehind?.(ends)) ?? {};
   attempt.state = await decideInStore<SwitchState>(
     ports,
     ends.migration,
@@ -26,7 +28,7 @@ export async function arm(attempt: Attempt): Promise<void> {
       if (current?.token === token) return { done: state };
       if (current !== undefined) throw overtaken(ends.migration);
       const migration = armedJournal(attempt, state.migration.document);
-      const rules = armedRules(state.rules.document, ends, token);
+      const rules = armedRules(state.rules.document, ends, { token, behind });
       return {
         conditions: unchanged(state),
         writes: [

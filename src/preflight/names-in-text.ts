@@ -1,6 +1,5 @@
 import type { TableName } from "../base/table-name.ts";
 import { tableKey } from "../base/table-name.ts";
-import { analyzeSql } from "../sql/classifier.ts";
 import { TOKEN, Tokenizer } from "../sql/tokenizer.ts";
 
 const MODES = { ansiQuotes: false, noBackslashEscapes: false };
@@ -30,14 +29,6 @@ export function tablesNamedIn(body: string, schema: string, tables: readonly Tab
     dotted = false;
   }
   return [...found];
-}
-
-/** Which of the tables the definition of a view reads. */
-export function tablesOfView(definition: string, schema: string, tables: readonly TableName[]): readonly string[] {
-  const refs = analyzeSql(Buffer.from(definition, "utf8"), MODES).flatMap((facts) => facts.tables);
-  return tables
-    .filter((table) => refs.some((ref) => same(ref.table, table.table) && same(ref.schema ?? schema, table.schema)))
-    .map(tableKey);
 }
 
 function spelled(lexer: Tokenizer): string {

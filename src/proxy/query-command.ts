@@ -46,7 +46,7 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
   if (route.refusal?.reason === "transaction" && state.transaction.mayFollow) {
     route = routePacket(judgement, { ...context, transaction: undefined });
   }
-  const opensAnyway = judgement.facts.length > 1 || judgement.facts.some((facts) => facts.causesImplicitCommit);
+  const opensAnyway = judgement.facts.length > 1 || judgement.facts.some(opensByItself);
   return opensAnyway && state.transaction.isLazy && !route.chooses ? { ...route, chooses: true } : route;
 }
 
@@ -54,6 +54,11 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
 function goesOnWithHandler(session: Session, facts: StatementFacts | undefined): boolean {
   const handler = facts?.handler;
   return handler !== undefined && handler.action !== "open" && session.state.handlers.has(handler.name.toLowerCase());
+}
+
+/** Whether a transaction that no server knows of yet must be opened ahead of it, whatever tables it names. */
+function opensByItself(facts: StatementFacts): boolean {
+  return facts.causesImplicitCommit || facts.kind === "call";
 }
 
 const INSERTS: ReadonlySet<StatementFacts["kind"]> = new Set(["insert", "replace", "call", "load-data"]);

@@ -69,6 +69,21 @@ export class DocumentFields {
     return result;
   }
 
+  has(field: string): boolean {
+    return this.#fields[field] !== undefined;
+  }
+
+  /** An object whose every value is a list of texts. */
+  mapOfTexts(field: string): Record<string, string[]> {
+    const path = `${this.#name}.${field}`;
+    const value = this.#fields[field];
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed(path, "is no object");
+    const fields = new DocumentFields(path, value);
+    const keys = Object.keys(value);
+    if (keys.includes("__proto__")) throw malformed(path, "has the key __proto__");
+    return Object.fromEntries(keys.map((key) => [key, fields.texts(key)]));
+  }
+
   /** One of a few words. */
   choice<const Word extends string>(field: string, words: readonly Word[]): Word {
     const value = this.text(field);

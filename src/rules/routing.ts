@@ -1,4 +1,5 @@
 import type { StatementFacts, TableRef } from "../sql/statement.ts";
+import { Behind } from "./behind.ts";
 import type { HoldRule, RulesDocument } from "./rules-document.ts";
 
 /** Schemas whose tables show the server itself: they are on every backend and choose none. */
@@ -48,6 +49,7 @@ export class Routing {
   readonly #homes = new Map<string, string>();
   readonly #heldBy = new Map<string, string>();
   readonly #armedBy = new Map<string, string>();
+  readonly #behind: Behind;
   readonly #allHolds: readonly string[];
   readonly #allArmed: readonly string[];
   readonly #elsewhere: boolean;
@@ -62,6 +64,7 @@ export class Routing {
     for (const [migration, armed] of Object.entries(rules.armed)) {
       for (const table of armed.tables) this.#armedBy.set(this.#fold(table), migration);
     }
+    this.#behind = new Behind(rules, (key) => this.#fold(key));
     this.#allHolds = Object.keys(rules.holds).sort();
     this.#allArmed = Object.keys(rules.armed).sort();
     this.#elsewhere = Object.values(rules.tables).some(({ to }) => to !== rules.default);
@@ -79,8 +82,9 @@ export class Routing {
 
   /** Decides by what is known of a statement and of its session. Never throws: a refusal is for the caller to word. */
   decide(facts: StatementFacts, scope: NameScope): Decision {
-    const tables = this.#keysOf(facts.tables, scope);
-    if (facts.touchesEverything) {
+    const called = this.#called(facts, scope);
+    const tables = this.#keysOf(facts.tables, scope, called);
+    if (facts.touchesEverything && called === undefined) {
       return {
         kind: "everything",
         backend: facts.wholeServer === true ? this.#wholeServer(scope.schema) : this.#anyTable(),
@@ -133,14 +137,21 @@ export class Routing {
     return second === undefined ? (first ?? this.rules.default) : undefined;
   }
 
-  #keysOf(refs: readonly TableRef[], scope: NameScope): readonly string[] {
-    if (refs.length === 0) return NONE;
-    const keys = new Set<string>();
+  /** What the routines that it calls touch; undefined where that is not known. A routine sees the session's temporary tables. */
+  #called(facts: StatementFacts, scope: NameScope): readonly string[] | undefined {
+    if (facts.calls === undefined || (scope.temporaryTables?.size ?? 0) > 0) return undefined;
+    return this.#behind.ofCalls(facts.calls, scope.schema);
+  }
+
+  #keysOf(refs: readonly TableRef[], scope: NameScope, called: readonly string[] = NONE): readonly string[] {
+    if (refs.length === 0 && called.length === 0) return NONE;
+    const keys = new Set<string>(called);
     for (const ref of refs) {
       const key = this.keyOf(ref, scope.schema);
       if (key === undefined || scope.temporaryTables?.has(key)) continue;
       if (SERVER_SCHEMAS.has((ref.schema ?? scope.schema ?? "").toLowerCase())) continue;
-      keys.add(key);
+      if (this.#behind.isEmpty) keys.add(key);
+      else for (const one of this.#behind.ofTable(key, ref.write)) keys.add(one);
     }
     return keys.size > 1 ? [...keys].sort() : [...keys];
   }
@@ -175,6 +186,12 @@ export function splitBySwitch(
   to: string,
 ): readonly (readonly string[])[] {
   const moving = new Set(tables);
+  // A view was noted by its own name while nobody had asked yet what it is.
+  const behind = new Behind(rules, (key) => key);
+  const meant = (set: readonly string[]): readonly string[] => set.flatMap((key) => behind.ofTable(key, false));
   const homeAfter = (table: string): string => (moving.has(table) ? to : (rules.tables[table]?.to ?? rules.default));
-  return seenTogether.filter((set) => set.some((table) => moving.has(table)) && new Set(set.map(homeAfter)).size > 1);
+  return seenTogether.filter((set) => {
+    const used = meant(set);
+    return used.some((table) => moving.has(table)) && new Set(used.map(homeAfter)).size > 1;
+  });
 }

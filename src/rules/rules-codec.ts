@@ -1,6 +1,6 @@
-import { readDocument } from "./document-fields.ts";
+import { type DocumentFields, readDocument } from "./document-fields.ts";
 import { RULES_KIND } from "./document-kinds.ts";
-import type { RulesDocument } from "./rules-document.ts";
+import type { NamesBehind, RulesDocument } from "./rules-document.ts";
 
 /**
  * Reads the routing document as stored.
@@ -27,6 +27,15 @@ export function parseRules(text: string): RulesDocument {
       newHome: rule.text("newHome"),
     })),
     switchId: fields.text("switchId"),
+    ...(fields.has("behind") ? { behind: fields.map("behind", parseBehind) } : {}),
+  };
+}
+
+function parseBehind(fields: DocumentFields): NamesBehind {
+  return {
+    views: fields.mapOfTexts("views"),
+    triggers: fields.mapOfTexts("triggers"),
+    routines: fields.mapOfTexts("routines"),
   };
 }
 

@@ -28,6 +28,20 @@ export interface ArmedRule {
 }
 
 /**
+ * What stands behind names on one server that are no tables, as far as it was asked: the tables that a statement touches by
+ * them, down through views, triggers and routines that use each other. A name that is missing was not found, or has
+ * nothing to do with tables that have rules.
+ */
+export interface NamesBehind {
+  /** By `schema.view`: keys `schema.table`. */
+  readonly views: Readonly<Record<string, readonly string[]>>;
+  /** By `schema.table`: what a write to it touches by its triggers. */
+  readonly triggers: Readonly<Record<string, readonly string[]>>;
+  /** By `schema.routine`, of procedures and functions: of one that touches only tables without a rule, one of them at most. */
+  readonly routines: Readonly<Record<string, readonly string[]>>;
+}
+
+/**
  * All routing, in one document, so that one compare-and-swap is atomic for all tables and all proxies.
  * Stored under {@link RULES_KEY}.
  */
@@ -45,4 +59,6 @@ export interface RulesDocument {
   readonly holds: Readonly<Record<string, HoldRule>>;
   /** Fresh with each switch and rollback: two switches to the same place are still told apart. */
   readonly switchId: string;
+  /** By backend. Left out where no server was asked yet. */
+  readonly behind?: Readonly<Record<string, NamesBehind>>;
 }

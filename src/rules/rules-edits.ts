@@ -1,5 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
-import type { ArmedRule, HoldRule, RulesDocument, TableRule } from "./rules-document.ts";
+import type { ArmedRule, HoldRule, NamesBehind, RulesDocument, TableRule } from "./rules-document.ts";
 
 /** What a process begins with where the store has no rules yet: every table at `home`. */
 export function initialRules(home: string): RulesDocument {
@@ -88,6 +88,16 @@ export function withoutTable(rules: RulesDocument, table: string): RulesDocument
   if (rules.tables[table] === undefined) return undefined;
   refuseTaken(rules, "", [table]);
   return changed(rules, { tables: without(rules.tables, table) });
+}
+
+/** What these servers were found to have behind their names; what other servers have stays. Undefined where nothing changes. */
+export function withBehind(
+  rules: RulesDocument,
+  found: Readonly<Record<string, NamesBehind>>,
+): RulesDocument | undefined {
+  const behind = { ...rules.behind, ...found };
+  if (JSON.stringify(behind) === JSON.stringify(rules.behind ?? {})) return undefined;
+  return changed(rules, { behind });
 }
 
 function changed(rules: RulesDocument, change: Partial<RulesDocument>): RulesDocument {

@@ -12,7 +12,7 @@ import {
 import { readDeallocate, readExecute, readPrepare } from "./dynamic-statements.ts";
 import { FactsDraft } from "./facts-draft.ts";
 import { KW } from "./keywords.ts";
-import { nextIsWord } from "./names.ts";
+import { nextIsWord, readTableName } from "./names.ts";
 import { readDelete, readInsert, readLoad, readQuery, readUpdate } from "./row-statements.ts";
 import {
   expectEnd,
@@ -252,12 +252,23 @@ function readUnlock(lexer: Tokenizer, draft: FactsDraft): boolean {
   return true;
 }
 
+/** CALL p(…), CALL s.p; the current token is that word. */
+function readCall(lexer: Tokenizer, draft: FactsDraft): void {
+  draft.kind = "call";
+  const because = "a stored procedure may touch any table";
+  lexer.next();
+  const ref = readTableName(lexer, draft, false);
+  if (ref === undefined) return;
+  draft.callsRoutine(ref.schema === undefined ? { name: ref.table } : { schema: ref.schema, name: ref.table }, because);
+  lexer.next();
+  new TableScan(lexer, draft, "expressions").run();
+}
+
 /** Statements whose effect is not in their text. */
 function readDynamic(lexer: Tokenizer, draft: FactsDraft): boolean {
   switch (lexer.code) {
     case KW.CALL:
-      draft.kind = "call";
-      draft.touchesEverything("a stored procedure may touch any table");
+      readCall(lexer, draft);
       return true;
     case KW.PREPARE:
       readPrepare(lexer, draft, lexer.noBackslashEscapes);

@@ -2,6 +2,7 @@ import type {
   BeginForm,
   DynamicStatement,
   KillTarget,
+  RoutineRef,
   SetAssignment,
   SideEffect,
   StatementFacts,
@@ -17,6 +18,9 @@ export class FactsDraft {
   kind: StatementKind = "other";
   tables: TableRef[] | undefined;
   everythingBecause: string | undefined;
+  #calls: RoutineRef[] | undefined;
+  /** Something other than a call makes it touch everything. */
+  #opaque = false;
   readOnly = false;
   causesImplicitCommit = false;
   locksUserLevel = false;
@@ -45,6 +49,14 @@ export class FactsDraft {
   /** The first reason stays. */
   touchesEverything(because: string): void {
     this.everythingBecause ??= because;
+    this.#opaque = true;
+  }
+
+  /** It calls what may be a stored routine, which may touch any table unless it is known what that one does. */
+  callsRoutine(ref: RoutineRef, because: string): void {
+    this.everythingBecause ??= because;
+    if (this.#calls === undefined) this.#calls = [ref];
+    else this.#calls.push(ref);
   }
 
   /** As {@link touchesEverything}, of one server only. */
@@ -66,6 +78,7 @@ export class FactsDraft {
       tables: this.tables ?? NO_TABLES,
       touchesEverything: this.everythingBecause !== undefined,
       everythingBecause: this.everythingBecause,
+      calls: this.#opaque ? undefined : this.#calls,
       readOnly: this.readOnly,
       causesImplicitCommit: this.causesImplicitCommit,
       locksUserLevel: this.locksUserLevel,

@@ -39,6 +39,12 @@ export interface TableRef {
   readonly at?: number;
 }
 
+/** A stored procedure or function as the statement names it, quotes removed. */
+export interface RoutineRef {
+  readonly schema?: string;
+  readonly name: string;
+}
+
 /** What a statement reads or changes that belongs to the session and that a server does not announce. */
 export type SideEffect =
   | "assigns-user-variables"
@@ -109,6 +115,8 @@ export interface StatementFacts {
   readonly touchesEverything: boolean;
   /** Why {@link touchesEverything} is set, for the message of a refusal. */
   readonly everythingBecause?: string | undefined;
+  /** Stored routines that it may call; set where nothing else makes it touch everything. */
+  readonly calls?: readonly RoutineRef[] | undefined;
   /** Changes no row and no definition, and locks no row. */
   readonly readOnly: boolean;
   /** Ends an open transaction by itself. `SET autocommit=1` does so only if it was 0. */

@@ -31,6 +31,9 @@ const PAREN_CLOSE: number = 0x29;
 const COMMA: number = 0x2c;
 const DOT: number = 0x2e;
 
+/** A schema's name has 64 characters; each may take four bytes, or be a quote that is doubled. */
+const SCHEMA_BYTES_MAX = 260;
+
 interface Level {
   flags: number;
   phase: number;
@@ -74,6 +77,8 @@ export class TableScan {
   #previousStart = 0;
   #previousEnd = 0;
   #beforePrevious = 0;
+  /** Whether the previous token came after a dot. */
+  #afterDot = false;
   /** How many tables were known before the list of a DELETE began: those of common table expressions. */
   #beforeDelete = 0;
 
@@ -111,6 +116,7 @@ export class TableScan {
       if (code !== 0 && code <= GRAMMAR_WORDS_MAX) this.#word(code);
     } else if (kind === TOKEN.SYSTEM_VARIABLE) variableEffect(lexer, this.#draft);
     this.#beforePrevious = this.#previousKind === TOKEN.WORD ? this.#previousCode : 0;
+    this.#afterDot = this.#previousKind === TOKEN.OPERATOR && this.#previousCode === DOT;
     this.#previousKind = kind;
     this.#previousCode = code;
     this.#previousStart = start;
@@ -183,13 +189,29 @@ export class TableScan {
     if (this.#previousKind === TOKEN.QUOTED) {
       const number = wordNumber(lexer.text, this.#previousStart + 1, this.#previousEnd - 1);
       callEffect(number, lexer, this.#draft);
-      this.#draft.touchesEverything("it calls a function that may be stored");
+      this.#storedCall("it calls a function that may be stored");
     } else if (isBuiltInCall(this.#previousCode, !lexer.spaced || lexer.ignoresSpace)) {
       if (this.#previousCode > GRAMMAR_WORDS_MAX) callEffect(this.#previousCode, lexer, this.#draft);
     } else {
       const name = lexer.text.toString("utf8", this.#previousStart, this.#previousEnd);
-      this.#draft.touchesEverything(`it calls ${name}, which may be a stored function`);
+      this.#storedCall(`it calls ${name}, which may be a stored function`);
     }
+  }
+
+  /** The token before the parenthesis names a function; right before it, without a space, may stand its schema. */
+  #storedCall(because: string): void {
+    const { text } = this.#lexer;
+    const name = spelled(text, this.#previousStart, this.#previousEnd);
+    if (!this.#afterDot) {
+      this.#draft.callsRoutine({ name }, because);
+      return;
+    }
+    const from = Math.max(0, this.#previousStart - 1 - SCHEMA_BYTES_MAX);
+    const before = text.toString("utf8", from, this.#previousStart - 1);
+    const schema = /(?:`((?:[^`]|``)+)`|(?<![\w$`"'.@\u0080-\uffff])([\w$\u0080-\uffff]+))$/u.exec(before);
+    const adjoins = text[this.#previousStart - 1] === DOT;
+    if (schema === null || !adjoins) this.#draft.touchesEverything(because);
+    else this.#draft.callsRoutine({ schema: (schema[1] ?? schema[2] ?? "").replaceAll("``", "`"), name }, because);
   }
 
   /** The current token stands where a table, a subquery or a join in parentheses must be. */
@@ -414,4 +436,12 @@ export class TableScan {
       this.#beforeDelete = this.#draft.tables?.length ?? 0;
     }
   }
+}
+
+/** A name as it is meant, from its place in the text. */
+function spelled(text: Buffer, start: number, end: number): string {
+  const first = text[start] ?? 0;
+  if (first !== 0x60 && first !== 0x22) return text.toString("utf8", start, end);
+  const quote = String.fromCharCode(first);
+  return text.toString("utf8", start + 1, end - 1).replaceAll(quote + quote, quote);
 }

@@ -1,50 +1,72 @@
+import { parseTableKey, quoteTable } from "../../base/table-name.ts";
 import type { Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
-import { tablesNamedIn } from "../names-in-text.ts";
+import { movesAlong, parted } from "../moves-along.ts";
+import { DefinitionsOfServer } from "../read-behind.ts";
+import type { ServerView } from "../server-view.ts";
 
-/** A routine runs on one server. One that uses the tables would go on using them at the old home. */
+const DEFINITIONS =
+  "SELECT CONCAT(ROUTINE_SCHEMA, '.', ROUTINE_NAME) name, ROUTINE_TYPE kind, " +
+  "CONCAT_WS('|', ROUTINE_TYPE, SECURITY_TYPE, SQL_MODE, ROUTINE_DEFINITION) body " +
+  "FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ('sys', 'mysql') ORDER BY ROUTINE_TYPE";
+
+/** A routine runs on one server. One that stays behind would go on using the tables at the old home. */
 export const routinesCheck: Check = {
   id: "routines",
-  title: "no stored routine uses the tables",
+  title: "every stored routine that uses the tables can move along with them",
   severities: ["error", "warning"],
-  remedy: "Drop the routine, or leave the table out.",
-  async run({ source, tables }) {
-    const rows = await source.rows(
-      "SELECT ROUTINE_SCHEMA db, ROUTINE_NAME name, ROUTINE_TYPE kind, ROUTINE_DEFINITION body " +
-        "FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ('sys', 'mysql')",
-    );
+  remedy:
+    "Move all tables of the routine, and create it on the target before the switch; or drop it, or leave the table out.",
+  async run(context) {
+    const { source, target } = context;
+    const definitions = await DefinitionsOfServer.of(source);
+    const using = definitions.routines.filter((routine) => parted(routine, context).moving.length > 0);
     const findings: Finding[] = [];
-    for (const row of rows) {
-      const name = `${(row["kind"] ?? "").toLowerCase()} ${row["db"]}.${row["name"]}`;
-      const used = tablesNamedIn(row["body"] ?? "", row["db"] ?? "", tables);
-      if (used.length === 0) continue;
-      findings.push(
-        judge("routines", false, {
-          subject: used.join(", "),
-          observed: `${name} names it`,
-          expected: "no routine that uses the tables",
-          fix: `Drop ${name}, or leave the table out. Moving routines is not built yet.`,
-        }),
-      );
+    if (using.length > 0) {
+      const missing = context.targetTables === "present" ? "error" : "warning";
+      const [here, there] = [await bodies(source), await bodies(target)];
+      for (const routine of using) {
+        const { text, kind } = here.get(routine.spelled) ?? { text: "", kind: "routine" };
+        const body = there.get(routine.spelled)?.text;
+        const same = body === undefined ? undefined : body === text;
+        const show = `SHOW CREATE ${kind.toUpperCase()} ${quoteTable(parseTableKey(routine.spelled))}`;
+        const name = `${kind} ${routine.spelled}`;
+        findings.push(movesAlong({ id: "routines", name, touched: routine, same, missing, show }, context));
+      }
     }
-    const others = rows.length - findings.length;
-    if (others > 0) {
-      findings.push(
-        judge(
-          "routines",
-          false,
-          {
-            subject: source.subject,
-            observed: `${others} routines that do not name the tables`,
-            expected:
-              "none: once tables live on another server, the proxy refuses CALL and functions that may be stored, since it cannot see what they touch",
-            fix: "Make sure that the applications behind the proxy call none of them, or let them connect past the proxy.",
-          },
-          "warning",
-        ),
-      );
-    }
+    const others = definitions.routines.filter((routine) => !using.includes(routine));
+    const unknown = definitions.seesRoutines ? others.filter((one) => one.unknown !== undefined).length : others.length;
+    if (unknown > 0) findings.push(refusedLater(source, unknown, definitions.seesRoutines));
     if (findings.length > 0) return findings;
-    return [judge("routines", true, { subject: source.subject, observed: "no routine", expected: "none", fix: "" })];
+    const observed = `none of ${others.length} routines that can be seen`;
+    return [judge("routines", true, { subject: source.subject, observed, expected: "none", fix: "" })];
   },
 };
+
+function refusedLater(source: ServerView, count: number, seen: boolean): Finding {
+  return judge(
+    "routines",
+    false,
+    {
+      subject: source.subject,
+      observed: `${count} routines ${seen ? "may use tables that their texts do not name" : "whose use of tables is not known"}`,
+      expected:
+        "none: once tables live on another server, the proxy refuses to call what it does not know the tables of",
+      fix: seen
+        ? "Make sure that the applications behind the proxy call none of them, or let them connect past the proxy."
+        : "GRANT SHOW_ROUTINE, SHOW DATABASES ON *.* TO …; so that their texts can be read; or make sure that nobody calls them.",
+    },
+    "warning",
+  );
+}
+
+async function bodies(
+  server: ServerView,
+): Promise<ReadonlyMap<string, { readonly text: string; readonly kind: string }>> {
+  const all = new Map<string, { text: string; kind: string }>();
+  for (const { name, kind, body } of await server.rows(DEFINITIONS)) {
+    const before = all.get(name ?? "")?.text ?? "";
+    all.set(name ?? "", { text: before + (body ?? ""), kind: (kind ?? "").toLowerCase() });
+  }
+  return all;
+}

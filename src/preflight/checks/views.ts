@@ -1,39 +1,47 @@
+import { parseTableKey, quoteTable } from "../../base/table-name.ts";
 import type { Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
-import { tablesOfView } from "../names-in-text.ts";
+import { movesAlong, parted } from "../moves-along.ts";
+import { DefinitionsOfServer } from "../read-behind.ts";
+import type { ServerView } from "../server-view.ts";
 
-/** A view stays where it is: after a switch it would go on reading the old home. */
+const DEFINITIONS =
+  "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) name, " +
+  "CONCAT_WS('|', CHECK_OPTION, SECURITY_TYPE, VIEW_DEFINITION) body FROM information_schema.VIEWS " +
+  "WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')";
+
+/** A view reads its tables on its own server: one that stays behind would read the old home. */
 export const viewsCheck: Check = {
   id: "views",
-  title: "no view reads the tables",
-  severities: ["error"],
-  remedy: "Drop the view, or leave the table out.",
-  async run({ source, tables }) {
-    const rows = await source.rows(
-      "SELECT TABLE_SCHEMA db, TABLE_NAME name, VIEW_DEFINITION body FROM information_schema.VIEWS " +
-        "WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')",
-    );
+  title: "every view on the tables can move along with them",
+  severities: ["error", "warning"],
+  remedy:
+    "Move all tables of the view, and create it on the target before the switch; or drop it, or leave the table out.",
+  async run(context) {
+    const { source, target } = context;
+    const definitions = await DefinitionsOfServer.of(source);
+    const using = definitions.views.filter((view) => parted(view, context).moving.length > 0);
+    if (using.length === 0) {
+      const observed = `none of ${definitions.views.length} views that can be seen`;
+      return [judge("views", true, { subject: source.subject, observed, expected: "none", fix: "" })];
+    }
+    const missing = context.targetTables === "present" ? "error" : "warning";
+    const [here, there] = [await bodies(source), await bodies(target)];
     const findings: Finding[] = [];
-    for (const row of rows) {
-      const used = tablesOfView(row["body"] ?? "", row["db"] ?? "", tables);
-      if (used.length === 0) continue;
+    for (const view of using) {
+      const body = there.get(view.spelled);
+      const name = parseTableKey(view.spelled);
+      const show = `SHOW CREATE VIEW ${quoteTable(name)}`;
+      const same = body === undefined ? undefined : body === here.get(view.spelled);
       findings.push(
-        judge("views", false, {
-          subject: used.join(", "),
-          observed: `view ${row["db"]}.${row["name"]} reads it`,
-          expected: "no view on the tables",
-          fix: `DROP VIEW ${row["db"]}.${row["name"]}; or leave the table out. Moving views is not built yet.`,
-        }),
+        movesAlong({ id: "views", name: `view ${view.spelled}`, touched: view, same, missing, show }, context),
       );
     }
-    if (findings.length > 0) return findings;
-    return [
-      judge("views", true, {
-        subject: source.subject,
-        observed: `none of ${rows.length} views that can be seen`,
-        expected: "none",
-        fix: "",
-      }),
-    ];
+    return findings;
   },
 };
+
+async function bodies(server: ServerView): Promise<ReadonlyMap<string, string>> {
+  const rows = await server.rows(DEFINITIONS);
+  return new Map(rows.map(({ name, body }) => [name ?? "", body ?? ""]));
+}

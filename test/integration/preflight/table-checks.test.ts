@@ -34,7 +34,8 @@ afterEach(async () => {
 });
 
 const source = (sql: string) => servers.source.root(`USE shop; ${sql}`);
-const run = (check: Check, tables?: readonly string[]) => servers.run(check, tables);
+const run = (check: Check, tables?: readonly string[], targetTables?: "present") =>
+  servers.run(check, tables, targetTables);
 
 /** A check that is silent about one definition and speaks about another. */
 async function compare(check: Check, good: string, bad: string, observed: string): Promise<void> {
@@ -213,24 +214,46 @@ describe("what uses the tables from outside", () => {
     expect(problems(await run(triggersCheck)).join("\n")).toContain("trigger shop.copy on shop.log uses it");
   });
 
-  test("a view that reads one is refused, by the table and not by its name in a text", async () => {
+  test("a view moves along if all its tables do and the target has it; by the table, not by its name in a text", async () => {
     await source(
       `${PLAIN}; CREATE TABLE log (id INT PRIMARY KEY); CREATE VIEW v AS SELECT 'orders' AS orders FROM log`,
     );
     expect(problems(await run(viewsCheck))).toEqual([]);
     await source("CREATE VIEW w AS SELECT l.id FROM log l JOIN orders o USING (id)");
-    expect(problems(await run(viewsCheck))).toEqual(["error shop.orders: view shop.w reads it"]);
+    expect(problems(await run(viewsCheck))).toEqual(["error shop.orders: view shop.w uses it; it also uses shop.log"]);
+    await source("DROP VIEW w; CREATE VIEW w AS SELECT id FROM orders; CREATE VIEW above AS SELECT id FROM w");
+    const both = ["view shop.above uses it; the target has none", "view shop.w uses it; the target has none"];
+    expect(problems(await run(viewsCheck))).toEqual(both.map((what) => `warning shop.orders: ${what}`));
+    expect(problems(await run(viewsCheck, ["shop.orders"], "present"))).toEqual(
+      both.map((what) => `error shop.orders: ${what}`),
+    );
+    await servers.target.root(`CREATE DATABASE shop; USE shop; ${PLAIN};
+      CREATE VIEW w AS SELECT id FROM orders; CREATE VIEW above AS SELECT id + 1 AS id FROM w`);
+    expect(problems(await run(viewsCheck, ["shop.orders"], "present"))).toEqual([
+      "error shop.orders: view shop.above uses it; the target's is defined otherwise",
+    ]);
+    await servers.target.root("ALTER VIEW shop.above AS SELECT id FROM shop.w");
+    expect(problems(await run(viewsCheck, ["shop.orders"], "present"))).toEqual([]);
   });
 
-  test("a routine that names one is refused, others are told of", async () => {
+  test("a routine moves along if all its tables do; one whose text says not all of them is told of", async () => {
     await source(PLAIN);
     expect(problems(await run(routinesCheck))).toEqual([]);
     await servers.source.root(`${OTHER}; CREATE PROCEDURE other.harmless() SELECT 1`);
+    expect(problems(await run(routinesCheck))).toEqual([]);
+    await servers.source.root("CREATE PROCEDURE other.dynamic() BEGIN PREPARE s FROM 'SELECT 1'; EXECUTE s; END");
     expect(problems(await run(routinesCheck))).toEqual([
-      'warning source "source": 1 routines that do not name the tables',
+      'warning source "source": 1 routines may use tables that their texts do not name',
     ]);
-    await servers.source.root("CREATE PROCEDURE other.total() SELECT COUNT(*) FROM shop.orders");
-    expect(problems(await run(routinesCheck))).toContain("error shop.orders: procedure other.total names it");
+    await servers.source.root("CREATE PROCEDURE other.total() SELECT COUNT(*) FROM shop.orders, other.log");
+    expect(problems(await run(routinesCheck))).toContain(
+      "error shop.orders: procedure other.total uses it; it also uses other.log",
+    );
+    await servers.source.root(`DROP PROCEDURE other.total;
+      CREATE FUNCTION other.newest() RETURNS INT READS SQL DATA RETURN (SELECT MAX(id) FROM shop.orders)`);
+    expect(problems(await run(routinesCheck))).toContain(
+      "warning shop.orders: function other.newest uses it; the target has none",
+    );
   });
 
   test("an event that names one is refused while it is enabled", async () => {

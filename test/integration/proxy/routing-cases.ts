@@ -143,7 +143,9 @@ export const DEFINITIONS: readonly RoutingCase[] = [
   ...texts("refused", {
     "LOCK TABLES orders READ, other READ": "locks across homes",
     "SELECT * FROM orders; SELECT * FROM other": "statements sent together, across homes",
-    "CALL reads_other()": "a procedure, while nobody has said what it does",
+    "CALL dynamic()": "a procedure that prepares statements",
+    "CALL both_homes()": "a procedure with tables of both homes",
+    "CALL none_of_that_name()": "a procedure that nobody knows",
     "XA START 'x'": "XA is of one server",
   }),
   ...on("refused", {
@@ -151,7 +153,7 @@ export const DEFINITIONS: readonly RoutingCase[] = [
     "DROP TABLE orders, other": "DROP across homes",
     "CREATE TABLE copied LIKE orders": "LIKE across homes",
     "CREATE TABLE copied AS SELECT * FROM orders": "AS SELECT across homes",
-    "CREATE VIEW seen AS SELECT * FROM orders": "a view is no table that could have moved",
+    "CREATE VIEW another AS SELECT * FROM orders": "a view that nobody knows yet",
     "GRANT SELECT ON shop.orders TO app": "accounts concern every home",
   }),
   ...texts("refused", {
@@ -191,6 +193,47 @@ export const FILES: readonly RoutingCase[] = [
   ...texts("refused", {
     "LOAD DATA LOCAL INFILE FILE INTO TABLE orders (note) SET client = (SELECT COUNT(*) FROM other)": "across homes",
   }),
+];
+
+/** What stands behind a name that is no table. */
+export const NAMES_BEHIND: readonly RoutingCase[] = [
+  ...on("new", {
+    "SELECT * FROM seen": "a view",
+    "SELECT x.id FROM seen AS x JOIN items USING (id)": "a view and a table",
+    "SELECT * FROM above": "a view of a view",
+    "INSERT INTO seen (note) VALUES ('v')": "a view that is written",
+    "UPDATE seen SET note = 'w'": "a view that is written",
+    "SHOW CREATE VIEW seen": "its definition",
+    "SELECT newest()": "a function",
+    "SELECT shop . newest() FROM orders": "a function and a table, its schema apart",
+    "SELECT `shop`.`newest`() AS n": "quoted",
+    "SELECT id, harmless(id) FROM orders": "a function that uses no table, which goes along",
+    "INSERT INTO loud (note) VALUES ('x')": "a table whose trigger writes to one of this home",
+    "SELECT (SELECT MAX(id) FROM by_function) AS n": "a view that calls a function",
+  }).map((one) => (one.sql.includes("shop . newest") ? { ...one, runs: "refused" as const } : one)),
+  ...on("old", {
+    "SELECT * FROM calm": "a view of tables that have not moved",
+    "SELECT last_of_other()": "a function that uses such a table",
+    "SELECT harmless(1)": "a function that uses no table",
+    "INSERT INTO quiet (note) VALUES ('x')": "a table whose trigger stays with it",
+  }),
+  ...on("refused", {
+    "SELECT * FROM seen JOIN other USING (id)": "a view across homes",
+    "SELECT newest() FROM other": "a function across homes",
+    "SELECT last_of_other() FROM orders": "and the other way",
+    "SELECT unheard_of(1)": "a function that nobody knows",
+    "SELECT * FROM mixed": "a view of tables of both homes",
+    "INSERT INTO torn (note) VALUES ('x')": "a table whose trigger writes to the other home",
+    "CREATE OR REPLACE VIEW seen AS SELECT * FROM other": "a view that would change its home",
+  }),
+  { sql: "SELECT * FROM torn", runs: "old", why: "a table that is only read fires no trigger" },
+];
+
+/** After a CALL the session cannot leave: one session each. */
+export const CALLS: readonly RoutingCase[] = [
+  ...on("new", { "CALL adds_order('p')": "a procedure that writes", "CALL shop.ADDS_ORDER('q')": "in other letters" }),
+  ...on("old", { "CALL reads_other()": "a procedure that reads a table that has not moved", "CALL nothing()": "none" }),
+  { sql: "CALL calls_another('r')", runs: "new", why: "a procedure that calls one" },
 ];
 
 /** After these the session cannot leave: what they have assigned or opened is on one server. */

@@ -4,15 +4,50 @@ import { Readable } from "node:stream";
 import type mysql from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { explain } from "../../../src/cli/explain-command.ts";
-import { withTable } from "../../../src/rules/rules-edits.ts";
+import { openAdmin } from "../../../src/mysql/admin-connection.ts";
+import { DefinitionsOfServer } from "../../../src/preflight/read-behind.ts";
+import { ServerView } from "../../../src/preflight/server-view.ts";
+import type { NamesBehind } from "../../../src/rules/rules-document.ts";
+import { withBehind, withTable } from "../../../src/rules/rules-edits.ts";
 import { readRules } from "../../../src/rules/rules-store.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { type Harness, seed, startHarness } from "./proxy-harness.ts";
-import { ANSI, ASSIGNMENTS, DEFINITIONS, FILES, READS, type RoutingCase, WRITES } from "./routing-cases.ts";
+import {
+  ANSI,
+  ASSIGNMENTS,
+  CALLS,
+  DEFINITIONS,
+  FILES,
+  NAMES_BEHIND,
+  READS,
+  type RoutingCase,
+  WRITES,
+} from "./routing-cases.ts";
 
 let servers: Record<"old" | "new", TestServer>;
 let harness: Harness;
 let file: string;
+
+/** What stands behind names. */
+const BEHIND = `
+  USE shop;
+  CREATE TABLE loud LIKE other; CREATE TABLE quiet LIKE other; CREATE TABLE torn LIKE other;
+  CREATE VIEW seen AS SELECT id, note FROM orders; CREATE VIEW above AS SELECT id FROM seen;
+  CREATE VIEW calm AS SELECT id FROM other; CREATE VIEW mixed AS SELECT id FROM orders JOIN other USING (id);
+  CREATE FUNCTION newest() RETURNS INT READS SQL DATA RETURN (SELECT MAX(id) FROM orders);
+  CREATE VIEW by_function AS SELECT newest() AS id;
+  CREATE FUNCTION last_of_other() RETURNS INT READS SQL DATA RETURN (SELECT MAX(id) FROM other);
+  CREATE FUNCTION harmless(x INT) RETURNS INT DETERMINISTIC RETURN x + 1;
+  CREATE PROCEDURE reads_other() SELECT COUNT(*) FROM other;
+  CREATE PROCEDURE nothing() BEGIN END;
+  CREATE PROCEDURE adds_order(n VARCHAR(9)) BEGIN INSERT INTO orders (note) VALUES (n); END;
+  CREATE PROCEDURE calls_another(n VARCHAR(9)) CALL adds_order(n);
+  CREATE PROCEDURE both_homes() BEGIN SELECT 1 FROM orders; SELECT 1 FROM other; END;
+  CREATE PROCEDURE dynamic() BEGIN PREPARE s FROM 'SELECT 1'; EXECUTE s; END;
+  CREATE TRIGGER tell AFTER INSERT ON loud FOR EACH ROW INSERT INTO items (note) VALUES (NEW.note);
+  CREATE TRIGGER stay BEFORE INSERT ON quiet FOR EACH ROW SET NEW.note = (SELECT MAX(note) FROM other);
+  CREATE TRIGGER tear AFTER INSERT ON torn FOR EACH ROW INSERT INTO orders (note) VALUES (NEW.note);`;
 
 /** Both servers have every table, and log each statement that they get: what a server has executed is its own word. */
 beforeAll(async () => {
@@ -23,22 +58,37 @@ beforeAll(async () => {
       GRANT FILE ON *.* TO app@'%'; GRANT ALL ON plain.* TO app@'%';
       CREATE TABLE shop.items LIKE shop.other; CREATE TABLE shop.third LIKE shop.other;
       CREATE DATABASE plain; CREATE TABLE plain.orders LIKE shop.other;
-      CREATE PROCEDURE shop.reads_other() SELECT COUNT(*) FROM shop.other;
+      SET GLOBAL log_bin_trust_function_creators = ON;
+      ${BEHIND}
       SET GLOBAL local_infile = ON, log_output = 'TABLE', general_log = ON;
     `);
   }
   file = join(servers.old.folder, "two-lines.txt");
   await writeFile(file, "one\ntwo\n");
   harness = await startHarness(servers);
-  for (const table of ["shop.orders", "shop.items"])
+  for (const table of ["shop.orders", "shop.items", "shop.loud"])
     await harness.change((rules) => withTable(rules, table, { to: "new", migration: "orders" }));
-  await harness.told((told) => told.generation === 3, "generation 3");
+  const ruled = new Set(["shop.orders", "shop.items", "shop.loud"]);
+  const behind = { old: await ask("old", ruled), new: await ask("new", ruled) };
+  await harness.change((rules) => withBehind(rules, behind));
+  await harness.told((told) => told.generation === 5, "generation 5");
 });
 
 afterAll(async () => {
   await harness?.close();
   await stopServers(servers);
 });
+
+/** What a controller finds on a server. */
+async function ask(name: "old" | "new", ruled: ReadonlySet<string>): Promise<NamesBehind> {
+  const endpoint = await ownEndpoint(servers[name], "check", ["shop"]);
+  const connection = await openAdmin(endpoint);
+  try {
+    return (await DefinitionsOfServer.read(new ServerView("source", endpoint, connection))).behind(ruled);
+  } finally {
+    await connection.close();
+  }
+}
 
 async function using<T>(use: (client: mysql.Connection) => Promise<T>): Promise<T> {
   const client = await harness.connect({ multipleStatements: true });
@@ -116,6 +166,7 @@ describe("statements are executed at the home of their tables, as their servers 
     ["assignments", ASSIGNMENTS],
     ["files", FILES],
     ["quotes of the standard", ANSI],
+    ["views, triggers and functions", NAMES_BEHIND],
   ])("as text and prepared: %s", (_what, cases) =>
     using(async (client) => {
       if (cases === ANSI) await client.query("SET sql_mode = 'ANSI_QUOTES'");
@@ -125,9 +176,15 @@ describe("statements are executed at the home of their tables, as their servers 
     }),
   );
 
+  test.each(CALLS)("as text and prepared: $sql: $why", async (one) => {
+    for (const way of ["text", "prepared"] as const) {
+      await using(async (client) => expect(await run(client, way, [one])).toEqual(expected([one])));
+    }
+  });
+
   test("and `rules explain` says so beforehand", async () => {
     const { rules } = await readRules(harness.store);
-    for (const { sql, runs, why } of [...READS, ...WRITES, ...DEFINITIONS, ...ASSIGNMENTS]) {
+    for (const { sql, runs, why } of [...READS, ...WRITES, ...DEFINITIONS, ...ASSIGNMENTS, ...NAMES_BEHIND, ...CALLS]) {
       const explained = explain(sql, rules, { schema: "shop", lowerCaseTableNames: "0" });
       const homes = new Set(explained.flatMap(({ backend }) => backend ?? []));
       const unknown = explained.some(({ goes, backend }) => goes === "split" || (goes === "everything" && !backend));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { tablesNamedIn, tablesOfView } from "../../../src/preflight/names-in-text.ts";
+import { tablesNamedIn } from "../../../src/preflight/names-in-text.ts";
 
 const TABLES = [
   { schema: "shop", table: "orders" },
@@ -20,15 +20,5 @@ describe("a body names a table", () => {
     ["select 'unfinished", "shop", [], "and never throws"],
   ])("%s in %s: %j (%s)", (body, schema, found) => {
     expect(tablesNamedIn(body, schema, TABLES)).toEqual(found);
-  });
-});
-
-describe("a view reads a table", () => {
-  test.each([
-    ["select `shop`.`orders`.`id` AS `id` from `shop`.`orders`", ["shop.orders"]],
-    ["select `t`.`orders` AS `orders` from `shop`.`t`", []],
-    ["select 1 from `other`.`orders`", []],
-  ])("%s: %j", (definition, found) => {
-    expect(tablesOfView(definition, "shop", TABLES)).toEqual(found);
   });
 });

@@ -23,6 +23,51 @@ function decide(sql: string, rules = RULES, schema: string | undefined = "shop",
   return new Routing(rules, lower).decide(factsOf(sql), { schema });
 }
 
+/** `seen` reads a table that has moved, `waits` one that is held, `mixed` one of each home. */
+const BEHIND: RulesDocument = {
+  ...RULES,
+  behind: {
+    old: {
+      views: { "shop.seen": ["shop.orders"], "shop.waits": ["shop.held"], "shop.mixed": ["shop.orders"] },
+      triggers: { "shop.customers": ["shop.held"] },
+      routines: { "shop.adds": ["shop.orders"], "shop.plain": [], "shop.reads": ["shop.customers"] },
+    },
+    new: { views: { "shop.mixed": ["shop.customers"] }, triggers: {}, routines: { "shop.reads": ["shop.orders"] } },
+  },
+};
+
+describe("a statement goes where what is behind its names lives", () => {
+  test.each<readonly [sql: string, expected: Partial<Decision>, why: string]>([
+    ["select * from seen", { kind: "one", backend: "new", tables: ["shop.orders"] }, "a view"],
+    ["select * from waits", { kind: "one", heldBy: ["second"], armedBy: ["second"] }, "which waits with its tables"],
+    ["select * from mixed", { kind: "split" }, "a view that two servers define otherwise has the tables of both"],
+    ["insert into customers values (1)", { kind: "one", heldBy: ["second"] }, "a trigger's tables are touched"],
+    ["select * from customers", { kind: "one", heldBy: [] }, "but not by a read"],
+    ["call adds(1)", { kind: "one", backend: "new" }, "a procedure"],
+    ["call SHOP.Adds(1)", { kind: "one", backend: "new" }, "in other letters"],
+    ["call adds((select max(id) from customers))", { kind: "split" }, "an argument that reads"],
+    ["call plain()", { kind: "any", heldBy: [] }, "one that uses no table"],
+    ["call reads()", { kind: "split" }, "a routine that two servers define otherwise"],
+    ["call elsewhere.adds(1)", { kind: "everything", backend: undefined }, "a schema that nobody has looked into"],
+    ["select adds(1), unheard_of(2)", { kind: "everything", backend: undefined }, "one of two is not known"],
+    ["select shop . adds(1)", { kind: "everything" }, "a schema apart from the name is not put together"],
+    ["select shop/* */.adds(1)", { kind: "everything" }, "nor one behind a comment"],
+    ["select `shop`.`adds`(1) from items", { kind: "one", backend: "new" }, "but a quoted one is"],
+  ])("%s: %j (%s)", (sql, expected) => {
+    expect(decide(sql, BEHIND)).toMatchObject(expected);
+  });
+
+  test("a routine sees the session's temporary tables: what it touches is not known then", () => {
+    const scope = { schema: "shop", temporaryTables: new Set(["shop.anything"]) };
+    expect(new Routing(BEHIND, 0).decide(factsOf("call adds(1)"), scope)).toMatchObject({ kind: "everything" });
+  });
+
+  test("names are compared as the servers compare them", () => {
+    expect(decide("select * from SEEN", BEHIND)).toMatchObject({ backend: "old" });
+    expect(decide("select * from SEEN", BEHIND, "shop", 1)).toMatchObject({ backend: "new" });
+  });
+});
+
 describe("a statement goes where its tables live", () => {
   test.each<readonly [sql: string, expected: Partial<Decision>, why: string]>([
     ["select 1", { kind: "any", tables: [] }, "no table, any backend"],
@@ -151,6 +196,11 @@ describe("a switch that would tear apart what is used together", () => {
     [["shop.other"], [], "the moving tables are in none"],
   ])("moving %j tears %j (%s)", (tables, expected) => {
     expect(splitBySwitch(seen, tables, initialRules("old"), "new")).toEqual(expected);
+  });
+
+  test("is judged by the tables behind a view", () => {
+    expect(splitBySwitch([["shop.seen", "shop.orders"]], ["shop.orders"], BEHIND, "third")).toEqual([]);
+    expect(splitBySwitch([["shop.seen", "shop.items"]], ["shop.orders"], BEHIND, "third")).toHaveLength(1);
   });
 
   test("is judged by where the other tables live now", () => {
