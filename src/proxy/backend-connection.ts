@@ -41,6 +41,7 @@ export interface BackendFacts {
 /** The answer to a statement of our own. */
 export interface OwnAnswer extends ReplyEnd {
   readonly rows: readonly (readonly (string | null)[])[];
+  readonly rowPackets: readonly Buffer[];
   /** Empty also where the client wants results without metadata. */
   readonly columns: readonly ColumnDefinition[];
   readonly prepared: PreparedFacts | undefined;
@@ -189,7 +190,13 @@ export class BackendConnection {
     const end = new PromisedEnd();
     const reply = new OwnReply(this.#tracker, end, OWN_BYTES_MAX);
     this.#begin(reply, payload, NONE);
-    return { ...(await end.promise), rows: reply.rows, columns: reply.columns, prepared: reply.prepared };
+    return {
+      ...(await end.promise),
+      rows: reply.rows,
+      rowPackets: reply.rowPackets,
+      columns: reply.columns,
+      prepared: reply.prepared,
+    };
   }
 
   /** As {@link own}, for a statement as text. */

@@ -15,6 +15,7 @@ import { KillRelay } from "./kill-relay.ts";
 import { Listener } from "./listener.ts";
 import { participate } from "./participation.ts";
 import { PasswordCache } from "./password-cache.ts";
+import { PreparedXids } from "./prepared-xids.ts";
 import { DEFAULT_PROXY_LIMITS, type FrontTls, type ProxyLimits, type ProxyWorkerConfig } from "./proxy-config.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
 import { givenContext, makeServerKeys } from "./server-keys.ts";
@@ -85,6 +86,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
       byThread,
       probe: new BackendProbe(config.backends, clock),
       userSessions: new UserSessions(),
+      xids: new PreparedXids(),
       relayKill: (thread) => kills.ask(thread),
     },
     config,

@@ -1,4 +1,4 @@
-import type { StatementFacts } from "../sql/statement.ts";
+import type { StatementFacts, XaStatement } from "../sql/statement.ts";
 import { buildErr } from "../wire/err-packet.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
@@ -33,6 +33,9 @@ function timeLimitMs(text: Buffer, sessionMs: number): number {
   return found === undefined ? sessionMs : Number(found);
 }
 
+/** What a server refuses within a distributed transaction must be refused by one that knows of it. */
+const ABOUT_IT: ReadonlySet<StatementFacts["kind"]> = new Set(["commit", "rollback", "savepoint"]);
+
 /** Routes a text by the rules in force in this turn. */
 export function routeText(session: Session, text: Buffer, schema: string | undefined): Route {
   const { state } = session;
@@ -46,7 +49,9 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
   if (route.refusal?.reason === "transaction" && state.transaction.mayFollow) {
     route = routePacket(judgement, { ...context, transaction: undefined });
   }
-  const opensAnyway = judgement.facts.length > 1 || judgement.facts.some(opensByItself);
+  const withinXa = (facts: StatementFacts): boolean => state.transaction.isXa && ABOUT_IT.has(facts.kind);
+  const opensAnyway =
+    judgement.facts.length > 1 || judgement.facts.some((facts) => opensByItself(facts) || withinXa(facts));
   return opensAnyway && state.transaction.isLazy && !route.chooses ? { ...route, chooses: true } : route;
 }
 
@@ -77,6 +82,7 @@ export async function afterStatements(
   for (const one of facts.slice(0, succeeded)) {
     await applyEffects(state, one, text, backend);
     if (ties() > 0) state.explain(text.subarray(one.start, one.end));
+    if (one.xa !== undefined) noteXa(session, one.xa, backend);
     if (INSERTS.has(one.kind) || one.effects.includes("sets-last-insert-id")) state.insertBackend = backend.name;
   }
   // What a statement has assigned before it failed stays assigned.
@@ -94,6 +100,13 @@ export async function afterStatements(
   if (ties() !== before) session.context.arming.changed(session);
 }
 
+function noteXa({ state, context }: Session, { action, xid, onePhase }: XaStatement, backend: SessionBackend): void {
+  if (action === "start") state.transaction.begunXa();
+  if (action === "prepare" && xid !== undefined) context.xids.note(xid, backend.name);
+  if ((action === "rollback" || (action === "commit" && onePhase !== true)) && xid !== undefined)
+    context.xids.forget(xid);
+}
+
 /** A server has begun a transaction at once. Those with a snapshot have read already, and stay. */
 function noteBegun({ state }: Session, { beginForm }: StatementFacts): void {
   const ahead = state.oneShotSent;
@@ -104,6 +117,7 @@ function noteBegun({ state }: Session, { beginForm }: StatementFacts): void {
 /** Statements about a transaction that no server knows of yet are answered here. Answers whether this was one. */
 export async function answerHere(session: Session, facts: StatementFacts): Promise<boolean> {
   const { transaction } = session.state;
+  if (transaction.isXa) return false;
   switch (facts.kind) {
     case "begin":
       return await beginLazily(session, facts);

@@ -160,8 +160,8 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
   }
 }
 
-/** Changes a control packet on its way to the client; returns what goes out instead. */
-export type PacketEdit = (kind: ReplyPacket, payload: Buffer) => Buffer;
+/** Changes a control packet on its way to the client; returns what goes out instead. `ends`: nothing follows it. */
+export type PacketEdit = (kind: ReplyPacket, payload: Buffer, ends: boolean) => Buffer | readonly Buffer[];
 
 export interface EditOptions {
   readonly client: ClientConnection;
@@ -193,22 +193,29 @@ export class EditedReply extends TrackedReply {
 
   take(chunk: Buffer): boolean {
     this.#splitter.push(chunk, (payload) => {
-      let edited = payload;
+      let edited: ReturnType<PacketEdit> = payload;
       if (wantsWhole(this.tracker, payload)) {
         const kind = this.tracker.take(payload);
         this.note(kind, payload);
-        edited = this.#edit(kind, payload);
+        edited = this.#edit(kind, payload, this.tracker.complete);
       }
-      this.#full = !this.#client.write(frame(edited, this.#sequence)) || this.#full;
-      this.#sequence = (this.#sequence + packetCount(edited.length)) & 0xff;
+      if (Buffer.isBuffer(edited)) this.#write(edited);
+      else for (const one of edited) this.#write(one);
     });
     return this.tracker.complete;
+  }
+
+  #write(payload: Buffer): void {
+    this.#full = !this.#client.write(frame(payload, this.#sequence)) || this.#full;
+    this.#sequence = (this.#sequence + packetCount(payload.length)) & 0xff;
   }
 }
 
 /** Collects the rows of a reply to a statement of our own; they are few and short. */
 export class OwnReply extends TrackedReply {
   readonly rows: (string | null)[][] = [];
+  /** The same as they came. */
+  readonly rowPackets: Buffer[] = [];
   readonly columns: ColumnDefinition[] = [];
   readonly #splitter: PacketSplitter;
   /** Bytes that may still come: no server has more to say, whatever it announces. */
@@ -230,8 +237,10 @@ export class OwnReply extends TrackedReply {
     this.#splitter.push(chunk, (payload) => {
       const { inRows, inDefinitions } = this.tracker;
       if (wantsWhole(this.tracker, payload)) this.note(this.tracker.take(payload), payload);
-      else if (inRows) this.rows.push(readRow(payload, this.tracker.columns));
-      else if (inDefinitions) this.columns.push(parseColumnDefinition(payload));
+      else if (inRows) {
+        this.rows.push(readRow(payload, this.tracker.columns));
+        this.rowPackets.push(Buffer.from(payload));
+      } else if (inDefinitions) this.columns.push(parseColumnDefinition(payload));
     });
     return this.tracker.complete;
   }

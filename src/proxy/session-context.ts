@@ -6,6 +6,7 @@ import type { BackendProbe } from "./backend-probe.ts";
 import type { TrustedNetworks } from "./client-origin.ts";
 import type { ConfiguredUsers } from "./configured-users.ts";
 import type { PasswordCache } from "./password-cache.ts";
+import type { PreparedXids } from "./prepared-xids.ts";
 import type { BackendAddress, ProxyLimits } from "./proxy-config.ts";
 import type { ProxyMetrics } from "./proxy-metrics.ts";
 import type { SeenTogether } from "./seen-together.ts";
@@ -34,6 +35,7 @@ export interface SessionContext {
   /** Logged-in sessions by the thread id that their clients were greeted with. */
   readonly byThread: Map<number, Session>;
   readonly probe: BackendProbe;
+  readonly xids: PreparedXids;
   /** Sessions of each user. */
   readonly userSessions: UserSessions;
   /** Has the other workers kill the statement of the session, if one of them has it, that was greeted with this id. */

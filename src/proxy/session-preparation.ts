@@ -109,7 +109,7 @@ function carryInsertId(
   })();
 }
 
-async function tell(backend: SessionBackend, statements: readonly string[]): Promise<ErrPacket | undefined> {
+async function tell(backend: SessionBackend, statements: readonly (string | Buffer)[]): Promise<ErrPacket | undefined> {
   for (const statement of statements) {
     const answer = await backend.connection.query(statement);
     if (answer.error !== undefined) return answer.error;

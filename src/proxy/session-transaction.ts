@@ -15,7 +15,7 @@ type State =
 /** The statements that begin a transaction anew. */
 interface Beginning {
   readonly readOnly: boolean;
-  readonly statements: readonly string[];
+  readonly statements: readonly (string | Buffer)[];
 }
 
 type Form = "plain" | "read-only" | "read-write";
@@ -28,6 +28,8 @@ const NONE: State = { is: "none" };
  */
 export class SessionTransaction {
   #state: State = NONE;
+  /** It is a distributed one. */
+  #xa = false;
   #cause: Cause | undefined;
 
   get isNone(): boolean {
@@ -51,7 +53,24 @@ export class SessionTransaction {
 
   /** The client has begun a transaction that no server needs to know of yet. */
   begin(form: Form): void {
+    this.#xa = false;
     this.#state = { is: "lazy", begin: beginning(form, []), savepoints: [] };
+  }
+
+  /** The client has begun a distributed transaction by this statement, and no server needs to know of it yet. */
+  beginXa(statement: Buffer): void {
+    this.#xa = true;
+    this.#state = { is: "lazy", begin: { readOnly: false, statements: [statement] }, savepoints: [] };
+  }
+
+  /** The open transaction is a distributed one. */
+  begunXa(): void {
+    this.#xa = !this.isNone;
+  }
+
+  /** Whether it is a distributed one, which only statements about its own kind can end. */
+  get isXa(): boolean {
+    return this.#xa && !this.isNone;
   }
 
   /** The server has begun a transaction in this form, behind these statements about it, and none of its tables is used. */
@@ -73,7 +92,7 @@ export class SessionTransaction {
   }
 
   /** What the server must be told before the first statement: BEGIN, and then each savepoint. Only while lazy. */
-  get opening(): readonly string[] {
+  get opening(): readonly (string | Buffer)[] {
     if (this.#state.is !== "lazy") return [];
     return [
       ...this.#state.begin.statements,
@@ -98,6 +117,7 @@ export class SessionTransaction {
 
   /** It has ended, or its BEGIN has failed. */
   ended(): void {
+    this.#xa = false;
     this.#state = NONE;
     this.#cause = undefined;
   }

@@ -394,12 +394,13 @@ export class Session implements TrafficSession, CommandTaker {
   async #refuseRoute(refusal: Refusal): Promise<undefined> {
     const heldThen = this.#held !== undefined;
     if (heldThen) this.#endWait();
-    if (!heldThen || refusal.beyond === undefined || this.state.transaction.backend === undefined) {
+    const at = this.state.transaction.backend;
+    if (!heldThen || refusal.beyond === undefined || at === undefined || this.state.transaction.isXa) {
       this.refuse(refusal.reason, refusal.error);
       return undefined;
     }
     // The transaction began during the hold on tables that stayed; now the table that it reached has moved.
-    const backend = this.backends.get(this.state.transaction.backend);
+    const backend = this.backends.get(at);
     await backend?.connection.query("ROLLBACK");
     this.state.transaction.ended();
     this.context.traffic.settled(this);

@@ -9,7 +9,6 @@ import type { SessionState } from "./session-state.ts";
 /** Statements after which it is not known what has become of the session. */
 const OPAQUE: ReadonlyMap<StatementFacts["kind"], string> = new Map([
   ["call", "a stored procedure may have changed the session"],
-  ["xa", "it has used XA transactions"],
 ]);
 
 /** Keeps a session's state in step with what the server has carried out for its client. */

@@ -7,6 +7,7 @@ import type { Session } from "./session.ts";
 import { relayReply } from "./simple-commands.ts";
 import { runDynamic } from "./text-prepared.ts";
 import type { Work } from "./work.ts";
+import { runXa } from "./xa-command.ts";
 
 /** COM_QUERY: one statement, or several that share a home. */
 export async function runQuery(session: Session, payload: Buffer): Promise<void> {
@@ -19,6 +20,7 @@ export async function runQuery(session: Session, payload: Buffer): Promise<void>
       return;
     }
     if (await answerHere(session, only)) return;
+    if (only.xa !== undefined && (await runXa(session, payload, { text, facts }))) return;
     if (only.dynamic !== undefined && (await runDynamic(session, payload, only))) return;
   }
   await session.perform(queryWork(session, payload, text, facts));

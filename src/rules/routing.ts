@@ -76,6 +76,11 @@ export class Routing {
     return owner === undefined ? undefined : this.#fold(`${owner}.${ref.table}`);
   }
 
+  /** Where tables live by these rules, the default home first. */
+  get homes(): readonly string[] {
+    return [...new Set([this.rules.default, ...this.#homes.values()])];
+  }
+
   homeOf(key: string): string {
     return this.#homes.get(key) ?? this.rules.default;
   }

@@ -30,6 +30,7 @@ import type { SqlModes, StatementFacts } from "./statement.ts";
 import { TableScan } from "./table-scan.ts";
 import { TOKEN, Tokenizer } from "./tokenizer.ts";
 import { userVariables } from "./user-variables.ts";
+import { readXa } from "./xa-statement.ts";
 
 /** More statements in one text are refused. */
 const STATEMENTS_MAX = 10_000;
@@ -86,7 +87,10 @@ function readOne(lexer: Tokenizer, start: number, unsafe: boolean): StatementFac
     }
     lexer.next();
   }
-  if (unsafe) draft.dynamic = undefined;
+  if (unsafe) {
+    draft.dynamic = undefined;
+    draft.xa = undefined;
+  }
   if (unsafe) draft.touchesEverything("the text is in a character set whose characters may hold quotes");
   if (lexer.doubt !== undefined) draft.touchesEverything(lexer.doubt);
   if (draft.effects?.includes("assigns-user-variables") === true) draft.userVariables = userVariables(lexer, start);
@@ -277,8 +281,7 @@ function readDynamic(lexer: Tokenizer, draft: FactsDraft): boolean {
       readExecute(lexer, draft);
       return true;
     case KW.XA:
-      draft.kind = "xa";
-      draft.touchesEverything("a distributed transaction is of one server");
+      readXa(lexer, draft);
       return true;
     default:
       return false;

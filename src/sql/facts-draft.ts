@@ -8,6 +8,7 @@ import type {
   StatementFacts,
   StatementKind,
   TableRef,
+  XaStatement,
 } from "./statement.ts";
 
 const NO_TABLES: readonly TableRef[] = [];
@@ -38,6 +39,7 @@ export class FactsDraft {
   handler: StatementFacts["handler"];
   backupLock: StatementFacts["backupLock"];
   dynamic: DynamicStatement | undefined;
+  xa: XaStatement | undefined;
   kill: KillTarget | undefined;
   showsProcesses: boolean | undefined;
 
@@ -95,6 +97,7 @@ export class FactsDraft {
       dropsTables: this.dropsTables,
       handler: this.handler,
       backupLock: this.backupLock,
+      xa: this.xa,
       dynamic: this.dynamic,
       kill: this.kill,
       showsProcesses: this.showsProcesses,

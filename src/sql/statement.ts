@@ -89,6 +89,13 @@ export interface KillTarget {
   readonly id?: number;
 }
 
+/** A statement about a distributed transaction; `xid` is absent where it names none, and its form is our own. */
+export interface XaStatement {
+  readonly action: "start" | "end" | "prepare" | "commit" | "rollback" | "recover";
+  readonly xid?: string;
+  readonly onePhase?: boolean;
+}
+
 /**
  * PREPARE, EXECUTE and DEALLOCATE as text. A text to prepare is written in the statement or is the value of a user
  * variable.
@@ -147,6 +154,7 @@ export interface StatementFacts {
   readonly handler?: { readonly action: "open" | "read" | "close"; readonly name: string } | undefined;
   /** LOCK INSTANCE FOR BACKUP and UNLOCK INSTANCE. */
   readonly backupLock?: "taken" | "released" | undefined;
+  readonly xa?: XaStatement | undefined;
   readonly dynamic?: DynamicStatement | undefined;
   readonly kill?: KillTarget | undefined;
   /** SHOW PROCESSLIST: ids in it are those by which sessions are killed. */

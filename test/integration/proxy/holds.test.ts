@@ -155,6 +155,21 @@ describe("a hold", () => {
    * 2. The hold comes. Were it taken for drained, the switch could go on.
    * 3. The transaction now writes to the table that is held: it may, and is waited for.
    */
+  test("waits for a distributed transaction until it is prepared, and lets pass what ends it at the old home", async () => {
+    const [first, second] = [await user(), await user()];
+    await first.query("XA START 'x'");
+    await first.query(insert("orders", "distributed"));
+    await first.query("XA END 'x'");
+    await arm(harness);
+    await hold(harness);
+    expect((await harness.document()).holds["orders"]?.state).toBe("holding");
+    await first.query("XA PREPARE 'x'");
+    await drained(harness);
+    await second.query("XA COMMIT 'x'");
+    expect(await notes("old")).toEqual(["distributed"]);
+    await abort(harness);
+  });
+
   test("waits for transactions that have touched other tables only, and lets them touch its own", async () => {
     const open = await client();
     await arm(harness);

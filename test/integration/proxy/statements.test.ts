@@ -14,6 +14,7 @@ beforeAll(async () => {
   await seed(servers);
   for (const server of Object.values(servers)) {
     await server.root(`
+      GRANT XA_RECOVER_ADMIN ON *.* TO ${USER};
       CREATE ROLE reader; GRANT SELECT ON shop.* TO reader; GRANT reader TO ${USER};
       CREATE TABLE shop.items (id INT PRIMARY KEY AUTO_INCREMENT, order_id BIGINT);
       CREATE PROCEDURE shop.two() BEGIN SELECT 1 AS a; SELECT 2 AS b, 3 AS c; END;
@@ -506,5 +507,53 @@ describe("transactions", () => {
         ({ seenTogether }) => seenTogether.some((set) => set.join() === "shop.items,shop.other"),
         "that shop.items and shop.other met",
       );
+    }));
+});
+
+describe("distributed transactions", () => {
+  test("begin at the home of their first table, and are ended where they lie by whoever ends them", () =>
+    using((client) =>
+      using(async (other) => {
+        await client.query("XA START 'one', 'b', 3");
+        await client.query("SELECT 1");
+        await client.query(insert("orders", "one"));
+        await expect(client.query(insert("other", "never"))).rejects.toMatchObject({ errno: 1235 });
+        for (const sql of ["COMMIT", "BEGIN", "XA START 'two'"]) {
+          await expect(client.query(sql)).rejects.toMatchObject({ errno: 1399 });
+        }
+        await client.query("XA END 'one', 'b', 3");
+        await client.query("XA PREPARE 'one', 'b', 3");
+        await client.query(insert("other", "free"));
+        expect(await notes("new")).toEqual([]);
+        await other.query("XA COMMIT 0x6f6e65, X'62', 0x3");
+        expect([await notes("new"), await notes("old", "other")]).toEqual([["one"], ["free"]]);
+        await expect(other.query("XA COMMIT 'one', 'b', 3")).rejects.toMatchObject({ errno: 1397 });
+      }),
+    ));
+
+  test("that no session of this proxy has prepared are looked for at each home", () =>
+    using(async (client) => {
+      for (const server of [servers.new, servers.old]) {
+        await server.root(
+          "XA START 'far'; INSERT INTO shop.orders (note) VALUES ('far'); XA END 'far'; XA PREPARE 'far'",
+        );
+        const [shown] = await client.query<RowDataPacket[]>("XA RECOVER");
+        expect(shown.map(({ data }) => data)).toEqual(["far"]);
+        await client.query("XA ROLLBACK 'far'");
+        expect(await server.root("XA RECOVER")).toEqual([]);
+      }
+    }));
+
+  test("that have used no table are begun by the first statement about them, and refuse what a server's do", () =>
+    using(async (client) => {
+      await client.query("XA START 'none'");
+      await expect(client.query("ROLLBACK")).rejects.toMatchObject({ errno: 1399 });
+      await client.query("XA END 'none'");
+      await client.query("XA COMMIT 'none' ONE PHASE");
+      await client.query(insert("orders", "after"));
+      await client.query("BEGIN");
+      await expect(client.query("XA START 'within'")).rejects.toMatchObject({ errno: 1400 });
+      await client.query("ROLLBACK");
+      expect(await notes("new")).toEqual(["after"]);
     }));
 });

@@ -273,3 +273,20 @@ describe("statements that are prepared as text", () => {
     expect(dynamic?.action === "prepare" && dynamic.text?.toString()).toBe("a\\n'b");
   });
 });
+
+describe("distributed transactions are known by one form of their name", () => {
+  test.each([
+    ["xa start 'ab', 'c', 2", { action: "start", xid: "6162.63.2" }],
+    ["XA BEGIN 0x6162,X'63',0x2 JOIN", { action: "start", xid: "6162.63.2" }],
+    ["xa end 'a' suspend", { action: "end", xid: "61..1" }],
+    ["xa prepare 'a'", { action: "prepare", xid: "61..1" }],
+    ["xa commit 'a' one phase", { action: "commit", xid: "61..1", onePhase: true }],
+    ["xa commit 0x161", { action: "commit", xid: "0161..1", onePhase: false }],
+    ["xa rollback 'it''s',''", { action: "rollback", xid: "69742773..1" }],
+    ["xa recover convert xid", { action: "recover" }],
+    ["xa commit @a", undefined],
+    ["xa nonsense 'a'", undefined],
+  ])("%s", (sql, expected) => {
+    expect(factsOf(sql).xa).toEqual(expected);
+  });
+});
