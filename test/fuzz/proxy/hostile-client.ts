@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
 import { login } from "../../../src/mysql/login.ts";
 import { PacketLink } from "../../../src/mysql/packet-link.ts";
 import { CAP, COM } from "../../../src/wire/capabilities.ts";
@@ -84,6 +85,41 @@ async function beforeLogin({ port, balancedPort }: ClientPorts, random: Random):
     if (random.below(3) === 0) await quiet(socket, 5, 50);
   }
   await quiet(socket, 30, 400);
+  return socket;
+}
+
+/** TLS as it should be, and inside of it what should not: a second request for TLS, a login that is none, noise. */
+async function insideTls({ port }: ClientPorts, random: Random): Promise<Socket> {
+  const plain = await connectTo(port);
+  await quiet(plain, 10, 200);
+  const request = frame(buildTlsRequest(BASE | CAP.SSL, 1 << 24, 45), 1);
+  plain.write(random.below(5) === 0 ? Buffer.concat([request, Buffer.alloc(random.below(600), 0x16)]) : request);
+  if (random.below(5) === 0) return plain;
+  const secure = connectTls({ socket: plain, rejectUnauthorized: false });
+  secure.on("error", () => undefined);
+  secure.on("data", () => undefined);
+  const hello = new Promise((resolve) => secure.once("secureConnect", resolve).once("close", resolve));
+  if (random.below(4) !== 0) await hello;
+  for (let at = 0; at < 1 + random.below(4); at++) {
+    const packet = random.pick([buildTlsRequest(BASE | CAP.SSL, 1 << 24, 45), random.pick(CORPUS) ?? Buffer.alloc(1)]);
+    await deliver(secure, framed(changed(packet ?? Buffer.alloc(1), random), 2 + at, random), random);
+  }
+  await quiet(secure, 30, 400);
+  return random.below(2) === 0 ? plain : secure;
+}
+
+/** Somebody who says nothing, or the first bytes of something, and stays for a while. */
+async function lingering({ port, balancedPort }: ClientPorts, random: Random): Promise<Socket> {
+  const socket = await connectTo(random.below(2) === 0 ? port : balancedPort);
+  if (random.below(2) === 0) socket.on("data", () => undefined);
+  const bytes = random.pick([
+    Buffer.alloc(0),
+    Buffer.from("PROXY "),
+    PROXY_V2,
+    Buffer.from([0xff, 0xff, 0xff, 1, 0x85]),
+  ]);
+  if (bytes !== undefined && bytes.length > 0) socket.write(bytes);
+  await new Promise((resolve) => setTimeout(resolve, random.below(2000)));
   return socket;
 }
 
@@ -172,7 +208,10 @@ async function file({ port }: ClientPorts, random: Random): Promise<Socket> {
   return socket;
 }
 
-const ATTACKS: readonly Attack[] = [beforeLogin, commands, commands, commands, burst, changeUsers, envelopes, file];
+const ATTACKS: readonly Attack[] = [
+  ...[beforeLogin, insideTls, lingering, changeUsers, envelopes, file, burst],
+  ...[commands, commands, commands],
+];
 
 /** A good login, and the bare socket behind it; nothing is compressed or framed for its owner. */
 export async function loggedIn(port: number, capabilities: number): Promise<Socket> {

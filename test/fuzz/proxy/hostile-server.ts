@@ -27,10 +27,10 @@ const CAPABILITIES =
   CAP.DEPRECATE_EOF;
 
 /** What a server does before it knows who comes. */
-type Reception = "greets" | "silent" | "closes" | "mutated" | "cut" | "error" | "talks";
+type Reception = "greets" | "offers" | "silent" | "closes" | "mutated" | "cut" | "error" | "talks";
 const RECEPTIONS: readonly Reception[] = [
   ...(["greets", "greets", "greets", "greets", "greets", "greets", "greets", "greets"] as const),
-  ...(["silent", "closes", "mutated", "mutated", "cut", "error", "talks"] as const),
+  ...(["offers", "silent", "closes", "mutated", "mutated", "cut", "error", "talks"] as const),
 ];
 
 /** What it makes of a login. */
@@ -120,13 +120,22 @@ class HostileConnection {
 
   /** Whether there is a login to come. */
   async #receive(): Promise<boolean> {
+    const reception = this.#random.pick(RECEPTIONS) ?? "greets";
+    // TLS and compression are then agreed on, and what follows is neither.
+    const more = reception === "offers" ? (this.#random.pick([CAP.SSL, CAP.COMPRESS, CAP.ZSTD]) ?? 0) : 0;
     const greeting = buildGreeting({
       ...{ serverVersion: "9.7.4", threadId: 1 + this.#random.below(1000), nonce: Buffer.alloc(20, 0x41) },
-      ...{ capabilities: CAPABILITIES, collation: 45, status: STATUS.AUTOCOMMIT, authPlugin: "caching_sha2_password" },
+      ...{
+        capabilities: CAPABILITIES | more,
+        collation: 45,
+        status: STATUS.AUTOCOMMIT,
+        authPlugin: "caching_sha2_password",
+      },
     });
     const bytes = frame(greeting, 0);
-    switch (this.#random.pick(RECEPTIONS) ?? "greets") {
+    switch (reception) {
       case "greets":
+      case "offers":
         await this.#send(bytes);
         return true;
       case "mutated":

@@ -92,7 +92,10 @@ async function startOne(
 async function start(mysql: Address, hostile: readonly Address[]): Promise<void> {
   const home: BackendAddress = { name: "home", ...mysql, tls: { mode: "preferred" } };
   const strangers = hostile.map(
-    (address, index): BackendAddress => ({ name: `hostile${index}`, ...address, tls: { mode: "preferred" } }),
+    (address, index): BackendAddress => ({
+      ...{ name: `hostile${index}`, ...address, tls: { mode: "preferred" } },
+      ...(index % 2 === 1 ? { compression: { algorithms: ["zlib", "zstd", "uncompressed"] } } : {}),
+    }),
   );
   const plain = await startOne(home, strangers, []);
   const balanced = await startOne(home, strangers, ["127.0.0.1"]);
