@@ -61,6 +61,18 @@ export const LIMITS = {
     max: 64 * GIB,
     about: "Bytes of statements that one worker holds.",
   },
+  releaseInFlightMax: {
+    default: 128,
+    min: 1,
+    max: 10_000_000,
+    about: "Held statements of one worker that go on at a time when a hold ends; the next follows each answer.",
+  },
+  releaseSlotMs: {
+    default: 100,
+    min: 1,
+    max: 600_000,
+    about: "A released statement without an answer for this long makes room for the next all the same.",
+  },
   leaseTtlMs: {
     default: 5000,
     min: 500,

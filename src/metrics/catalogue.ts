@@ -15,6 +15,7 @@ export const LABELS = {
   command: "what was ordered, as in `migration-pause` or `switch`",
   direction: "`forward` from the source to the target, `reverse` back after a switch",
   kind: "of a statement: what it does; of a switch: `switch` or `rollback`",
+  limit: "name of the limit under `limits:`",
   migration: "name of the migration",
   node: "version of Node",
   outcome:
@@ -98,6 +99,19 @@ export const METRICS = {
     labels: ["reason"],
   },
   held_statements: { type: "gauge", help: "Statements that wait for a hold to end.", labels: [], across: "sum" },
+  held_bytes: { type: "gauge", help: "Bytes of the statements that wait.", labels: [], across: "sum" },
+  released_in_flight: {
+    type: "gauge",
+    help: "Statements that have gone on after a hold and have no answer yet.",
+    labels: [],
+    across: "sum",
+  },
+  hold_limit: {
+    type: "gauge",
+    help: "The limits of one proxy worker that statements run into in a hold and behind it.",
+    labels: ["limit"],
+    across: "max",
+  },
   hold_wait_seconds: {
     type: "histogram",
     help: "How long statements waited for a hold to end.",

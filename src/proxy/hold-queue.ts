@@ -1,4 +1,5 @@
 import { type Deferred, deferred } from "../base/deferred.ts";
+import { type ReleaseLimits, ReleaseLine } from "./release-line.ts";
 
 /** Why a held statement goes on, or does not. */
 export type HoldOutcome =
@@ -19,6 +20,8 @@ export type HoldOutcome =
 export interface HeldStatement {
   readonly bytes: number;
   readonly sinceMs: number;
+  /** Whose it is: user and address. */
+  readonly client: string;
   /** Migrations whose hold it waits for. */
   migrations: readonly string[];
   /** Its place in the order of arrival; set by the queue. */
@@ -26,10 +29,9 @@ export interface HeldStatement {
   wake: Deferred<HoldOutcome>;
 }
 
-export interface HoldQueueLimits {
+export interface HoldQueueLimits extends ReleaseLimits {
   readonly holdStatementsMax: number;
   readonly holdBytesMax: number;
-  readonly releasePerTurnMax: number;
 }
 
 /** The statements of one worker that wait for a hold to end, in the order in which they came. */
@@ -37,31 +39,47 @@ export class HoldQueue {
   readonly #limits: HoldQueueLimits;
   readonly #onChange: (waiting: number) => void;
   #waiting: HeldStatement[] = [];
-  #released: HeldStatement[] = [];
+  readonly #released: ReleaseLine;
   #bytes = 0;
   #places = 0;
-  #pumping = false;
 
   constructor(limits: HoldQueueLimits, onChange: (waiting: number) => void) {
     this.#limits = limits;
     this.#onChange = onChange;
+    this.#released = new ReleaseLine(limits, (statement) => this.#settle(statement, "released"));
   }
 
   get waiting(): number {
-    return this.#waiting.length + this.#released.length;
+    return this.#waiting.length + this.#released.size;
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
+  /** Statements that have gone on and have no answer yet. */
+  get onTheWay(): number {
+    return this.#released.onTheWay;
+  }
+
   /** A new place in the order, for a statement that is about to wait for the first time. */
-  statement(bytes: number, nowMs: number): HeldStatement {
-    return { bytes, sinceMs: nowMs, migrations: [], place: this.#places++, wake: deferred() };
+  statement(bytes: number, nowMs: number, client = ""): HeldStatement {
+    return { bytes, sinceMs: nowMs, client, migrations: [], place: this.#places++, wake: deferred() };
+  }
+
+  /** One that was released has its answer: another may go on. */
+  done(statement: HeldStatement): void {
+    this.#released.done(statement);
+    this.#onChange(this.waiting);
+  }
+
+  close(): void {
+    this.#released.close();
   }
 
   /** Waits for a release of these migrations; settles at once where the queue is full. */
   wait(statement: HeldStatement, migrations: readonly string[]): Promise<HoldOutcome> {
+    this.#released.done(statement);
     if (this.waiting >= this.#limits.holdStatementsMax || this.#bytes + statement.bytes > this.#limits.holdBytesMax) {
       return Promise.resolve("full");
     }
@@ -75,19 +93,17 @@ export class HoldQueue {
 
   /** Ends the wait of one statement for another reason than a release; it goes unsent. */
   remove(statement: HeldStatement, outcome: HoldOutcome): void {
-    const from = this.#waiting.includes(statement) ? this.#waiting : this.#released;
-    const at = from.indexOf(statement);
-    if (at < 0) return;
-    from.splice(at, 1);
+    const at = this.#waiting.indexOf(statement);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    else if (!this.#released.remove(statement)) return;
     this.#settle(statement, outcome);
   }
 
-  /** The holds of these migrations are gone. Those who waited go on in their order, some in each turn. */
+  /** The holds of these migrations are gone. Those who waited go on in their order, as fast as {@link ReleaseLine} lets them. */
   release(migrations: ReadonlySet<string>): void {
     const [going, staying] = partition(this.#waiting, (one) => one.migrations.some((name) => migrations.has(name)));
     this.#waiting = staying;
-    this.#released.push(...going);
-    if (!this.#pumping && this.#released.length > 0) this.#pump();
+    this.#released.add(going);
   }
 
   /** Gives up those who have waited for one of these migrations since before `beforeMs`. */
@@ -97,15 +113,6 @@ export class HoldQueue {
     const [given, staying] = partition(this.#waiting, tooLong);
     this.#waiting = staying;
     for (const statement of given) this.#settle(statement, "given-up");
-  }
-
-  #pump(): void {
-    this.#pumping = this.#released.length > 0;
-    if (!this.#pumping) return;
-    for (const statement of this.#released.splice(0, this.#limits.releasePerTurnMax)) {
-      this.#settle(statement, "released");
-    }
-    setImmediate(() => this.#pump());
   }
 
   #settle(statement: HeldStatement, outcome: HoldOutcome): void {

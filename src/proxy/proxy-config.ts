@@ -42,6 +42,10 @@ export interface ProxyLimits {
   readonly holdBytesMax: number;
   /** Held statements that go on in one turn of the event loop. */
   readonly releasePerTurnMax: number;
+  /** Held statements that have gone on and have no answer yet. */
+  readonly releaseInFlightMax: number;
+  /** A released statement that takes longer makes room for the next. */
+  readonly releaseSlotMs: number;
   /** How long statements of an armed migration wait for a good lease before they are given up. */
   readonly licenceWaitMs: number;
   readonly leaseTtlMs: number;
@@ -75,6 +79,8 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   holdStatementsMax: 100_000,
   holdBytesMax: 256 * 1024 ** 2,
   releasePerTurnMax: 64,
+  releaseInFlightMax: 128,
+  releaseSlotMs: 100,
   licenceWaitMs: 10_000,
   leaseTtlMs: 5000,
   leaseMarginMs: 1500,

@@ -1,6 +1,7 @@
 import type { Counter, Gauge, Histogram, Metrics } from "../metrics/metrics.ts";
 import type { StatementKind } from "../sql/statement.ts";
 import type { Disconnect } from "./disconnect.ts";
+import type { HoldQueueLimits } from "./hold-queue.ts";
 import type { ReportedSession } from "./session-report.ts";
 
 /** Why the proxy answered a statement with an error of its own. */
@@ -27,6 +28,8 @@ export class ProxyMetrics {
   readonly #sessions: Readonly<Record<SessionCount, Gauge>>;
   readonly #opened: Counter;
   readonly #held: Gauge;
+  readonly #heldBytes: Gauge;
+  readonly #onTheWay: Gauge;
   readonly #holdWait: Histogram;
   readonly #generation: Gauge;
   readonly #stale: Gauge;
@@ -41,6 +44,8 @@ export class ProxyMetrics {
     };
     this.#opened = metrics.counter("sessions_total", {});
     this.#held = metrics.gauge("held_statements", {});
+    this.#heldBytes = metrics.gauge("held_bytes", {});
+    this.#onTheWay = metrics.gauge("released_in_flight", {});
     this.#holdWait = metrics.histogram("hold_wait_seconds", {});
     this.#generation = metrics.gauge("rules_generation", {});
     this.#stale = metrics.gauge("rules_stale", {});
@@ -84,8 +89,19 @@ export class ProxyMetrics {
     this.#metrics.gauge("backend_connections", { backend }).add(change);
   }
 
-  held(waiting: number): void {
+  /** What waits for holds, and what has gone on after one and has no answer yet. */
+  held(waiting: number, bytes: number, onTheWay: number): void {
     this.#held.set(waiting);
+    this.#heldBytes.set(bytes);
+    this.#onTheWay.set(onTheWay);
+  }
+
+  /** The bounds of holds and of their release, beside which the figures of {@link held} can be read. */
+  holdLimits(limits: HoldQueueLimits): void {
+    const set = (limit: string, value: number): void => this.#metrics.gauge("hold_limit", { limit }).set(value);
+    set("holdStatementsMax", limits.holdStatementsMax);
+    set("holdBytesMax", limits.holdBytesMax);
+    set("releaseInFlightMax", limits.releaseInFlightMax);
   }
 
   holdWaited(ms: number): void {

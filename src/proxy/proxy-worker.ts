@@ -65,6 +65,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   const bootNonce = randomBytes(12).toString("hex");
   const id = `${config.name}-${bootNonce}`;
   const metrics = new ProxyMetrics(options.metrics);
+  metrics.holdLimits(limits);
   const keys = { ...(await makeServerKeys(config.tls, clock.now())) };
   const users = new ConfiguredUsers(config.users ?? []);
   const trusted = new TrustedNetworks(config.trustedNetworks ?? []);
@@ -117,6 +118,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
     address,
     reconfigure: (change) => {
       Object.assign(limits, change.limits);
+      metrics.holdLimits(limits);
       if (change.users !== undefined) users.replace(change.users);
       if (change.trustedNetworks !== undefined) trusted.replace(change.trustedNetworks);
       if (typeof change.tls === "object") keys.tls = givenContext(change.tls);

@@ -51,10 +51,11 @@ export class Session implements TrafficSession, CommandTaker {
   /** The flight whose bytes have gone out last. */
   #sent: Flight | undefined;
   #held: HeldStatement | undefined;
+  /** What has gone on behind a hold, until it has its answer. */
+  #released: HeldStatement | undefined;
   #heldText: Buffer | undefined;
   readonly #plain = new PlainStatements(this);
   readonly #served = deferred<void>();
-  readonly #leaveLogin = new AbortController();
   #end: Disconnect | undefined;
   #closing = false;
   #busy = false;
@@ -287,17 +288,26 @@ export class Session implements TrafficSession, CommandTaker {
    * client then has its answer.
    */
   async perform(work: Work): Promise<ReplyEnd | undefined> {
+    try {
+      return await this.#perform(work);
+    } finally {
+      if (this.#released !== undefined) this.context.traffic.answered(this.#released);
+      this.#released = undefined;
+    }
+  }
+
+  async #perform(work: Work): Promise<ReplyEnd | undefined> {
     const { traffic } = this.context;
     for (;;) {
       const route = work.route();
       if (route.refusal !== undefined) return await this.#refuseRoute(route.refusal);
       const blocking = traffic.blocking(this, route.heldBy);
       if (blocking.length > 0) {
-        if (!(await this.#wait(work, route, blocking))) return undefined;
+        if (!(await this.#wait(work, route, (held) => traffic.waitForRelease(held, blocking)))) return undefined;
         continue;
       }
       if (!traffic.licensed(route.armedBy)) {
-        if (!(await this.#wait(work, route, undefined))) return undefined;
+        if (!(await this.#wait(work, route, (held) => traffic.waitForLicence(held)))) return undefined;
         continue;
       }
       // From here to the first byte nothing is awaited: what was just found is still true when it is sent.
@@ -318,15 +328,15 @@ export class Session implements TrafficSession, CommandTaker {
         this.#flight = undefined;
         traffic.settled(this);
       }
-      if (this.backends.get(route.backend) === undefined) await traffic.holdFree(this.#leaveLogin.signal);
       if (this.client.isGone) return undefined;
+      const opens = this.backends.get(route.backend) === undefined && traffic.holds.size > 0;
+      if (opens && !(await this.#wait(work, route, (held) => traffic.waitForNoHold(held)))) return undefined;
     }
   }
 
   /** Nobody waits for the present statement any more: it must not be sent if it was not yet. */
   #abandon(): void {
     if (this.#held !== undefined) this.context.traffic.stopWaiting(this.#held, "abandoned");
-    this.#leaveLogin.abort();
   }
 
   /** What is being executed for a client that has gone is killed where it runs. */
@@ -409,13 +419,13 @@ export class Session implements TrafficSession, CommandTaker {
   }
 
   /** Waits for the release of a hold, or for the licence. False: the statement goes unsent, and that was answered. */
-  async #wait(work: Work, route: Route, migrations: readonly string[] | undefined): Promise<boolean> {
+  async #wait(work: Work, route: Route, wait: (held: HeldStatement) => Promise<HoldOutcome>): Promise<boolean> {
     const { traffic, clock } = this.context;
-    this.#held ??= traffic.newHeld(work.bytes);
+    this.#held ??= traffic.newHeld(work.bytes, `${this.user}@${this.client.remote}`);
     this.#heldText = work.text;
     const held = this.#held;
     if (this.client.isGone) return this.#endWait();
-    const waiting = migrations === undefined ? traffic.waitForLicence(held) : traffic.waitForRelease(held, migrations);
+    const waiting = wait(held);
     const limitMs = work.timeLimitMs - (clock.monotonicMs() - held.sinceMs);
     const timer =
       work.timeLimitMs === 0
@@ -423,7 +433,10 @@ export class Session implements TrafficSession, CommandTaker {
         : setTimeout(() => traffic.stopWaiting(held, "timed-out"), Math.max(0, limitMs));
     const outcome: HoldOutcome = await waiting;
     clearTimeout(timer);
-    if (outcome === "released") return true;
+    if (outcome === "released") {
+      this.#released = held;
+      return true;
+    }
     const waitedMs = clock.monotonicMs() - held.sinceMs;
     this.#endWait();
     const error = errorOfOutcome(outcome, route, waitedMs, this.context.limits);

@@ -23,6 +23,8 @@ export interface TrafficOptions {
 /** Waits for the licence stand in the same queue as those for holds, under a name that no migration can have. */
 const LICENCE = "(licence)";
 const LICENCE_LOOK_MS = 20;
+/** The same for those who wait until no hold is in force at all. */
+const NO_HOLD = "(no hold)";
 
 /** What a statement waits for that waits for these, for people. */
 export function waitsFor(migrations: readonly string[]): string {
@@ -57,7 +59,7 @@ export class Traffic {
     this.#revision = options.revision;
     this.cache = new DecisionCache(new Routing(options.rules, this.#lowerCase));
     this.#queue = new HoldQueue(options.limits, (waiting) => {
-      options.metrics.held(waiting);
+      options.metrics.held(waiting, this.#queue.bytes, this.#queue.onTheWay);
       this.#tellOfWaits();
     });
     this.#takeHolds();
@@ -97,6 +99,7 @@ export class Traffic {
     this.cache.use(new Routing(rules, this.#lowerCase));
     const gone = this.#takeHolds();
     this.#options.metrics.generation(rules.generation);
+    if (this.#holds.size === 0) gone.add(NO_HOLD);
     if (gone.size > 0) this.#queue.release(gone);
     this.#tellOfWaits();
     if (this.#holds.size === 0) for (const resolve of this.#holdFree.splice(0)) resolve();
@@ -124,9 +127,19 @@ export class Traffic {
     return armedBy.length === 0 || this.#options.licence.good;
   }
 
-  /** A place for a statement that must wait; to be used for all its waits. */
-  newHeld(bytes: number): HeldStatement {
-    return this.#queue.statement(bytes, this.#options.clock.monotonicMs());
+  /** A place for a statement of `client` that must wait; to be used for all its waits. */
+  newHeld(bytes: number, client: string): HeldStatement {
+    return this.#queue.statement(bytes, this.#options.clock.monotonicMs(), client);
+  }
+
+  /** Waits until no hold is in force: a login must not compete with a switch. */
+  waitForNoHold(statement: HeldStatement): Promise<HoldOutcome> {
+    return this.#holds.size === 0 ? Promise.resolve("released") : this.#queue.wait(statement, [NO_HOLD]);
+  }
+
+  /** A statement that was released has its answer, or gets none. */
+  answered(statement: HeldStatement): void {
+    this.#queue.done(statement);
   }
 
   waitForRelease(statement: HeldStatement, migrations: readonly string[]): Promise<HoldOutcome> {
@@ -175,6 +188,7 @@ export class Traffic {
 
   close(): void {
     clearInterval(this.#licenceTimer);
+    this.#queue.close();
   }
 
   /** Brings the holds in line with the rules. Answers which migrations no longer hold. */

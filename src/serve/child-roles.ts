@@ -72,11 +72,11 @@ function clients({ users, proxyProtocol }: Config): Pick<ProxyChange, "users" | 
 }
 
 function proxyLimits({ limits }: Config): Partial<ProxyLimits> {
-  const { holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs } = limits;
+  const { holdStatementsMax, holdBytesMax, releaseInFlightMax, releaseSlotMs, leaseTtlMs, leaseMarginMs } = limits;
   const { sessionsMax, sessionsPerUserMax, loginsPendingMax } = limits;
   const { connectTimeoutMs, loginTimeoutMs, idleTimeoutMs, queryTimeoutMs, orphanTimeoutMs } = limits;
   return {
-    ...{ holdStatementsMax, holdBytesMax, leaseTtlMs, leaseMarginMs },
+    ...{ holdStatementsMax, holdBytesMax, releaseInFlightMax, releaseSlotMs, leaseTtlMs, leaseMarginMs },
     ...{ sessionsMax, sessionsPerUserMax, loginsPendingMax },
     ...{ connectTimeoutMs, loginTimeoutMs, idleTimeoutMs, queryTimeoutMs, orphanTimeoutMs },
   };

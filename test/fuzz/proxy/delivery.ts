@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { TLSSocket } from "node:tls";
 import type { Random } from "../random.ts";
 
 /** Bytes that are sent one by one are at most so many: each is a packet of the network. */
@@ -51,7 +52,7 @@ function write(socket: Socket, bytes: Buffer): boolean {
 export function leave(socket: Socket, random: Random): void {
   const way = random.below(4);
   if (way === 0) socket.end();
-  else if (way === 1) socket.resetAndDestroy();
+  else if (way === 1 && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
   else socket.destroy();
 }
 

@@ -16,6 +16,7 @@ import {
   startHarness,
   swap,
   TOKEN,
+  USER,
 } from "./proxy-harness.ts";
 
 let servers: Record<"old" | "new", TestServer>;
@@ -118,6 +119,36 @@ describe("two hundred statements that wait", () => {
     const written = (await notes(home)).map(Number);
     expect([...written].sort((a, b) => a - b)).toEqual(all.map((__, at) => at));
     expect(await notes(home === "new" ? "old" : "new")).toEqual([]);
+  });
+});
+
+describe("a new home that is cold", () => {
+  test("gets only so many at a time of the statements that have waited", async () => {
+    await start({ limits: { releaseInFlightMax: 4, releaseSlotMs: 10_000 } });
+    const all = await Promise.all(Array.from({ length: 24 }, user));
+    await arm(harness);
+    await hold(harness);
+    await drained(harness);
+    const waiting = all.map((one) => one.query("INSERT INTO orders (note) SELECT SLEEP(0.05)"));
+    await waitForHeld(24);
+    let most = 0;
+    let done = false;
+    const seen = (async () => {
+      while (!done) {
+        const [row] = await servers.new.root(
+          `SELECT COUNT(*) AS n FROM performance_schema.processlist WHERE USER = '${USER}' AND COMMAND = 'Query'`,
+        );
+        most = Math.max(most, Number(row?.["n"]));
+      }
+    })();
+    await swap(harness);
+    await Promise.all(waiting);
+    done = true;
+    await seen;
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(4);
+    await disarm(harness);
+    expect(await notes("new")).toHaveLength(24);
   });
 });
 

@@ -334,7 +334,7 @@ class SimClient implements TrafficSession {
   ): Promise<Error | undefined> {
     const { traffic, process } = this.#proxy;
     const { weakness, servers, checker } = this.#proxy.options;
-    const held = traffic.newHeld(100);
+    const held = traffic.newHeld(100, "app");
     const since = this.#world.now;
     const concerned = table === TABLE;
     for (;;) {

@@ -5,7 +5,10 @@ const ORDERS = new Set(["orders"]);
 
 function queue(limits: Partial<ConstructorParameters<typeof HoldQueue>[0]> = {}): HoldQueue {
   return new HoldQueue(
-    { holdStatementsMax: 100, holdBytesMax: 1000, releasePerTurnMax: 2, ...limits },
+    {
+      ...{ holdStatementsMax: 100, holdBytesMax: 1000, releasePerTurnMax: 2, releaseInFlightMax: 100 },
+      ...{ releaseSlotMs: 1000, ...limits },
+    },
     () => undefined,
   );
 }
@@ -85,5 +88,63 @@ describe("held statements", () => {
     held.release(new Set(["other"]));
     await turns(1);
     expect(held.waiting).toBe(1);
+  });
+
+  /** Lets a statement of a client wait; what is given back tells of its answer. */
+  function clientOf(from: HoldQueue, going: string[]): (client: string, name: string) => () => void {
+    return (client, name) => {
+      const statement = from.statement(1, 0, client);
+      void from.wait(statement, ["orders"]).then(() => going.push(name));
+      return () => from.done(statement);
+    };
+  }
+
+  test("go on only so many at a time: one more for each answer, so that a cold home is not overrun", async () => {
+    const held = queue({ releasePerTurnMax: 100, releaseInFlightMax: 3 });
+    const going: string[] = [];
+    const add = clientOf(held, going);
+    const answers = Array.from({ length: 10 }, (_, at) => add("one", `${at}`));
+    held.release(ORDERS);
+    await turns(5);
+    expect([going.join(""), held.onTheWay, held.waiting]).toEqual(["012", 3, 7]);
+    answers[1]?.();
+    answers[1]?.();
+    await turns(1);
+    expect([going.join(""), held.onTheWay]).toEqual(["0123", 3]);
+    for (const answer of answers) {
+      answer();
+      await turns(1);
+    }
+    expect([going.join(""), held.onTheWay, held.waiting]).toEqual(["0123456789", 0, 0]);
+  });
+
+  test("make room for the next when they have no answer for long: it may be the one that they wait for", async () => {
+    const held = queue({ releasePerTurnMax: 100, releaseInFlightMax: 1, releaseSlotMs: 20 });
+    const going: string[] = [];
+    const add = clientOf(held, going);
+    add("one", "waits for a lock");
+    add("one", "holds it");
+    held.release(ORDERS);
+    await turns(2);
+    expect(going).toEqual(["waits for a lock"]);
+    await expect.poll(() => going).toEqual(["waits for a lock", "holds it"]);
+    held.close();
+  });
+
+  test("of a client with very many of them keep no other client waiting", async () => {
+    const held = queue({ releasePerTurnMax: 100, releaseInFlightMax: 2 });
+    const going: string[] = [];
+    const add = clientOf(held, going);
+    const answers = Array.from({ length: 50 }, (_, at) => add("greedy", `g${at}`));
+    add("modest", "m0");
+    add("modest", "m1");
+    held.release(ORDERS);
+    await turns(1);
+    expect(going).toEqual(["g0", "m0"]);
+    answers[0]?.();
+    await turns(1);
+    answers[1]?.();
+    await turns(1);
+    expect(going).toEqual(["g0", "m0", "g1", "m1"]);
   });
 });
