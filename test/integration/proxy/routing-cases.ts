@@ -146,7 +146,6 @@ export const DEFINITIONS: readonly RoutingCase[] = [
     "CALL dynamic()": "a procedure that prepares statements",
     "CALL both_homes()": "a procedure with tables of both homes",
     "CALL none_of_that_name()": "a procedure that nobody knows",
-    "XA START 'x'": "XA is of one server",
   }),
   ...on("refused", {
     "RENAME TABLE orders TO other2": "a table does not change its home by its name",

@@ -163,6 +163,17 @@ const transactions: readonly StateRow[] = [
     after: async (client) => expect((await client.notes()).old).toEqual(["kept"]),
   },
   {
+    state: "a distributed transaction is waited for until it is prepared, and is then ended where it lies",
+    enter: (client) => all(client, "XA START 'row'", insert(client, "prepared"), "XA END 'row'"),
+    open: TRANSACTION,
+    end: (client) => all(client, "XA PREPARE 'row'"),
+    after: async (client) => {
+      await goesOn(client);
+      await all(client, "XA COMMIT 'row'");
+      expect(await client.notes()).toEqual({ old: ["prepared"], new: ["moved"] });
+    },
+  },
+  {
     state: "CREATE TABLE within autocommit=0 has committed",
     enter: (client) => all(client, "SET autocommit = 0", insert(client, "committed"), "CREATE TABLE made (id INT)"),
     after: async (client) => expect((await client.notes()).old).toEqual(["committed"]),
@@ -356,6 +367,14 @@ const statements: readonly StateRow[] = [
     after: async (client) => {
       await client.connection.execute(PREPARED, [client.connection.threadId, "after"]);
       expect(await client.notes()).toEqual({ old: ["before"], new: ["after"] });
+    },
+  },
+  {
+    state: "a statement prepared by PREPARE keeps its name and goes to the new home",
+    enter: (client) => all(client, `PREPARE named FROM "INSERT INTO orders (client, note) VALUES (?, 'by name')"`),
+    after: async (client) => {
+      await all(client, `SET @me = ${client.connection.threadId}`, "EXECUTE named USING @me");
+      expect(await client.notes()).toEqual({ old: [], new: ["by name"] });
     },
   },
   {
