@@ -76,6 +76,9 @@ export const CONFIG_ABOUT: Readonly<Record<string, KeyAbout>> = {
   ),
   "users[].name": reload("The account's name on the MySQL servers."),
   "users[].password": reload("Its password there, best taken from the environment."),
+  "routeHints.users": reload(
+    "Users whose reads may say by `/* switchyard:route=<backend> */` ahead of all else on which backend they look, wherever the tables live. For others it is a comment.",
+  ),
   "proxyProtocol.trusted": reload(
     "Networks of load balancers: each connection from there must begin with a header of the PROXY protocol, version 1 or 2. From elsewhere none is accepted.",
   ),

@@ -31,6 +31,7 @@ export function configChanges(running: Config, next: Config): ConfigChanges {
     limits: { ...running.limits, ...limits },
     clientTls: bothGiven ? next.clientTls : running.clientTls,
     users: next.users,
+    routeHints: next.routeHints,
     proxyProtocol: next.proxyProtocol,
     log: { ...running.log, level: next.log.level },
   };

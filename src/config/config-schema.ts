@@ -184,6 +184,17 @@ export const configSchema = z.strictObject(
       )
       .default("generated"),
     users: z.array(user, "a list of users").max(1000, "at most 1000 users").default([]),
+    routeHints: z
+      .strictObject(
+        {
+          users: z
+            .array(z.string("a name").min(1, "a name"), "a list of names")
+            .max(1000, "at most 1000 users")
+            .default([]),
+        },
+        "a mapping with users",
+      )
+      .prefault({}),
     proxyProtocol: z
       .strictObject(
         { trusted: z.array(network, "a list of networks").max(100, "at most 100 networks").default([]) },

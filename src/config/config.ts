@@ -88,6 +88,10 @@ export interface Config {
   readonly clientTls: ClientTls;
   /** Accounts of clients that know only native passwords. `password` must never reach a log. */
   readonly users: readonly { readonly name: string; readonly password: string }[];
+  readonly routeHints: {
+    /** Names of users whose statements may say in a comment which backend they go to. */
+    readonly users: readonly string[];
+  };
   readonly proxyProtocol: {
     /** Networks, each as address and length of its prefix, or an address. */
     readonly trusted: readonly string[];

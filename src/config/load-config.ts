@@ -159,6 +159,7 @@ async function assemble(text: ConfigText, raw: RawConfig): Promise<Config> {
     workers: raw.workers,
     clientTls: await clientTlsOf(text, raw, pem),
     users: raw.users,
+    routeHints: raw.routeHints,
     proxyProtocol: raw.proxyProtocol,
     compression: raw.compression,
     log: raw.log,

@@ -19,7 +19,7 @@ export const LABELS = {
   migration: "name of the migration",
   node: "version of Node",
   outcome:
-    "how it ended: `done`, `failed`, `refused`, `aborted`, `unknown`; of a switch `switched`, `rehearsed`, `refused`, `aborted`, `superseded`, `unsettled`",
+    "how it ended: `done`, `failed`, `refused`, `aborted`, `unknown`; of a switch `switched`, `rehearsed`, `refused`, `aborted`, `superseded`, `unsettled`; of a hint `followed`, `ignored`",
   process: "`primary`, `controller`, `proxy-1` and so on",
   reason: "why, in a word or two",
   source: "who ended it: `client`, `proxy` or `backend`",
@@ -97,6 +97,11 @@ export const METRICS = {
     type: "counter",
     help: "Statements that the proxy answered with an error of its own.",
     labels: ["reason"],
+  },
+  route_hints_total: {
+    type: "counter",
+    help: "Statements sent that have a hint to a backend: followed, or ignored since their user may not give any.",
+    labels: ["outcome"],
   },
   held_statements: { type: "gauge", help: "Statements that wait for a hold to end.", labels: [], across: "sum" },
   held_bytes: { type: "gauge", help: "Bytes of the statements that wait.", labels: [], across: "sum" },

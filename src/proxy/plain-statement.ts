@@ -176,5 +176,6 @@ export class PlainStatements implements ReplyWaiter {
 }
 
 function isPlain(facts: StatementFacts): boolean {
+  if (facts.routeHint !== undefined) return false;
   return PLAIN.has(facts.kind) && facts.effects.length === 0 && !facts.locksUserLevel && !facts.causesImplicitCommit;
 }

@@ -109,6 +109,8 @@ export interface ProxyWorkerConfig {
   readonly tls: FrontTls;
   /** Accounts of clients that know only native passwords. */
   readonly users?: readonly ConfiguredUser[];
+  /** Users whose hints to a backend are followed. */
+  readonly hintUsers?: readonly string[];
   /** Networks of load balancers that begin each connection with a header of the PROXY protocol. */
   readonly trustedNetworks?: readonly string[];
   /** Offered to clients; as a server offers it where left out. */

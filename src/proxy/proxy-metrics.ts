@@ -10,6 +10,7 @@ export type RefusalReason =
   | "transaction"
   | "unknown-home"
   | "pinned"
+  | "hint"
   | "not-built"
   | "held-too-long"
   | "hold-full"
@@ -68,6 +69,11 @@ export class ProxyMetrics {
 
   refused(reason: RefusalReason): void {
     this.#metrics.counter("refused_statements_total", { reason }).add();
+  }
+
+  /** What became of a statement's hint to a backend. */
+  routeHint(outcome: "followed" | "ignored"): void {
+    this.#metrics.counter("route_hints_total", { outcome }).add();
   }
 
   sessionOpened(): void {

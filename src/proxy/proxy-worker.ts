@@ -18,6 +18,7 @@ import { PasswordCache } from "./password-cache.ts";
 import { PreparedXids } from "./prepared-xids.ts";
 import { DEFAULT_PROXY_LIMITS, type FrontTls, type ProxyLimits, type ProxyWorkerConfig } from "./proxy-config.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
+import { RouteHints } from "./route-hints.ts";
 import { givenContext, makeServerKeys } from "./server-keys.ts";
 import type { Session } from "./session.ts";
 import { reportSessions } from "./session-report.ts";
@@ -38,6 +39,7 @@ export interface ProxyChange {
   readonly limits: Partial<ProxyLimits>;
   readonly tls: FrontTls;
   readonly users?: readonly ConfiguredUser[];
+  readonly hintUsers?: readonly string[];
   readonly trustedNetworks?: readonly string[];
 }
 
@@ -68,6 +70,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   metrics.holdLimits(limits);
   const keys = { ...(await makeServerKeys(config.tls, clock.now())) };
   const users = new ConfiguredUsers(config.users ?? []);
+  const hints = new RouteHints(config.hintUsers ?? []);
   const trusted = new TrustedNetworks(config.trustedNetworks ?? []);
   const { licence, close: leave, ...joined } = await participate(options, { id, bootNonce, limits, metrics });
   const byThread = new Map<number, Session>();
@@ -81,7 +84,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
     {
       ...{ ...joined, metrics, limits, clock, log, bootNonce, keys },
       backends: config.backends,
-      ...{ users, trusted },
+      ...{ users, hints, trusted },
       compression: config.compression ?? OFFERED_BY_DEFAULT,
       passwords: new PasswordCache(limits.passwordsMax),
       byThread,
@@ -120,6 +123,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
       Object.assign(limits, change.limits);
       metrics.holdLimits(limits);
       if (change.users !== undefined) users.replace(change.users);
+      if (change.hintUsers !== undefined) hints.replace(change.hintUsers);
       if (change.trustedNetworks !== undefined) trusted.replace(change.trustedNetworks);
       if (typeof change.tls === "object") keys.tls = givenContext(change.tls);
     },

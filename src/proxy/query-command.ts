@@ -2,6 +2,7 @@ import type { StatementFacts, XaStatement } from "../sql/statement.ts";
 import { buildErr } from "../wire/err-packet.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
+import { hinted } from "./route-hints.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { routeContext, routeFreely } from "./simple-commands.ts";
@@ -49,6 +50,8 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
   if (route.refusal?.reason === "transaction" && state.transaction.mayFollow) {
     route = routePacket(judgement, { ...context, transaction: undefined });
   }
+  const hint = judgement.facts[0]?.routeHint;
+  if (hint !== undefined) route = hinted(session, { judgement, route, hint, hidesTables: temporary.length > 0 });
   const withinXa = (facts: StatementFacts): boolean => state.transaction.isXa && ABOUT_IT.has(facts.kind);
   const opensAnyway =
     judgement.facts.length > 1 || judgement.facts.some((facts) => opensByItself(facts) || withinXa(facts));

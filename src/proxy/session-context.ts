@@ -9,6 +9,7 @@ import type { PasswordCache } from "./password-cache.ts";
 import type { PreparedXids } from "./prepared-xids.ts";
 import type { BackendAddress, ProxyLimits } from "./proxy-config.ts";
 import type { ProxyMetrics } from "./proxy-metrics.ts";
+import type { RouteHints } from "./route-hints.ts";
 import type { SeenTogether } from "./seen-together.ts";
 import type { ServerKeys } from "./server-keys.ts";
 import type { Session } from "./session.ts";
@@ -29,6 +30,7 @@ export interface SessionContext {
   readonly keys: ServerKeys;
   readonly passwords: PasswordCache;
   readonly users: ConfiguredUsers;
+  readonly hints: RouteHints;
   readonly trusted: TrustedNetworks;
   /** Compression that is offered to clients. */
   readonly compression: readonly CompressionWord[];

@@ -26,6 +26,7 @@ import type { Flight, SessionOrigin, TrafficSession } from "./traffic-session.ts
 import { type TransactionTold, tracksOf } from "./transaction-told.ts";
 import type { Work } from "./work.ts";
 
+const NO_TABLES: readonly string[] = [];
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /** Statements that leave a transaction as empty as it was where they name no table, a chained one included. */
@@ -383,7 +384,9 @@ export class Session implements TrafficSession, CommandTaker {
     if (!stays) state.transaction.told(route.backend, backend.connection.inTransaction, usedNone);
     if (cause !== undefined) state.transaction.causedBy(cause);
     if (work.after !== undefined) await work.after(backend, end);
-    state.used(route.tables);
+    // Tables that are only looked at elsewhere do not belong together.
+    state.used(route.away === true ? NO_TABLES : route.tables);
+    if (route.hint !== undefined) context.metrics.routeHint(route.hint);
     if (route.armedBy.length > 0) context.arming.used(this, route.armedBy);
     return end;
   }

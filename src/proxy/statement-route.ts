@@ -28,6 +28,10 @@ export interface Route {
   readonly heldBy: readonly string[];
   readonly armedBy: readonly string[];
   readonly refusal?: Refusal | undefined;
+  /** What became of a hint in its text. */
+  readonly hint?: "followed" | "ignored" | undefined;
+  /** It only looks at tables elsewhere than where they live. */
+  readonly away?: boolean | undefined;
 }
 
 /** Why a packet can go nowhere. */

@@ -67,8 +67,9 @@ function frontTls({ clientTls }: Config): FrontTls {
   return clientTls.kind === "given" ? { cert: clientTls.cert, key: clientTls.key } : clientTls.kind;
 }
 
-function clients({ users, proxyProtocol }: Config): Pick<ProxyChange, "users" | "trustedNetworks"> {
-  return { users, trustedNetworks: proxyProtocol.trusted };
+function clients(config: Config): Pick<ProxyChange, "users" | "hintUsers" | "trustedNetworks"> {
+  const { users, routeHints, proxyProtocol } = config;
+  return { users, hintUsers: routeHints.users, trustedNetworks: proxyProtocol.trusted };
 }
 
 function proxyLimits({ limits }: Config): Partial<ProxyLimits> {

@@ -13,6 +13,7 @@ import { readDeallocate, readExecute, readPrepare } from "./dynamic-statements.t
 import { FactsDraft } from "./facts-draft.ts";
 import { KW } from "./keywords.ts";
 import { nextIsWord, readTableName } from "./names.ts";
+import { routeHintOf } from "./route-hint.ts";
 import { readDelete, readInsert, readLoad, readQuery, readUpdate } from "./row-statements.ts";
 import {
   expectEnd,
@@ -74,6 +75,7 @@ function tooManyStatements(): SwitchyardError {
 /** Reads one statement from the current token on, up to its semicolon or the end, which is then the current token. */
 function readOne(lexer: Tokenizer, start: number, unsafe: boolean): StatementFacts {
   const draft = new FactsDraft();
+  if (start === 0) draft.routeHint = routeHintOf(lexer.text);
   if (lexer.kind === TOKEN.WORD) {
     if (!readStatement(lexer, draft)) draft.touchesEverything("a statement of a kind that is not known");
   } else if (lexer.kind === TOKEN.OPERATOR && lexer.code === PAREN_OPEN) readQuery(lexer, draft);

@@ -22,6 +22,7 @@ export class FactsDraft {
   #calls: RoutineRef[] | undefined;
   /** Something other than a call makes it touch everything. */
   #opaque = false;
+  routeHint: string | undefined;
   readOnly = false;
   causesImplicitCommit = false;
   locksUserLevel = false;
@@ -81,6 +82,7 @@ export class FactsDraft {
       touchesEverything: this.everythingBecause !== undefined,
       everythingBecause: this.everythingBecause,
       calls: this.#opaque ? undefined : this.#calls,
+      routeHint: this.routeHint,
       readOnly: this.readOnly,
       causesImplicitCommit: this.causesImplicitCommit,
       locksUserLevel: this.locksUserLevel,

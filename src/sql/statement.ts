@@ -118,6 +118,8 @@ export interface StatementFacts {
   readonly start: number;
   readonly end: number;
   readonly tables: readonly TableRef[];
+  /** The backend that a comment ahead of the whole text asks for; only of the first statement. */
+  readonly routeHint?: string | undefined;
   /** The statement may touch any table: it is unknown, malformed, dynamic, or calls what may be a stored routine. */
   readonly touchesEverything: boolean;
   /** Why {@link touchesEverything} is set, for the message of a refusal. */

@@ -44,6 +44,7 @@ export interface HarnessOptions {
   readonly metrics?: Metrics;
   readonly backendTls?: TlsSettings;
   readonly users?: ProxyWorkerConfig["users"];
+  readonly hintUsers?: readonly string[];
   readonly trustedNetworks?: readonly string[];
   /** Of the backends, the same for both. */
   readonly backendCompression?: CompressionWishes;
@@ -87,6 +88,7 @@ export async function startHarness(
       defaultBackend: "old",
       tls: options.tls ?? "generated",
       users: options.users ?? [],
+      hintUsers: options.hintUsers ?? [],
       trustedNetworks: options.trustedNetworks ?? [],
       ...(options.compression === undefined ? {} : { compression: options.compression }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),

@@ -6,6 +6,8 @@ export interface RoutingCase {
   readonly sql: string;
   readonly runs: "old" | "new" | "refused";
   readonly why: string;
+  /** The backend that a comment ahead of it asks for. */
+  readonly hint?: string;
   /** Only as text: the server itself does not prepare it, or it is several statements. */
   readonly textOnly?: true;
   /** What the server answers, where that is an error; it was executed there all the same. */
@@ -226,6 +228,45 @@ export const NAMES_BEHIND: readonly RoutingCase[] = [
     "CREATE OR REPLACE VIEW seen AS SELECT * FROM other": "a view that would change its home",
   }),
   { sql: "SELECT * FROM torn", runs: "old", why: "a table that is only read fires no trigger" },
+];
+
+const hinted = (hint: string, cases: readonly RoutingCase[]): readonly RoutingCase[] =>
+  cases.map((one) => ({ ...one, hint }));
+
+/** Of a user whose hints are followed. */
+export const HINTS: readonly RoutingCase[] = [
+  ...hinted("old", [
+    ...on("old", {
+      "SELECT * FROM orders": "a read looks at the server that it asks for",
+      "SELECT * FROM orders JOIN other USING (id)": "also at tables of two homes, as they are there",
+      "SELECT * FROM seen": "or at a view",
+      "SHOW CREATE TABLE orders": "or at a definition",
+      "EXPLAIN DELETE FROM orders": "or at a plan",
+      "INSERT INTO other (note) VALUES ('h')": "a write goes to its home, if that is what it asks for",
+      "SELECT 1": "no table",
+    }),
+    ...on("refused", {
+      "INSERT INTO orders (note) VALUES ('h')": "no write leaves its home",
+      "DELETE FROM orders": "none",
+      "SELECT * FROM orders FOR UPDATE": "nor does a lock",
+      "SELECT newest()": "nor what calls a function, which may write",
+      "SELECT * FROM orders INTO @x": "nor what leaves something in the session",
+      "TRUNCATE orders": "nor a definition",
+      "CALL adds_order('h')": "nor a procedure",
+    }),
+    ...texts("refused", { "SELECT 1 FROM orders; SELECT 2 FROM orders": "nor several statements" }),
+  ]),
+  ...hinted("new", [
+    ...on("new", { "SELECT * FROM other": "the other way", "UPDATE orders SET note = 'h'": "a write at its home" }),
+    ...on("refused", { "UPDATE other SET note = 'h'": "no write leaves its home" }),
+  ]),
+  ...hinted("nowhere", on("refused", { "SELECT * FROM orders": "no backend of that name" })),
+];
+
+/** Of anybody else. */
+export const IGNORED_HINTS: readonly RoutingCase[] = [
+  ...hinted("old", on("new", { "SELECT * FROM orders": "for others it is a comment" })),
+  ...hinted("nowhere", on("new", { "INSERT INTO orders (note) VALUES ('h')": "whatever it says" })),
 ];
 
 /** After a CALL the session cannot leave: one session each. */

@@ -12,13 +12,15 @@ import { withBehind, withTable } from "../../../src/rules/rules-edits.ts";
 import { readRules } from "../../../src/rules/rules-store.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
-import { type Harness, seed, startHarness } from "./proxy-harness.ts";
+import { abort, arm, type Harness, hold, PASSWORD, seed, startHarness, TOKEN, USER } from "./proxy-harness.ts";
 import {
   ANSI,
   ASSIGNMENTS,
   CALLS,
   DEFINITIONS,
   FILES,
+  HINTS,
+  IGNORED_HINTS,
   NAMES_BEHIND,
   READS,
   type RoutingCase,
@@ -56,6 +58,7 @@ beforeAll(async () => {
   for (const server of Object.values(servers)) {
     await server.root(`
       GRANT FILE ON *.* TO app@'%'; GRANT ALL ON plain.* TO app@'%';
+      CREATE USER guest@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON shop.* TO guest@'%';
       CREATE TABLE shop.items LIKE shop.other; CREATE TABLE shop.third LIKE shop.other;
       CREATE DATABASE plain; CREATE TABLE plain.orders LIKE shop.other;
       SET GLOBAL log_bin_trust_function_creators = ON;
@@ -65,7 +68,7 @@ beforeAll(async () => {
   }
   file = join(servers.old.folder, "two-lines.txt");
   await writeFile(file, "one\ntwo\n");
-  harness = await startHarness(servers);
+  harness = await startHarness(servers, { hintUsers: [USER] });
   for (const table of ["shop.orders", "shop.items", "shop.loud"])
     await harness.change((rules) => withTable(rules, table, { to: "new", migration: "orders" }));
   const ruled = new Set(["shop.orders", "shop.items", "shop.loud"]);
@@ -90,8 +93,11 @@ async function ask(name: "old" | "new", ruled: ReadonlySet<string>): Promise<Nam
   }
 }
 
-async function using<T>(use: (client: mysql.Connection) => Promise<T>): Promise<T> {
-  const client = await harness.connect({ multipleStatements: true });
+async function using<T>(
+  use: (client: mysql.Connection) => Promise<T>,
+  options: mysql.ConnectionOptions = {},
+): Promise<T> {
+  const client = await harness.connect({ multipleStatements: true, ...options });
   try {
     return await use(client);
   } finally {
@@ -105,10 +111,10 @@ async function executedAt(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   for (const [name, server] of Object.entries(servers)) {
     const rows = await server.root(
       "SELECT CAST(argument AS CHAR) AS text FROM mysql.general_log " +
-        "WHERE command_type IN ('Query', 'Prepare', 'Execute') AND argument LIKE '/*case %'",
+        "WHERE command_type IN ('Query', 'Prepare', 'Execute') AND argument LIKE '%/*case %'",
     );
     for (const { text } of rows) {
-      const mark = /^\/\*case ([^*]*)\*\//.exec(text ?? "")?.[1] ?? "";
+      const mark = /\/\*case (\d+)\*\//.exec(text ?? "")?.[1] ?? "";
       found.set(mark, (found.get(mark) ?? new Set()).add(name));
     }
     await server.root("SET GLOBAL general_log = OFF; TRUNCATE mysql.general_log; SET GLOBAL general_log = ON");
@@ -133,8 +139,9 @@ const textQuery = (sql: string): mysql.QueryOptions =>
 /** Runs all cases one way, and says of each where it was executed and with which error. */
 async function run(client: mysql.Connection, way: Way, cases: readonly RoutingCase[]): Promise<Record<string, string>> {
   const errors: (number | undefined)[] = [];
-  for (const [at, { sql, undo }] of cases.entries()) {
-    const marked = `/*case ${at}*/ ${sql.replace("INFILE FILE", `INFILE '${file}'`)}`;
+  for (const [at, { sql, undo, hint }] of cases.entries()) {
+    const ahead = hint === undefined ? "" : `/* switchyard:route=${hint} */ `;
+    const marked = `${ahead}/*case ${at}*/ ${sql.replace("INFILE FILE", `INFILE '${file}'`)}`;
     errors.push(await errnoOf(way === "text" ? client.query(textQuery(marked)) : client.execute(marked)));
     if (undo !== undefined) await client.query(undo);
   }
@@ -192,4 +199,61 @@ describe("statements are executed at the home of their tables, as their servers 
       expect(unknown || second !== undefined ? "refused" : home, `${why}: ${sql}`).toBe(runs);
     }
   });
+});
+
+describe("a hint to a backend", () => {
+  const LOOK = "/* switchyard:route=old */ SELECT COUNT(*) FROM orders";
+
+  test("of those who may give it moves reads, and never a write", () =>
+    using(async (client) => {
+      expect(await run(client, "text", HINTS)).toEqual(expected(HINTS));
+      const both = preparable(HINTS);
+      expect(await run(client, "prepared", both)).toEqual(expected(both));
+    }));
+
+  test("of anybody else is a comment", () =>
+    using(
+      async (client) => {
+        expect(await run(client, "text", IGNORED_HINTS)).toEqual(expected(IGNORED_HINTS));
+        expect(await run(client, "prepared", IGNORED_HINTS)).toEqual(expected(IGNORED_HINTS));
+      },
+      { user: "guest" },
+    ));
+
+  test.each([
+    ["BEGIN", "COMMIT"],
+    ["BEGIN; SELECT 1 FROM orders LIMIT 1", "COMMIT"],
+    ["SET autocommit = 0", "SET autocommit = 1"],
+    ["LOCK TABLES orders READ", "UNLOCK TABLES"],
+    ["CREATE TEMPORARY TABLE mine (id INT)", "DROP TEMPORARY TABLE mine"],
+  ])("moves nothing after %s", (before, after) =>
+    using(async (client) => {
+      const look = before.includes("mine") ? "/* switchyard:route=new */ SELECT * FROM mine" : LOOK;
+      await client.query(before);
+      expect(await errnoOf(client.query(look))).toBe(1235);
+      await client.query(after);
+      expect(await errnoOf(client.query(LOOK))).toBeUndefined();
+    }),
+  );
+
+  test("is not remembered as tables that are used together, and waits for holds", () =>
+    using(async (client) => {
+      await client.query("/* switchyard:route=old */ SELECT 1 FROM third JOIN items USING (id)");
+      await client.query("SELECT 1 FROM third JOIN other USING (id)");
+      const { seenTogether } = await harness.told(
+        (told) => told.seenTogether.some((set) => set.includes("shop.third") && set.includes("shop.other")),
+        "what came after it",
+      );
+      expect(seenTogether.filter((set) => set.includes("shop.third") && set.includes("shop.items"))).toEqual([]);
+      await arm(harness, TOKEN, "old");
+      await hold(harness, { oldHome: "new", newHome: "old" });
+      let answered = false;
+      const looking = client.query(LOOK).then(() => {
+        answered = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      expect(answered).toBe(false);
+      await abort(harness);
+      await looking;
+    }));
 });

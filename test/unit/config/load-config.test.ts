@@ -61,6 +61,7 @@ describe("a configuration", () => {
       workers: 1,
       clientTls: { kind: "generated" },
       users: [],
+      routeHints: { users: [] },
       proxyProtocol: { trusted: [] },
       compression: ["zlib", "zstd", "uncompressed"],
       log: { level: "info", format: "auto" },
