@@ -29,12 +29,15 @@ export const createRequest = z.strictObject({
   tables: z.array(table, "a list of schema.table").min(1, "at least one table").max(1000, "at most 1000 tables"),
 });
 
+const insistence = z.enum(["wait", "abort", "kill"], "wait, abort or kill");
+
 const switchRequest = z
   .strictObject({
     ...common,
     dryRun: z.boolean("true or false").default(false),
     rehearse: z.boolean("true or false").default(false),
-    openTransactions: z.enum(["wait", "abort", "kill"], "wait, abort or kill").default("abort"),
+    openTransactions: insistence.default("wait"),
+    pinned: insistence.default("abort"),
     force: z.boolean("true or false").default(false),
     maxLagMs: z.number("milliseconds").min(0).max(3_600_000, "at most 3600000").optional(),
   })

@@ -11,6 +11,7 @@ interface SwitchCommandOptions {
   readonly dryRun?: boolean;
   readonly rehearse?: boolean;
   readonly openTransactions?: string;
+  readonly pinned?: string;
   readonly force?: boolean;
   readonly maxLagMs?: number;
   readonly reason?: string;
@@ -48,19 +49,26 @@ export function switchCommand(
       "do all but the change of home, then go back: clients are held for a moment, and the time is measured",
     )
     .addOption(
-      new Option("--open-transactions <what>", "when transactions do not end in time").choices([
-        "wait",
-        "abort",
-        "kill",
-      ]),
+      new Option(
+        "--open-transactions <what>",
+        "transactions that are open: wait for drainTimeoutMs, then abort (the default); abort as soon as one is seen; or wait, " +
+          "then kill those of the proxies: they are rolled back, and their clients told by error 1213",
+      ).choices(["wait", "abort", "kill"]),
+    )
+    .addOption(
+      new Option(
+        "--pinned <what>",
+        "sessions that cannot follow, see `switchyard sessions`: abort as soon as one is seen (the default); wait for " +
+          "armTimeoutMs, holding nobody; or wait for drainTimeoutMs, then kill them: they end with error 3169",
+      ).choices(["wait", "abort", "kill"]),
     )
     .option("--force", "pass the checks that may be passed; needs --reason")
     .option("--max-lag-ms <ms>", "how far behind the stream may be", wholeNumber)
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: SwitchCommandOptions, command: Command) => {
       const session = openSession(context, command);
-      const { dryRun, rehearse, openTransactions, force, maxLagMs, reason } = options;
-      const given = Object.entries({ dryRun, rehearse, openTransactions, force, maxLagMs, reason });
+      const { dryRun, rehearse, openTransactions, pinned, force, maxLagMs, reason } = options;
+      const given = Object.entries({ dryRun, rehearse, openTransactions, pinned, force, maxLagMs, reason });
       const body = Object.fromEntries(given.filter(([, value]) => value !== undefined));
       const placed = await session.client.order(`/v1/migrations/${encodeURIComponent(id)}/${kind}`, body);
       const outcome = (await session.follow(placed)) as ShownOutcome;

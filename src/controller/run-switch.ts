@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { planSwitch, runSwitch } from "../cutover/switch.ts";
-import type { SwitchOptions } from "../cutover/switch-options.ts";
+import type { Insistence, SwitchOptions } from "../cutover/switch-options.ts";
 import type { SwitchOutcome } from "../cutover/switch-outcome.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { switchPorts } from "./switch-ports.ts";
@@ -50,7 +50,8 @@ function switchOptions(runner: MigrationRunner, order: OrderDocument, kind: "swi
   const { limits } = runner.context;
   const maxLagMs = options["maxLagMs"];
   const fence = options["fence"];
-  const openTransactions = options["openTransactions"];
+  const openTransactions = insistence(options["openTransactions"]);
+  const pinned = insistence(options["pinned"]);
   return {
     migration: runner.id,
     kind,
@@ -60,8 +61,13 @@ function switchOptions(runner: MigrationRunner, order: OrderDocument, kind: "swi
     ...(typeof fence === "string" ? { fence: fence as NonNullable<SwitchOptions["fence"]> } : {}),
     ...(options["force"] === true ? { force: reason ?? "no reason was given" } : {}),
     ...(options["rehearse"] === true ? { rehearse: true } : {}),
-    ...(openTransactions === "kill" || openTransactions === "abort" ? { openTransactions } : {}),
+    ...(openTransactions === undefined ? {} : { openTransactions }),
+    ...(pinned === undefined ? {} : { pinned }),
   };
+}
+
+function insistence(value: unknown): Insistence | undefined {
+  return value === "wait" || value === "abort" || value === "kill" ? value : undefined;
 }
 
 /** An order that an earlier leader had begun: its attempt has been settled, and the phase says which way it went. */

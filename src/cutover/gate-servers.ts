@@ -2,15 +2,19 @@ import { messageOf } from "../base/errors.ts";
 import { describeHolder } from "./fence.ts";
 import type { GateContext } from "./gate.ts";
 import type { GateFinding, LockHolder } from "./ports.ts";
+import { registeredNonces } from "./proxy-view.ts";
+import type { Insistence } from "./switch-options.ts";
 
 interface ServerFacts {
   readonly holders: readonly LockHolder[];
+  /** Connections that come through registered proxies. */
+  readonly proxied: ReadonlySet<string>;
   readonly settings: { readonly increment: string; readonly offset: string };
 }
 
 /** Both servers answer, count ids alike, and no old transaction keeps the tables of the old home. */
 export async function serverFindings(context: GateContext): Promise<readonly GateFinding[]> {
-  const { ends, limits } = context;
+  const { ends, limits, openTransactions } = context;
   const [old, fresh] = await Promise.all([facts(context, ends.oldHome), facts(context, ends.newHome)]);
   const unreachable = [old, fresh].filter((answer) => typeof answer === "string");
   const reach: GateFinding = {
@@ -22,17 +26,17 @@ export async function serverFindings(context: GateContext): Promise<readonly Gat
     fix: "Bring the server back, or correct its entry under backends.",
   };
   if (typeof old === "string" || typeof fresh === "string") return [reach];
-  const long = old.holders.filter((holder) => holder.seconds * 1000 > limits.drainTimeoutMs);
+  const inTheWay = old.holders.filter((holder) => isInTheWay(context, holder, old.proxied));
   const counting = `${old.settings.increment}/${old.settings.offset}`;
   const countingNew = `${fresh.settings.increment}/${fresh.settings.offset}`;
   return [
     reach,
     {
       id: "long-transactions",
-      ok: long.length === 0,
-      title: "no long transaction keeps the tables",
-      observed: long.map(describeHolder).join("; ") || "none",
-      expected: `none that would outlast drainTimeoutMs (${limits.drainTimeoutMs} ms)`,
+      ok: inTheWay.length === 0,
+      title: openTransactions === "abort" ? "no transaction keeps the tables" : "no long transaction keeps the tables",
+      observed: inTheWay.map(describeHolder).join("; ") || "none",
+      expected: EXPECTED[openTransactions](limits.drainTimeoutMs),
       fix: "Wait until they have ended, or end them.",
     },
     {
@@ -46,10 +50,36 @@ export async function serverFindings(context: GateContext): Promise<readonly Gat
   ];
 }
 
+const EXPECTED: Readonly<Record<Insistence, (drainTimeoutMs: number) => string>> = {
+  wait: (ms) => `none that would outlast drainTimeoutMs (${ms} ms)`,
+  abort: () => "none that is open: none is to be waited for",
+  kill: (ms) =>
+    `none past the proxies that would outlast drainTimeoutMs (${ms} ms): only those of the proxies are ended`,
+};
+
+/** Whether a transaction would still be there when the tables are to be locked, or is more than may be waited for. */
+function isInTheWay(
+  { limits, openTransactions }: GateContext,
+  holder: LockHolder,
+  proxied: ReadonlySet<string>,
+): boolean {
+  const long = holder.seconds * 1000 > limits.drainTimeoutMs;
+  switch (openTransactions) {
+    case "wait":
+      return long;
+    case "abort":
+      return long || holder.idle;
+    case "kill":
+      return long && !proxied.has(holder.connectionId);
+  }
+}
+
 async function facts(context: GateContext, backend: string): Promise<ServerFacts | string> {
   try {
+    const nonces = await registeredNonces(context.ports.store);
     return await context.ports.home(backend).inspect(async (view) => ({
       holders: await view.holders(),
+      proxied: new Set(await view.connectionsOf(nonces)),
       settings: await view.autoIncrementSettings(),
     }));
   } catch (error) {

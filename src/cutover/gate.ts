@@ -6,13 +6,14 @@ import { serverFindings } from "./gate-servers.ts";
 import { diffFinding, streamFindings } from "./gate-stream.ts";
 import type { SwitchState } from "./journal.ts";
 import type { GateFinding, SwitchEnds, SwitchPorts } from "./ports.ts";
-import type { SwitchLimits } from "./switch-options.ts";
+import type { Insistence, SwitchLimits } from "./switch-options.ts";
 
 /** What the gate looks at. */
 export interface GateContext {
   readonly ports: SwitchPorts;
   readonly ends: SwitchEnds;
   readonly limits: SwitchLimits;
+  readonly openTransactions: Insistence;
   readonly state: SwitchState;
 }
 

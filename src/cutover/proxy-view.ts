@@ -49,6 +49,13 @@ export async function listProxies(store: Store): Promise<readonly RegisteredProx
   });
 }
 
+/** Boot nonces of the registered proxies of this format, by which servers know their connections. */
+export async function registeredNonces(store: Store): Promise<readonly string[]> {
+  return (await store.list(PROXIES_PREFIX)).entries
+    .filter(({ key, value }) => storedFormat(PROXY_KIND, key, value) === PROXY_KIND.format)
+    .map(({ key, value }) => parseProxyDocument(value, key).bootNonce);
+}
+
 function otherFormat(id: string, format: number): SwitchyardError {
   return new SwitchyardError("CUTOVER_PROXY_FORMAT", {
     what: `proxy ${id} registers in format ${format}, and this version in ${PROXY_KIND.format}: one of both is of another version`,

@@ -1,4 +1,4 @@
-import type { HoldRule, NamesBehind, RulesDocument } from "../rules/rules-document.ts";
+import type { ArmedRule, HoldRule, NamesBehind, RulesDocument } from "../rules/rules-document.ts";
 import { withArmed, withHold } from "../rules/rules-edits.ts";
 import type { SwitchEnds } from "./ports.ts";
 
@@ -10,9 +10,14 @@ import type { SwitchEnds } from "./ports.ts";
 export function armedRules(
   rules: RulesDocument,
   ends: SwitchEnds,
-  { token, behind }: { readonly token: string; readonly behind: Readonly<Record<string, NamesBehind>> },
+  {
+    behind,
+    ...more
+  }: Pick<ArmedRule, "token" | "endPinnedAfterMs"> & {
+    readonly behind: Readonly<Record<string, NamesBehind>>;
+  },
 ): RulesDocument {
-  const armed = withArmed(rules, ends.migration, { token, tables: ends.tables, newHome: ends.newHome });
+  const armed = withArmed(rules, ends.migration, { tables: ends.tables, newHome: ends.newHome, ...more });
   return Object.keys(behind).length === 0 ? armed : { ...armed, behind: { ...armed.behind, ...behind } };
 }
 
@@ -21,9 +26,9 @@ export function heldRules(
   rules: RulesDocument,
   ends: SwitchEnds,
   token: string,
-  ttlMs: number,
+  more: Pick<HoldRule, "ttlMs" | "endOpenAfterMs">,
 ): RulesDocument | undefined {
-  const hold: HoldRule = { token, tables: ends.tables, ttlMs, oldHome: ends.oldHome, newHome: ends.newHome };
+  const hold: HoldRule = { token, tables: ends.tables, oldHome: ends.oldHome, newHome: ends.newHome, ...more };
   return withHold(rules, ends.migration, hold);
 }
 

@@ -1,5 +1,6 @@
 import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
+import type { ArmedRule } from "../rules/rules-document.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
 import type { Attempt } from "./attempt.ts";
 import { decideInStore } from "./decide.ts";
@@ -28,7 +29,7 @@ export async function arm(attempt: Attempt): Promise<void> {
       if (current?.token === token) return { done: state };
       if (current !== undefined) throw overtaken(ends.migration);
       const migration = armedJournal(attempt, state.migration.document);
-      const rules = armedRules(state.rules.document, ends, { token, behind });
+      const rules = armedRules(state.rules.document, ends, { token, behind, ...endPinned(attempt) });
       return {
         conditions: unchanged(state),
         writes: [
@@ -43,6 +44,11 @@ export async function arm(attempt: Attempt): Promise<void> {
     },
     { deadline: deadlineIn(ports.clock, STORE_TIMEOUT_MS) },
   );
+}
+
+/** Sessions that are pinned are ended by the proxies themselves, each by its own clock, where that was asked for. */
+function endPinned({ options }: Attempt): Pick<ArmedRule, "endPinnedAfterMs"> {
+  return options.pinned === "kill" ? { endPinnedAfterMs: options.limits.drainTimeoutMs } : {};
 }
 
 function armedJournal(attempt: Attempt, document: MigrationDocument): MigrationDocument {

@@ -7,6 +7,7 @@ import { describeBlocker } from "./describe-blocker.ts";
 import { type SwitchState, unchanged } from "./journal.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { heldRules } from "./rules-changes.ts";
+import type { Insistence } from "./switch-options.ts";
 import { endVanished } from "./vanished.ts";
 
 /**
@@ -28,7 +29,10 @@ export async function hold(attempt: Attempt): Promise<void> {
       if (!isUnderWay(document, token)) throw ended(ends.migration);
       if (state.rules.document.holds[ends.migration]?.token === token) return { done: state };
       if (unsure) throw lost(ends.migration);
-      const rules = heldRules(state.rules.document, ends, token, holdBudgetMs);
+      const rules = heldRules(state.rules.document, ends, token, {
+        ttlMs: holdBudgetMs,
+        ...(options.openTransactions === "kill" ? { endOpenAfterMs: options.limits.drainTimeoutMs } : {}),
+      });
       if (rules === undefined) throw ended(ends.migration);
       return {
         conditions: unchanged(state),
@@ -47,10 +51,12 @@ export async function hold(attempt: Attempt): Promise<void> {
  * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming the transactions that are still open.
  */
 export async function drain(attempt: Attempt): Promise<void> {
-  const { limits } = attempt.options;
+  const { limits, openTransactions } = attempt.options;
   let pending: readonly RegisteredProxy[] = [];
   const ended = new Set<string>();
-  const timeoutMs = Math.min(limits.drainTimeoutMs, attempt.holdDeadline?.leftMs() ?? limits.drainTimeoutMs);
+  // Past drainTimeoutMs the proxies end what is open; that takes a moment too.
+  const patienceMs = limits.drainTimeoutMs + (openTransactions === "kill" ? limits.killTimeoutMs : 0);
+  const timeoutMs = Math.min(patienceMs, attempt.holdDeadline?.leftMs() ?? patienceMs);
   const done = await proxyView(attempt).waitFor(timeoutMs, async (proxies) => {
     checkSessions(attempt);
     pending = proxies.filter((proxy) => !isDrained(attempt, proxy) && !ended.has(proxy.document.id));
@@ -58,15 +64,29 @@ export async function drain(attempt: Attempt): Promise<void> {
     await endVanished(attempt, vanished);
     for (const proxy of vanished) ended.add(proxy.document.id);
     pending = pending.filter((proxy) => proxy.alive);
+    if (openTransactions === "abort" && pending.some((proxy) => hasOpen(attempt, proxy)))
+      throw notDrained(attempt, pending);
     return pending.length === 0 ? true : undefined;
   });
   if (done === undefined) throw notDrained(attempt, pending);
+}
+
+/** Whether it waits for more than statements, which end by themselves. */
+function hasOpen(attempt: Attempt, proxy: RegisteredProxy): boolean {
+  const answer = proxy.document.holds[attempt.ends.migration];
+  return answer?.token === attempt.token && answer.open.some(({ kind }) => kind !== "statement");
 }
 
 function isDrained(attempt: Attempt, proxy: RegisteredProxy): boolean {
   const answer = proxy.document.holds[attempt.ends.migration];
   return answer?.token === attempt.token && answer.state === "drained";
 }
+
+const FIXES: Readonly<Record<Insistence, string>> = {
+  wait: "Try again when they have ended, allow more with drainTimeoutMs, or have them ended with --open-transactions=kill.",
+  abort: "Try again when they have ended, or leave --open-transactions=abort out to wait for drainTimeoutMs.",
+  kill: "A statement that is being undone takes as long as it took; try again when they have ended.",
+};
 
 function notDrained(attempt: Attempt, pending: readonly RegisteredProxy[]): SwitchyardError {
   const details = pending.flatMap((proxy) => {
@@ -75,10 +95,15 @@ function notDrained(attempt: Attempt, pending: readonly RegisteredProxy[]): Swit
     if (answer.open.length === 0) return [`proxy ${proxy.document.id}: is still draining`];
     return answer.open.map((open) => describeBlocker(proxy.document.id, open));
   });
+  const { openTransactions, limits } = attempt.options;
+  const { oldHome } = attempt.ends;
   return new SwitchyardError("CUTOVER_PROXIES_NOT_READY", {
-    what: `transactions on ${attempt.ends.oldHome} did not end within ${attempt.options.limits.drainTimeoutMs} ms`,
+    what:
+      openTransactions === "abort"
+        ? `transactions are open on ${oldHome}, and none is to be waited for`
+        : `transactions on ${oldHome} did not end within ${limits.drainTimeoutMs} ms${openTransactions === "kill" ? ", nor when they were killed" : ""}`,
     details,
-    fix: "Try again when they have ended, or allow more with drainTimeoutMs.",
+    fix: FIXES[openTransactions ?? "wait"],
   });
 }
 

@@ -8,7 +8,7 @@ import { drain, hold } from "./step-hold.ts";
 import { fenceForGood, findStrays, release, removeGuards, startReturnStream, unlockOldHome } from "./step-release.ts";
 import { clearNewHome, openSessions } from "./step-sessions.ts";
 import { swap } from "./step-swap.ts";
-import type { SwitchOptions } from "./switch-options.ts";
+import type { Insistence, SwitchOptions } from "./switch-options.ts";
 
 /** One step of a switch: what it says in a plan, and what it does. */
 export interface SwitchStep {
@@ -20,6 +20,12 @@ export interface SwitchStep {
   readonly before?: Failpoint;
   readonly after?: Failpoint;
 }
+
+const ABOUT_PINNED: Readonly<Record<Insistence, string>> = {
+  wait: "wait for those that cannot follow yet",
+  abort: "abort where one cannot follow",
+  kill: "end those that cannot follow",
+};
 
 /** Up to the swap: every failure in here aborts, and all is as before. */
 export const STEPS_TO_SWAP: readonly SwitchStep[] = [
@@ -44,7 +50,8 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
   },
   {
     name: "armed",
-    title: (ends) => `wait until every proxy has its sessions ready on ${ends.newHome}`,
+    title: (ends, options) =>
+      `wait until every proxy has its sessions ready on ${ends.newHome}; ${ABOUT_PINNED[options.pinned ?? "abort"]}`,
     run: async (attempt) => {
       await watchProxies(attempt);
       await awaitArmed(attempt);
@@ -60,7 +67,12 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
   },
   {
     name: "drain",
-    title: (_ends, options) => `let open transactions end, for at most ${options.limits.drainTimeoutMs} ms`,
+    title: (_ends, options) => {
+      const { drainTimeoutMs } = options.limits;
+      if (options.openTransactions === "abort") return "let statements end; abort where a transaction is open";
+      const then = options.openTransactions === "kill" ? ", then end them" : "";
+      return `let open transactions end, for at most ${drainTimeoutMs} ms${then}`;
+    },
     run: drain,
     after: "switch-after-drain",
   },

@@ -38,6 +38,15 @@ export const DEFAULT_SWITCH_LIMITS: SwitchLimits = {
 /** How the old home itself refuses writes while the tables change hands. */
 export type FenceKind = "lock" | "lock-read" | "read-only" | "none";
 
+/**
+ * What a switch does about sessions that stand in its way.
+ *
+ * - `wait`: it waits, and aborts where they are still there at the end.
+ * - `abort`: it aborts as soon as it sees one.
+ * - `kill`: it waits for `drainTimeoutMs`; then the proxies end them, and their clients are told.
+ */
+export type Insistence = "wait" | "abort" | "kill";
+
 /** What one `switch` or `rollback` was asked to do. */
 export interface SwitchOptions {
   readonly migration: string;
@@ -51,6 +60,8 @@ export interface SwitchOptions {
   readonly force?: string;
   /** Do everything but the swap, then go back: what a switch would meet, and how long clients would wait. */
   readonly rehearse?: boolean;
-  /** What to do with transactions that do not end in `drainTimeoutMs`. Only `abort` is built. */
-  readonly openTransactions?: "abort" | "kill";
+  /** What to do about transactions, and whatever else lasts beyond a statement, on the old home. `wait` unless said otherwise. */
+  readonly openTransactions?: Insistence;
+  /** What to do about sessions that cannot follow to the new home. `abort` unless said otherwise. */
+  readonly pinned?: Insistence;
 }

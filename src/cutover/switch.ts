@@ -59,7 +59,14 @@ export async function planSwitch(
 }
 
 async function gateOf(ports: SwitchPorts, options: SwitchOptions, state: SwitchState): Promise<readonly GateFinding[]> {
-  return await runGate({ ports, ends: endsOf(state.migration.document, options.kind), limits: options.limits, state });
+  const { limits, openTransactions = "wait" } = options;
+  return await runGate({
+    ports,
+    ends: endsOf(state.migration.document, options.kind),
+    limits,
+    openTransactions,
+    state,
+  });
 }
 
 async function readSettled(ports: SwitchPorts, options: SwitchOptions): Promise<SwitchState> {
@@ -88,13 +95,6 @@ function refuseUnbuilt(options: SwitchOptions): void {
       what: `the fence "${fence}" is not built yet`,
       changed: "Nothing was changed.",
       fix: "Use lock (the default) or lock-read.",
-    });
-  }
-  if (options.openTransactions === "kill") {
-    throw new SwitchyardError("CUTOVER_NOT_BUILT", {
-      what: "killing open transactions is not built yet",
-      changed: "Nothing was changed.",
-      fix: "Leave --open-transactions out: a switch that meets an open transaction is aborted.",
     });
   }
 }

@@ -1,11 +1,11 @@
+import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ArmedAcknowledgement, BlockedSession } from "../rules/proxy-document.ts";
 import type { ArmedRule } from "../rules/rules-document.ts";
 import { blockedSession } from "./blocked-session.ts";
-import type { Tie } from "./cause.ts";
 import type { Traffic } from "./traffic.ts";
-import type { TrafficSession } from "./traffic-session.ts";
+import type { Immovable, TrafficSession } from "./traffic-session.ts";
 
 const BLOCKED_REPORTED_MAX = 50;
 
@@ -16,11 +16,14 @@ class ArmingTask {
   readonly waiting = new Set<TrafficSession>();
   readonly working = new Set<TrafficSession>();
   readonly done = new Set<TrafficSession>();
-  readonly blocked = new Map<TrafficSession, Tie>();
+  readonly blocked = new Map<TrafficSession, Immovable>();
+  /** When sessions that are pinned are ended; never where it is infinite. */
+  readonly endsPinnedAtMs: number;
 
-  constructor(rule: ArmedRule) {
+  constructor(rule: ArmedRule, nowMs: number) {
     this.rule = rule;
     this.tables = new Set(rule.tables);
+    this.endsPinnedAtMs = nowMs + (rule.endPinnedAfterMs ?? Number.POSITIVE_INFINITY);
   }
 
   get ready(): boolean {
@@ -38,10 +41,12 @@ export class Arming {
   readonly #log: Logger;
   readonly #loginsMax: number;
   readonly #onChange: () => void;
+  readonly #clock: Clock;
   readonly #tasks = new Map<string, ArmingTask>();
   #working = 0;
 
-  constructor(options: { traffic: Traffic; log: Logger; loginsMax: number; onChange: () => void }) {
+  constructor(options: { traffic: Traffic; clock: Clock; log: Logger; loginsMax: number; onChange: () => void }) {
+    this.#clock = options.clock;
     this.#traffic = options.traffic;
     this.#log = options.log;
     this.#loginsMax = options.loginsMax;
@@ -56,7 +61,7 @@ export class Arming {
     for (const [migration, task] of this.#tasks) {
       const blocked: BlockedSession[] = [...task.blocked]
         .slice(0, BLOCKED_REPORTED_MAX)
-        .map(([session, tie]) => blockedSession(session, tie, nowMs));
+        .map(([session, tie]) => blockedSession(session, tie.kind, tie, nowMs));
       result[migration] = { token: task.rule.token, state: task.ready ? "ready" : "preparing", blocked };
     }
     return result;
@@ -99,9 +104,12 @@ export class Arming {
     }
     for (const [migration, rule] of Object.entries(armed)) {
       if (this.#tasks.has(migration)) continue;
-      const task = new ArmingTask(rule);
+      const task = new ArmingTask(rule, this.#clock.monotonicMs());
       for (const session of this.#traffic.sessions) if (session.hasUsed(task.tables)) task.waiting.add(session);
       this.#tasks.set(migration, task);
+      if (rule.endPinnedAfterMs !== undefined) {
+        void this.#clock.sleep(rule.endPinnedAfterMs).then(() => this.#endPinned(migration, task));
+      }
       this.#log.info({ migration, token: rule.token, sessions: task.waiting.size }, "armed: sessions get ready");
     }
     this.#start();
@@ -119,17 +127,34 @@ export class Arming {
     }
   }
 
+  #endPinned(migration: string, task: ArmingTask): void {
+    if (this.#tasks.get(migration) !== task) return;
+    for (const [session, tie] of [...task.blocked]) this.#endWherePinned(task, session, tie);
+  }
+
+  /** A session that cannot follow is ended where that was asked for and its time is over. */
+  #endWherePinned(task: ArmingTask, session: TrafficSession, tie: Immovable): void {
+    const current = [...this.#tasks.values()].includes(task);
+    if (tie.kind !== "pinned" || !current || this.#clock.monotonicMs() < task.endsPinnedAtMs) return;
+    const who = { session: session.id, user: session.user, ...session.origin };
+    this.#log.warn({ ...who, reason: tie.reason }, "ended, since the switch was told to wait no longer");
+    session.endPinned?.(tie);
+  }
+
   async #prepare(task: ArmingTask, session: TrafficSession): Promise<void> {
     await this.#traffic.holdFree();
     const tie = await session
       .prepareFor(task.rule.newHome)
-      .catch((error: unknown): Tie => ({ reason: messageOf(error) }));
+      .catch((error: unknown): Immovable => ({ kind: "login", reason: messageOf(error) }));
     this.#working -= 1;
     task.working.delete(session);
     if (this.#traffic.sessions.has(session)) {
       task.done.add(session);
       if (tie === undefined) task.blocked.delete(session);
-      else task.blocked.set(session, tie);
+      else {
+        task.blocked.set(session, tie);
+        this.#endWherePinned(task, session, tie);
+      }
     }
     this.#start();
     this.#onChange();

@@ -1,11 +1,12 @@
-import type { BlockedSession } from "../rules/proxy-document.ts";
+import type { BlockedKind, BlockedSession } from "../rules/proxy-document.ts";
 import { shownCause, type Tie } from "./cause.ts";
 import type { TrafficSession } from "./traffic-session.ts";
 
 /** A session that stands in the way of a switch, as the controller is told of it. */
-export function blockedSession(session: TrafficSession, tie: Tie, nowMs: number): BlockedSession {
+export function blockedSession(session: TrafficSession, kind: BlockedKind, tie: Tie, nowMs: number): BlockedSession {
   const { program, address } = session.origin ?? {};
   return {
+    kind,
     session: session.id,
     user: session.user,
     reason: tie.reason,

@@ -139,6 +139,20 @@ export function rolledBackBySwitch(table: string): ErrPacket {
   );
 }
 
+/** A transaction that a switch did not wait for, as its operator has asked. */
+export function rolledBackByOrder(): ErrPacket {
+  return error(
+    1213,
+    "40001",
+    "Deadlock found when trying to get lock; try restarting transaction (Switchyard: the transaction was open for too long while a switch waited, and was rolled back)",
+  );
+}
+
+/** A session that a switch did not wait for, as its operator has asked. */
+export function killedByOrder(why: string): ErrPacket {
+  return error(3169, "HY000", `The session was killed (Switchyard: a switch could not wait for it any longer: ${why})`);
+}
+
 export function interrupted(): ErrPacket {
   return error(1317, "70100", "Query execution was interrupted");
 }

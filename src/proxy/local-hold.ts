@@ -39,6 +39,11 @@ export class LocalHold {
     return this.#open.size === 0;
   }
 
+  /** Whom it waits for. */
+  get waitsFor(): readonly TrafficSession[] {
+    return [...this.#open];
+  }
+
   /** Whether the session may go on at the old home: it has had something open there since before the hold. */
   lets(session: TrafficSession): boolean {
     return this.#open.has(session);
@@ -62,11 +67,11 @@ export class LocalHold {
   }
 
   acknowledgement(nowMs: number): HoldAcknowledgement {
-    const open = [...this.#open]
-      .slice(0, OPEN_REPORTED_MAX)
-      .map((session) =>
-        blockedSession(session, session.openOn(this.rule.oldHome) ?? { reason: inFlight(session) }, nowMs),
-      );
+    const open = [...this.#open].slice(0, OPEN_REPORTED_MAX).map((session) => {
+      const tie = session.openOn(this.rule.oldHome);
+      if (tie !== undefined) return blockedSession(session, "open", tie, nowMs);
+      return blockedSession(session, "statement", { reason: inFlight(session) }, nowMs);
+    });
     return { token: this.rule.token, state: this.drained ? "drained" : "holding", open };
   }
 }

@@ -9,6 +9,7 @@ import type { ProxyMetrics } from "./proxy-metrics.ts";
 import type { ProxyWorkerOptions } from "./proxy-worker.ts";
 import { SeenTogether } from "./seen-together.ts";
 import type { SessionContext } from "./session-context.ts";
+import { StragglerEnder } from "./straggler-ender.ts";
 import { Traffic } from "./traffic.ts";
 
 /** Who this worker is, and what its parts share. */
@@ -35,7 +36,7 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
   const accounts = new Set<string>();
   const changed = (): void => participant.publish();
   const seen = new SeenTogether(limits.seenTogetherMax, changed);
-  const arming = new Arming({ traffic, log, loginsMax: limits.armLoginsMax, onChange: () => changed() });
+  const arming = new Arming({ traffic, clock, log, loginsMax: limits.armLoginsMax, onChange: () => changed() });
   const document = (): ProxyDocument => ({
     format: 1,
     id,
@@ -59,6 +60,7 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
   traffic.onChange(changed);
   await participant.start();
   const keeper = new HoldKeeper({ store, traffic, clock, log, retryMs: limits.storeRetryMs });
+  const stragglers = new StragglerEnder({ traffic, clock, log });
   const account = (user: string, host: string): void => {
     const name = `${user}@${host}`;
     if (accounts.has(name) || accounts.size >= limits.accountsMax) return;
@@ -67,6 +69,7 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
   };
   const close = async (): Promise<void> => {
     keeper.close();
+    stragglers.close();
     traffic.close();
     await participant.close();
   };

@@ -133,6 +133,13 @@ export class SessionState {
     return undefined;
   }
 
+  /** Whether a session that has something open at a backend has more there than a transaction. */
+  moreThanTransactionOn(backend: string): boolean {
+    if (this.pins.openAt(backend) !== undefined) return true;
+    for (const { cursor } of this.prepared.values()) if (cursor?.name === backend) return true;
+    return false;
+  }
+
   /** A statement that has succeeded is the cause of whatever ties the session since. */
   explain(text: Buffer): void {
     const cause = (): Cause => this.causeNow(text);

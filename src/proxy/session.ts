@@ -5,7 +5,7 @@ import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { buildOk } from "../wire/ok-packet.ts";
 import type { Cause, Tie } from "./cause.ts";
 import type { ClientConnection, CommandTaker } from "./client-connection.ts";
-import { backendLost, commandTooLarge, malformedPacket, rolledBackBySwitch } from "./client-errors.ts";
+import { backendLost, commandTooLarge, killedByOrder, malformedPacket, rolledBackBySwitch } from "./client-errors.ts";
 import type { Applicant } from "./client-login.ts";
 import { dispatchCommand } from "./commands.ts";
 import type { Disconnect } from "./disconnect.ts";
@@ -18,11 +18,12 @@ import type { RefusalReason } from "./proxy-metrics.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { type SessionBackend, SessionBackends } from "./session-backends.ts";
 import type { SessionContext } from "./session-context.ts";
+import { SessionEnding } from "./session-ending.ts";
 import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
 import type { Refusal, Route } from "./statement-route.ts";
 import { waitsFor } from "./traffic.ts";
-import type { Flight, SessionOrigin, TrafficSession } from "./traffic-session.ts";
+import type { Flight, Immovable, SessionOrigin, TrafficSession } from "./traffic-session.ts";
 import { type TransactionTold, tracksOf } from "./transaction-told.ts";
 import type { Work } from "./work.ts";
 
@@ -56,6 +57,7 @@ export class Session implements TrafficSession, CommandTaker {
   #released: HeldStatement | undefined;
   #heldText: Buffer | undefined;
   readonly #plain = new PlainStatements(this);
+  readonly #ending = new SessionEnding(this);
   readonly #served = deferred<void>();
   #end: Disconnect | undefined;
   #closing = false;
@@ -128,15 +130,31 @@ export class Session implements TrafficSession, CommandTaker {
     return this.state.hasUsed(tables);
   }
 
-  async prepareFor(backend: string): Promise<Tie | undefined> {
-    const immovable = (): Tie | undefined => this.immovable(backend);
+  endOpen(backend: string): void {
+    this.#ending.endOpen(backend);
+  }
+
+  endPinned({ reason }: Tie): void {
+    this.#ending.endSession(reason);
+  }
+
+  /** An operator has asked for its end: not to be called in the middle of a reply, save while a file is sent. */
+  endByOrder(why: string): void {
+    this.disconnect({ source: "proxy", reason: "killed" }, this.sendsFile ? undefined : killedByOrder(why));
+  }
+
+  async prepareFor(backend: string): Promise<Immovable | undefined> {
+    const immovable = (): Immovable | undefined => {
+      const tie = this.immovable(backend);
+      return tie === undefined ? undefined : { kind: "pinned", reason: tie.reason, cause: tie.cause };
+    };
     if (immovable() !== undefined || this.#leaving) return immovable();
     const problem = await this.backends.open(
       backend,
       () => this.applicant,
       () => this.shared(),
     );
-    if (problem !== undefined) return { reason: `it cannot log in to ${backend}: ${problem.message}` };
+    if (problem !== undefined) return { kind: "login", reason: `it cannot log in to ${backend}: ${problem.message}` };
     return immovable();
   }
 
@@ -197,6 +215,15 @@ export class Session implements TrafficSession, CommandTaker {
       return;
     }
     this.#busy = true;
+    const telling = this.#ending.tell(payload);
+    if (telling === undefined) this.#do(payload);
+    else {
+      const goOn = (told: boolean): void => (told ? this.commandDone() : this.#do(payload));
+      telling.then(goOn, (error: unknown) => this.over(error));
+    }
+  }
+
+  #do(payload: Buffer): void {
     try {
       if (this.#plain.send(payload)) return;
     } catch (error) {
@@ -219,6 +246,16 @@ export class Session implements TrafficSession, CommandTaker {
 
   /** The present command has been answered to its end. */
   commandDone(): void {
+    const ending = this.#ending.commandDone();
+    if (ending === undefined) this.#rest();
+    else
+      ending.then(
+        () => this.#rest(),
+        (error: unknown) => this.over(error),
+      );
+  }
+
+  #rest(): void {
     this.#busy = false;
     if (this.#closing) this.close();
     this.client.next();

@@ -13,6 +13,11 @@ export interface Flight {
   readonly opens: boolean;
 }
 
+/** Why a session cannot follow to a backend. */
+export interface Immovable extends Tie {
+  readonly kind: "pinned" | "login";
+}
+
 /** Where a session comes from. */
 export interface SessionOrigin {
   /** What the client says it is. */
@@ -34,5 +39,12 @@ export interface TrafficSession {
   /** Whether it has used one of these tables. */
   hasUsed(tables: ReadonlySet<string>): boolean;
   /** Logs in to `backend` and brings it up to date. Answers why that is impossible, or undefined when it is done. */
-  prepareFor(backend: string): Promise<Tie | undefined>;
+  prepareFor(backend: string): Promise<Immovable | undefined>;
+  /**
+   * Ends what {@link openOn} names, and the statement that runs there, as the operator has asked: a transaction is rolled
+   * back and its client told so at its next statement; where more than that is open, the session ends.
+   */
+  endOpen?(backend: string): void;
+  /** Ends the session, as the operator has asked: its statement is killed, and its client told why. */
+  endPinned?(tie: Tie): void;
 }

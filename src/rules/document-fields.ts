@@ -28,6 +28,15 @@ export class DocumentFields {
     return this.#fields[field] === undefined ? {} : ({ [field]: this.text(field) } as { [Name in Field]: string });
   }
 
+  /** A {@link choice} that may be missing, under its name; nothing where it is. */
+  optionalChoice<const Field extends string, const Word extends string>(
+    field: Field,
+    words: readonly Word[],
+  ): { readonly [Name in Field]?: Word } {
+    if (this.#fields[field] === undefined) return {};
+    return { [field]: this.choice(field, words) } as { [Name in Field]: Word };
+  }
+
   /** A {@link count} that may be missing, under its name; nothing where it is. */
   optionalCount<const Field extends string>(field: Field): { readonly [Name in Field]?: number } {
     return this.#fields[field] === undefined ? {} : ({ [field]: this.count(field) } as { [Name in Field]: number });

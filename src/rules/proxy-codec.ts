@@ -1,6 +1,6 @@
 import { DocumentFields, readDocument } from "./document-fields.ts";
 import { PROXY_KIND } from "./document-kinds.ts";
-import type { BlockedSession, ProxyDocument } from "./proxy-document.ts";
+import { BLOCKED_KINDS, type BlockedSession, type ProxyDocument } from "./proxy-document.ts";
 
 /**
  * Reads what a proxy worker has said of itself.
@@ -43,6 +43,7 @@ function sessions(entry: DocumentFields, field: string): BlockedSession[] {
   return entry.list(field, (value, path) => {
     const fields = new DocumentFields(path, value);
     return {
+      ...fields.optionalChoice("kind", BLOCKED_KINDS),
       session: fields.text("session"),
       user: fields.text("user"),
       reason: fields.text("reason"),

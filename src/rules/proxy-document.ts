@@ -30,6 +30,11 @@ export interface ArmedAcknowledgement {
 }
 
 export interface BlockedSession {
+  /**
+   * `statement`: one is in flight, which ends by itself. `open`: a transaction or what else lasts beyond statements.
+   * `pinned`: something keeps the session where it is. `login`: the new home does not let it in.
+   */
+  readonly kind?: BlockedKind;
   readonly session: string;
   readonly user: string;
   readonly reason: string;
@@ -41,6 +46,10 @@ export interface BlockedSession {
   readonly statement?: string;
   readonly forMs?: number;
 }
+
+export type BlockedKind = (typeof BLOCKED_KINDS)[number];
+
+export const BLOCKED_KINDS = ["statement", "open", "pinned", "login"] as const;
 
 export interface HoldAcknowledgement {
   readonly token: string;

@@ -18,6 +18,7 @@ export function parseRules(text: string): RulesDocument {
       token: rule.text("token"),
       tables: rule.texts("tables"),
       newHome: rule.text("newHome"),
+      ...rule.optionalCount("endPinnedAfterMs"),
     })),
     holds: fields.map("holds", (rule) => ({
       token: rule.text("token"),
@@ -25,6 +26,7 @@ export function parseRules(text: string): RulesDocument {
       ttlMs: rule.count("ttlMs"),
       oldHome: rule.text("oldHome"),
       newHome: rule.text("newHome"),
+      ...rule.optionalCount("endOpenAfterMs"),
     })),
     switchId: fields.text("switchId"),
     ...(fields.has("behind") ? { behind: fields.map("behind", parseBehind) } : {}),

@@ -16,6 +16,8 @@ export interface HoldRule {
   /** The backend that the tables' open transactions drain from. */
   readonly oldHome: string;
   readonly newHome: string;
+  /** Past it, on each proxy's own clock, it ends what its sessions still have open on the old home. Absent: it never does. */
+  readonly endOpenAfterMs?: number;
 }
 
 /** A migration whose switch is near: each proxy serves its tables only while its own lease is good. */
@@ -25,6 +27,8 @@ export interface ArmedRule {
   readonly tables: readonly string[];
   /** Sessions that use the tables log in here ahead of the switch. */
   readonly newHome: string;
+  /** Past it, on each proxy's own clock, it ends sessions that something keeps from the new home. Absent: it never does. */
+  readonly endPinnedAfterMs?: number;
 }
 
 /**

@@ -153,7 +153,12 @@ describe("an order", () => {
     ["complete", { oldTables: "drop" }, "migration-complete", { oldTables: "drop" }],
     ["diff", {}, "diff-start", {}],
     ["diff-repair", { dryRun: true }, "diff-repair", { dryRun: true }],
-    ["switch", { dryRun: true, maxLagMs: 5 }, "switch", { dryRun: true, maxLagMs: 5, openTransactions: "abort" }],
+    [
+      "switch",
+      { dryRun: true, maxLagMs: 5 },
+      "switch",
+      { dryRun: true, maxLagMs: 5, openTransactions: "wait", pinned: "abort" },
+    ],
     ["rollback", { force: true, reason: "r" }, "rollback", { dryRun: false, force: true }],
   ])("to %s a migration carries the options that were given", async (action, body, command, options) => {
     await start();

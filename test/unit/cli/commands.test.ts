@@ -214,7 +214,7 @@ describe("an order", () => {
       {
         command: "rollback",
         migration: "orders",
-        options: { dryRun: true, rehearse: false, openTransactions: "kill", force: true },
+        options: { dryRun: true, rehearse: false, openTransactions: "kill", pinned: "abort", force: true },
         reason: "r",
       },
       { command: "proxy-forget", migration: "", options: { proxy: "db1-77-1-boot" }, reason: "gone" },

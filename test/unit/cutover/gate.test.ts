@@ -4,8 +4,8 @@ import { endsOf } from "../../../src/cutover/attempt.ts";
 import { gateRefused, refusals, runGate } from "../../../src/cutover/gate.ts";
 import { readState } from "../../../src/cutover/journal.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
-import type { GateFinding, HomeView, StreamHealth, SwitchPorts } from "../../../src/cutover/ports.ts";
-import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import type { GateFinding, HomeView, LockHolder, StreamHealth, SwitchPorts } from "../../../src/cutover/ports.ts";
+import { DEFAULT_SWITCH_LIMITS, type Insistence } from "../../../src/cutover/switch-options.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
 import { storeWith } from "./memory-store.ts";
@@ -16,6 +16,7 @@ interface World {
   readonly view: Partial<HomeView>;
   readonly proxies: readonly (Partial<ProxyDocument> & { readonly alive?: boolean })[];
   readonly diffOpen: boolean;
+  readonly openTransactions: Insistence;
   readonly unreachable: boolean;
 }
 
@@ -74,7 +75,9 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
   } as unknown as SwitchPorts;
   const state = await readState(store, "m");
   const ends = endsOf(state.migration.document, "switch");
-  return (await runGate({ ports, ends, limits: DEFAULT_SWITCH_LIMITS, state })).filter((finding) => !finding.ok);
+  const { openTransactions = "wait" } = world;
+  const context = { ports, ends, limits: DEFAULT_SWITCH_LIMITS, openTransactions, state };
+  return (await runGate(context)).filter((finding) => !finding.ok);
 }
 
 const hoursAgo = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString();
@@ -137,8 +140,29 @@ describe("the gate of a switch", () => {
       { view: { holders: () => Promise.resolve([{ ...HOLDER, seconds: 3 }]) } },
       "long-transactions",
     ],
+    [
+      "a transaction is open and none is to be waited for",
+      { openTransactions: "abort", view: { holders: () => Promise.resolve([{ ...HOLDER, seconds: 0 }]) } },
+      "long-transactions",
+    ],
+    [
+      "an old transaction that no proxy can end keeps a table",
+      { openTransactions: "kill", view: { holders: () => Promise.resolve([{ ...HOLDER, seconds: 3 }]) } },
+      "long-transactions",
+    ],
   ])("stays shut when %s", async (_why, world, id) => {
     expect((await wrong(world)).map((finding) => finding.id)).toEqual([id]);
+  });
+
+  test.each([
+    ["comes through a proxy and will be ended", "kill", { seconds: 30 }],
+    ["may yet end in time", "wait", { seconds: 1 }],
+    ["is a statement that comes and goes, though none is to be waited for", "abort", { seconds: 0, idle: false }],
+  ] as const)("opens beside a transaction that %s", async (_why, openTransactions, holder) => {
+    const holders = (): Promise<readonly LockHolder[]> => Promise.resolve([{ ...HOLDER, ...holder }]);
+    const connectionsOf = (nonces: readonly string[]): Promise<readonly string[]> =>
+      Promise.resolve(nonces.includes("p0") ? ["7"] : []);
+    expect(await wrong({ openTransactions, proxies: [{}], view: { holders, connectionsOf } })).toEqual([]);
   });
 
   test("stays shut when the servers count differently", async () => {

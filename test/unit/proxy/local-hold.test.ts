@@ -25,7 +25,7 @@ class FakeSession implements TrafficSession {
     return false;
   }
 
-  prepareFor(): Promise<Tie | undefined> {
+  prepareFor(): Promise<undefined> {
     return Promise.resolve(undefined);
   }
 }
@@ -54,7 +54,7 @@ describe("a hold waits for", () => {
     expect(hold.acknowledgement(0)).toEqual({
       token: "t",
       state: "holding",
-      open: [{ session: "1", user: "app", reason: "a transaction is open" }],
+      open: [{ kind: "open", session: "1", user: "app", reason: "a transaction is open" }],
     });
     expect(hold.settled(one, 0)).toBe(false);
     one.open = {};
