@@ -67,8 +67,9 @@ export function routePacket(judgement: Judgement, context: RouteContext): Route 
 
 /** Asks for something that the server keeps of the statement before. */
 function looksBack(facts: StatementFacts): boolean {
-  // The ids in a list of processes are meant for KILL, which goes by those of the default backend.
-  if (facts.showsProcesses === true) return false;
+  // The ids in a list of processes are meant for KILL, which goes by those of the default backend; and that one has
+  // the tables that have not moved as well as the old ones of those that have, as its information_schema says.
+  if (facts.listsServer === true) return false;
   return facts.effects.length > 0 || facts.kind === "show" || facts.kind === "commit" || facts.kind === "rollback";
 }
 

@@ -42,7 +42,7 @@ export class FactsDraft {
   dynamic: DynamicStatement | undefined;
   xa: XaStatement | undefined;
   kill: KillTarget | undefined;
-  showsProcesses: boolean | undefined;
+  listsServer: boolean | undefined;
 
   addTable(ref: TableRef): void {
     if (this.tables === undefined) this.tables = [ref];
@@ -102,7 +102,7 @@ export class FactsDraft {
       xa: this.xa,
       dynamic: this.dynamic,
       kill: this.kill,
-      showsProcesses: this.showsProcesses,
+      listsServer: this.listsServer,
     };
   }
 }

@@ -7,6 +7,9 @@ import { TOKEN, type Tokenizer } from "./tokenizer.ts";
 
 const OF_A_TABLE: ReadonlySet<number> = new Set([KW.COLUMNS, KW.FIELDS, KW.INDEX, KW.INDEXES, KW.KEYS]);
 
+/** Of TABLE it is the STATUS of all. */
+const OF_A_SERVER: ReadonlySet<number> = new Set([KW.DATABASES, KW.PROCESSLIST, KW.SCHEMAS, KW.TABLE, KW.TABLES]);
+
 /** SHOW; the current token is that word. */
 export function readShow(lexer: Tokenizer, draft: FactsDraft): void {
   draft.kind = "show";
@@ -29,7 +32,7 @@ export function readShow(lexer: Tokenizer, draft: FactsDraft): void {
     draft.addEffect("reads-diagnostics");
     return;
   }
-  if (isWord(lexer, KW.PROCESSLIST)) draft.showsProcesses = true;
+  if (lexer.kind === TOKEN.WORD && OF_A_SERVER.has(lexer.code)) draft.listsServer = true;
   // SHOW TABLE STATUS: here TABLE does not name one.
   if (isWord(lexer, KW.TABLE)) lexer.next();
   new TableScan(lexer, draft, "expressions").run();

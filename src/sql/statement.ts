@@ -159,8 +159,8 @@ export interface StatementFacts {
   readonly xa?: XaStatement | undefined;
   readonly dynamic?: DynamicStatement | undefined;
   readonly kill?: KillTarget | undefined;
-  /** SHOW PROCESSLIST: ids in it are those by which sessions are killed. */
-  readonly showsProcesses?: boolean | undefined;
+  /** Lists what one server has: SHOW PROCESSLIST, whose ids are those by which sessions are killed, TABLES, DATABASES. */
+  readonly listsServer?: boolean | undefined;
 }
 
 /** How a session's settings change the reading of a text. */

@@ -78,6 +78,17 @@ const insert = (table: string, note: string): string => `INSERT INTO ${table} (n
 const clientArgs = [`--user=${USER}`, `--password=${PASSWORD}`, "-N", "shop"];
 
 describe("statements", () => {
+  test("that list tables list those of the default backend, wherever the last one went", () =>
+    using(async (client) => {
+      await servers.old.root("CREATE TABLE shop.stayed (id INT)");
+      for (const list of ["SHOW TABLES FROM shop LIKE 'stay%'", "SHOW TABLE STATUS LIKE 'stay%'"]) {
+        await client.query("SELECT id FROM orders");
+        const [rows] = await client.query<RowDataPacket[]>(list);
+        expect(rows, list).toHaveLength(1);
+      }
+      await servers.old.root("DROP TABLE shop.stayed");
+    }));
+
   test("go to the home of their tables, whatever way they are sent", () =>
     using(async (client) => {
       await client.query(insert("orders", "text"));
