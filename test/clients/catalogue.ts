@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type ClientRuntimeName, compiledFolder, provideRuntime } from "../../servers/client-runtimes.ts";
 import { fillingFolder } from "../../servers/filling-folder.ts";
 import type { PeerCommand } from "../../servers/peer-programs.ts";
+import { providePrograms } from "../../servers/programs.ts";
 import { runCommand } from "../../servers/run-command.ts";
 
 /** What the common script does; each step prints a line of its own, which `README.md` describes. */
@@ -104,6 +105,16 @@ const JAVA: Build = {
 };
 
 const ALL: readonly Client[] = [
+  {
+    name: "mysql",
+    command: async (say = () => undefined) => {
+      const { command, args } = (await providePrograms(say)).tool("mysql");
+      return { command: "sh", args: [place("mysql", "client.sh"), command, ...args], env: {} };
+    },
+    lacks: { "server-side": "PREPARE as a statement keeps a session where it is" },
+    account: "app",
+    tls: BOTH,
+  },
   { name: "mysql2", command: node("mysql2-client.ts"), lacks: {}, account: "app", tls: BOTH },
   {
     name: "PyMySQL",
