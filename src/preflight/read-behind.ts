@@ -1,5 +1,6 @@
 import type { NamesBehind } from "../rules/rules-document.ts";
 import { SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
+import { leftInSession } from "./left-in-session.ts";
 import type { ServerView } from "./server-view.ts";
 import { type KnownNames, namesInBody, namesInView, type UsedNames } from "./used-names.ts";
 
@@ -18,6 +19,8 @@ interface Definition {
   /** As the server spells it. */
   readonly spelled: string;
   readonly uses: UsedNames;
+  /** What its body leaves in a session, see {@link leftInSession}. */
+  readonly leaves: ReadonlySet<string>;
 }
 
 /** What a definition touches at last. */
@@ -27,6 +30,8 @@ export interface Touched {
   readonly tables: readonly string[];
   /** Why it may touch more. */
   readonly unknown?: string | undefined;
+  /** What it leaves in a session, see {@link leftInSession}. */
+  readonly leaves: readonly string[];
 }
 
 const ASKED = new WeakMap<ServerView, Promise<DefinitionsOfServer>>();
@@ -81,10 +86,16 @@ export class DefinitionsOfServer {
     );
     for (const { db, name } of routineRows) routines.add(`${db}.${name}`.toLowerCase());
     const known: KnownNames = { schemas, tables: new Set(tables.keys()), routines };
+    const variables = new Set<string>();
+    for (const row of await server.rows("SELECT VARIABLE_NAME name FROM performance_schema.session_variables")) {
+      variables.add((row["name"] ?? "").toLowerCase());
+    }
     const definitions = [
       ...(await views(server)),
-      ...(await triggers(server, known)),
-      ...routineRows.map((row) => defined("routine", `${row["db"]}.${row["name"]}`, row["db"] ?? "", row, known)),
+      ...(await triggers(server, known, variables)),
+      ...routineRows.map((row) =>
+        defined("routine", `${row["db"]}.${row["name"]}`, row["db"] ?? "", row, { known, variables }),
+      ),
     ];
     return new DefinitionsOfServer(tables, definitions, await seesRoutines(server));
   }
@@ -107,10 +118,13 @@ export class DefinitionsOfServer {
   /** What rules need: `ruled` are the tables that have some, in lower case. */
   behind(ruled: ReadonlySet<string>): NamesBehind {
     const concerns = (one: Touched): boolean => one.tables.some((key) => ruled.has(key.toLowerCase()));
-    const byKey = (all: readonly Touched[]): Record<string, readonly string[]> => {
+    const byKey = (
+      all: readonly Touched[],
+      part: "tables" | "leaves" = "tables",
+    ): Record<string, readonly string[]> => {
       const found: Record<string, readonly string[]> = {};
-      for (const { spelled, tables } of all) {
-        found[spelled] = [...new Set([...(found[spelled] ?? []), ...tables])].sort();
+      for (const one of all) {
+        found[one.spelled] = [...new Set([...(found[one.spelled] ?? []), ...one[part]])].sort();
       }
       return found;
     };
@@ -123,8 +137,9 @@ export class DefinitionsOfServer {
     const ruledRoutines = byKey(clear.filter(concerns));
     const others = clear.filter((one) => !concerns(one)).map((one) => ({ ...one, tables: one.tables.slice(0, 1) }));
     const routines = { ...byKey(others), ...ruledRoutines };
-    const fits = JSON.stringify(routines).length <= ROUTINES_BYTES_MAX;
-    return { ...answers, routines: fits ? routines : ruledRoutines };
+    const leaves = byKey(clear, "leaves");
+    if (JSON.stringify([routines, leaves]).length <= ROUTINES_BYTES_MAX) return { ...answers, routines, leaves };
+    return { ...answers, routines: ruledRoutines, leaves: byKey(clear.filter(concerns), "leaves") };
   }
 
   #all(kind: Definition["kind"]): readonly Touched[] {
@@ -134,12 +149,14 @@ export class DefinitionsOfServer {
 
   #touched(definition: Definition): Touched {
     const tables = new Set<string>();
+    const leaves = new Set<string>();
     const seen = new Set<Definition>();
     let unknown: string | undefined;
     const follow = (one: Definition): void => {
       if (seen.has(one)) return;
       seen.add(one);
       unknown ??= one.uses.unknown;
+      for (const what of one.leaves) leaves.add(what);
       for (const routine of one.uses.routines) {
         const called = this.#byName.get(`routine ${routine}`);
         if (called === undefined) unknown ??= `it calls ${routine}, which cannot be seen`;
@@ -154,7 +171,7 @@ export class DefinitionsOfServer {
       }
     };
     follow(definition);
-    return { spelled: definition.spelled, tables: [...tables].sort(), unknown };
+    return { spelled: definition.spelled, tables: [...tables].sort(), unknown, leaves: [...leaves].sort() };
   }
 }
 
@@ -169,16 +186,18 @@ async function views(server: ServerView): Promise<Definition[]> {
       body === null || body === undefined || body === ""
         ? { tables: new Set<string>(), routines: new Set<string>(), unknown: "its definition cannot be seen" }
         : namesInView(body, db ?? "");
-    return { kind: "view", key: spelled.toLowerCase(), spelled, uses };
+    return { kind: "view", key: spelled.toLowerCase(), spelled, uses, leaves: new Set() };
   });
 }
 
-async function triggers(server: ServerView, known: KnownNames): Promise<Definition[]> {
+async function triggers(server: ServerView, known: KnownNames, variables: ReadonlySet<string>): Promise<Definition[]> {
   const rows = await server.rows(
     "SELECT EVENT_OBJECT_SCHEMA db, EVENT_OBJECT_TABLE name, ACTION_STATEMENT body, SQL_MODE mode " +
       `FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ${SERVER_SCHEMAS} AND TRIGGER_NAME NOT LIKE '${OURS}'`,
   );
-  return rows.map((row) => defined("trigger", `${row["db"]}.${row["name"]}`, row["db"] ?? "", row, known));
+  return rows.map((row) =>
+    defined("trigger", `${row["db"]}.${row["name"]}`, row["db"] ?? "", row, { known, variables }),
+  );
 }
 
 function defined(
@@ -186,7 +205,7 @@ function defined(
   spelled: string,
   schema: string,
   row: Readonly<Record<string, string | null>>,
-  known: KnownNames,
+  { known, variables }: { readonly known: KnownNames; readonly variables: ReadonlySet<string> },
 ): Definition {
   const { body, mode } = row;
   const modes = {
@@ -198,7 +217,8 @@ function defined(
     body === null || body === undefined
       ? { tables: new Set<string>(), routines: new Set<string>(), unknown: "its body cannot be seen" }
       : namesInBody(body, schema, known, modes);
-  return { kind, key: spelled.toLowerCase(), spelled, uses };
+  const leaves = leftInSession(body ?? "", modes, variables);
+  return { kind, key: spelled.toLowerCase(), spelled, uses, leaves };
 }
 
 async function seesRoutines(server: ServerView): Promise<boolean> {

@@ -176,6 +176,6 @@ export class PlainStatements implements ReplyWaiter {
 }
 
 function isPlain(facts: StatementFacts): boolean {
-  if (facts.routeHint !== undefined) return false;
-  return PLAIN.has(facts.kind) && facts.effects.length === 0 && !facts.locksUserLevel && !facts.causesImplicitCommit;
+  const quiet = facts.effects.length === 0 && facts.calls === undefined && facts.routeHint === undefined;
+  return PLAIN.has(facts.kind) && quiet && !facts.locksUserLevel && !facts.causesImplicitCommit;
 }

@@ -3,6 +3,7 @@ import { buildErr } from "../wire/err-packet.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { hinted } from "./route-hints.ts";
+import { noteCalls, settleCalls } from "./routine-calls.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { routeContext, routeFreely } from "./simple-commands.ts";
@@ -50,6 +51,8 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
   if (route.refusal?.reason === "transaction" && state.transaction.mayFollow) {
     route = routePacket(judgement, { ...context, transaction: undefined });
   }
+  // What was called before a migration began may be known by now.
+  if (route.refusal?.reason === "pinned" && settleCalls(session)) return routeText(session, text, schema);
   const hint = judgement.facts[0]?.routeHint;
   if (hint !== undefined) route = hinted(session, { judgement, route, hint, hidesTables: temporary.length > 0 });
   const withinXa = (facts: StatementFacts): boolean => state.transaction.isXa && ABOUT_IT.has(facts.kind);
@@ -91,14 +94,7 @@ export async function afterStatements(
   // What a statement has assigned before it failed stays assigned.
   const failed = end.error === undefined ? undefined : facts[succeeded];
   if (failed?.userVariables !== undefined) assigned(state, failed.userVariables, backend);
-  const opaque = end.error !== undefined && facts.some(({ kind }) => kind === "call");
-  if (opaque) {
-    state.pins.set("call", {
-      backend: backend.name,
-      reason: "a stored procedure that failed may have changed it",
-      open: false,
-    });
-  }
+  for (const one of facts) if (one.kind === "call" || one.calls !== undefined) noteCalls(session, one, backend);
   if (ties() > 0) state.explain(text);
   if (ties() !== before) session.context.arming.changed(session);
 }

@@ -5,6 +5,7 @@ import type { SqlModes } from "../sql/statement.ts";
 import { STATUS } from "../wire/capabilities.ts";
 import { type Cause, causeOf, type Tie } from "./cause.ts";
 import type { PreparedStatement, TextPrepared } from "./prepared-statement.ts";
+import type { UnknownCall } from "./routine-calls.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import type { SessionContext } from "./session-context.ts";
 import { SessionNames } from "./session-names.ts";
@@ -31,6 +32,8 @@ export class SessionState {
   readonly handlers = new Set<string>();
   /** Statements that were prepared as text, by {@link preparedKey}. */
   readonly textPrepared = new Map<string, TextPrepared>();
+  /** By the key of their pin. */
+  readonly unknownCalls = new Map<string, UnknownCall>();
   readonly #context: SessionContext;
   readonly #used = new Set<string>();
   readonly #together = new Set<string>();
@@ -160,6 +163,7 @@ export class SessionState {
     this.prepared.clear();
     this.handlers.clear();
     this.textPrepared.clear();
+    this.unknownCalls.clear();
     this.names.dropAllTemporary();
     this.oneShot = [];
     this.oneShotSent = [];

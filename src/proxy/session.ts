@@ -16,6 +16,7 @@ import { PlainStatements } from "./plain-statement.ts";
 import { programOf } from "./program-name.ts";
 import type { RefusalReason } from "./proxy-metrics.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
+import { settleCalls } from "./routine-calls.ts";
 import { type SessionBackend, SessionBackends } from "./session-backends.ts";
 import type { SessionContext } from "./session-context.ts";
 import { SessionEnding } from "./session-ending.ts";
@@ -160,6 +161,7 @@ export class Session implements TrafficSession, CommandTaker {
 
   /** Why the session cannot do without the other backends than this one. */
   immovable(backend: string): Tie | undefined {
+    if (this.state.unknownCalls.size > 0) settleCalls(this);
     return this.state.names.temporaryElsewhere(backend) ?? this.state.pins.against(backend);
   }
 

@@ -6,11 +6,6 @@ import type { SessionBackend } from "./session-backends.ts";
 import { changesReading, INSERT_IDS, type Recorded } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
 
-/** Statements after which it is not known what has become of the session. */
-const OPAQUE: ReadonlyMap<StatementFacts["kind"], string> = new Map([
-  ["call", "a stored procedure may have changed the session"],
-]);
-
 /** Keeps a session's state in step with what the server has carried out for its client. */
 export async function applyEffects(
   state: SessionState,
@@ -20,8 +15,6 @@ export async function applyEffects(
 ): Promise<void> {
   const pin = (kind: string, reason: string, open = false): void =>
     state.pins.set(kind, { backend: backend.name, reason, open });
-  const opaque = OPAQUE.get(facts.kind);
-  if (opaque !== undefined) pin(facts.kind, opaque);
   switch (facts.kind) {
     case "set":
       await applyAssignments(state, facts, backend);

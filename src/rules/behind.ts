@@ -13,6 +13,7 @@ export class Behind {
   readonly #views: ReadonlyMap<string, readonly string[]>;
   readonly #triggers: ReadonlyMap<string, readonly string[]>;
   readonly #routines: ReadonlyMap<string, readonly string[]>;
+  readonly #leaves: ReadonlyMap<string, readonly string[]>;
 
   /** @param fold makes a key one by which tables are compared */
   constructor(rules: RulesDocument, fold: (key: string) => string) {
@@ -26,6 +27,12 @@ export class Behind {
       (key) => key.toLowerCase(),
       fold,
     );
+    this.#leaves = union(
+      servers,
+      ({ leaves = {} }) => leaves,
+      (key) => key.toLowerCase(),
+      (what) => what,
+    );
     this.isEmpty = this.#views.size === 0 && this.#triggers.size === 0;
   }
 
@@ -38,14 +45,12 @@ export class Behind {
 
   /** The tables of all routines that a statement calls; undefined where one of them is not known. */
   ofCalls(calls: readonly RoutineRef[], schema: string | undefined): readonly string[] | undefined {
-    const tables: string[] = [];
-    for (const { schema: named, name } of calls) {
-      const owner = named ?? schema;
-      const found = owner === undefined ? undefined : this.#routines.get(`${owner}.${name}`.toLowerCase());
-      if (found === undefined) return undefined;
-      tables.push(...found);
-    }
-    return tables;
+    return ofAll(this.#routines, calls, schema);
+  }
+
+  /** What all of them may leave in the session, see {@link NamesBehind.leaves}; undefined where one of them is not known. */
+  leftBy(calls: readonly RoutineRef[], schema: string | undefined): readonly string[] | undefined {
+    return ofAll(this.#leaves, calls, schema);
   }
 }
 
@@ -61,6 +66,21 @@ function union(
       const name = foldName(key);
       all.set(name, [...new Set([...(all.get(name) ?? NONE), ...tables.map(foldTable)])]);
     }
+  }
+  return all;
+}
+
+function ofAll(
+  found: ReadonlyMap<string, readonly string[]>,
+  calls: readonly RoutineRef[],
+  schema: string | undefined,
+): readonly string[] | undefined {
+  const all: string[] = [];
+  for (const { schema: named, name } of calls) {
+    const owner = named ?? schema;
+    const one = owner === undefined ? undefined : found.get(`${owner}.${name}`.toLowerCase());
+    if (one === undefined) return undefined;
+    all.push(...one);
   }
   return all;
 }

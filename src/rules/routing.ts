@@ -1,4 +1,4 @@
-import type { StatementFacts, TableRef } from "../sql/statement.ts";
+import type { RoutineRef, StatementFacts, TableRef } from "../sql/statement.ts";
 import { Behind } from "./behind.ts";
 import type { HoldRule, RulesDocument } from "./rules-document.ts";
 
@@ -79,6 +79,11 @@ export class Routing {
   /** Where tables live by these rules, the default home first. */
   get homes(): readonly string[] {
     return [...new Set([this.rules.default, ...this.#homes.values()])];
+  }
+
+  /** What routines may leave in a session that calls them; undefined where that is not known. */
+  leftBy(calls: readonly RoutineRef[], schema: string | undefined): readonly string[] | undefined {
+    return this.#behind.leftBy(calls, schema);
   }
 
   homeOf(key: string): string {

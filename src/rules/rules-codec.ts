@@ -38,6 +38,7 @@ function parseBehind(fields: DocumentFields): NamesBehind {
     views: fields.mapOfTexts("views"),
     triggers: fields.mapOfTexts("triggers"),
     routines: fields.mapOfTexts("routines"),
+    ...(fields.has("leaves") ? { leaves: fields.mapOfTexts("leaves") } : {}),
   };
 }
 

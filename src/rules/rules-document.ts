@@ -43,6 +43,11 @@ export interface NamesBehind {
   readonly triggers: Readonly<Record<string, readonly string[]>>;
   /** By `schema.routine`, of procedures and functions: of one that touches only tables without a rule, one of them at most. */
   readonly routines: Readonly<Record<string, readonly string[]>>;
+  /**
+   * By the same: what it may leave in the session that calls it, `@name` for a user variable, else words for what no other
+   * server can be given. Left out by older controllers.
+   */
+  readonly leaves?: Readonly<Record<string, readonly string[]>>;
 }
 
 /**

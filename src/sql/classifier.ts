@@ -95,7 +95,9 @@ function readOne(lexer: Tokenizer, start: number, unsafe: boolean): StatementFac
   }
   if (unsafe) draft.touchesEverything("the text is in a character set whose characters may hold quotes");
   if (lexer.doubt !== undefined) draft.touchesEverything(lexer.doubt);
-  if (draft.effects?.includes("assigns-user-variables") === true) draft.userVariables = userVariables(lexer, start);
+  // Parameters of a procedure may be assigned by it.
+  if (draft.kind === "call" || draft.effects?.includes("assigns-user-variables") === true)
+    draft.userVariables = userVariables(lexer, start);
   const end = lexer.kind === TOKEN.BAD ? lexer.text.length : lexer.start;
   return draft.finish(start, end);
 }

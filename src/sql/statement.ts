@@ -136,7 +136,7 @@ export interface StatementFacts {
   readonly wholeServer?: boolean | undefined;
   readonly effects: readonly SideEffect[];
   /**
-   * User variables that a statement with the effect `assigns-user-variables` names, those that it only reads among
+   * User variables that a CALL or a statement with the effect `assigns-user-variables` names, those that it only reads among
    * them; as written, each once.
    */
   readonly userVariables?: readonly string[] | undefined;

@@ -46,6 +46,9 @@ const BEHIND = `
   CREATE PROCEDURE adds_order(n VARCHAR(9)) BEGIN INSERT INTO orders (note) VALUES (n); END;
   CREATE PROCEDURE calls_another(n VARCHAR(9)) CALL adds_order(n);
   CREATE PROCEDURE both_homes() BEGIN SELECT 1 FROM orders; SELECT 1 FROM other; END;
+  CREATE PROCEDURE remembers(OUT n INT) BEGIN SELECT COUNT(*) INTO n FROM other; SET @seen = n + 41.5; END;
+  CREATE FUNCTION remembered(x INT) RETURNS INT NO SQL BEGIN SET @given = x; RETURN x; END;
+  CREATE PROCEDURE keeps() CREATE TEMPORARY TABLE kept (id INT);
   CREATE PROCEDURE dynamic() BEGIN PREPARE s FROM 'SELECT 1'; EXECUTE s; END;
   CREATE TRIGGER tell AFTER INSERT ON loud FOR EACH ROW INSERT INTO items (note) VALUES (NEW.note);
   CREATE TRIGGER stay BEFORE INSERT ON quiet FOR EACH ROW SET NEW.note = (SELECT MAX(note) FROM other);
@@ -188,6 +191,22 @@ describe("statements are executed at the home of their tables, as their servers 
       await using(async (client) => expect(await run(client, way, [one])).toEqual(expected([one])));
     }
   });
+
+  test("and what routines leave in the session goes along, or keeps it, as their bodies say", () =>
+    using(async (client) => {
+      await servers.old.root("DELETE FROM shop.other");
+      await client.query("CALL remembers(@out)");
+      await client.query("SELECT remembered(7)");
+      const [[row]] = await client.query<mysql.RowDataPacket[]>(
+        "SELECT @out AS n, @seen AS seen, @given AS given, COUNT(*) FROM orders",
+      );
+      expect(row).toMatchObject({ n: 0, seen: "41.5", given: 7 });
+      await client.query("CALL keeps()");
+      await expect(client.query("SELECT * FROM orders")).rejects.toMatchObject({
+        errno: 1235,
+        message: expect.stringContaining("a stored routine may have left it temporary tables"),
+      });
+    }));
 
   test("and `rules explain` says so beforehand", async () => {
     const { rules } = await readRules(harness.store);

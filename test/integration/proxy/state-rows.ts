@@ -241,6 +241,18 @@ const variables: readonly StateRow[] = [
       expect(await first(client, CONTENTS)).toMatchObject({ whole: 42, part: "0.25", text: "x" }),
   },
   {
+    state: "a procedure's user variables go along, once its body is known",
+    enter: (client) => all(client, "CALL remembers()"),
+    after: async (client) =>
+      expect(await first(client, "SELECT @kept AS kept, COUNT(*) AS n FROM orders")).toMatchObject({ kept: "1.25" }),
+  },
+  {
+    state: "a procedure whose body is not known pins",
+    enter: (client) => all(client, "CALL unread()"),
+    blocked: "a stored procedure may have changed the session",
+    after: (client) => refused(client.connection.query(insert(client, "never")), 1235, "a stored procedure may have"),
+  },
+  {
     state: "the schema is in force at the new home",
     enter: (client) => all(client, "USE information_schema", "USE shop"),
     after: goesOn,

@@ -1,6 +1,7 @@
 import mysql, { type Connection } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BlockedSession } from "../../../src/rules/proxy-document.ts";
+import { withBehind } from "../../../src/rules/rules-edits.ts";
 import { CAP } from "../../../src/wire/capabilities.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import {
@@ -38,6 +39,8 @@ beforeAll(async () => {
       INSERT INTO shop.taken VALUES (1);
       CREATE TABLE shop.three (id INT PRIMARY KEY, note VARCHAR(20));
       INSERT INTO shop.three VALUES (1, 'a'), (2, 'b'), (3, 'c');
+      CREATE PROCEDURE shop.remembers() SET @kept = 1.25;
+      CREATE PROCEDURE shop.unread() BEGIN END;
       CREATE ROLE clerk;
       GRANT clerk TO ${USER}@'%';
       GRANT RELOAD, BACKUP_ADMIN, SESSION_VARIABLES_ADMIN ON *.* TO ${USER}@'%';
@@ -61,6 +64,9 @@ async function move(): Promise<void> {
   await bystander.query("SELECT * FROM taken FOR UPDATE");
   for (const row of STATE_ROWS) clients.set(row, await newClient(row, bystander));
   await inTurn((row, client) => row.enter(client));
+  // What the controller finds when a migration is armed.
+  const known = { routines: { "shop.remembers": [] }, leaves: { "shop.remembers": ["@kept"] } };
+  await harness.change((rules) => withBehind(rules, { old: { views: {}, triggers: {}, ...known } }));
   blocked = (await arm(harness)).armed["orders"]?.blocked ?? [];
   await hold(harness);
   const told = (await harness.document()).holds["orders"];
