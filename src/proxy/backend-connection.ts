@@ -15,8 +15,9 @@ import { type PreparedFacts, ReplyTracker } from "../wire/reply-tracker.ts";
 import { AuthReply } from "./auth-reply.ts";
 import type { Compression } from "./client-compression.ts";
 import type { ClientConnection } from "./client-connection.ts";
+import type { LargeCommand, Passing } from "./large-command.ts";
 import { leanSocket } from "./lean-socket.ts";
-import { relayFile } from "./local-file.ts";
+import { drained, relayFile } from "./local-file.ts";
 import {
   EditedReply,
   OwnReply,
@@ -45,6 +46,14 @@ export interface OwnAnswer extends ReplyEnd {
   /** Empty also where the client wants results without metadata. */
   readonly columns: readonly ColumnDefinition[];
   readonly prepared: PreparedFacts | undefined;
+}
+
+/** How a large command is relayed. */
+export interface LargeRelay {
+  readonly passing: Passing;
+  /** Payloads that go ahead and get no reply. */
+  readonly before?: readonly Buffer[];
+  readonly edit?: PacketEdit | undefined;
 }
 
 /** How a change of user has ended. */
@@ -84,6 +93,8 @@ export class BackendConnection {
   #timedOut = false;
   #relayedSome = false;
   #sendsFile = false;
+  /** Settles when a large command has been read to its end. */
+  #stream: Promise<void> | undefined;
 
   constructor(socket: Socket, unread: Buffer, facts: BackendFacts) {
     this.name = facts.name;
@@ -172,14 +183,64 @@ export class BackendConnection {
   }
 
   /** As {@link relay}; each control packet passes through `edit`. */
-  relayEdited(payload: Buffer, client: ClientConnection, edit: PacketEdit): Promise<ReplyEnd> {
+  relayEdited(
+    payload: Buffer,
+    client: ClientConnection,
+    edit: PacketEdit,
+    before: readonly Buffer[] = NONE,
+  ): Promise<ReplyEnd> {
     const problem = this.#refuse();
     if (problem !== undefined) return Promise.reject(problem);
-    this.#tracker.start(payload[0] ?? 0);
-    const options = { client, edit, payloadBytesMax: EDITED_BYTES_MAX, sequence: client.nextSequence };
     const end = new PromisedEnd();
-    this.#begin(new EditedReply(this.#tracker, end, options), payload, NONE);
+    this.#begin(this.#edited(end, payload, client, edit), payload, before);
     return end.promise;
+  }
+
+  /**
+   * As {@link relay}, of a command whose rest is still to come: its first packet goes out in the very call, the others
+   * as they come, if `passing` lets them. Where it does not, the connection is closed, so that nothing is executed. The
+   * promise is settled only when the client has sent all of it, or has left.
+   */
+  relayLarge(command: LargeCommand, client: ClientConnection, how: LargeRelay): Promise<ReplyEnd> {
+    const problem = this.#refuse();
+    if (problem !== undefined) return Promise.reject(problem);
+    const { head } = command;
+    const { edit, before = NONE } = how;
+    const end = new PromisedEnd();
+    const plain = { walker: this.#walker, client, command: head, takeFile: this.#takeFile };
+    if (edit === undefined) this.#tracker.start(head[0] ?? 0);
+    const job =
+      edit === undefined ? new RelayedReply(this.#tracker, end, plain) : this.#edited(end, head, client, edit);
+    for (const one of before) this.silent(one);
+    this.#job = job;
+    this.#relayedSome = false;
+    this.#envelopes?.begin();
+    const header = Buffer.from([0xff, 0xff, 0xff, 0]);
+    this.#socket.write(header);
+    this.#socket.write(head);
+    this.#stream = this.#passRest(command, how.passing);
+    return end.promise;
+  }
+
+  /** Passes the rest of a large command. Never rejects. */
+  async #passRest(command: LargeCommand, passing: Passing): Promise<void> {
+    if (this.#socket.writableNeedDrain) await drained(this.#socket);
+    const whole = await command.passRest(
+      this.#socket,
+      (payload) => {
+        const goesOn = passing(payload);
+        if (!goesOn) this.#lose("what a client sent was not to be executed");
+        return goesOn;
+      },
+      (packets) => this.#envelopes?.renumber(packets),
+    );
+    this.#stream = undefined;
+    if (!whole) this.#lose("the client left in the middle of a command");
+  }
+
+  #edited(waiter: ReplyWaiter, payload: Buffer, client: ClientConnection, edit: PacketEdit): EditedReply {
+    this.#tracker.start(payload[0] ?? 0);
+    return new EditedReply(this.#tracker, waiter, { client, edit, payloadBytesMax: EDITED_BYTES_MAX });
   }
 
   /** Sends a command of our own; the client sees nothing of it. An ERR is an answer, not a failure. */
@@ -310,7 +371,8 @@ export class BackendConnection {
     if (!complete || this.#job !== job) return;
     // Whoever hears of the end may send the next command at once.
     this.#job = undefined;
-    job.finish();
+    if (this.#stream === undefined) job.finish();
+    else void this.#stream.then(() => job.finish());
   }
 
   /** What a server says before it closes a connection that is idle. */
@@ -369,7 +431,10 @@ export class BackendConnection {
     this.#socket.destroy();
     const job = this.#job;
     this.#job = undefined;
-    job?.lost(lost(this.name, reason, true));
+    const error = lost(this.name, reason, true);
+    // Who is still sending does not listen yet.
+    if (this.#stream === undefined) job?.lost(error);
+    else void this.#stream.then(() => job?.lost(error));
     this.#closed.resolve(reason);
   }
 }

@@ -12,6 +12,8 @@ import { leanSocket } from "./lean-socket.ts";
 export interface CommandTaker {
   /** A whole command, in the turn in which its last byte has come. */
   command(payload: Buffer): void;
+  /** The first packet of a command of several: the others are to be read with {@link ClientConnection.readBytes}. */
+  largeCommand(head: Buffer): void;
   /** Nothing more comes: the client is gone, or has broken the protocol. */
   over(error: unknown): void;
 }
@@ -99,7 +101,7 @@ export class ClientConnection {
   acceptCommands(payloadBytesMax: number): void {
     if (this.#envelopes === undefined) this.#becomeLean();
     const rest = this.#splitter.takeRemainder();
-    this.#splitter = new PacketSplitter(payloadBytesMax);
+    this.#splitter = new PacketSplitter(payloadBytesMax, true);
     if (rest.length > 0) this.#splitter.feed(rest);
   }
 
@@ -112,6 +114,7 @@ export class ClientConnection {
     for (;;) {
       const payload = this.#readNow();
       if (payload !== undefined) return payload;
+      if (this.#splitter.begun) throw malformedHere();
       if (this.#goneReason !== undefined) return undefined;
       this.#waiting = deferred();
       if (this.#socket.isPaused()) this.#socket.resume();
@@ -158,6 +161,11 @@ export class ClientConnection {
       taker.over(error);
       return true;
     }
+    if (payload === undefined && this.#splitter.begun) {
+      this.#hungry = false;
+      taker.largeCommand(this.#splitter.takeBegun());
+      return true;
+    }
     if (payload === undefined && this.#goneReason === undefined) {
       if (this.#socket.isPaused()) this.#socket.resume();
       return true;
@@ -177,6 +185,7 @@ export class ClientConnection {
           this.#envelopes?.answer();
           return payload;
         }
+        if (this.#splitter.begun) return undefined;
         const chunk = this.#chunks.shift();
         if (chunk === undefined) break;
         this.#pendingBytes -= chunk.length;
@@ -211,6 +220,12 @@ export class ClientConnection {
   /** Says that {@link readBytes} has given so many payloads to the end. */
   tookPayloads(count: number): void {
     this.#envelopes?.answer(count);
+  }
+
+  /** A command of so many packets has been read to its end by {@link readBytes}. */
+  tookCommand(packets: number): void {
+    this.#splitter.passed(packets - 1);
+    this.#envelopes?.answer();
   }
 
   /**
@@ -336,4 +351,9 @@ export class ClientConnection {
     this.#wake();
     this.#drain();
   }
+}
+
+/** Nothing but a command is ever this large. */
+function malformedHere(): SwitchyardError {
+  return new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a client answers a question with more than 16 MiB" });
 }

@@ -17,6 +17,8 @@ export type DisconnectReason =
   /** The client broke the protocol, or sent more than is allowed. */
   | "protocol"
   | "limit"
+  /** A command that was refused when part of it had been sent, with a transaction or something else open there. */
+  | "refused"
   /** A login that took too long. */
   | "timeout"
   /** No command for as long as is allowed. */

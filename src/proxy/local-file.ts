@@ -46,7 +46,7 @@ export async function relayFile(
 }
 
 /** Until the socket takes more, or has closed. */
-async function drained(socket: Writable): Promise<void> {
+export async function drained(socket: Writable): Promise<void> {
   if (socket.destroyed) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {

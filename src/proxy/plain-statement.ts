@@ -168,14 +168,15 @@ export class PlainStatements implements ReplyWaiter {
 
   #land(backend: SessionBackend): void {
     const { state, flight } = this.#session;
-    state.transaction.told(backend.name, backend.connection.inTransaction);
+    state.transaction.told(backend.name, backend.connection.inTransaction, flight?.tables.length === 0);
     if (this.#cause !== undefined) state.transaction.causedBy(this.#cause);
     if (flight !== undefined) state.used(flight.tables);
     this.#session.landed();
   }
 }
 
-function isPlain(facts: StatementFacts): boolean {
+/** It leaves nothing behind in the session but the transaction and LAST_INSERT_ID(). */
+export function isPlain(facts: StatementFacts): boolean {
   const quiet = facts.effects.length === 0 && facts.calls === undefined && facts.routeHint === undefined;
   return PLAIN.has(facts.kind) && quiet && !facts.locksUserLevel && !facts.causesImplicitCommit;
 }

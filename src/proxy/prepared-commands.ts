@@ -1,13 +1,21 @@
 import { SwitchyardError } from "../base/errors.ts";
+import type { StatementFacts } from "../sql/statement.ts";
 import { COM, STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { longDataTooLarge, noCursor, tooManyPrepared, unknownStatement } from "./client-errors.ts";
 import { asGreeted, payloadAsGreeted } from "./connection-id.ts";
-import { PreparedStatement, readExecute, statementIdOf, withStatementId } from "./prepared-statement.ts";
+import {
+  type ExecuteParts,
+  PreparedStatement,
+  readExecute,
+  statementIdOf,
+  withStatementId,
+} from "./prepared-statement.ts";
 import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { relayReply } from "./simple-commands.ts";
+import type { Work } from "./work.ts";
 
 /** COM_STMT_PREPARE at the home of the statement's tables. The client gets an id of ours. */
 export async function prepare(session: Session, payload: Buffer): Promise<void> {
@@ -63,7 +71,23 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
   const { facts } = state.judge(statement.text, statement.schema);
   const [only] = facts;
   if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
-  await session.perform({
+  await session.perform(executeWork(session, statement, { payload, parts, facts }));
+}
+
+/** An execute that has been read. */
+export interface ReadExecute {
+  readonly payload: Buffer;
+  readonly parts: ExecuteParts;
+  readonly facts: readonly StatementFacts[];
+}
+
+export function executeWork(
+  session: Session,
+  statement: PreparedStatement,
+  { payload, parts, facts }: ReadExecute,
+): Work {
+  const { state } = session;
+  return {
     ...statementTraits(session, facts, statement.text),
     text: statement.text,
     bytes: payload.length + state.longDataBytes,
@@ -84,7 +108,7 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
         statement.cursor = undefined;
       await afterStatements(session, { text: statement.text, facts, backend, end });
     },
-  });
+  };
 }
 
 async function prepareAgain(

@@ -29,7 +29,7 @@ export interface ProxyLimits {
   readonly queryTimeoutMs: number;
   /** What still runs for a client that has gone, and was killed, may take this long to end; then its connections are closed. */
   readonly orphanTimeoutMs: number;
-  /** A command of a client, put together. */
+  /** A command of a client that must be put together; those whose first packet tells the tables may be longer. */
   readonly commandBytesMax: number;
   /** Bytes of a client that pipelines, kept while a command of it is executed. */
   readonly pipelineBytesMax: number;

@@ -16,6 +16,8 @@ export interface ReplyEnd {
   readonly error: ErrPacket | undefined;
   /** Results before the end, each one an OK or a result set: in a text of several statements, those that succeeded. */
   readonly results: number;
+  /** No server has executed it, and the client was told why. */
+  readonly unsent?: true;
 }
 
 /** Who waits for the end of a reply; told in the turn in which it has come. Must not throw. */
@@ -167,8 +169,6 @@ export interface EditOptions {
   readonly client: ClientConnection;
   readonly edit: PacketEdit;
   readonly payloadBytesMax: number;
-  /** The number of the first packet. */
-  readonly sequence: number;
 }
 
 /** Relays a reply packet by packet, so that some can be changed. Slower than {@link RelayedReply}. */
@@ -176,14 +176,14 @@ export class EditedReply extends TrackedReply {
   readonly #client: ClientConnection;
   readonly #edit: PacketEdit;
   readonly #splitter: PacketSplitter;
-  #sequence: number;
+  /** Undefined until the first packet has come: the command may be longer than what was sent at first. */
+  #sequence: number | undefined;
   #full = false;
 
   constructor(tracker: ReplyTracker, waiter: ReplyWaiter, options: EditOptions) {
     super(tracker, waiter);
     this.#client = options.client;
     this.#edit = options.edit;
-    this.#sequence = options.sequence;
     this.#splitter = new PacketSplitter(options.payloadBytesMax);
   }
 
@@ -206,8 +206,9 @@ export class EditedReply extends TrackedReply {
   }
 
   #write(payload: Buffer): void {
-    this.#full = !this.#client.write(frame(payload, this.#sequence)) || this.#full;
-    this.#sequence = (this.#sequence + packetCount(payload.length)) & 0xff;
+    const sequence = this.#sequence ?? this.#client.nextSequence;
+    this.#full = !this.#client.write(frame(payload, sequence)) || this.#full;
+    this.#sequence = (sequence + packetCount(payload.length)) & 0xff;
   }
 }
 

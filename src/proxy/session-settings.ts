@@ -39,6 +39,7 @@ export const LEARNED = [
   "completion_type",
   "session_track_transaction_info",
   "max_execution_time",
+  "max_allowed_packet",
 ] as const;
 
 export type InitialSettings = Readonly<Record<(typeof LEARNED)[number], string>>;
@@ -86,6 +87,7 @@ export class SessionSettings {
   #wasReset = false;
   #maxExecutionMs = 0;
   #initialMaxExecutionMs = 0;
+  #maxPacketBytes = 0;
   #modes: SqlModes;
   #initialModes: SqlModes;
   #lazyForbidden = new Set<string>();
@@ -110,6 +112,11 @@ export class SessionSettings {
   /** `max_execution_time` of the session; 0 for no limit. */
   get maxExecutionMs(): number {
     return this.#maxExecutionMs;
+  }
+
+  /** `max_allowed_packet` of the session; 0 where it is not known. */
+  get maxPacketBytes(): number {
+    return this.#maxPacketBytes;
   }
 
   /** Grows with each {@link reset}: a login that has replayed settings of before must be made anew. */
@@ -138,6 +145,7 @@ export class SessionSettings {
     this.#initiallyForbidden = new Set(this.#lazyForbidden);
     this.#initialMaxExecutionMs = Number(initial.max_execution_time) || 0;
     this.#maxExecutionMs = this.#initialMaxExecutionMs;
+    this.#maxPacketBytes = Number(initial.max_allowed_packet) || 0;
   }
 
   /**

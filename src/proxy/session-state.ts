@@ -154,6 +154,16 @@ export class SessionState {
     return causeOf(text, this.settings.modes, this.#context.clock.monotonicMs());
   }
 
+  /** What the session would lose with its connection to this backend. */
+  tiedTo(backend: string): string | Tie | undefined {
+    return (
+      this.openOn(backend) ??
+      this.pins.at(backend) ??
+      this.names.temporaryAt(backend) ??
+      (this.settings.isUnreadAt(backend) ? "user variables" : undefined)
+    );
+  }
+
   /** COM_RESET_CONNECTION, or another login on the same connection: all is gone but the schema. */
   reset(by: "login" | "reset"): void {
     this.transaction.ended();

@@ -11,6 +11,8 @@ import { dispatchCommand } from "./commands.ts";
 import type { Disconnect } from "./disconnect.ts";
 import { errorOfOutcome } from "./held-error.ts";
 import type { HeldStatement, HoldOutcome } from "./hold-queue.ts";
+import { LargeCommand } from "./large-command.ts";
+import { runLarge } from "./large-commands.ts";
 import { killStatement, ORPHAN_GRACE_MS } from "./orphaned-statement.ts";
 import { PlainStatements } from "./plain-statement.ts";
 import { programOf } from "./program-name.ts";
@@ -62,6 +64,8 @@ export class Session implements TrafficSession, CommandTaker {
   readonly #served = deferred<void>();
   #end: Disconnect | undefined;
   #closing = false;
+  /** A command of more than one packet that is being read. */
+  #large: LargeCommand | undefined;
   #busy = false;
   #leaving = false;
   /** Runs from when the client has gone until nothing of the session is left. */
@@ -241,6 +245,29 @@ export class Session implements TrafficSession, CommandTaker {
     );
   }
 
+  /** Has a command of more than one packet done, of which the first has come. */
+  largeCommand(head: Buffer): void {
+    if (this.#end !== undefined) {
+      this.#served.resolve();
+      return;
+    }
+    this.#busy = true;
+    const large = new LargeCommand(head, this.client);
+    this.#large = large;
+    runLarge(this, large).then(
+      () => {
+        this.#large = undefined;
+        this.commandDone();
+      },
+      (error: unknown) => this.over(error),
+    );
+  }
+
+  /** From this turn on the statement in flight counts as touching everything. Only while one is. */
+  widenFlight(): void {
+    if (this.#flight !== undefined) this.takeOff({ ...this.#flight, everything: true, opens: true });
+  }
+
   over(error: unknown): void {
     if (error !== undefined) this.#fail(error);
     this.#served.resolve();
@@ -307,10 +334,12 @@ export class Session implements TrafficSession, CommandTaker {
     return true;
   }
 
-  /** Answers the present command with an error of the proxy's own. */
+  /** Answers the present command with an error of the proxy's own; a large one, when the client has sent all of it. */
   refuse(reason: RefusalReason, error: ErrPacket): void {
     this.context.metrics.refused(reason);
-    this.client.send(buildErr(error));
+    const large = this.#large;
+    if (large === undefined || large.ended) this.client.send(buildErr(error));
+    else void large.drop().then(() => this.client.send(buildErr(error)));
   }
 
   /** Answers the present command with the OK that the server would have sent; `told` as it tells of a transaction. */
@@ -417,6 +446,8 @@ export class Session implements TrafficSession, CommandTaker {
       throw error;
     }
     state.lastBackend = route.backend;
+    // Taken back: its connection was closed before a server had all of it.
+    if (end.unsent === true) return end;
     // An ERR carries no status: a deadlock has ended the transaction, a lock timeout has not.
     if (end.error !== undefined && (route.chooses || !state.transaction.isNone)) await backend.connection.refresh();
     const usedNone = !route.chooses && USE_NO_TABLE.has(work.kind);
@@ -521,11 +552,7 @@ export class Session implements TrafficSession, CommandTaker {
     for (const statement of this.state.prepared.values()) statement.forget(backend.connection);
     for (const { on } of this.state.textPrepared.values()) on.delete(backend.connection);
     const needed =
-      this.state.openOn(backend.name) ??
-      this.state.pins.at(backend.name) ??
-      this.state.names.temporaryAt(backend.name) ??
-      (this.state.settings.isUnreadAt(backend.name) ? "user variables" : undefined) ??
-      (this.#flight?.backend === backend.name ? "a statement" : undefined);
+      this.state.tiedTo(backend.name) ?? (this.#flight?.backend === backend.name ? "a statement" : undefined);
     this.state.insertIdGoneWith(backend.name);
     if (this.#leaving) return;
     if (needed !== undefined) this.#loseWith(backend, reason);

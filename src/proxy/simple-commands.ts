@@ -1,7 +1,7 @@
 import type { StatementFacts, TableRef } from "../sql/statement.ts";
 import { COM } from "../wire/capabilities.ts";
 import { learnServer } from "./learn-server.ts";
-import type { ReplyEnd } from "./reply-jobs.ts";
+import type { PacketEdit, ReplyEnd } from "./reply-jobs.ts";
 import { withStatus } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
@@ -17,7 +17,8 @@ export function relayReply(
   before: readonly Buffer[] = [],
 ): Promise<ReplyEnd> {
   if (lazyFlags === 0) return backend.connection.relay(payload, session.client, before);
-  return backend.connection.relayEdited(payload, session.client, (kind, packet) => withStatus(packet, kind, lazyFlags));
+  const edit: PacketEdit = (kind, packet) => withStatus(packet, kind, lazyFlags);
+  return backend.connection.relayEdited(payload, session.client, edit, before);
 }
 
 /** Where a command goes that names no table. */

@@ -26,7 +26,7 @@ export async function runQuery(session: Session, payload: Buffer): Promise<void>
   await session.perform(queryWork(session, payload, text, facts));
 }
 
-function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
+export function queryWork(session: Session, payload: Buffer, text: Buffer, facts: readonly StatementFacts[]): Work {
   const asksForId = facts.length === 1 && facts[0]?.effects.includes("reads-connection-id") === true;
   const leaves = facts.length === 1 && facts[0]?.kind === "use";
   return {

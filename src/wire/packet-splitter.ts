@@ -18,6 +18,8 @@ const GATHER_FIRST_BYTES = 16 * 1024;
  */
 export class PacketSplitter {
   readonly #payloadBytesMax: number;
+  readonly #pauses: boolean;
+  #paused = false;
   #chunk: Buffer = EMPTY;
   #at = 0;
   /** Bytes of a packet header that was cut by the end of a chunk. */
@@ -32,13 +34,37 @@ export class PacketSplitter {
   #continues = false;
   #sequence = 0;
 
-  constructor(payloadBytesMax: number) {
+  /** With `pauses`, {@link next} stops where a payload is {@link begun}. */
+  constructor(payloadBytesMax: number, pauses = false) {
     this.#payloadBytesMax = payloadBytesMax;
+    this.#pauses = pauses;
   }
 
   /** Sequence number of the (last) packet of the payload that {@link next} gave last. */
   get sequence(): number {
     return this.#sequence;
+  }
+
+  /**
+   * Whether a packet has ended and its payload goes on in another: the reader may take what there is of it with
+   * {@link takeBegun}, instead of waiting for the whole.
+   */
+  get begun(): boolean {
+    return this.#paused;
+  }
+
+  /** What has come of a payload of several packets, to the end of a packet. The next packet is then read as a payload's first. */
+  takeBegun(): Buffer {
+    const begun = this.#gathered.subarray(0, this.#gatheredBytes);
+    this.#forgetGathered();
+    this.#continues = false;
+    this.#paused = false;
+    return begun;
+  }
+
+  /** The reader has read packets of the stream by itself, the last of them with this number. */
+  passed(sequence: number): void {
+    this.#sequence = sequence & 0xff;
   }
 
   /** Whether part of a packet has arrived and the rest has not. */
@@ -58,6 +84,10 @@ export class PacketSplitter {
       const payload = this.#readPayload();
       if (payload !== undefined) return payload;
       if (this.#missing >= 0) return undefined;
+      if (this.#pauses && !this.#paused) {
+        this.#paused = true;
+        return undefined;
+      }
     }
   }
 
@@ -120,10 +150,14 @@ export class PacketSplitter {
     this.#missing = -1;
     if (this.#continues) return undefined;
     const payload = this.#gathered.subarray(0, this.#gatheredBytes);
+    this.#forgetGathered();
+    return payload;
+  }
+
+  #forgetGathered(): void {
     this.#gathered = EMPTY;
     this.#gatheredBytes = 0;
     this.#gathering = false;
-    return payload;
   }
 
   /** Who waits for the next packet keeps nothing of the last. */
