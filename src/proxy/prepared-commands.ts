@@ -106,7 +106,7 @@ export function executeWork(
       dropLongData(session, statement);
       if ((backend.connection.status & STATUS.CURSOR_EXISTS) === 0 || end.error !== undefined)
         statement.cursor = undefined;
-      await afterStatements(session, { text: statement.text, facts, backend, end });
+      await afterStatements(session, { text: statement.text, facts, schema: statement.schema, backend, end });
     },
   };
 }

@@ -6,6 +6,7 @@ import { hinted } from "./route-hints.ts";
 import { noteCalls, settleCalls } from "./routine-calls.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
+import type { SessionState } from "./session-state.ts";
 import { routeContext, routeFreely } from "./simple-commands.ts";
 import { applyEffects, assigned } from "./statement-effects.ts";
 import { type Route, routePacket } from "./statement-route.ts";
@@ -74,13 +75,30 @@ function opensByItself(facts: StatementFacts): boolean {
 
 const INSERTS: ReadonlySet<StatementFacts["kind"]> = new Set(["insert", "replace", "call", "load-data"]);
 
+/** The key of the pin of `SET insert_id`. */
+const INSERT_ID = "set session insert_id";
+
+/** A value of `insert_id` is for the next row that needs one; only the server knows which that was. */
+async function lookWhetherUsed(state: SessionState, backend: SessionBackend): Promise<void> {
+  const answer = await backend.connection.query("SELECT @@SESSION.insert_id LIMIT 1");
+  if (answer.rows[0]?.[0] === "0") state.pins.clear(INSERT_ID);
+}
+
 /** Keeps the session's state in step with the statements that have succeeded. */
 export async function afterStatements(
   session: Session,
-  done: { text: Buffer; facts: readonly StatementFacts[]; backend: SessionBackend; end: ReplyEnd },
+  done: {
+    text: Buffer;
+    facts: readonly StatementFacts[];
+    /** What its names mean, where that is another than the session's. */
+    schema?: string | undefined;
+    backend: SessionBackend;
+    end: ReplyEnd;
+  },
 ): Promise<void> {
   const { text, facts, backend, end } = done;
   const { state } = session;
+  let schema = "schema" in done ? done.schema : state.names.schema;
   const ties = (): number => state.pins.size + state.names.temporaryTables;
   const before = ties();
   if (facts.length === 1 && facts[0]?.kind === "begin" && end.error === undefined) noteBegun(session, facts[0]);
@@ -94,7 +112,11 @@ export async function afterStatements(
   // What a statement has assigned before it failed stays assigned.
   const failed = end.error === undefined ? undefined : facts[succeeded];
   if (failed?.userVariables !== undefined) assigned(state, failed.userVariables, backend);
-  for (const one of facts) if (one.kind === "call" || one.calls !== undefined) noteCalls(session, one, backend);
+  for (const one of facts) {
+    if (one.kind === "call" || one.calls !== undefined) noteCalls(session, one, schema, backend);
+    schema = one.useSchema ?? schema;
+  }
+  if (state.pins.has(INSERT_ID) && facts.some(({ kind }) => INSERTS.has(kind))) await lookWhetherUsed(state, backend);
   if (ties() > 0) state.explain(text);
   if (ties() !== before) session.context.arming.changed(session);
 }

@@ -17,9 +17,13 @@ export interface UnknownCall {
  * A statement that calls stored routines has been carried out, or has failed on its way: what they leave in the session is
  * in none of its texts. The rules tell it for routines that the controller has read; until then a CALL is a pin.
  */
-export function noteCalls(session: Session, facts: StatementFacts, backend: SessionBackend): void {
+export function noteCalls(
+  session: Session,
+  facts: StatementFacts,
+  schema: string | undefined,
+  backend: SessionBackend,
+): void {
   const { state } = session;
-  const { schema } = state.names;
   const calls = facts.calls ?? [];
   const left = facts.calls === undefined ? undefined : state.routing.leftBy(calls, schema);
   if (left !== undefined) keep(session, left, backend);

@@ -76,7 +76,7 @@ async function executeText(session: Session, payload: Buffer, statement: TextPre
     route: () => routeText(session, text, schema),
     prepare: (backend) => (on.has(backend.connection) ? undefined : prepareAgain(session, statement, backend)),
     send: (backend, lazyFlags) => relayReply(session, backend, payload, lazyFlags),
-    after: (backend, end) => afterStatements(session, { text, facts, backend, end }),
+    after: (backend, end) => afterStatements(session, { text, facts, schema, backend, end }),
   });
 }
 

@@ -283,6 +283,14 @@ const variables: readonly StateRow[] = [
     },
   },
   {
+    state: "insert_id pins until a row has used it",
+    enter: (client) => all(client, "SET insert_id = 4000", "INSERT INTO other (note) VALUES ('4000')"),
+    after: async (client) => {
+      expect(await first(client, "SELECT id FROM other WHERE note = '4000'")).toEqual({ id: 4000 });
+      await goesOn(client);
+    },
+  },
+  {
     state: "a variable that belongs to one server pins, and a statement on what has moved says so",
     enter: (client) => all(client, "SET rand_seed1 = 7"),
     blocked: "the session variable rand_seed1 was set",
