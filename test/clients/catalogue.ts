@@ -41,6 +41,10 @@ export interface Client {
   readonly lacks: Partial<Readonly<Record<Step, string>>>;
   /** The account it logs in as: `native` where it knows no newer method than `mysql_native_password`. */
   readonly account: "app" | "native";
+  /** Whether it compresses what it sends, where it is told to and the server agrees. */
+  readonly compresses: boolean;
+  /** What it complains of on stderr at the server too, where packets are compressed, and goes on. */
+  readonly grumbles?: RegExp;
   /** Whether it can do with and without TLS, or without alone. */
   readonly tls: readonly ("required" | "disabled")[];
   /** Set where the program is run at the server itself, for a library that today's servers do not let in. */
@@ -113,14 +117,24 @@ const ALL: readonly Client[] = [
     },
     lacks: { "server-side": "PREPARE as a statement keeps a session where it is" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
-  { name: "mysql2", command: node("mysql2-client.ts"), lacks: {}, account: "app", tls: BOTH },
+  {
+    name: "mysql2",
+    command: node("mysql2-client.ts"),
+    lacks: {},
+    account: "app",
+    compresses: true,
+    grumbles: /^Warning: got packets out of order\. .*\n/gm,
+    tls: BOTH,
+  },
   {
     name: "PyMySQL",
     command: interpreted("python3", "python", "client.py", { DRIVER: "pymysql" }),
     lacks: { "server-side": "it prepares nothing at the server", reset: "it has neither command" },
     account: "app",
+    compresses: false,
     tls: BOTH,
   },
   {
@@ -128,6 +142,7 @@ const ALL: readonly Client[] = [
     command: interpreted("python3", "python", "client.py", { DRIVER: "MySQLdb" }),
     lacks: { "server-side": "it prepares nothing at the server" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
   {
@@ -135,6 +150,7 @@ const ALL: readonly Client[] = [
     command: node("mysqljs-client.ts"),
     lacks: { "server-side": "it prepares nothing at the server" },
     account: "native",
+    compresses: false,
     // With TLS it speaks to no server of today: it knows no version that they accept.
     tls: ["disabled"],
     directEnv: { LIBRARY: "mysql2" },
@@ -144,6 +160,7 @@ const ALL: readonly Client[] = [
     command: node("mariadb-client.ts"),
     lacks: { reset: "it sends neither command to a server of MySQL's" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
   {
@@ -151,6 +168,7 @@ const ALL: readonly Client[] = [
     command: interpreted("perl", "perl", "client.pl", { DRIVER: "mysql" }),
     lacks: { reset: "it has neither command" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
   {
@@ -158,14 +176,23 @@ const ALL: readonly Client[] = [
     command: interpreted("perl", "perl", "client.pl", { DRIVER: "MariaDB" }),
     lacks: { reset: "it has neither command" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
-  { name: "mysqli", command: interpreted("php", "php", "mysqli-client.php"), lacks: {}, account: "app", tls: BOTH },
+  {
+    name: "mysqli",
+    command: interpreted("php", "php", "mysqli-client.php"),
+    lacks: {},
+    account: "app",
+    compresses: true,
+    tls: BOTH,
+  },
   {
     name: "PDO",
     command: interpreted("php", "php", "pdo-client.php"),
     lacks: { ping: "it has neither command", reset: "it has neither command" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
   {
@@ -173,13 +200,16 @@ const ALL: readonly Client[] = [
     command: interpreted("ruby", "ruby", "client.rb"),
     lacks: { reset: "it has neither command" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
   {
     name: "go-sql-driver",
     command: compiled("go", "go", "client.go", GO),
+    grumbles: /^\[mysql\] .* \[warn\] unexpected sequence nr: .*\n/gm,
     lacks: { reset: "it has neither command" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
   {
@@ -187,6 +217,7 @@ const ALL: readonly Client[] = [
     command: compiled("ecj", "java", "Client.java", JAVA),
     lacks: { reset: "it sends neither command to a server of MySQL's" },
     account: "app",
+    compresses: true,
     tls: BOTH,
   },
 ];

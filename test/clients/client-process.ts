@@ -7,6 +7,8 @@ const SCRIPT_MAX_MS = 90_000;
 export interface Target {
   readonly port: number;
   readonly tls: "required" | "disabled";
+  /** Where the library can. */
+  readonly compress?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -30,7 +32,7 @@ class ClientProcess {
   #rest = "";
   #errors = "";
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, grumbles: RegExp | undefined) {
     this.#child = child;
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       const lines = (this.#rest + text).split("\n");
@@ -44,7 +46,8 @@ class ClientProcess {
       child.once("error", (error) => resolve(error.message));
       child.once("close", (code, signal) => {
         const end = code === 0 ? "" : `ended with ${signal ?? code}`;
-        resolve([end, this.#errors.trim()].filter((part) => part !== "").join(": "));
+        const errors = grumbles === undefined ? this.#errors : this.#errors.replaceAll(grumbles, "");
+        resolve([end, errors.trim()].filter((part) => part !== "").join(": "));
       });
     });
   }
@@ -58,9 +61,21 @@ class ClientProcess {
     const { command, args, env } = await client.command();
     const { PATH = "", HOME = "" } = process.env;
     const place = { HOST: "127.0.0.1", PORT: String(to.port), TLS: to.tls };
+    const compress = { COMPRESS: to.compress === true && client.compresses ? "yes" : "no" };
     const who = { USER: account.user, PASSWORD: account.password };
-    const all = { PATH, HOME, LC_ALL: "C.UTF-8", TZ: "UTC", ...env, ...place, ...who, ...asked, ...to.env };
-    return new ClientProcess(spawn(command, args, { env: all, stdio: ["ignore", "pipe", "pipe"] }));
+    const all = {
+      PATH,
+      HOME,
+      LC_ALL: "C.UTF-8",
+      TZ: "UTC",
+      ...env,
+      ...place,
+      ...compress,
+      ...who,
+      ...asked,
+      ...to.env,
+    };
+    return new ClientProcess(spawn(command, args, { env: all, stdio: ["ignore", "pipe", "pipe"] }), client.grumbles);
   }
 
   kill(): void {

@@ -67,7 +67,7 @@ beforeAll(async () => {
   await order("migration", "create", "clients", "--from", "old", "--to", "new", "--tables", TABLES, "--wait");
   await order("diff", "start", "clients");
   await journey();
-}, 280_000);
+}, 480_000);
 
 afterAll(async () => {
   await fleet?.stop();
@@ -114,12 +114,13 @@ async function journey(): Promise<void> {
 /** All clients run the common script through a proxy, by each kind of connection that they can make. */
 async function scripts(phase: Phase): Promise<void> {
   await each(async (client, number) => {
-    // While tables are switched, one kind is enough; it is the other one of the second time.
+    // While tables are switched, one kind is enough, compressed; it is the other one of the second time.
     const kinds = phase.startsWith("during")
       ? [client.tls[phase === "during the switch" ? 0 : client.tls.length - 1] ?? "disabled"]
       : client.tls;
     for (const [i, tls] of kinds.entries()) {
-      const run = await runScript(client, number, accountOf(client), { port: proxyPort(number + i), tls });
+      const to = { port: proxyPort(number + i), tls, compress: phase.startsWith("during") };
+      const run = await runScript(client, number, accountOf(client), to);
       proxied.set(client, [...(proxied.get(client) ?? []), { phase, tls, run }]);
     }
   });

@@ -46,6 +46,7 @@ func open(interpolate bool) *sql.DB {
 	if os.Getenv("TLS") == "required" {
 		config.TLS = &tls.Config{InsecureSkipVerify: true}
 	}
+	check(config.Apply(mysql.EnableCompression(os.Getenv("COMPRESS") == "yes")))
 	connector, err := mysql.NewConnector(config)
 	check(err)
 	return sql.OpenDB(connector)

@@ -40,7 +40,8 @@ public class Client {
         this.serverSide = serverSide;
         String tls = System.getenv("TLS").equals("required") ? "sslMode=trust" : "sslMode=disable&allowPublicKeyRetrieval=true";
         String url = "jdbc:mariadb://" + System.getenv("HOST") + ":" + System.getenv("PORT") + "/ledger?" + tls
-            + "&allowMultiQueries=true&connectionAttributes=program_name:common-script&useServerPrepStmts=" + serverSide;
+            + "&allowMultiQueries=true&connectionAttributes=program_name:common-script&useServerPrepStmts=" + serverSide
+            + "&useCompression=" + System.getenv("COMPRESS").equals("yes");
         db = DriverManager.getConnection(url, System.getenv("USER"), System.getenv("PASSWORD"));
     }
 

@@ -4,6 +4,7 @@
 set -u
 
 if [ "$TLS" = required ]; then tls=--ssl-mode=REQUIRED; else tls='--ssl-mode=DISABLED --get-server-public-key'; fi
+if [ "$COMPRESS" = yes ]; then tls="$tls --compression-algorithms=zstd"; fi
 export MYSQL_PWD="$PASSWORD"
 client="$CLIENT"
 own="own_$client"

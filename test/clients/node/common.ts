@@ -6,6 +6,7 @@ export const ASKED = {
   client: Number(text("CLIENT")),
   stopFile: text("STOP"),
   tls: text("TLS") === "required",
+  compress: text("COMPRESS") === "yes",
   account: { host: text("HOST"), port: Number(text("PORT")), user: text("USER"), password: text("PASSWORD") },
 };
 

@@ -21,6 +21,7 @@ const connection = await mariadb.createConnection({
   database: "ledger",
   multipleStatements: true,
   dateStrings: true,
+  compress: ASKED.compress,
   allowPublicKeyRetrieval: true,
   connectAttributes: { program_name: "common-script" },
   ...(ASKED.tls ? { ssl: { rejectUnauthorized: false } } : {}),

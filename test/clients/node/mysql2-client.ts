@@ -14,6 +14,7 @@ const connection = await mysql.createConnection({
   database: "ledger",
   multipleStatements: true,
   supportBigNumbers: true,
+  compress: ASKED.compress,
   connectAttributes: { program_name: "common-script" },
   ...(ASKED.tls ? { ssl: { rejectUnauthorized: false } } : {}),
 });

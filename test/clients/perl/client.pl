@@ -23,6 +23,7 @@ my @every_value = (
 sub connection {
     my $options = "dbname=ledger;host=$ENV{HOST};port=$ENV{PORT};${prefix}_multi_statements=1";
     $options .= $tls ? ";${prefix}_ssl=1" : '';
+    $options .= ";${prefix}_compression=1" if $ENV{COMPRESS} eq 'yes';
     # libmariadb asks for the server's key by itself.
     my %utf8 = $driver eq 'mysql' ? (mysql_enable_utf8mb4 => 1) : ();
     return DBI->connect("DBI:$driver:$options", $ENV{USER}, $ENV{PASSWORD},

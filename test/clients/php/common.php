@@ -7,6 +7,7 @@ define('PORT', (int) getenv('PORT'));
 define('USER', getenv('USER'));
 define('PASSWORD', getenv('PASSWORD'));
 define('TLS', getenv('TLS') === 'required');
+define('COMPRESS', getenv('COMPRESS') === 'yes');
 define('CLIENT', (int) getenv('CLIENT'));
 define('WRITES', getenv('MODE') === 'writes');
 define('OWN', 'own_' . CLIENT);

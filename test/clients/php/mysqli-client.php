@@ -9,6 +9,7 @@ function connect(): mysqli
 {
     $db = mysqli_init();
     $flags = TLS ? MYSQLI_CLIENT_SSL | MYSQLI_CLIENT_SSL_DONT_VERIFY_SERVER_CERT : 0;
+    $flags |= COMPRESS ? MYSQLI_CLIENT_COMPRESS : 0;
     $db->real_connect(HOST, USER, PASSWORD, 'ledger', PORT, null, $flags);
     $db->set_charset('utf8mb4');
     return $db;

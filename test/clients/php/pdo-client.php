@@ -7,6 +7,7 @@ $db = new Pdo\Mysql('mysql:host=' . HOST . ';port=' . PORT . ';dbname=ledger;cha
     PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
     PDO::ATTR_DEFAULT_FETCH_MODE => PDO::FETCH_NUM,
     PDO::MYSQL_ATTR_FOUND_ROWS => true,
+    PDO::MYSQL_ATTR_COMPRESS => COMPRESS,
 ] + (TLS ? [PDO::MYSQL_ATTR_SSL_CIPHER => 'DEFAULT', PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => false] : []));
 
 function rows(string $sql, array $values = []): array

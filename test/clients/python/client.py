@@ -32,6 +32,8 @@ def connect():
     if DRIVER == "pymysql":
         return driver.connect(**how, ssl={"check_hostname": False, "verify_mode": "none"} if tls else None,
                               ssl_disabled=not tls, program_name="common-script")
+    if os.environ["COMPRESS"] == "yes":
+        how["compress"] = True
     # libmariadb has its own word for it: TLS, without a look at the certificate.
     return driver.connect(**how, ssl={"cipher": "HIGH"} if tls else None)
 

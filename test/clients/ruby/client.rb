@@ -18,7 +18,7 @@ def connect
   Mysql2::Client.new(
     host: ENV.fetch('HOST'), port: Integer(ENV.fetch('PORT')), username: ENV.fetch('USER'),
     password: ENV.fetch('PASSWORD'), database: 'ledger', encoding: 'utf8mb4', as: :array,
-    flags: Mysql2::Client::MULTI_STATEMENTS, ssl_mode: tls ? :required : :disabled,
+    flags: Mysql2::Client::MULTI_STATEMENTS | (ENV.fetch('COMPRESS') == 'yes' ? Mysql2::Client::COMPRESS : 0), ssl_mode: tls ? :required : :disabled,
     connect_attrs: { program_name: 'common-script' }
   )
 end
