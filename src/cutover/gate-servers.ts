@@ -76,10 +76,12 @@ function isInTheWay(
 
 async function facts(context: GateContext, backend: string): Promise<ServerFacts | string> {
   try {
-    const nonces = await registeredNonces(context.ports.store);
+    // Only what a proxy will end makes a difference by coming through one.
+    const kills = context.openTransactions === "kill";
+    const nonces = kills ? await registeredNonces(context.ports.store) : [];
     return await context.ports.home(backend).inspect(async (view) => ({
       holders: await view.holders(),
-      proxied: new Set(await view.connectionsOf(nonces)),
+      proxied: new Set(kills ? await view.connectionsOf(nonces) : []),
       settings: await view.autoIncrementSettings(),
     }));
   } catch (error) {

@@ -48,6 +48,15 @@ describe("a switch among faults, simulated", () => {
     for (let seed = 1; seed <= 60; seed += 1) await explore({}, { from: seed, to: seed }, lateFence([1, 12])());
   });
 
+  test(
+    "transactions that are ended by order lose nothing that was acknowledged, and let switches through",
+    async () => {
+      const { outcomes } = await explore(PROFILES["all of it"], { from: 1, to: 60 }, { activeMs: RUN_MS, kills: 3 });
+      expect(outcomes["switched"]).toBeGreaterThan(10);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
   test("repeats exactly what a seed did before", async () => {
     const once = await simulate({ seed: 7, faults: PROFILES["all of it"], activeMs: RUN_MS });
     const again = await simulate({ seed: 7, faults: PROFILES["all of it"], activeMs: RUN_MS });

@@ -288,4 +288,11 @@ export const RULES: readonly Rule[] = [
     kept: {},
     failure: /although its client had gone/,
   },
+  {
+    rule: "a transaction that was ended by order is told to its client at the next statement",
+    invariants: "A1, D9",
+    without: { weakProxy: "hides-the-undone", kills: 3 },
+    kept: { kills: 3 },
+    failure: /acknowledged write/,
+  },
 ];

@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly sessionsShared?: boolean;
   /** A scene of its own: called at each failpoint that a controller passes. */
   readonly scene?: (point: Failpoint, run: Run, controller: SimController) => void;
+  /** What is open on the old home is ended after so many milliseconds of a hold. */
+  readonly kills?: number;
   /** Test-only: a rule that is switched off. */
   readonly weaken?: (ports: SwitchPorts) => SwitchPorts;
   /** Test-only: neither lock nor fence is expected to stand; what proxies do must be safe without. */
@@ -262,7 +264,8 @@ export class Run {
       store: new SimStore(this.store, process),
       servers,
       checker,
-      limits: LIMITS,
+      limits: this.options.kills === undefined ? LIMITS : { ...LIMITS, drainTimeoutMs: this.options.kills },
+      kills: this.options.kills !== undefined,
       leaseTtlMs: LEADER_LEASE_MS,
       // In some runs the migration is handed over from time to time; where a scene is played, by its story alone.
       ordersPerClaim: this.options.scene === undefined && this.options.seed % 3 === 0 ? 2 : Number.POSITIVE_INFINITY,

@@ -19,6 +19,7 @@ import { SimStream } from "./sim-stream.ts";
 import type { SimProcess, World } from "./world.ts";
 
 export const MIGRATION = "m";
+const KILLS = { openTransactions: "kill" } as const;
 const CLAIM = STREAMS_PREFIX + MIGRATION;
 
 export interface SimControllerOptions {
@@ -28,6 +29,8 @@ export interface SimControllerOptions {
   readonly servers: { readonly old: SimServer; readonly new: SimServer };
   readonly checker: Checker;
   readonly limits: SwitchLimits;
+  /** Whether what is still open after `drainTimeoutMs` is ended. */
+  readonly kills: boolean;
   readonly leaseTtlMs: number;
   /** After so many orders it hands the migration over, between two of them, with its lease unhurt. */
   readonly ordersPerClaim: number;
@@ -87,7 +90,7 @@ export class SimController {
   }
 
   async #lead(ports: SwitchPorts, streams: Record<Direction, SimStream>, ended: AbortSignal): Promise<void> {
-    const { world, limits } = this.options;
+    const { world, limits, kills } = this.options;
     for (let orders = 0; !ended.aborted && orders < this.options.ordersPerClaim; ) {
       await this.process.gate();
       const before = await readMigration(ports.store, MIGRATION);
@@ -106,7 +109,7 @@ export class SimController {
       await world.delay(world.random.between(10, 80));
       if (!this.busy) continue;
       const kind = document.phase === "switched" ? "rollback" : "switch";
-      const order = { migration: MIGRATION, kind, who: this.process.name, limits } as const;
+      const order = { migration: MIGRATION, kind, who: this.process.name, limits, ...(kills ? KILLS : {}) } as const;
       const outcome = await this.#work(runSwitch(ports, order));
       this.#record(kind, outcome);
       orders += 1;

@@ -8,6 +8,7 @@ import type { LocalHold } from "../../../src/proxy/local-hold.ts";
 import { Participant } from "../../../src/proxy/participant.ts";
 import { DEFAULT_PROXY_LIMITS } from "../../../src/proxy/proxy-config.ts";
 import { ProxyMetrics } from "../../../src/proxy/proxy-metrics.ts";
+import { StragglerEnder } from "../../../src/proxy/straggler-ender.ts";
 import { Traffic } from "../../../src/proxy/traffic.ts";
 import type { Flight, TrafficSession } from "../../../src/proxy/traffic-session.ts";
 import type { HoldAcknowledgement, ProxyDocument } from "../../../src/rules/proxy-document.ts";
@@ -40,7 +41,9 @@ export type ProxyWeakness =
   /** Looks at its licence when a statement is judged, not when its first byte goes out. */
   | "asks-licence-early"
   /** Sends a statement that was held although its client has gone meanwhile. */
-  | "sends-for-the-gone";
+  | "sends-for-the-gone"
+  /** Rolls a transaction back by order, and does not tell its client. */
+  | "hides-the-undone";
 
 export interface SimProxyOptions {
   readonly world: World;
@@ -99,6 +102,7 @@ export class SimProxy {
     this.traffic.onChange(() => this.participant.publish());
     if (options.weakness !== "keeps-holds")
       new HoldKeeper({ store, traffic: this.traffic, clock, log: silentLogger, retryMs: 20 });
+    new StragglerEnder({ traffic: this.traffic, clock, log: silentLogger });
     void this.#start();
   }
 
@@ -214,6 +218,10 @@ class SimClient implements TrafficSession {
   readonly #proxy: SimProxy;
   readonly #world: World;
   readonly #connections = new Map<string, Connection>();
+  /** An order to end what is open waits for the end of the statement. */
+  #ending = false;
+  /** Its transaction is being undone, or is; its client does not know it yet. */
+  #undone: Promise<void> | undefined;
   flight: Flight | undefined;
   #open: string | undefined;
   /** Whether the open transaction has touched the tables yet, and whether it was begun while they were held. */
@@ -234,6 +242,35 @@ class SimClient implements TrafficSession {
     if (weakness === "forgets-transactions") return undefined;
     if (weakness === "forgets-other-tables" && !this.#touched) return undefined;
     return this.#open === backend ? { reason: "an open transaction" } : undefined;
+  }
+
+  endOpen(): void {
+    if (this.flight !== undefined) this.#ending = true;
+    else this.#undo();
+  }
+
+  #undo(): void {
+    this.#ending = false;
+    const at = this.#open;
+    const connection = at === undefined ? undefined : this.#connections.get(at);
+    const server = at === undefined ? undefined : this.#proxy.options.servers[at];
+    // Its last statement may have ended it.
+    if (connection?.buffer === undefined || server === undefined) return;
+    const work = async (): Promise<void> => {
+      await this.#world.delay(this.#world.random.between(0.2, 2));
+      await this.#proxy.process.gate();
+      await server.rollback(connection).catch(() => undefined);
+      this.#open = undefined;
+      this.#proxy.traffic.settled(this);
+    };
+    this.#undone = work();
+  }
+
+  /** Whether the client is told, in place of an answer to its next statement, that its transaction was undone. */
+  async #takeUndone(undone: Promise<void>): Promise<boolean> {
+    await undone;
+    this.#undone = undefined;
+    return this.#proxy.options.weakness !== "hides-the-undone";
   }
 
   hasUsed(): boolean {
@@ -297,6 +334,7 @@ class SimClient implements TrafficSession {
         this.#abandon();
         // Nothing of it was committed, whatever the error was. Begun during a hold, it can be told that its tables moved.
         if (outcome.message === "moved" && this.#begunInHold) return;
+        if (outcome.message === "undone") return;
         this.#proxy.options.checker.failed(this.#proxy, outcome);
         return;
       }
@@ -308,7 +346,7 @@ class SimClient implements TrafficSession {
     );
     this.#open = undefined;
     this.#proxy.traffic.settled(this);
-    this.#told(gives ? [] : writes, outcome);
+    if (outcome?.message !== "undone") this.#told(gives ? [] : writes, outcome);
   }
 
   async #read(): Promise<void> {
@@ -337,6 +375,7 @@ class SimClient implements TrafficSession {
     const held = traffic.newHeld(100, "app");
     const since = this.#world.now;
     const concerned = table === TABLE;
+    if (this.#undone !== undefined && (await this.#takeUndone(this.#undone))) return new StatementError("undone");
     for (;;) {
       await process.gate();
       if (weakness === "asks-licence-early") {
@@ -376,6 +415,7 @@ class SimClient implements TrafficSession {
         return error instanceof Error ? error : new Error(String(error));
       } finally {
         this.flight = undefined;
+        if (this.#ending) this.#undo();
         traffic.settled(this);
         checker.waited(this.#proxy, since);
       }

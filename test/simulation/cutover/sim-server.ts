@@ -15,7 +15,7 @@ export interface Write {
 }
 
 /** Why a statement failed: as the server or the proxy would say it, in one word. */
-export type StatementFailure = "killed" | "fenced" | "gone" | "moved" | "deadlock";
+export type StatementFailure = "killed" | "fenced" | "gone" | "moved" | "deadlock" | "undone";
 
 export class StatementError extends Error {
   readonly kind: StatementFailure;
