@@ -106,6 +106,7 @@ export async function afterStatements(
   for (const one of facts.slice(0, succeeded)) {
     await applyEffects(state, one, text, backend);
     if (ties() > 0) state.explain(text.subarray(one.start, one.end));
+    if (one.locksUserLevel) state.userLocksAt = backend.name;
     if (one.xa !== undefined) noteXa(session, one.xa, backend);
     if (INSERTS.has(one.kind) || one.effects.includes("sets-last-insert-id")) state.insertBackend = backend.name;
   }

@@ -45,6 +45,8 @@ export class SessionState {
   option: number | undefined;
   /** Where the last statement went. */
   lastBackend: string;
+  /** Where it may hold user-level locks: they tie it to no home, and are lost with that connection. */
+  userLocksAt: string | undefined;
   /** Where the session's LAST_INSERT_ID() was set last. */
   insertBackend: string | undefined;
   longDataBytes = 0;
@@ -160,7 +162,8 @@ export class SessionState {
       this.openOn(backend) ??
       this.pins.at(backend) ??
       this.names.temporaryAt(backend) ??
-      (this.settings.isUnreadAt(backend) ? "user variables" : undefined)
+      (this.settings.isUnreadAt(backend) ? "user variables" : undefined) ??
+      (this.userLocksAt === backend ? "user-level locks" : undefined)
     );
   }
 
@@ -172,6 +175,7 @@ export class SessionState {
     this.settings.reset(by);
     this.prepared.clear();
     this.handlers.clear();
+    this.userLocksAt = undefined;
     this.textPrepared.clear();
     this.unknownCalls.clear();
     this.names.dropAllTemporary();

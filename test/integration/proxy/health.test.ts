@@ -94,6 +94,8 @@ describe("a server that is started again", () => {
     await expect.poll(() => ends.length).toBe(20);
     ends = [];
     const [plain, inserted, open, temporary] = [await user(), await user(), await user(), await user()];
+    const locks = await user();
+    await locks.query("DO GET_LOCK('mine', 0)");
     await plain.query("SET @mark = 'kept', SESSION sql_mode = 'ANSI_QUOTES'");
     await plain.execute("SELECT note FROM orders WHERE id = ?", [1]);
     await inserted.query("INSERT INTO other (note) VALUES ('x')");
@@ -103,6 +105,7 @@ describe("a server that is started again", () => {
     await servers.old.kill9();
     expect(["PROTOCOL_CONNECTION_LOST", "ECONNRESET"]).toContain(await open.ended);
     expect(["PROTOCOL_CONNECTION_LOST", "ECONNRESET"]).toContain(await temporary.ended);
+    expect(["PROTOCOL_CONNECTION_LOST", "ECONNRESET"]).toContain(await locks.ended);
     // Connections of a process that is killed end one after the other: these two are to be idle when theirs does.
     const outlived = (): number => told.filter((line) => line === "a session outlives its idle backend").length;
     await expect.poll(outlived, { timeout: 10_000 }).toBe(2);
@@ -115,7 +118,7 @@ describe("a server that is started again", () => {
     await expect(inserted.query("SELECT LAST_INSERT_ID()")).rejects.toMatchObject({ errno: 2013 });
     await inserted.query("INSERT INTO other (note) VALUES ('y')");
     expect(await value(inserted, "SELECT LAST_INSERT_ID() = MAX(id) FROM other")).toBe(1);
-    expect(ends).toEqual(["backend lost", "backend lost"]);
+    expect(ends).toEqual(["backend lost", "backend lost", "backend lost"]);
     await (await user()).query(`KILL ${plain.threadId}`);
     expect(await plain.ended).toBe("PROTOCOL_CONNECTION_LOST");
   }, 60_000);

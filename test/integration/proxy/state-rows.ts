@@ -222,6 +222,30 @@ const locks: readonly StateRow[] = [
   },
 ];
 
+const procedures: readonly StateRow[] = [
+  {
+    state: "GET_LOCK(…) inside a procedure is kept, and a CALL whose body is not known pins",
+    enter: (client) => all(client, "CALL takes_lock()"),
+    blocked: "a stored procedure may have changed the session",
+    after: async (client) => {
+      await refused(client.connection.query(insert(client, "never")), 1235, "a stored procedure may have changed");
+      expect(await client.servers.old.root("SELECT IS_FREE_LOCK('by call') AS free")).toEqual([{ free: "0" }]);
+      await client.connection.reset();
+      expect(await client.servers.old.root("SELECT IS_FREE_LOCK('by call') AS free")).toEqual([{ free: "1" }]);
+      await goesOn(client);
+    },
+  },
+  {
+    state: "a procedure that failed after it had made a temporary table pins as well",
+    enter: (client) => refused(client.connection.query("CALL makes_and_fails()"), 1644, "as planned"),
+    blocked: "a stored procedure may have changed the session",
+    after: async (client) => {
+      await refused(client.connection.query(insert(client, "never")), 1235, "a stored procedure may have changed");
+      expect(await first(client, "SELECT COUNT(*) AS n FROM in_call")).toEqual({ n: 0 });
+    },
+  },
+];
+
 const CONTENTS =
   "SELECT @whole AS whole, @part AS part, @text AS text, COLLATION(@text) AS collation, COUNT(*) AS n FROM orders";
 
@@ -449,6 +473,7 @@ const statements: readonly StateRow[] = [
 export const STATE_ROWS: readonly StateRow[] = [
   ...transactions,
   ...locks,
+  ...procedures,
   ...variables,
   ...temporary,
   ...answers,

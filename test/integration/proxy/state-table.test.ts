@@ -41,6 +41,11 @@ beforeAll(async () => {
       INSERT INTO shop.three VALUES (1, 'a'), (2, 'b'), (3, 'c');
       CREATE PROCEDURE shop.remembers() SET @kept = 1.25;
       CREATE PROCEDURE shop.unread() BEGIN END;
+      CREATE PROCEDURE shop.takes_lock() DO GET_LOCK('by call', 0);
+      CREATE PROCEDURE shop.makes_and_fails() BEGIN
+        CREATE TEMPORARY TABLE in_call (id INT);
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'as planned';
+      END;
       CREATE ROLE clerk;
       GRANT clerk TO ${USER}@'%';
       GRANT RELOAD, BACKUP_ADMIN, SESSION_VARIABLES_ADMIN ON *.* TO ${USER}@'%';
