@@ -1,4 +1,4 @@
-import type { NamesBehind } from "../rules/rules-document.ts";
+import { type NamesBehind, TRIGGERS_OF } from "../rules/rules-document.ts";
 import { SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
 import { leftInSession } from "./left-in-session.ts";
 import type { ServerView } from "./server-view.ts";
@@ -137,9 +137,17 @@ export class DefinitionsOfServer {
     const ruledRoutines = byKey(clear.filter(concerns));
     const others = clear.filter((one) => !concerns(one)).map((one) => ({ ...one, tables: one.tables.slice(0, 1) }));
     const routines = { ...byKey(others), ...ruledRoutines };
-    const leaves = byKey(clear, "leaves");
+    const ofTriggers = Object.entries(byKey(this.triggers, "leaves"));
+    const byTriggers = Object.fromEntries(
+      ofTriggers.filter(([, left]) => left.length > 0).map(([table, left]) => [TRIGGERS_OF + table, left]),
+    );
+    const leaves = { ...byTriggers, ...byKey(clear, "leaves") };
     if (JSON.stringify([routines, leaves]).length <= ROUTINES_BYTES_MAX) return { ...answers, routines, leaves };
-    return { ...answers, routines: ruledRoutines, leaves: byKey(clear.filter(concerns), "leaves") };
+    return {
+      ...answers,
+      routines: ruledRoutines,
+      leaves: { ...byTriggers, ...byKey(clear.filter(concerns), "leaves") },
+    };
   }
 
   #all(kind: Definition["kind"]): readonly Touched[] {

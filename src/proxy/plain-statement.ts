@@ -96,6 +96,7 @@ export class PlainStatements implements ReplyWaiter {
     const [decision] = decisions;
     if (only === undefined || decision === undefined || facts.length > 1) return undefined;
     if (!isPlain(only) && !this.#endsTransaction(only)) return undefined;
+    if (only.kind !== "select" && this.#session.state.routing.triggersLeave) return undefined;
     const { kind, heldBy, armedBy, tables } = decision;
     if (heldBy.length > 0 || armedBy.length > 0) return undefined;
     const name = kind === "one" ? decision.backend : kind === "any" ? this.#homeOfNone() : undefined;

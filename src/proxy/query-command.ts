@@ -114,7 +114,7 @@ export async function afterStatements(
   const failed = end.error === undefined ? undefined : facts[succeeded];
   if (failed?.userVariables !== undefined) assigned(state, failed.userVariables, backend);
   for (const one of facts) {
-    if (one.kind === "call" || one.calls !== undefined) noteCalls(session, one, schema, backend);
+    noteCalls(session, one, schema, backend);
     schema = one.useSchema ?? schema;
   }
   if (state.pins.has(INSERT_ID) && facts.some(({ kind }) => INSERTS.has(kind))) await lookWhetherUsed(state, backend);

@@ -14,7 +14,7 @@ export interface UnknownCall {
 }
 
 /**
- * A statement that calls stored routines has been carried out, or has failed on its way: what they leave in the session is
+ * A statement that may call stored routines, by its text or by triggers, has been carried out, or has failed on its way: what they leave in the session is
  * in none of its texts. The rules tell it for routines that the controller has read; until then a CALL is a pin.
  */
 export function noteCalls(
@@ -24,6 +24,8 @@ export function noteCalls(
   backend: SessionBackend,
 ): void {
   const { state } = session;
+  const byTriggers = state.routing.leftByTriggers(facts, schema);
+  if (byTriggers.length > 0) keep(session, byTriggers, backend);
   const calls = facts.calls ?? [];
   const left = facts.calls === undefined ? undefined : state.routing.leftBy(calls, schema);
   if (left !== undefined) keep(session, left, backend);

@@ -1,5 +1,5 @@
 import type { RoutineRef } from "../sql/statement.ts";
-import type { NamesBehind, RulesDocument } from "./rules-document.ts";
+import { type NamesBehind, type RulesDocument, TRIGGERS_OF } from "./rules-document.ts";
 
 const NONE: readonly string[] = [];
 
@@ -14,6 +14,7 @@ export class Behind {
   readonly #triggers: ReadonlyMap<string, readonly string[]>;
   readonly #routines: ReadonlyMap<string, readonly string[]>;
   readonly #leaves: ReadonlyMap<string, readonly string[]>;
+  readonly #leftByTriggers = new Map<string, readonly string[]>();
 
   /** @param fold makes a key one by which tables are compared */
   constructor(rules: RulesDocument, fold: (key: string) => string) {
@@ -33,6 +34,11 @@ export class Behind {
       (key) => key.toLowerCase(),
       (what) => what,
     );
+    const written = servers.flatMap(({ leaves = {} }) => Object.entries(leaves));
+    for (const [key, left] of written.filter(([name]) => name.startsWith(TRIGGERS_OF))) {
+      const table = fold(key.slice(TRIGGERS_OF.length));
+      this.#leftByTriggers.set(table, [...(this.#leftByTriggers.get(table) ?? NONE), ...left]);
+    }
     this.isEmpty = this.#views.size === 0 && this.#triggers.size === 0;
   }
 
@@ -46,6 +52,16 @@ export class Behind {
   /** The tables of all routines that a statement calls; undefined where one of them is not known. */
   ofCalls(calls: readonly RoutineRef[], schema: string | undefined): readonly string[] | undefined {
     return ofAll(this.#routines, calls, schema);
+  }
+
+  /** What the triggers of a table may leave in the session that writes it. */
+  leftByTriggers(key: string): readonly string[] {
+    return this.#leftByTriggers.get(key) ?? NONE;
+  }
+
+  /** Whether some table has triggers that leave something. */
+  get triggersLeave(): boolean {
+    return this.#leftByTriggers.size > 0;
   }
 
   /** What all of them may leave in the session, see {@link NamesBehind.leaves}; undefined where one of them is not known. */

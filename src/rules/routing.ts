@@ -86,6 +86,21 @@ export class Routing {
     return this.#behind.leftBy(calls, schema);
   }
 
+  /** Whether a write may leave something in its session that its text does not tell. */
+  get triggersLeave(): boolean {
+    return this.#behind.triggersLeave;
+  }
+
+  /** What triggers of the tables that a statement writes may leave in its session. */
+  leftByTriggers(facts: StatementFacts, schema: string | undefined): readonly string[] {
+    if (!this.#behind.triggersLeave) return NONE;
+    return facts.tables.flatMap((ref) => {
+      const key = ref.write ? this.keyOf(ref, schema) : undefined;
+      if (key === undefined) return NONE;
+      return this.#behind.ofTable(key, false).flatMap((table) => this.#behind.leftByTriggers(table));
+    });
+  }
+
   homeOf(key: string): string {
     return this.#homes.get(key) ?? this.rules.default;
   }

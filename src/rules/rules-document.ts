@@ -31,6 +31,9 @@ export interface ArmedRule {
   readonly endPinnedAfterMs?: number;
 }
 
+/** Stands before the key of a table in {@link NamesBehind.leaves}, for what its triggers leave; no schema begins so. */
+export const TRIGGERS_OF = "trigger ";
+
 /**
  * What stands behind names on one server that are no tables, as far as it was asked: the tables that a statement touches by
  * them, down through views, triggers and routines that use each other. A name that is missing was not found, or has
@@ -44,7 +47,7 @@ export interface NamesBehind {
   /** By `schema.routine`, of procedures and functions: of one that touches only tables without a rule, one of them at most. */
   readonly routines: Readonly<Record<string, readonly string[]>>;
   /**
-   * By the same: what it may leave in the session that calls it, `@name` for a user variable, else words for what no other
+   * By the same, and by tables whose triggers leave something: what it may leave in the session that calls it, `@name` for a user variable, else words for what no other
    * server can be given. Left out by older controllers.
    */
   readonly leaves?: Readonly<Record<string, readonly string[]>>;

@@ -50,6 +50,7 @@ const BEHIND = `
   CREATE FUNCTION remembered(x INT) RETURNS INT NO SQL BEGIN SET @given = x; RETURN x; END;
   CREATE PROCEDURE keeps() CREATE TEMPORARY TABLE kept (id INT);
   CREATE PROCEDURE dynamic() BEGIN PREPARE s FROM 'SELECT 1'; EXECUTE s; END;
+  CREATE TABLE marked LIKE other; CREATE TRIGGER mark BEFORE INSERT ON marked FOR EACH ROW SET @marked = NEW.note;
   CREATE TRIGGER tell AFTER INSERT ON loud FOR EACH ROW INSERT INTO items (note) VALUES (NEW.note);
   CREATE TRIGGER stay BEFORE INSERT ON quiet FOR EACH ROW SET NEW.note = (SELECT MAX(note) FROM other);
   CREATE TRIGGER tear AFTER INSERT ON torn FOR EACH ROW INSERT INTO orders (note) VALUES (NEW.note);`;
@@ -197,10 +198,11 @@ describe("statements are executed at the home of their tables, as their servers 
       await servers.old.root("DELETE FROM shop.other");
       await client.query("CALL remembers(@out)");
       await client.query("SELECT remembered(7)");
+      await client.query("INSERT INTO marked (note) VALUES ('by a trigger')");
       const [[row]] = await client.query<mysql.RowDataPacket[]>(
-        "SELECT @out AS n, @seen AS seen, @given AS given, COUNT(*) FROM orders",
+        "SELECT @marked AS marked, @out AS n, @seen AS seen, @given AS given, COUNT(*) FROM orders",
       );
-      expect(row).toMatchObject({ n: 0, seen: "41.5", given: 7 });
+      expect(row).toMatchObject({ marked: "by a trigger", n: 0, seen: "41.5", given: 7 });
       await client.query("CALL keeps()");
       await expect(client.query("SELECT * FROM orders")).rejects.toMatchObject({
         errno: 1235,
