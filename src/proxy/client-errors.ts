@@ -40,6 +40,15 @@ export function accessDenied(user: Buffer, host: string, withPassword: boolean):
   return error(1045, "28000", `Access denied for user '${user.toString("utf8")}'@'${host}' (using password: ${using})`);
 }
 
+/** The server wants the account to log in by a method that shows nothing that could be shown again. */
+export function methodNotRelayed(): ErrPacket {
+  return error(
+    1251,
+    "08004",
+    "Switchyard: the server asks this account for an authentication method that cannot be passed on; accounts need caching_sha2_password or sha256_password",
+  );
+}
+
 export function backendUnreachable(backend: string): ErrPacket {
   return error(
     2003,

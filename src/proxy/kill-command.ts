@@ -47,7 +47,9 @@ export async function runKill(
     prepare: () => undefined,
     send: (backend, lazyFlags) => relayReply(session, backend, sent, lazyFlags),
     after: async (_, end) => {
-      if (end.error !== undefined) return;
+      // Whoever ends its own session has its statement interrupted by that.
+      const ownEnd = victim === session && what === "connection" && end.error?.errno === INTERRUPTED;
+      if (end.error !== undefined && !ownEnd) return;
       if (victim === undefined) {
         if (what === "query" && mayBeElsewhere(session)) session.context.relayKill(id);
         return;
@@ -92,7 +94,26 @@ function mayBeElsewhere(session: Session): boolean {
   return Object.values(rules.tables).some(({ to }) => to !== rules.default);
 }
 
-function killText(session: Session, what: "query" | "connection", threadId: number): Buffer {
+const INTERRUPTED = 1317;
+
+const COMPUTED = /^\s*KILL\s+(?:(?:QUERY|CONNECTION)\s+)?(CONNECTION_ID\s*\(\s*\)|@[\w$.]+)\s*;?\s*$/i;
+const COMPUTED_BYTES_MAX = 200;
+
+/** The id that a KILL names by a user variable or by CONNECTION_ID(); undefined for any other expression. */
+export async function computedId(session: Session, text: Buffer): Promise<number | undefined> {
+  if (text.length > COMPUTED_BYTES_MAX) return undefined;
+  const expression = COMPUTED.exec(text.toString("latin1"))?.[1];
+  if (expression === undefined) return undefined;
+  if (!expression.startsWith("@")) return session.threadId;
+  const backend = session.backends.get(session.state.lastBackend);
+  if (backend === undefined || !backend.connection.isFree) return undefined;
+  if (session.backends.isBehind(backend, session.shared())) return undefined;
+  const { rows } = await backend.connection.query(`SELECT ${expression}`);
+  const value = rows[0]?.[0] ?? "";
+  return /^\d{1,10}$/.test(value) ? Number(value) : undefined;
+}
+
+export function killText(session: Session, what: "query" | "connection", threadId: number): Buffer {
   const attributes = hasFlag(session.applicant.capabilities, CAP.QUERY_ATTRIBUTES);
   const head = Buffer.from(attributes ? [COM.QUERY, 0, 1] : [COM.QUERY]);
   return Buffer.concat([head, Buffer.from(`KILL ${what.toUpperCase()} ${threadId}`)]);

@@ -10,6 +10,7 @@ import {
   backendUnreachable,
   loginTooSlow,
   malformedPacket,
+  methodNotRelayed,
   notSupported,
   tooManyOfUser,
 } from "./client-errors.ts";
@@ -66,6 +67,7 @@ export async function logIn(context: SessionContext, client: ClientConnection): 
       const late = awaited === "client" ? loginTooSlow() : backendUnreachable(context.traffic.rules.default);
       return turnAway(client, late, "timeout", awaited);
     }
+    if (isSwitchyardError(error, "MYSQL_AUTH_METHOD_UNKNOWN")) return turnAway(client, methodNotRelayed(), "login");
     const broken = isSwitchyardError(error, "WIRE_MALFORMED", "WIRE_UNEXPECTED_PACKET", "WIRE_PACKET_TOO_LARGE");
     return turnAway(client, malformedPacket(), broken ? "protocol" : "login");
   }

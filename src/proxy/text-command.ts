@@ -1,7 +1,7 @@
 import type { StatementFacts } from "../sql/statement.ts";
 import { statementOffset } from "../wire/query-attributes.ts";
 import { payloadAsGreeted } from "./connection-id.ts";
-import { runKill } from "./kill-command.ts";
+import { computedId, killText, runKill } from "./kill-command.ts";
 import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
 import type { Session } from "./session.ts";
 import { relayReply } from "./simple-commands.ts";
@@ -15,8 +15,14 @@ export async function runQuery(session: Session, payload: Buffer): Promise<void>
   const { facts } = session.state.judge(text, session.state.names.schema);
   const [only] = facts;
   if (only !== undefined && facts.length === 1) {
-    if (only.kind === "kill" && only.kill?.id !== undefined) {
-      await runKill(session, only.kill.id, only.kill.what, payload);
+    const { kill } = only;
+    if (kill?.id !== undefined) {
+      await runKill(session, kill.id, kill.what, payload);
+      return;
+    }
+    const computed = kill === undefined ? undefined : await computedId(session, text);
+    if (kill !== undefined && computed !== undefined) {
+      await runKill(session, computed, kill.what, killText(session, kill.what, computed));
       return;
     }
     if (await answerHere(session, only)) return;

@@ -143,6 +143,9 @@ describe("commands", () => {
     ["COM_SHUTDOWN", COM.SHUTDOWN],
     ["COM_CLONE", COM.CLONE],
     ["COM_DEBUG", COM.DEBUG],
+    ["COM_PROCESS_INFO", COM.PROCESS_INFO],
+    ["COM_REFRESH", COM.REFRESH],
+    ["COM_CREATE_DB", COM.CREATE_DB],
     ["a command that nobody knows", 0x7f],
   ])("%s is refused with one clear error, and the session goes on", async (_, byte) => {
     const client = await connect();
@@ -175,6 +178,18 @@ describe("commands", () => {
     client.send(onStatement(COM.STMT_CLOSE, 4711), onStatement(COM.STMT_SEND_LONG_DATA, 4711, Buffer.alloc(4)));
     client.send(command(COM.PING));
     expect((await client.next())[0]).toBe(0);
+  });
+
+  test("are bounded in one session, error 1461, and one that is closed makes room", async () => {
+    const proxy = await startHarness(servers, { limits: { preparedStatementsMax: 2 } });
+    const client = await RawClient.connect(proxy.port);
+    clients.push(client);
+    const text = command(COM.STMT_PREPARE, "DO 1");
+    const [first] = [await client.ask(text), await client.ask(text)];
+    expect(parseErr((await client.ask(text))[0] ?? Buffer.alloc(0))).toMatchObject({ errno: 1461, sqlState: "42000" });
+    client.send(onStatement(COM.STMT_CLOSE, first[0]?.readUInt32LE(1) ?? 0));
+    expect((await client.ask(text))[0]?.[0]).toBe(0);
+    await proxy.close();
   });
 
   test("cut short end the connection, not the proxy", async () => {

@@ -115,6 +115,19 @@ describe.each([
     await victim.query("SELECT COUNT(*) FROM orders");
   });
 
+  test("is the same by a user variable, and by CONNECTION_ID() for itself", async () => {
+    const [victim, killer] = [await connect(here), await connect(proxy())];
+    const slow = outcome(victim.query(SLOW("variable")));
+    await executing(servers.new, "variable", 1);
+    await killer.query(`SET @victim = ${victim.threadId}`);
+    await killer.query("KILL QUERY @victim");
+    expect(await slow).toBe(1317);
+    await executing(servers.new, "variable", 0);
+    await killer.query("SELECT COUNT(*) FROM orders");
+    expect(["PROTOCOL_CONNECTION_LOST", 1317, 2013]).toContain(await outcome(killer.query("KILL CONNECTION_ID()")));
+    await expect(killer.query("SELECT 1")).rejects.toThrow();
+  });
+
   test("ends a statement at the old home at once", async () => {
     const [victim, killer] = [await connect(here), await connect(proxy())];
     const slow = outcome(victim.query("SELECT SLEEP(30) /* stays */"));

@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import { connect as dial, type Socket } from "node:net";
+import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 import { connect as secure } from "node:tls";
 import mysql from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
+import { buildAuthSwitch } from "../../../src/wire/auth-packets.ts";
 import { CAP } from "../../../src/wire/capabilities.ts";
+import { buildGreeting, parseGreeting } from "../../../src/wire/greeting.ts";
 import { buildTlsRequest } from "../../../src/wire/handshake-response.ts";
 import { frame } from "../../../src/wire/packet-writer.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
@@ -24,7 +26,9 @@ beforeAll(async () => {
     CREATE USER certified@'%' IDENTIFIED BY 'certified-1' REQUIRE X509;
     CREATE USER blank@'%' IDENTIFIED BY '';
     CREATE USER changing@'%' IDENTIFIED BY 'before-1'; GRANT ALL ON shop.* TO changing@'%';
-    CREATE USER elsewhere@'10.9.8.7' IDENTIFIED BY 'elsewhere-1'`);
+    CREATE USER elsewhere@'10.9.8.7' IDENTIFIED BY 'elsewhere-1';
+    CREATE USER two@'%' IDENTIFIED BY 'older-1'; ALTER USER two@'%' IDENTIFIED BY 'newer-1' RETAIN CURRENT PASSWORD;
+    CREATE USER ''@'%' IDENTIFIED BY 'anybody-1'`);
 }, 60_000);
 afterEach(async () => {
   await harness?.close();
@@ -69,6 +73,20 @@ describe.each([
     const { direct, through } = await both([...how, ...args], proxy);
     expect(direct.error).toMatch(said);
     expect(through).toEqual(direct);
+  });
+
+  test("is let in as the server lets it in: the new and the retained password of an account, and an anonymous account", async () => {
+    const proxy = await start();
+    for (const who of [
+      ["--user=two", "--password=newer-1"],
+      ["--user=two", "--password=older-1"],
+      ["--user=two", "--password=newer-1"],
+      ["--user=whoever", "--password=anybody-1"],
+    ]) {
+      const { direct, through } = await both([...how, ...who], proxy);
+      expect(through).toEqual(direct);
+      expect(through).toMatchObject({ code: 0, out: "one\n1\n" });
+    }
   });
 
   test("is refused for an account that requires a client's certificate, which the proxy cannot show", async () => {
@@ -156,6 +174,34 @@ test.each(["TLSv1.2", "TLSv1.3"] as const)("TLS is agreed on as %s where the cli
   await client.end();
   const args = [`--user=${USER}`, `--password=${PASSWORD}`, `--tls-version=${version}`, ...TLS, "-e", "SELECT 1"];
   expect(await runMysql(proxy.port, args)).toMatchObject({ code: 0, error: "" });
+});
+
+test("is refused by name where the server asks for a method that shows no password", async () => {
+  // A server as of accounts in LDAP: it greets as the real one, and then asks for its own method.
+  const real = dial(servers.old.port, "127.0.0.1");
+  const [greeting] = (await once(real, "data")) as [Buffer];
+  real.destroy();
+  const standIn = createServer((socket) => {
+    socket.on("error", () => undefined);
+    const { capabilities, ...rest } = parseGreeting(greeting.subarray(4));
+    socket.write(frame(buildGreeting({ ...rest, capabilities: (capabilities & ~CAP.SSL) >>> 0 }), 0));
+    socket.once("data", () => {
+      socket.write(
+        frame(buildAuthSwitch({ plugin: "authentication_ldap_sasl_client", nonce: Buffer.alloc(20, 1) }), 2),
+      );
+    });
+  }).listen(0, "127.0.0.1");
+  await once(standIn, "listening");
+  const { port } = standIn.address() as AddressInfo;
+  harness = await startHarness({
+    ...servers,
+    old: Object.create(servers.old, { port: { value: port } }) as TestServer,
+  });
+  await expect(harness.connect()).rejects.toMatchObject({
+    errno: 1251,
+    message: expect.stringContaining("accounts need caching_sha2_password or sha256_password"),
+  });
+  standIn.close();
 });
 
 const REQUEST = buildTlsRequest(CAP.PROTOCOL_41 | CAP.SSL | CAP.SECURE_CONNECTION, 1 << 24, 45);
