@@ -116,20 +116,17 @@ export class Arena {
     for (const server of this.#hostile) server.begin(0);
     const endsAtMs = performance.now() + SETTLE_MS_MAX;
     let figures = await this.figures(false);
-    while (
-      performance.now() < endsAtMs &&
-      (figures.clients !== 0 || figures.backends !== 0) &&
-      this.failure === undefined
-    ) {
+    while (performance.now() < endsAtMs && !isRid(figures) && this.failure === undefined) {
       await sleep(200);
       figures = await this.figures(false);
     }
     figures = await this.figures(true);
-    const { clients, backends, resources } = figures;
-    const sockets = (resources["TCPSocketWrap"] ?? 0) + (resources["TLSWrap"] ?? 0);
-    if (clients !== 0 || backends !== 0 || sockets > 0) {
+    if (!isRid(figures)) {
+      const { clients, backends } = figures;
       const left = figures.sessions.filter((report) => !report.includes('"total":0')).join("\n");
-      this.#fail(`left behind: ${clients} clients, ${backends} connections to servers, ${sockets} sockets\n${left}`);
+      this.#fail(
+        `left behind: ${clients} clients, ${backends} connections to servers, ${socketsOf(figures)} sockets\n${left}`,
+      );
     }
     return figures;
   }
@@ -190,4 +187,13 @@ export class Arena {
   #fail(what: string): void {
     this.failure ??= what;
   }
+}
+
+/** Nobody is left, by the proxies' own count and by Node's. */
+function isRid(figures: Figures): boolean {
+  return figures.clients === 0 && figures.backends === 0 && socketsOf(figures) === 0;
+}
+
+function socketsOf({ resources }: Figures): number {
+  return (resources["TCPSocketWrap"] ?? 0) + (resources["TLSWrap"] ?? 0);
 }

@@ -14,8 +14,8 @@ import type { Address, Figures, FromWorkers, ToWorkers } from "./worker-messages
 
 /** Short, so that who is never answered is given up while the campaign looks. */
 const LIMITS: Partial<ProxyLimits> = {
-  connectTimeoutMs: 600,
-  loginTimeoutMs: 1500,
+  connectTimeoutMs: 1000,
+  loginTimeoutMs: 2000,
   commandBytesMax: 4 * 1024 ** 2,
   longDataBytesMax: 4 * 1024 ** 2,
   orphanTimeoutMs: 1500,

@@ -1,6 +1,11 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import { type LogFields, type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
+import type { DisconnectReason } from "../../../src/proxy/disconnect.ts";
+import type { ProxyLimits } from "../../../src/proxy/proxy-config.ts";
 import { withTable } from "../../../src/rules/rules-edits.ts";
 import { CAP, COM } from "../../../src/wire/capabilities.ts";
 import { parseErr } from "../../../src/wire/err-packet.ts";
@@ -12,16 +17,21 @@ import { OK, type Script, type ScriptedServer, startScripted } from "./scripted-
 let servers: ScriptedServer[] = [];
 let harness: Harness;
 let clients: RawClient[] = [];
+let strangers: Socket[] = [];
 let ends: string[] = [];
+let logged: string[] = [];
 let refused = 0;
 
 afterEach(async () => {
   for (const client of clients) client.close();
+  for (const socket of strangers) socket.destroy();
   clients = [];
+  strangers = [];
   await harness.close();
   for (const server of servers) await server.close();
   servers = [];
   ends = [];
+  logged = [];
   refused = 0;
 });
 
@@ -29,6 +39,11 @@ const GOOD: Script = { answer: () => [OK] };
 
 /** What the proxy asks of a server by itself, right behind a login. */
 const asksOfServer = (packet: Buffer): boolean => packet.includes("lower_case_table_names");
+
+const note = ({ source, reason }: LogFields): void => {
+  if (source !== undefined) logged.push(`${source} ${reason}`);
+};
+const log: Logger = { ...silentLogger, debug: note, info: note, child: () => log };
 
 async function start(home: Script, second: Script = GOOD): Promise<void> {
   const counter: typeof noMetrics.counter = (name, labels) => ({
@@ -42,10 +57,25 @@ async function start(home: Script, second: Script = GOOD): Promise<void> {
   harness = await startHarness(
     { old: one.server, new: other.server },
     {
-      limits: { connectTimeoutMs: 250, loginTimeoutMs: 400, orphanTimeoutMs: 150 },
+      limits: { connectTimeoutMs: 5000, loginTimeoutMs: 5000, orphanTimeoutMs: 150, commandBytesMax: 1000 },
       metrics: { ...noMetrics, counter },
+      log,
     },
   );
+}
+
+/** Has the proxy lose patience sooner, once those are in who are to come in. */
+function hurry(limits: Partial<ProxyLimits>): void {
+  harness.worker.reconfigure({ limits, tls: "generated" });
+}
+
+/** Somebody who has connected and been greeted, or turned away, and says nothing. */
+async function stranger(): Promise<Socket> {
+  const socket = connect({ host: "127.0.0.1", port: harness.port });
+  socket.on("error", () => undefined);
+  strangers.push(socket);
+  await once(socket, "data");
+  return socket;
 }
 
 async function client(): Promise<RawClient> {
@@ -85,6 +115,7 @@ describe("a home that is reached and then says nothing", () => {
     const session = await client();
     session.send(query("SET sql_mode = 'ANSI_QUOTES'"));
     await session.next();
+    hurry({ connectTimeoutMs: 300, loginTimeoutMs: 300 });
     session.send(query("UPDATE shop.orders SET note = 'x'"));
     expect(parseErr(await session.next()).errno).toBe(2003);
     session.send(Buffer.from([COM.PING]));
@@ -97,6 +128,7 @@ describe("a server that never answers", () => {
   test("keeps nothing of a client that has gone, whatever it was asked", async () => {
     await start({ answer: (packet) => (packet.includes("HANG") || packet.includes("KILL") ? [] : [OK]) });
     for (const sql of ["SELECT 'HANG'", "SET @a = 'HANG'", "DO 'HANG'"]) (await client()).send(query(sql));
+    hurry({ loginTimeoutMs: 300 });
     await sleep(50);
     for (const one of clients) one.close();
     await expect.poll(() => ends.length, { timeout: 4000 }).toBe(3);
@@ -144,5 +176,77 @@ describe("a client that does not read what it is told", () => {
     greedy.resume();
     await expect.poll(() => refused, { timeout: 10_000 }).toBe(COMMANDS);
     greedy.destroy();
+  });
+});
+
+describe("every end of a connection", () => {
+  /** How a client, or the server, brings each of them about; total over the reasons. The last ones end the proxy. */
+  const ENDS: Readonly<Record<DisconnectReason, readonly [source: string, cause: () => Promise<void>]>> = {
+    quit: ["client", async () => (await client()).send(Buffer.from([COM.QUIT]))],
+    gone: ["client", async () => (await client()).close()],
+    login: ["client", async () => void (await stranger()).destroy()],
+    protocol: ["client", async () => void (await stranger()).write(frame(Buffer.from("what is this"), 1))],
+    limit: ["client", async () => (await client()).send(Buffer.alloc(2000, COM.QUERY))],
+    timeout: [
+      "client",
+      async () => {
+        hurry({ loginTimeoutMs: 300 });
+        await stranger();
+        hurry({ loginTimeoutMs: 5000 });
+      },
+    ],
+    killed: [
+      "proxy",
+      async () => {
+        const [victim, killer] = [await client(), await client()];
+        killer.send(query(`KILL ${victim.threadId}`));
+      },
+    ],
+    lost: [
+      "backend",
+      async () => {
+        const before = new Set(servers[0]?.sockets);
+        const one = await client();
+        one.send(Buffer.from([COM.PING]));
+        await one.next();
+        for (const socket of servers[0]?.sockets ?? []) if (!before.has(socket)) socket.destroy();
+      },
+    ],
+    internal: [
+      "proxy",
+      async () => {
+        await harness.change((rules) => ({ ...rules, generation: rules.generation + 1, default: "nowhere" }));
+        await harness.told((told) => told.generation === 2, "generation 2");
+        await stranger();
+      },
+    ],
+    unreachable: [
+      "backend",
+      async () => {
+        await harness.change((rules) => ({ ...rules, generation: rules.generation + 1, default: "new" }));
+        await harness.told((told) => told.generation === 3, "generation 3");
+        await servers[1]?.close();
+        servers.splice(1, 1);
+        await stranger();
+      },
+    ],
+    idle: ["proxy", async () => hurry({ idleTimeoutMs: 150 })],
+    shutdown: ["proxy", async () => void harness.worker.close({ drainMs: 0 })],
+  };
+
+  test("has one source and one reason, in the metric and in the log", async () => {
+    await start(GOOD);
+    for (const [reason, [source, cause]] of Object.entries(ENDS)) {
+      if (reason === "shutdown") {
+        hurry({ idleTimeoutMs: 0 });
+        await harness.change((rules) => ({ ...rules, generation: rules.generation + 1, default: "old" }));
+        await harness.told((told) => told.generation === 4, "generation 4");
+        await client();
+      }
+      const from = ends.length;
+      await cause();
+      await expect.poll(() => ends.slice(from), { timeout: 3000, message: reason }).toContain(`${source} ${reason}`);
+    }
+    expect(logged.toSorted()).toEqual(ends.toSorted());
   });
 });

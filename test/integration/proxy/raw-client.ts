@@ -21,13 +21,16 @@ const CAPABILITIES =
 
 /** Sends commands as bytes and reads replies as packets: for what no library sends. */
 export class RawClient {
+  /** Of the greeting. */
+  readonly threadId: number;
   readonly #link: PacketLink;
   readonly #inbox: PacketInbox;
   #fileSequence = 1;
   /** In force on the connection. */
   readonly capabilities: number;
 
-  private constructor(link: PacketLink, capabilities: number) {
+  private constructor(link: PacketLink, capabilities: number, threadId: number) {
+    this.threadId = threadId;
     this.#link = link;
     this.#inbox = new PacketInbox(link);
     this.capabilities = capabilities;
@@ -39,8 +42,8 @@ export class RawClient {
     const tls = { mode: "disabled" as const };
     const endpoint = { name: "proxy", host: "127.0.0.1", port, user: USER, password: PASSWORD, tls };
     const wishes = { capabilities: (CAPABILITIES | more) & ~less, database: "shop", attributes: new Map() };
-    const { capabilities } = await login(link, endpoint, wishes);
-    return new RawClient(link, capabilities);
+    const { capabilities, greeting } = await login(link, endpoint, wishes);
+    return new RawClient(link, capabilities, greeting.threadId);
   }
 
   /** Sends a command and gives every packet of the reply, as many as the protocol has the server owe. */

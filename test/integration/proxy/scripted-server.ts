@@ -35,6 +35,8 @@ export interface Script {
   answer(packet: Buffer, socket: Socket): readonly Buffer[];
 }
 
+let threads = 0;
+
 /** A server that says what a test wants, and can take the place of a real one in a harness. */
 export interface ScriptedServer {
   readonly server: TestServer;
@@ -66,7 +68,7 @@ export async function startScripted(script: Script): Promise<ScriptedServer> {
 
 function serve(socket: Socket, script: Script): void {
   const greeting = buildGreeting({
-    ...{ serverVersion: "9.7.4", threadId: 7, nonce: Buffer.alloc(20, 0x41), capabilities: CAPABILITIES },
+    ...{ serverVersion: "9.7.4", threadId: ++threads, nonce: Buffer.alloc(20, 0x41), capabilities: CAPABILITIES },
     ...{ collation: 45, status: STATUS.AUTOCOMMIT, authPlugin: "caching_sha2_password" },
   });
   socket.write(frame(greeting, 0));
