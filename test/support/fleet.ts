@@ -25,14 +25,23 @@ export class Fleet {
 
   static async start(
     system: TestSystem,
-    options: { readonly more?: string; readonly controllerEnv?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly more?: string;
+      readonly controllerEnv?: Readonly<Record<string, string>>;
+      /** What lies between the second proxy and the etcd: given the etcd's port, the one to use instead. */
+      readonly link?: (etcdPort: number) => Promise<number>;
+    } = {},
   ): Promise<Fleet> {
     const fleet = new Fleet(system, await startEtcd());
+    const direct = fleet.etcd.endpoint;
+    const port = await options.link?.(Number(new URL(direct).port));
+    const linked = port === undefined ? direct : `http://127.0.0.1:${port}`;
     try {
       const begun = async (kind: "controller" | "proxy", name: string): Promise<void> => {
         const env = kind === "controller" ? options.controllerEnv : undefined;
         const list = kind === "controller" ? fleet.controllers : fleet.proxies;
-        list.push(await fleet.#process(kind, name, options.more, env));
+        const store = `store: { etcd: { endpoints: ["${name === "p2" ? linked : direct}"] } }`;
+        list.push(await fleet.#process(kind, name, `${store}\n${options.more ?? ""}`, env));
       };
       const all = await Promise.allSettled([
         ...["c1", "c2"].map((name) => begun("controller", name)),
@@ -93,10 +102,10 @@ export class Fleet {
   #process(
     kind: "proxy" | "controller",
     name: string,
-    more = "",
+    more: string,
     env: Readonly<Record<string, string>> = {},
   ): Promise<ServeProcess> {
-    const config = `${this.#system.config}\nstore: { etcd: { endpoints: ["${this.etcd.endpoint}"] } }\n${more}`;
+    const config = `${this.#system.config}\n${more}`;
     return ServeProcess.start({ folder: join(this.#folder, name), config, kind, env, ownGroup: true });
   }
 }

@@ -8,6 +8,8 @@ export interface TcpRelay {
   delayMs: number;
   /** Changes the first piece that the server sends on each connection: its greeting. */
   greeting?: (bytes: Buffer) => Buffer;
+  /** Nobody gets through any more. */
+  away: boolean;
   /** Bytes that have passed, by who sent them. */
   readonly passed: { near: number; far: number };
   /** Ends all connections through it at once, without a word. */
@@ -17,8 +19,14 @@ export interface TcpRelay {
 
 export async function startRelay(target: { readonly host: string; readonly port: number }): Promise<TcpRelay> {
   const sockets = new Set<Socket>();
-  const relay: Omit<TcpRelay, "port" | "cut" | "close"> = { delayMs: 0, passed: { near: 0, far: 0 } };
+  const relay: Omit<TcpRelay, "port" | "cut" | "close"> = {
+    ...{ delayMs: 0, away: false, passed: { near: 0, far: 0 } },
+  };
   const server = createServer((near) => {
+    if (relay.away) {
+      near.destroy();
+      return;
+    }
     const far = connect({ host: target.host, port: target.port, noDelay: true });
     for (const socket of [near, far]) {
       sockets.add(socket);
