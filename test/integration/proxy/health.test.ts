@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -122,4 +123,41 @@ describe("a server that is started again", () => {
     await (await user()).query(`KILL ${plain.threadId}`);
     expect(await plain.ended).toBe("PROTOCOL_CONNECTION_LOST");
   }, 60_000);
+});
+
+describe("a server that is frozen", () => {
+  test("turns new clients away in time, and has what was sent to it answered when it goes on", async () => {
+    await start();
+    const early = await user();
+    harness.worker.reconfigure({ limits: { connectTimeoutMs: 300 }, tls: "generated" });
+    process.kill(servers.old.pid, "SIGSTOP");
+    try {
+      const late = value(early, "SELECT 'late'");
+      await expect(harness.connect()).rejects.toMatchObject({ errno: 2003 });
+      process.kill(servers.old.pid, "SIGCONT");
+      expect(await late).toBe("late");
+    } finally {
+      process.kill(servers.old.pid, "SIGCONT");
+    }
+    expect(ends).toEqual(["backend unreachable"]);
+  });
+});
+
+describe("a machine that is gone without a word", () => {
+  /** Timers that the system keeps for established connections: 2 is the one that asks whether the peer is there. */
+  function timers(end: "local" | "remote", port: number): string[] {
+    const hex = port.toString(16).toUpperCase().padStart(4, "0");
+    const rows = readFileSync("/proc/net/tcp", "utf8")
+      .split("\n")
+      .map((row) => row.trim().split(/\s+/));
+    const established = rows.filter((row) => row[3] === "01" && row[end === "local" ? 1 : 2]?.endsWith(`:${hex}`));
+    return established.map((row) => row[5]?.slice(0, 2) ?? "");
+  }
+
+  test("is looked for by the system, on both sides of an idle session", async () => {
+    await start();
+    await value(await user(), "SELECT 1");
+    await expect.poll(() => timers("local", harness.port)).toEqual(["02"]);
+    await expect.poll(() => timers("remote", servers.old.port)).toEqual(["02"]);
+  });
 });

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 
 const root = resolve(import.meta.dirname, "../../..");
 const page = readFileSync(join(root, "docs/reference/compatibility.md"), "utf8");
-const FOLDERS = ["integration", "clients"].map((folder) => join(root, "test", folder));
+const FOLDERS = ["integration", "clients", "soak"].map((folder) => join(root, "test", folder));
 
 /** Texts of the tests with real servers, by the names of their files; two folders may have files of the same name. */
 const texts = new Map<string, string>();
