@@ -219,6 +219,24 @@ test("a second request for TLS, within TLS, ends the connection and reaches no s
   await (await proxy.connect()).end();
 });
 
+test("a TLS session is resumed by a client that comes again with it", async () => {
+  const proxy = await start();
+  const handshake = async (session?: Buffer): Promise<{ reused: boolean; session: Buffer | undefined }> => {
+    const socket = dial(proxy.port, "127.0.0.1");
+    await once(socket, "data");
+    socket.write(frame(REQUEST, 1));
+    const options = { socket, rejectUnauthorized: false, maxVersion: "TLSv1.2" as const };
+    const tls = secure(session === undefined ? options : { ...options, session });
+    await once(tls, "secureConnect");
+    const outcome = { reused: tls.isSessionReused(), session: tls.getSession() };
+    tls.destroy();
+    return outcome;
+  };
+  const first = await handshake();
+  expect(first.reused).toBe(false);
+  expect((await handshake(first.session)).reused).toBe(true);
+});
+
 describe("clients that do not log in", () => {
   test("are let go after loginTimeoutMs, with the reason", async () => {
     const proxy = await start({ limits: { loginTimeoutMs: 300 } });
