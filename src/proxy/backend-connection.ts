@@ -152,6 +152,11 @@ export class BackendConnection {
     return (this.#tracker.status & STATUS.IN_TRANS) !== 0;
   }
 
+  /** Its transaction is for reading only. */
+  get readsOnly(): boolean {
+    return (this.#tracker.status & STATUS.IN_TRANS_READONLY) !== 0;
+  }
+
   /** Whether each statement commits by itself. */
   get autocommits(): boolean {
     return (this.#tracker.status & STATUS.AUTOCOMMIT) !== 0;

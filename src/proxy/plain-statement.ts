@@ -85,7 +85,7 @@ export class PlainStatements implements ReplyWaiter {
 
   #ping(payload: Buffer): boolean {
     const { state } = this.#session;
-    if (state.hasTies) return false;
+    if (state.hasTies || this.#session.answeredHere !== undefined) return false;
     // It tells how many warnings the last statement had.
     const backend = this.#ready(state.transaction.backend ?? state.lastBackend);
     return backend !== undefined && this.#go({ backend, tables: NONE, kind: "command" }, payload);

@@ -1,5 +1,4 @@
-import type { StatementFacts, XaStatement } from "../sql/statement.ts";
-import { buildErr } from "../wire/err-packet.ts";
+import type { SideEffect, StatementFacts, XaStatement } from "../sql/statement.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { hinted } from "./route-hints.ts";
@@ -17,16 +16,21 @@ export function statementTraits(
   session: Session,
   facts: readonly StatementFacts[],
   text: Buffer,
-): Pick<Work, "kind" | "opens" | "readsInsertId" | "timeLimitMs"> {
+): Pick<Work, "kind" | "opens" | "readsInsertId" | "readsOutcome" | "timeLimitMs"> {
   const only = facts.length === 1 ? facts[0] : undefined;
   return {
     kind: only?.kind ?? "other",
     opens: facts.length > 1 || facts[0]?.kind === "begin" || session.backends.mayOpen,
     readsInsertId: facts.some(({ effects }) => effects.includes("reads-last-insert-id")),
+    readsOutcome: OUTCOMES.some((outcome) => facts[0]?.effects.includes(outcome)),
     timeLimitMs: only?.kind === "select" ? timeLimitMs(text, session.state.settings.maxExecutionMs) : 0,
   };
 }
 
+/** What a statement may ask for of the one before it. */
+const OUTCOMES: readonly SideEffect[] = ["reads-diagnostics", "reads-row-count"];
+/** COMMIT and ROLLBACK with RELEASE have a server end the session. */
+const RELEASED = { source: "client", reason: "quit" } as const;
 const HINT_BYTES_MAX = 500;
 
 /** The limit that a SELECT asks for in its hint, or else its session. */
@@ -107,6 +111,7 @@ export async function afterStatements(
     await applyEffects(state, one, text, backend);
     if (ties() > 0) state.explain(text.subarray(one.start, one.end));
     if (one.locksUserLevel) state.userLocksAt = backend.name;
+    if (one.release === true) session.disconnect(RELEASED);
     if (one.xa !== undefined) noteXa(session, one.xa, backend);
     if (INSERTS.has(one.kind) || one.effects.includes("sets-last-insert-id")) state.insertBackend = backend.name;
   }
@@ -160,15 +165,19 @@ async function beginLazily(session: Session, facts: StatementFacts): Promise<boo
   const form = facts.beginForm;
   if (form === undefined || form === "consistent-snapshot") return false;
   if (!state.settings.allowsLazy || state.pins.has("lock-tables") || state.pins.has("flush")) return false;
+  // A server shows at once that it will be one for reading only.
+  if (state.oneShot.some((sql) => sql.startsWith("SET @@transaction_read_only "))) return false;
   const open = state.transaction.backend;
   if (open !== undefined) {
+    // To a plain BEGIN the transaction that it commits hands down that it was for reading only.
+    if (session.backends.get(open)?.connection.readsOnly === true) return false;
     // A BEGIN commits what is open; only then is the next home free.
     const backend = session.backends.get(open);
     const answer = await backend?.connection.query("COMMIT");
     if (answer?.error !== undefined) {
       await backend?.connection.refresh();
       state.transaction.told(open, backend?.connection.inTransaction ?? false);
-      session.client.send(buildErr(answer.error));
+      session.answerError(answer.error);
       return true;
     }
     state.transaction.ended();
@@ -176,16 +185,16 @@ async function beginLazily(session: Session, facts: StatementFacts): Promise<boo
     session.context.traffic.settled(session);
   }
   const told = state.transaction.isLazy ? "as before" : "begun";
-  state.transaction.begin(form);
+  state.transaction.begin(form === "plain" && state.transaction.readsOnly ? "read-only" : form);
   session.answerOk(told);
   return true;
 }
 
 function endLazily(session: Session, facts: StatementFacts): boolean {
-  if (facts.release === true) return false;
   if (facts.chain === true) session.state.transaction.restart();
   else session.state.transaction.ended();
   session.answerOk(facts.chain === true ? "as before" : "ended");
+  if (facts.release === true) session.disconnect(RELEASED);
   return true;
 }
 
@@ -194,7 +203,7 @@ function savepointLazily(session: Session, savepoint: NonNullable<StatementFacts
   const { action, name } = savepoint;
   if (action === "set") transaction.addSavepoint(name);
   else if (!transaction.backTo(name, action)) {
-    session.client.send(buildErr(savepointUnknown(name)));
+    session.answerError(savepointUnknown(name));
     return true;
   }
   session.answerOk();
@@ -209,7 +218,7 @@ function setNextTransaction(session: Session, facts: StatementFacts): boolean {
     assignments.length > 0 && assignments.every(({ scope, literal }) => scope === "next-transaction" && literal);
   if (!all || state.transaction.backend !== undefined) return false;
   if (state.transaction.isLazy) {
-    session.client.send(buildErr(transactionInProgress()));
+    session.answerError(transactionInProgress());
     return true;
   }
   for (const { name, valueText } of assignments) {

@@ -23,7 +23,8 @@ export function nextPreparation(
     session.backends.bringUpToDate(backend, session.shared(work.schema(backend))) ??
     carryInsertId(session, work, backend) ??
     (route.chooses || work.kind === "begin" ? openTransaction(session, work, backend) : undefined) ??
-    work.prepare(backend);
+    work.prepare(backend) ??
+    tellOutcome(session, work, backend);
   return step === undefined ? undefined : unlessLost(session, step, backend);
 }
 
@@ -107,6 +108,30 @@ function carryInsertId(
     if (value === undefined || value === null) return undefined;
     return tell(backend, [`SET SESSION last_insert_id = ${value}`]);
   })();
+}
+
+/**
+ * A statement that asks how the one before it went, of a server that does not know of that one: an OK leaves no warnings
+ * and no rows, an error is what SHOW WARNINGS shows then.
+ */
+function tellOutcome(session: Session, work: Work, backend: SessionBackend): Promise<undefined> | undefined {
+  const answered = work.readsOutcome === true ? session.answeredHere : undefined;
+  if (answered === undefined) return undefined;
+  session.answered.told();
+  const sql = answered.error === undefined ? "DO 0" : signalling(answered.error);
+  return backend.connection.query(sql).then(() => undefined);
+}
+
+/** A server takes a message of this length at most. */
+const MESSAGE_CHARACTERS_MAX = 128;
+
+/** Raises the error at a server. Its text is written so that it reads alike in every mode and character set. */
+function signalling({ errno, sqlState, message }: ErrPacket): string {
+  const text = message
+    .slice(0, MESSAGE_CHARACTERS_MAX)
+    .replaceAll(/[^\x20-\x7e]|\\/g, "?")
+    .replaceAll("'", "''");
+  return `SIGNAL SQLSTATE '${sqlState}' SET MYSQL_ERRNO = ${errno}, MESSAGE_TEXT = '${text}'`;
 }
 
 async function tell(backend: SessionBackend, statements: readonly (string | Buffer)[]): Promise<ErrPacket | undefined> {

@@ -27,7 +27,11 @@ const CHARACTER_SETS: ReadonlySet<string> = new Set([
 ]);
 
 /** Variables with which a BEGIN is no longer invisible until its first statement. */
-const FORBID_LAZY: ReadonlySet<string> = new Set(["completion_type", "session_track_transaction_info"]);
+const FORBID_LAZY: ReadonlySet<string> = new Set([
+  "completion_type",
+  "session_track_transaction_info",
+  "transaction_read_only",
+]);
 
 /** Their values with which it is. */
 const LAZY_VALUES = /^(0|off|no_chain)$/i;
@@ -38,6 +42,7 @@ export const LEARNED = [
   "character_set_client",
   "completion_type",
   "session_track_transaction_info",
+  "transaction_read_only",
   "max_execution_time",
   "max_allowed_packet",
 ] as const;
@@ -139,7 +144,7 @@ export class SessionSettings {
     this.#initialModes = { ...modesOf(initial.sql_mode), charset: charsetClass(initial.character_set_client) };
     this.#modes = this.#initialModes;
     this.#lazyForbidden = new Set();
-    for (const name of ["completion_type", "session_track_transaction_info"] as const) {
+    for (const name of ["completion_type", "session_track_transaction_info", "transaction_read_only"] as const) {
       if (!LAZY_VALUES.test(initial[name])) this.#lazyForbidden.add(name);
     }
     this.#initiallyForbidden = new Set(this.#lazyForbidden);

@@ -51,6 +51,11 @@ export class SessionTransaction {
     return this.#state.begin.readOnly ? STATUS.IN_TRANS | STATUS.IN_TRANS_READONLY : STATUS.IN_TRANS;
   }
 
+  /** It is for reading only, and no server knows of it. */
+  get readsOnly(): boolean {
+    return this.#state.is === "lazy" && this.#state.begin.readOnly;
+  }
+
   /** The client has begun a transaction that no server needs to know of yet. */
   begin(form: Form): void {
     this.#xa = false;

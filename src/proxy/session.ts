@@ -1,11 +1,10 @@
 import { deferred } from "../base/deferred.ts";
-import { isSwitchyardError, messageOf } from "../base/errors.ts";
-import { STATUS } from "../wire/capabilities.ts";
+import { isSwitchyardError } from "../base/errors.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
-import { buildOk } from "../wire/ok-packet.ts";
+import { AnsweredHere } from "./answered-here.ts";
 import type { Cause, Tie } from "./cause.ts";
 import type { ClientConnection, CommandTaker } from "./client-connection.ts";
-import { backendLost, commandTooLarge, killedByOrder, malformedPacket, rolledBackBySwitch } from "./client-errors.ts";
+import { backendLost, killedByOrder, rolledBackBySwitch } from "./client-errors.ts";
 import type { Applicant } from "./client-login.ts";
 import { dispatchCommand } from "./commands.ts";
 import type { Disconnect } from "./disconnect.ts";
@@ -22,12 +21,13 @@ import { settleCalls } from "./routine-calls.ts";
 import { type SessionBackend, SessionBackends } from "./session-backends.ts";
 import type { SessionContext } from "./session-context.ts";
 import { SessionEnding } from "./session-ending.ts";
+import { failSession } from "./session-failure.ts";
 import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
 import type { Refusal, Route } from "./statement-route.ts";
 import { waitsFor } from "./traffic.ts";
 import type { Flight, Immovable, SessionOrigin, TrafficSession } from "./traffic-session.ts";
-import { type TransactionTold, tracksOf } from "./transaction-told.ts";
+import { okTelling, type TransactionTold } from "./transaction-told.ts";
 import type { Work } from "./work.ts";
 
 const NO_TABLES: readonly string[] = [];
@@ -45,6 +45,7 @@ export class Session implements TrafficSession, CommandTaker {
   readonly client: ClientConnection;
   readonly backends: SessionBackends;
   readonly state: SessionState;
+  readonly answered = new AnsweredHere();
   readonly id: string;
   /** The thread id that the client was greeted with. */
   readonly threadId: number;
@@ -269,7 +270,7 @@ export class Session implements TrafficSession, CommandTaker {
   }
 
   over(error: unknown): void {
-    if (error !== undefined) this.#fail(error);
+    if (error !== undefined) failSession(this, error);
     this.#served.resolve();
   }
 
@@ -337,18 +338,27 @@ export class Session implements TrafficSession, CommandTaker {
   /** Answers the present command with an error of the proxy's own; a large one, when the client has sent all of it. */
   refuse(reason: RefusalReason, error: ErrPacket): void {
     this.context.metrics.refused(reason);
+    this.answerError(error);
+  }
+
+  /** Answers the present command with an error that no server has sent, or not as the answer to this command. */
+  answerError(error: ErrPacket): void {
+    this.answered.note(this.#sent, error);
     const large = this.#large;
     if (large === undefined || large.ended) this.client.send(buildErr(error));
     else void large.drop().then(() => this.client.send(buildErr(error)));
   }
 
+  /** How the last command went, where no server knows of it. */
+  get answeredHere(): ReturnType<AnsweredHere["since"]> {
+    return this.answered.since(this.#sent);
+  }
+
   /** Answers the present command with the OK that the server would have sent; `told` as it tells of a transaction. */
   answerOk(told?: TransactionTold): void {
     const backend = this.backends.get(this.state.lastBackend) ?? this.backends.all[0];
-    const status = this.state.statusLike(backend) | (told === undefined ? 0 : STATUS.SESSION_STATE_CHANGED);
-    const tracks = tracksOf(told);
-    const ok = { affectedRows: 0, lastInsertId: 0n, status, warnings: 0, info: EMPTY, tracks };
-    this.client.send(buildOk(ok, this.applicant.capabilities));
+    this.answered.note(this.#sent);
+    this.client.send(okTelling(told, this.state.statusLike(backend), this.applicant.capabilities));
   }
 
   /**
@@ -530,22 +540,6 @@ export class Session implements TrafficSession, CommandTaker {
     this.#busy = false;
     this.#end ??= { source: "client", reason: "quit" };
     this.#served.resolve();
-  }
-
-  #fail(error: unknown): void {
-    const { log } = this.context;
-    if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) {
-      log.info({ session: this.id, error: messageOf(error) }, "a backend has closed a session's connection");
-      this.disconnect({ source: "backend", reason: "lost" });
-    } else if (isSwitchyardError(error, "WIRE_PACKET_TOO_LARGE")) {
-      this.disconnect({ source: "client", reason: "limit" }, commandTooLarge());
-    } else if (isSwitchyardError(error, "WIRE_MALFORMED", "WIRE_UNEXPECTED_PACKET")) {
-      log.info({ session: this.id, error: messageOf(error) }, "a client broke the protocol");
-      this.disconnect({ source: "client", reason: "protocol" }, malformedPacket());
-    } else {
-      log.error({ session: this.id, error: messageOf(error) }, "a session failed");
-      this.disconnect({ source: "proxy", reason: "internal" });
-    }
   }
 
   #backendClosed(backend: SessionBackend, reason: string): void {

@@ -67,7 +67,8 @@ function commandWork(session: Session, payload: Buffer, after?: Work["after"], r
 
 /** PING and STATISTICS: answered by the backend that the session is at. */
 export async function relayPlain(session: Session, payload: Buffer): Promise<void> {
-  await session.perform(commandWork(session, payload));
+  // A PING tells how many warnings the statement before has left.
+  await session.perform({ ...commandWork(session, payload), readsOutcome: payload[0] === COM.PING });
 }
 
 /** A statement about the session that this backend has to answer, wherever a transaction is open. */

@@ -17,6 +17,8 @@ export interface Work {
   readonly opens: boolean;
   /** It may ask for LAST_INSERT_ID(). */
   readonly readsInsertId: boolean;
+  /** It may ask how the statement before it went: warnings, the count of rows. */
+  readonly readsOutcome?: boolean;
   /** The schema that the connection must have; undefined for any. */
   schema(backend: SessionBackend): string | undefined;
   /** Decides by the rules in force now. */

@@ -108,6 +108,9 @@ describe("statements", () => {
           errno: 1235,
           message: expect.stringContaining("shop.orders on new"),
         });
+        const [warnings] = await client.query("SHOW WARNINGS");
+        const message = expect.stringMatching(/^Switchyard: a statement cannot use tables of different servers/);
+        expect(warnings, "as after any error").toEqual([{ Level: "Error", Code: 1235, Message: message }]);
         const both = client.query("SELECT * FROM orders; SELECT * FROM other");
         await expect(both).rejects.toMatchObject({ errno: 1235 });
         const [rows] = await client.query<RowDataPacket[]>("SELECT COUNT(*) AS n FROM orders");
