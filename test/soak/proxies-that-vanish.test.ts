@@ -67,12 +67,16 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 async function until<T>(look: () => Promise<T | undefined>, what: string): Promise<T> {
   const end = Date.now() + 60_000;
+  let problem = "";
   while (Date.now() < end) {
-    const found = await look().catch(() => undefined);
+    const found = await look().catch((error: unknown) => {
+      problem = String(error);
+      return undefined;
+    });
     if (found !== undefined) return found;
     await sleep(20);
   }
-  throw new Error(`not within a minute: ${what}`);
+  throw new Error(`not within a minute: ${what} ${problem}`);
 }
 
 /** The phase in which the migration rests, once nothing of an attempt is left. */
@@ -103,7 +107,8 @@ async function inAHold(): Promise<{ readonly order: Promise<CommandResult>; read
   // A busy machine has the gate refuse at times: for a stream that is behind, or a transaction that is open for long.
   return await until(async () => {
     const way = (await settled()) === "switched" ? "rollback" : "switch";
-    if ((await proxy(0).run(way, "m", "--dry-run")).exit !== 0) return undefined;
+    const gate = await proxy(0).run(way, "m", "--dry-run");
+    if (gate.exit !== 0) throw new Error(gate.stderr + gate.stdout);
     await last.query("BEGIN");
     await last.query("INSERT INTO ledger.entry (client, sequence, note) VALUES (-1, 1, 'last')");
     let refused = false;
