@@ -56,6 +56,9 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
   if (route.refusal?.reason === "transaction" && state.transaction.mayFollow) {
     route = routePacket(judgement, { ...context, transaction: undefined });
   }
+  if (route.refusal?.reason === "unknown-home" && judgement.facts.length === 1) {
+    return { ...route, refusal: { ...route.refusal, notUnderstood: text } };
+  }
   // What was called before a migration began may be known by now.
   if (route.refusal?.reason === "pinned" && settleCalls(session)) return routeText(session, text, schema);
   const hint = judgement.facts[0]?.routeHint;

@@ -25,6 +25,7 @@ import { failSession } from "./session-failure.ts";
 import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
 import type { Refusal, Route } from "./statement-route.ts";
+import { syntaxErrorOf } from "./syntax-error.ts";
 import { waitsFor } from "./traffic.ts";
 import type { Flight, Immovable, SessionOrigin, TrafficSession } from "./traffic-session.ts";
 import { okTelling, type TransactionTold } from "./transaction-told.ts";
@@ -489,7 +490,10 @@ export class Session implements TrafficSession, CommandTaker {
     if (heldThen) this.#endWait();
     const at = this.state.transaction.backend;
     if (!heldThen || refusal.beyond === undefined || at === undefined || this.state.transaction.isXa) {
-      this.refuse(refusal.reason, refusal.error);
+      const { notUnderstood } = refusal;
+      const noSql = notUnderstood === undefined ? undefined : await syntaxErrorOf(this, notUnderstood);
+      if (noSql === undefined) this.refuse(refusal.reason, refusal.error);
+      else this.answerError(noSql);
       return undefined;
     }
     // The transaction began during the hold on tables that stayed; now the table that it reached has moved.

@@ -40,6 +40,8 @@ export interface Refusal {
   readonly error: ErrPacket;
   /** The table that the transaction cannot reach, where it is open elsewhere. */
   readonly beyond?: string | undefined;
+  /** The one statement that could not be understood: it may be none. */
+  readonly notUnderstood?: Buffer | undefined;
 }
 
 /** Decides on a packet of one or several statements: all of them have one home, or the packet is refused whole. */

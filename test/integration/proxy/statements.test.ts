@@ -125,6 +125,26 @@ describe("statements", () => {
       await client.ping();
     }));
 
+  test("that are no SQL get the server's own error, also once tables live on two servers", () =>
+    using(async (client) => {
+      for (const text of ["SELEC 1", "SELECT note FROM", "DROP everything", "INSERT orders VALUE", "''"]) {
+        const direct = await servers.old.root(text).then(
+          () => expect.unreachable(text),
+          (error: Error & { errno: number }) => ({ errno: error.errno, message: error.message }),
+        );
+        expect(direct.errno).toBe(1064);
+        await expect(client.query(text)).rejects.toMatchObject(direct);
+        await expect(client.execute(text)).rejects.toMatchObject(direct);
+      }
+      const [warnings] = await client.query<RowDataPacket[]>("SHOW WARNINGS");
+      expect(warnings).toEqual([expect.objectContaining({ Code: 1064 })]);
+      // What is SQL and may touch anything is refused still.
+      await expect(client.query("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM orders")).rejects.toMatchObject({
+        errno: 1235,
+      });
+      expect(await notes("old")).toBeDefined();
+    }));
+
   test("sent together share a home and give all their results", () =>
     using(
       async (client) => {
