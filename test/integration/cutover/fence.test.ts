@@ -43,7 +43,7 @@ describe("the fence on a real server", () => {
 
   test("names the open transaction that stands in its way, and leaves nothing pending behind it", async () => {
     session = await homeOn(servers.old).open({ takeOver: "never" });
-    const client = await app(servers.old);
+    const client = await app(servers.old, { program_name: "shop-api" });
     await client.query("BEGIN");
     await client.query("UPDATE shop.items SET a = a + 1");
     const started = performance.now();
@@ -52,7 +52,7 @@ describe("the fence on a real server", () => {
     expect(error).toBeInstanceOf(SwitchyardError);
     expect((error as SwitchyardError).code).toBe("CUTOVER_FENCE_BLOCKED");
     expect((error as SwitchyardError).message).toContain(`connection ${client.threadId} app@`);
-    expect((error as SwitchyardError).message).toContain("(Node-MySQL-2): open transaction, idle");
+    expect((error as SwitchyardError).message).toContain("(shop-api): open transaction, idle");
     expect((error as SwitchyardError).message).toContain("shop.items");
     expect(await pendingLocks(servers.old)).toBe(0);
     // Others were never kept waiting, and the transaction itself ends as it wishes.

@@ -57,6 +57,8 @@ describe("the metrics of a serve in the middle of a migration", () => {
     // Tables on two homes in one statement: the proxy itself refuses that.
     const client = await mysql.createConnection(system.appUrl(serve));
     await client.query("SELECT * FROM ledger.entry JOIN ledger.stays").catch(() => undefined);
+    // A hint of somebody who may not give any is counted, and a comment.
+    await client.query("/* switchyard:route=old */ SELECT * FROM ledger.stays");
     await client.end();
     // The proxy counts the client's end a moment after the client; the way back knows its lag with its first heartbeat.
     const late = ["switchyard_disconnects_total{", "switchyard_binlog_runway_seconds{"];

@@ -137,7 +137,9 @@ describe("tables that are locked", () => {
   test("with --open-transactions=kill end their session, which is told why, and are free", async () => {
     const { one, told } = await client();
     await one.query("LOCK TABLES spare WRITE");
-    expect((await toDrained({ openTransactions: "kill", pinned: "kill" })).error).toBeUndefined();
+    expect(
+      (await toDrained({ openTransactions: "kill", pinned: "kill", limits: { armTimeoutMs: 10_000 } })).error,
+    ).toBeUndefined();
     await servers.old.root("SET SESSION lock_wait_timeout = 1; UPDATE shop.spare SET note = 'd'");
     for (let i = 0; i < 100 && told.length === 0; i++) await sleep(10);
     expect(told[0]).toBe(3169);

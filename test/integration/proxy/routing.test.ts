@@ -109,17 +109,24 @@ async function using<T>(
   }
 }
 
-/** Which servers say that they were given statements with this mark to execute. */
-async function executedAt(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const found = new Map<string, Set<string>>();
+interface Given {
+  readonly executed: ReadonlySet<string>;
+  readonly prepared: ReadonlySet<string>;
+}
+
+/** Which servers say that they were given statements with this mark, to execute or to prepare. */
+async function givenTo(): Promise<ReadonlyMap<string, Given>> {
+  const found = new Map<string, { executed: Set<string>; prepared: Set<string> }>();
   for (const [name, server] of Object.entries(servers)) {
     const rows = await server.root(
-      "SELECT CAST(argument AS CHAR) AS text FROM mysql.general_log " +
+      "SELECT CAST(argument AS CHAR) AS text, CAST(command_type AS CHAR) AS command FROM mysql.general_log " +
         "WHERE command_type IN ('Query', 'Prepare', 'Execute') AND argument LIKE '%/*case %'",
     );
-    for (const { text } of rows) {
+    for (const { text, command } of rows) {
       const mark = /\/\*case (\d+)\*\//.exec(text ?? "")?.[1] ?? "";
-      found.set(mark, (found.get(mark) ?? new Set()).add(name));
+      const given = found.get(mark) ?? { executed: new Set(), prepared: new Set() };
+      found.set(mark, given);
+      given[command === "Prepare" ? "prepared" : "executed"].add(name);
     }
     await server.root("SET GLOBAL general_log = OFF; TRUNCATE mysql.general_log; SET GLOBAL general_log = ON");
   }
@@ -149,10 +156,13 @@ async function run(client: mysql.Connection, way: Way, cases: readonly RoutingCa
     errors.push(await errnoOf(way === "text" ? client.query(textQuery(marked)) : client.execute(marked)));
     if (undo !== undefined) await client.query(undo);
   }
-  const places = await executedAt();
+  const places = await givenTo();
   return Object.fromEntries(
     cases.map(({ sql, why }, at) => {
-      const place = [...(places.get(String(at)) ?? ["neither"])].join(" and ");
+      const { executed = [], prepared = [] } = places.get(String(at)) ?? {};
+      // A server is asked by a prepare whether a text is SQL at all; what is refused must be executed by none.
+      const servers = new Set([...executed, ...(errors[at] === 1235 ? [] : prepared)]);
+      const place = servers.size === 0 ? "neither" : [...servers].join(" and ");
       return [`${why}: ${sql}`, errors[at] === undefined ? place : `${place}, error ${errors[at]}`];
     }),
   );
