@@ -271,6 +271,11 @@ export class BackendConnection {
     return this.own(Buffer.concat([this.#queryHead(), text]));
   }
 
+  /** Ends its transaction, and neither begins another nor leaves, whatever the session's `completion_type` says. */
+  rollBack(): Promise<OwnAnswer> {
+    return this.query("ROLLBACK AND NO CHAIN NO RELEASE");
+  }
+
   /** Logs the connection in anew, under the account of `change`; all state of its session at the server is gone then. */
   async changeUser(change: ChangeUser, password: Buffer, own: Readonly<Record<string, string>>): Promise<AuthAnswer> {
     const problem = this.#refuse();

@@ -19,10 +19,11 @@ const UNREAD = "a statement of more than 16 MiB may have changed it";
 
 /**
  * A command of 16 MiB or more, of which the first packet has come. Where that tells which tables it uses, its rest goes
- * to the server as it comes; any other is put together first, up to `commandBytesMax`.
+ * to the server as it comes; any other is put together first, up to `commandBytesMax`. Where the client is `told`
+ * something else by way of it, all of it is dropped.
  */
-export async function runLarge(session: Session, command: LargeCommand): Promise<void> {
-  await run(session, command);
+export async function runLarge(session: Session, command: LargeCommand, told?: Promise<boolean>): Promise<void> {
+  if ((await told) !== true) await run(session, command);
   await command.drop();
 }
 

@@ -201,7 +201,7 @@ export class SessionBackends {
 /** A transaction is rolled back before the goodbye: the server would do it only after it has closed the socket. */
 async function leave(connection: BackendConnection): Promise<void> {
   try {
-    if (connection.inTransaction) await connection.query("ROLLBACK");
+    if (connection.inTransaction) await connection.rollBack();
   } catch {
     return;
   }

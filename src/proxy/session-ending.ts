@@ -1,4 +1,4 @@
-import { COM } from "../wire/capabilities.ts";
+import { COM, PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
 import { statementOffset } from "../wire/query-attributes.ts";
 import type { BackendConnection } from "./backend-connection.ts";
 import { rolledBackByOrder } from "./client-errors.ts";
@@ -44,7 +44,10 @@ export class SessionEnding {
     return this.#order === undefined ? undefined : this.#carryOut(this.#order);
   }
 
-  /** Whether the client is told by way of this command that its transaction was undone. Undefined where none was. */
+  /**
+   * Whether the client is told by way of this command that its transaction was undone. Undefined where none was. Of a
+   * large command the first packet will do.
+   */
   tell(payload: Buffer): Promise<boolean> | undefined {
     return this.#undone === undefined ? undefined : this.#tell(this.#undone, payload);
   }
@@ -81,7 +84,7 @@ export class SessionEnding {
     const session = this.#session;
     const { clock, traffic } = session.context;
     while (!connection.isFree && !connection.isLost) await clock.sleep(LOOK_MS);
-    const answer = await connection.query("ROLLBACK").catch(() => undefined);
+    const answer = await connection.rollBack().catch(() => undefined);
     if (answer === undefined || answer.error !== undefined || connection.inTransaction)
       return session.endByOrder("its transaction cannot be rolled back");
     session.state.transaction.ended();
@@ -104,12 +107,16 @@ export class SessionEnding {
     const { state, applicant } = this.#session;
     switch (payload[0]) {
       case COM.QUERY: {
+        // Nothing so large is a mere ROLLBACK.
+        if (payload.length >= PACKET_PAYLOAD_MAX) return "it was undone";
         const text = payload.subarray(statementOffset(payload, applicant.capabilities));
         return this.#asks(state.judge(text, state.names.schema).facts);
       }
       case COM.STMT_EXECUTE: {
         const statement = payload.length < 5 ? undefined : state.prepared.get(statementIdOf(payload));
-        return statement === undefined ? "nothing yet" : this.#asks(state.judgePrepared(statement).facts);
+        return statement === undefined
+          ? "nothing yet"
+          : this.#asks(state.judge(statement.text, statement.schema).facts);
       }
       case COM.QUIT:
       case COM.RESET_CONNECTION:

@@ -86,7 +86,7 @@ async function leaveUnused(session: Session): Promise<undefined> {
   const { transaction } = session.state;
   const left = session.backends.get(transaction.backend ?? "");
   transaction.follow();
-  await left?.connection.query("ROLLBACK");
+  await left?.connection.rollBack();
   return undefined;
 }
 

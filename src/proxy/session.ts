@@ -256,7 +256,7 @@ export class Session implements TrafficSession, CommandTaker {
     this.#busy = true;
     const large = new LargeCommand(head, this.client);
     this.#large = large;
-    runLarge(this, large).then(
+    runLarge(this, large, this.#ending.tell(head)).then(
       () => {
         this.#large = undefined;
         this.commandDone();
@@ -498,7 +498,7 @@ export class Session implements TrafficSession, CommandTaker {
     }
     // The transaction began during the hold on tables that stayed; now the table that it reached has moved.
     const backend = this.backends.get(at);
-    await backend?.connection.query("ROLLBACK");
+    await backend?.connection.rollBack();
     this.state.transaction.ended();
     this.context.traffic.settled(this);
     this.refuse("rolled-back", rolledBackBySwitch(refusal.beyond));

@@ -291,6 +291,29 @@ describe("a hold", () => {
     expect([await notes("old"), await notes("new")]).toEqual([["before"], ["after", "later"]]);
   });
 
+  /**
+   * 1. The session has a temporary table of the held table's name; its transaction is ended by order.
+   * 2. Its prepared statement, which means the temporary table now, hears of that.
+   * 3. The temporary table goes. The same statement means the held table, and must wait.
+   */
+  test("keeps a prepared statement that has meant a temporary table of the same name", async () => {
+    const one = await user();
+    const statement = await one.prepare(insert("orders", "late"));
+    await arm(harness);
+    await one.query("CREATE TEMPORARY TABLE orders (note VARCHAR(20))");
+    await one.query("BEGIN");
+    await one.query(insert("other", "undone"));
+    await hold(harness, { endOpenAfterMs: 0 });
+    await drained(harness);
+    await expect(statement.execute([])).rejects.toMatchObject({ errno: 1213 });
+    await one.query("DROP TEMPORARY TABLE orders");
+    const late = watch(statement.execute([]));
+    await sleep(30);
+    expect(late.value).toBeUndefined();
+    await abort(harness);
+    expect(await settled(late)).toBe("done");
+  });
+
   test("refuses statements beyond its bound at once, and keeps those that wait", async () => {
     await start({ limits: { holdStatementsMax: 2 } });
     const all = [await user(), await user(), await user()];

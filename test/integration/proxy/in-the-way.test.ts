@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import mysql, { type Connection } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SwitchyardError } from "../../../src/base/errors.ts";
+import { PACKET_PAYLOAD_MAX } from "../../../src/wire/capabilities.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { type Harness, PASSWORD, seed, startHarness, USER } from "./proxy-harness.ts";
 import { type Insistent, SwitchSteps } from "./switch-steps.ts";
@@ -108,6 +109,29 @@ describe("a transaction that never ends", () => {
     await expect(two.execute("COMMIT")).rejects.toMatchObject({ errno: 1213 });
     await steps?.end();
     expect(await notes()).toEqual([]);
+  });
+
+  test("with --open-transactions=kill is told by 1213 at a statement of many packets, which is not executed", async () => {
+    const { one } = await client();
+    await one.query("BEGIN");
+    await one.query(INSERT);
+    expect((await toDrained({ openTransactions: "kill" })).error).toBeUndefined();
+    const large = `INSERT INTO spare VALUES (2, LEFT('${"x".repeat(PACKET_PAYLOAD_MAX)}', 3))`;
+    await expect(one.query(large)).rejects.toMatchObject({ errno: 1213 });
+    expect(await servers.old.root("SELECT id FROM shop.spare")).toEqual([{ id: "1" }]);
+    await one.query("SELECT 1");
+  });
+
+  test("with --open-transactions=kill is rolled back also where the session's ROLLBACK begins another, or leaves", async () => {
+    const [{ one }, { one: two }] = [await client(), await client()];
+    await one.query("SET completion_type = 'CHAIN'");
+    await two.query("SET completion_type = 'RELEASE'");
+    for (const each of [one, two]) await each.query("BEGIN");
+    for (const each of [one, two]) await each.query(INSERT);
+    expect((await toDrained({ openTransactions: "kill" })).error).toBeUndefined();
+    for (const each of [one, two]) await expect(each.query("SELECT 1")).rejects.toMatchObject({ errno: 1213 });
+    for (const each of [one, two]) await each.query("UPDATE spare SET note = 'e'");
+    expect(await servers.old.root("SELECT note FROM shop.spare")).toEqual([{ note: "e" }]);
   });
 
   /**
