@@ -6,7 +6,7 @@ import { commandTooLarge, longDataTooLarge, notSupported } from "./client-errors
 import { dispatchCommand } from "./commands.ts";
 import type { LargeCommand, Passing } from "./large-command.ts";
 import { isPlain } from "./plain-statement.ts";
-import { executeWork } from "./prepared-commands.ts";
+import { dropLongData, executeWork } from "./prepared-commands.ts";
 import { readExecute, statementIdOf } from "./prepared-statement.ts";
 import { type ReplyEnd, withStatus } from "./reply-jobs.ts";
 import type { Session } from "./session.ts";
@@ -54,8 +54,11 @@ async function streamExecute(session: Session, command: LargeCommand): Promise<b
   statement.takeTypes(parts);
   const work = executeWork(session, statement, { payload: head, parts, facts });
   let whole: Work | undefined;
-  await session.perform({
+  const streamed: Work = {
     ...work,
+    get bytes() {
+      return (whole ?? work).bytes;
+    },
     prepare: (backend) => {
       const told = parts.types !== undefined || parts.flagAt < 0 || statement.typed.has(backend.connection);
       if (told || whole !== undefined) return work.prepare(backend);
@@ -73,7 +76,12 @@ async function streamExecute(session: Session, command: LargeCommand): Promise<b
       const before = statement.longDataCommands(handle);
       return relayLarge(session, backend, command, { lazyFlags, before, passing: () => true });
     },
-  });
+  };
+  try {
+    await session.perform(streamed);
+  } finally {
+    dropLongData(session, statement);
+  }
   return true;
 }
 

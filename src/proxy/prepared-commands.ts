@@ -70,8 +70,18 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
   statement.takeTypes(parts);
   const { facts } = state.judge(statement.text, statement.schema);
   const [only] = facts;
-  if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
-  await session.perform(executeWork(session, statement, { payload, parts, facts }));
+  try {
+    if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
+    await session.perform(executeWork(session, statement, { payload, parts, facts }));
+  } finally {
+    dropLongData(session, statement);
+  }
+}
+
+/** An execute that another than {@link execute} has answered: as after any other, no values wait for the next one. */
+export function executeRefused(session: Session, payload: Buffer): void {
+  const statement = payload.length < 5 ? undefined : session.state.prepared.get(statementIdOf(payload));
+  if (statement !== undefined) dropLongData(session, statement);
 }
 
 /** An execute that has been read. */
@@ -103,7 +113,6 @@ export function executeWork(
       return relayReply(session, backend, command, lazyFlags, longData);
     },
     after: async (backend, end) => {
-      dropLongData(session, statement);
       if ((backend.connection.status & STATUS.CURSOR_EXISTS) === 0 || end.error !== undefined)
         statement.cursor = undefined;
       await afterStatements(session, { text: statement.text, facts, schema: statement.schema, backend, end });
@@ -194,9 +203,11 @@ export async function fetchRows(session: Session, payload: Buffer): Promise<void
   session.context.traffic.settled(session);
 }
 
-function dropLongData(session: Session, statement: PreparedStatement): void {
-  for (const parts of statement.longData.values()) for (const part of parts) session.state.longDataBytes -= part.length;
+/** A server forgets the values sent ahead with every execute, however that ends. */
+export function dropLongData({ state }: Session, statement: PreparedStatement): void {
+  if (state.longDataBytes === 0) return;
+  for (const parts of statement.longData.values()) for (const part of parts) state.longDataBytes -= part.length;
   statement.longData.clear();
-  if ([...session.state.prepared.values()].every(({ longData }) => longData.size === 0))
-    session.state.longDataBytes = 0;
+  for (const { longData } of state.prepared.values()) if (longData.size > 0) return;
+  state.longDataBytes = 0;
 }

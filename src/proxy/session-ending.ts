@@ -3,6 +3,7 @@ import { statementOffset } from "../wire/query-attributes.ts";
 import type { BackendConnection } from "./backend-connection.ts";
 import { rolledBackByOrder } from "./client-errors.ts";
 import { killAt } from "./kill-command.ts";
+import { executeRefused } from "./prepared-commands.ts";
 import { statementIdOf } from "./prepared-statement.ts";
 import type { Session } from "./session.ts";
 
@@ -98,6 +99,7 @@ export class SessionEnding {
     if (heard === "nothing yet") return false;
     this.#undone = undefined;
     if (heard === "it has given it up itself") return false;
+    if (payload[0] === COM.STMT_EXECUTE) executeRefused(this.#session, payload);
     this.#session.refuse("rolled-back", rolledBackByOrder());
     return true;
   }

@@ -10,6 +10,8 @@ export interface Pin extends Tie {
 /** Why a session cannot leave a backend; by kind, so that the same thing done twice is one pin. */
 export class SessionPins {
   readonly #pins = new Map<string, Pin>();
+  /** Those of no known cause yet: there may be many pins, and each statement asks. */
+  readonly #unexplained = new Set<string>();
 
   get first(): Pin | undefined {
     for (const pin of this.#pins.values()) return pin;
@@ -33,20 +35,29 @@ export class SessionPins {
   set(kind: string, pin: Pin): void {
     const { reason, backend, cause } = this.#pins.get(kind) ?? {};
     const same = reason === pin.reason && backend === pin.backend;
-    this.#pins.set(kind, same && pin.cause === undefined ? { ...pin, cause } : pin);
+    const kept = same && pin.cause === undefined ? { ...pin, cause } : pin;
+    this.#pins.set(kind, kept);
+    if (kept.cause === undefined) this.#unexplained.add(kind);
+    else this.#unexplained.delete(kind);
   }
 
   /** What has come about since it was asked last came about by this statement. */
   explain(cause: () => Cause): void {
-    for (const [kind, pin] of this.#pins) if (pin.cause === undefined) this.#pins.set(kind, { ...pin, cause: cause() });
+    for (const kind of this.#unexplained) {
+      const pin = this.#pins.get(kind);
+      if (pin !== undefined) this.#pins.set(kind, { ...pin, cause: cause() });
+    }
+    this.#unexplained.clear();
   }
 
   clear(kind: string): void {
     this.#pins.delete(kind);
+    this.#unexplained.delete(kind);
   }
 
   clearAll(): void {
     this.#pins.clear();
+    this.#unexplained.clear();
   }
 
   /** What keeps locks or rows at this backend. */

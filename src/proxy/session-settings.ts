@@ -78,7 +78,13 @@ export function changesReading({ scope, name }: SetAssignment, literal: string):
 }
 
 /** What became of an assignment: kept, to be read back from the server, or a reason why the session cannot move. */
-export type Recorded = "kept" | "read-back" | { readonly pins: string };
+export type Recorded = "kept" | "read-back" | Unmovable;
+
+export interface Unmovable {
+  readonly pins: string;
+  /** It may be so of many variables, and no other assignment changes that: they share one reason until a reset. */
+  readonly lasts?: "names" | "count";
+}
 
 /**
  * What a client has SET in its session, in the order in which a second backend must be told. An assignment of the
@@ -86,7 +92,7 @@ export type Recorded = "kept" | "read-back" | { readonly pins: string };
  */
 export class SessionSettings {
   readonly #max: number;
-  #settings: Setting[] = [];
+  #settings = new Map<string, Setting>();
   #serial = 0;
   #resets = 0;
   #wasReset = false;
@@ -164,32 +170,33 @@ export class SessionSettings {
   /** Up to where a backend knows everything that was told up to `serial` and has now heard {@link since}. */
   reachedFrom(serial: number): number {
     const known = this.#known(serial);
-    const all = known.length === this.#settings.filter((setting) => setting.serial > serial).length;
+    const all = known.length === this.#after(serial).length;
     return all ? this.#serial : (known.at(-1)?.serial ?? serial);
   }
 
   /** User variables that must be read elsewhere before `backend` can be told them. */
   unreadElsewhere(backend: string): UnreadVariables | undefined {
-    const first = this.#settings.find(({ at }) => at !== undefined && at !== backend)?.at;
-    return first === undefined ? undefined : { backend: first, names: this.#unreadAt(first) };
+    for (const { at } of this.#settings.values())
+      if (at !== undefined && at !== backend) return { backend: at, names: this.#unreadAt(at) };
+    return undefined;
   }
 
   /** Whether a user variable has its value only there. */
   isUnreadAt(backend: string): boolean {
-    return this.#settings.some(({ at }) => at === backend);
+    for (const { at } of this.#settings.values()) if (at === backend) return true;
+    return false;
   }
 
   /** What sets a variable that {@link unreadElsewhere} has named. */
   learned(variable: string, sql: string): void {
     const key = keyOf(variable);
-    this.#settings = this.#settings.map((one) =>
-      one.key === key && one.at !== undefined ? { key, sql, serial: one.serial, variable } : one,
-    );
+    const one = this.#settings.get(key);
+    if (one?.at !== undefined) this.#settings.set(key, { key, sql, serial: one.serial, variable });
   }
 
   /** A statement has, or may have, given a user variable a value that only the backend knows. */
   assigned(variable: string, backend: string): Recorded {
-    if (!plain(variable)) return { pins: `the name of its user variable @${variable} is not of ASCII` };
+    if (!plain(variable)) return { pins: `the name of its user variable @${variable} is not of ASCII`, lasts: "names" };
     return this.#keep({ key: keyOf(variable), sql: undefined, variable, at: backend });
   }
 
@@ -251,7 +258,7 @@ export class SessionSettings {
   /** Nothing is set any more: the client has logged in anew, or reset its connection. */
   reset(by: "login" | "reset"): void {
     this.#wasReset = by === "reset";
-    this.#settings = [];
+    this.#settings.clear();
     this.#serial += 1;
     this.#resets += 1;
     this.#maxExecutionMs = this.#initialMaxExecutionMs;
@@ -279,30 +286,37 @@ export class SessionSettings {
 
   /** Strings are read in another way from now on: those of before would not become the same values again. */
   #unreadTexts(assignment: SetAssignment, backend: string): void {
-    this.#settings = this.#settings.map((one) => {
-      if (one.written === undefined || !changesReading(assignment, one.written)) return one;
-      const { key, serial, variable = "" } = one;
-      return { key, sql: undefined, serial, variable, at: backend };
-    });
+    for (const { key, serial, variable = "", written } of this.#settings.values()) {
+      if (written !== undefined && changesReading(assignment, written))
+        this.#settings.set(key, { key, sql: undefined, serial, variable, at: backend });
+    }
   }
 
   #known(serial: number): readonly Setting[] {
-    const later = this.#settings.filter((setting) => setting.serial > serial);
+    const later = this.#after(serial);
     const unread = later.findIndex(({ at }) => at !== undefined);
     return unread < 0 ? later : later.slice(0, unread);
   }
 
+  #after(serial: number): readonly Setting[] {
+    return [...this.#settings.values()].filter((setting) => setting.serial > serial);
+  }
+
   #unreadAt(backend: string): readonly string[] {
-    return this.#settings.flatMap(({ at, variable }) => (at === backend && variable !== undefined ? variable : []));
+    return [...this.#settings.values()].flatMap(({ at, variable }) =>
+      at === backend && variable !== undefined ? variable : [],
+    );
   }
 
   #keep(setting: Omit<Setting, "serial">): Recorded {
     const { key } = setting;
-    if (this.#settings.length >= this.#max && !this.#settings.some((other) => other.key === key)) {
-      return { pins: `more than ${this.#max} settings` };
+    if (this.#settings.size >= this.#max && !this.#settings.has(key)) {
+      return { pins: `more than ${this.#max} settings`, lasts: "count" };
     }
     this.#serial += 1;
-    this.#settings = [...this.#settings.filter((other) => other.key !== key), { ...setting, serial: this.#serial }];
+    // The order is that of the last change.
+    this.#settings.delete(key);
+    this.#settings.set(key, { ...setting, serial: this.#serial });
     return "kept";
   }
 }

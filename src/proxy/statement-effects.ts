@@ -1,10 +1,13 @@
 import { messageOf } from "../base/errors.ts";
 import { quoteId } from "../base/table-name.ts";
-import type { StatementFacts } from "../sql/statement.ts";
+import type { SetAssignment, StatementFacts } from "../sql/statement.ts";
 import { preparedKey } from "./prepared-statement.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { changesReading, INSERT_IDS, type Recorded } from "./session-settings.ts";
 import type { SessionState } from "./session-state.ts";
+
+/** What in a literal may mean something else in another mode or character set. */
+const READ_BY_MODE = ["'", '"', "\\"];
 
 /** Keeps a session's state in step with what the server has carried out for its client. */
 export async function applyEffects(
@@ -110,18 +113,18 @@ async function applyDynamic(
 export function assigned(state: SessionState, names: readonly string[], backend: SessionBackend): void {
   keepingUpToDate(state, backend, () => {
     for (const name of names) {
-      pinUnlessKept(state, "user variables", state.settings.assigned(name, backend.name), backend);
+      pinUnlessKept(state, `user ${name}`, state.settings.assigned(name, backend.name), backend);
     }
   });
 }
 
 async function applyAssignments(state: SessionState, facts: StatementFacts, backend: SessionBackend): Promise<void> {
   const assignments = facts.setAssignments ?? [];
-  for (const assignment of assignments) {
+  // All of a SET is read before any of it is carried out.
+  const changed = READ_BY_MODE.filter((mark) => assignments.some((one) => changesReading(one, mark)));
+  for (const assignment of lastOfEach(assignments)) {
     const { scope, name, valueText } = assignment;
-    // All of a SET is read before any of it is carried out.
-    const literal =
-      assignment.literal && !(scope === "user" && assignments.some((other) => changesReading(other, valueText)));
+    const literal = assignment.literal && !(scope === "user" && changed.some((mark) => valueText.includes(mark)));
     let recorded = keepingUpToDate(state, backend, () =>
       state.settings.record({ ...assignment, literal }, backend.name),
     );
@@ -135,6 +138,17 @@ async function applyAssignments(state: SessionState, facts: StatementFacts, back
   }
 }
 
+/** Each variable once, in the order in which they were set last. */
+function lastOfEach(assignments: readonly SetAssignment[]): Iterable<SetAssignment> {
+  const last = new Map<string, SetAssignment>();
+  for (const assignment of assignments) {
+    const key = `${assignment.scope} ${assignment.name.toLowerCase()}`;
+    last.delete(key);
+    last.set(key, assignment);
+  }
+  return last.values();
+}
+
 /** A backend that has carried out a statement knows what it has set. */
 function keepingUpToDate<T>(state: SessionState, backend: SessionBackend, record: () => T): T {
   const upToDate = backend.settings === state.settings.serial;
@@ -145,7 +159,10 @@ function keepingUpToDate<T>(state: SessionState, backend: SessionBackend, record
 
 function pinUnlessKept(state: SessionState, what: string, recorded: Recorded, backend: SessionBackend): void {
   if (typeof recorded !== "object") state.pins.clear(`set ${what}`);
-  else state.pins.set(`set ${what}`, { backend: backend.name, reason: recorded.pins, open: false });
+  else {
+    const kind = recorded.lasts === undefined ? `set ${what}` : `settings: ${recorded.lasts}`;
+    state.pins.set(kind, { backend: backend.name, reason: recorded.pins, open: false });
+  }
 }
 
 async function readBack(state: SessionState, name: string, backend: SessionBackend): Promise<Recorded> {

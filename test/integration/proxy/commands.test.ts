@@ -268,6 +268,16 @@ describe("long data", () => {
     expect((await client.next())[0]).toBe(0);
     await arm(harness, "attempt-2");
     await hold(harness, { token: "attempt-2" });
+    // Killed while it is held, so never sent: its values are forgotten as those of any other execute.
+    client.send(part("killed, "), onStatement(COM.STMT_EXECUTE, id, typed));
+    const killed = client.next();
+    const killer = await harness.connect();
+    for (let answered = false; !answered; ) {
+      await killer.query(`KILL QUERY ${client.threadId}`);
+      answered = await Promise.race([killed.then(() => true), sleep(20, false)]);
+    }
+    await killer.end();
+    expect(parseErr(await killed).errno).toBe(1317);
     await drained(harness);
     await swap(harness, "attempt-2");
     await disarm(harness, "attempt-2");

@@ -46,7 +46,7 @@ describe("settings of a session", () => {
   test.each([
     ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "read-back"],
     ["SET sql_mode = DEFAULT", "read-back"],
-    ["SET @`ü` = 1", { pins: "the name of its user variable @ü is not of ASCII" }],
+    ["SET @`ü` = 1", { pins: "the name of its user variable @ü is not of ASCII", lasts: "names" }],
     ["SET timestamp = UNIX_TIMESTAMP()", { pins: "the session variable timestamp was set from an expression" }],
     ["SET insert_id = 7", { pins: "the session variable insert_id was set" }],
     ["SET gtid_next = 'ANONYMOUS'", { pins: "the session variable gtid_next was set" }],
@@ -111,6 +111,6 @@ describe("settings of a session", () => {
   test("are bounded: one more ties the session to its backend", () => {
     const made = settings(2);
     for (const text of ["SET @a = 1", "SET @b = 1", "SET @a = 2"]) expect(record(made, text)).toEqual(["kept"]);
-    expect(record(made, "SET @c = 1")).toEqual([{ pins: "more than 2 settings" }]);
+    expect(record(made, "SET @c = 1")).toEqual([{ pins: "more than 2 settings", lasts: "count" }]);
   });
 });
