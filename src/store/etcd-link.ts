@@ -64,6 +64,8 @@ const CHANNEL = {
   "grpc.enable_retries": 0,
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 1000,
+  // A proxy of the environment (`http_proxy`) is meant for the web: an etcd that is named is spoken to itself.
+  "grpc.enable_http_proxy": 0,
   "grpc.max_receive_message_length": 64 * 1024 * 1024,
 };
 

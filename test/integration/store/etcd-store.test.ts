@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { EtcdServer } from "../../../servers/etcd-server.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
@@ -22,3 +22,14 @@ function open(access: EtcdStoreOptions["access"]): { store: EtcdStore; end(): Pr
 }
 
 storeConformance("a real etcd", () => Promise.resolve(open({ endpoints: [plain.endpoint] })));
+
+test("a proxy that the environment names for the web does not come between us and etcd", async () => {
+  for (const name of ["http_proxy", "https_proxy", "grpc_proxy"]) vi.stubEnv(name, "http://127.0.0.1:9");
+  const { store, end } = open({ endpoints: [plain.endpoint] });
+  try {
+    expect(await store.get("nothing")).toBeUndefined();
+  } finally {
+    vi.unstubAllEnvs();
+    await end();
+  }
+});
