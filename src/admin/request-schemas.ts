@@ -31,6 +31,9 @@ export const createRequest = z.strictObject({
 
 const insistence = z.enum(["wait", "abort", "kill"], "wait, abort or kill");
 
+const ENDS_FOR_NOTHING =
+  "wait or abort with rehearse: kill would end the work of clients, and nothing would have moved";
+
 const switchRequest = z
   .strictObject({
     ...common,
@@ -48,6 +51,14 @@ const switchRequest = z
   .refine((request) => !(request.dryRun && request.rehearse), {
     message: "one of dryRun, which changes nothing, and rehearse, which holds clients for a moment",
     path: ["rehearse"],
+  })
+  .refine((request) => !(request.rehearse && request.openTransactions === "kill"), {
+    message: ENDS_FOR_NOTHING,
+    path: ["openTransactions"],
+  })
+  .refine((request) => !(request.rehearse && request.pinned === "kill"), {
+    message: ENDS_FOR_NOTHING,
+    path: ["pinned"],
   });
 
 /** The bodies of `POST /v1/migrations/:id/<action>`, each with the order that it becomes. */

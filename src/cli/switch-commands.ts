@@ -41,7 +41,7 @@ export function switchCommand(
 ): Command {
   const what = kind === "switch" ? "move the tables' traffic to the new home" : "move the traffic back to the old home";
   return withServer(create(kind))
-    .description(`${what}; clients see a pause of some milliseconds and no error`)
+    .description(`${what}; clients see a pause of some milliseconds, and no error unless one of the options says kill`)
     .argument("<id>", "name of the migration")
     .option("--dry-run", "check the gate and print the steps; change nothing")
     .option(
@@ -52,14 +52,14 @@ export function switchCommand(
       new Option(
         "--open-transactions <what>",
         "transactions that are open: wait for drainTimeoutMs, then abort (the default); abort as soon as one is seen; or wait, " +
-          "then kill those of the proxies: they are rolled back, and their clients told by error 1213",
+          "then kill those of the proxies: they are rolled back, and their clients told by error 1213; not with --rehearse",
       ).choices(["wait", "abort", "kill"]),
     )
     .addOption(
       new Option(
         "--pinned <what>",
         "sessions that cannot follow, see `switchyard sessions`: abort as soon as one is seen (the default); wait for " +
-          "armTimeoutMs, holding nobody; or wait for drainTimeoutMs, then kill them: they end with error 3169",
+          "armTimeoutMs, holding nobody; or wait for drainTimeoutMs, then kill them: they end with error 3169; not with --rehearse",
       ).choices(["wait", "abort", "kill"]),
     )
     .option("--force", "pass the checks that may be passed; needs --reason")

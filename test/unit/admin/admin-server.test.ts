@@ -177,6 +177,18 @@ describe("an order", () => {
   });
 
   test.each([
+    ["openTransactions", "switch"],
+    ["pinned", "rollback"],
+  ])("to rehearse and to kill by %s is refused: clients' work would be ended for nothing", async (option, action) => {
+    await start();
+    await putMigration("orders");
+    const { status, body } = await post(`/v1/migrations/orders/${action}`, { rehearse: true, [option]: "kill" });
+    expect([status, body.error.code]).toEqual([400, "ADMIN_REQUEST_INVALID"]);
+    expect(body.error.message).toContain(`${option}: wait or abort with rehearse`);
+    expect((await store.list(ORDERS_PREFIX)).entries).toEqual([]);
+  });
+
+  test.each([
     ["without a word how its end is known", "p1", {}],
     ["with an empty reason", "p1", { reason: " " }],
     ["under an id that no proxy has", "a%2Fb", { reason: "r" }],

@@ -242,6 +242,10 @@ describe("an order", () => {
     ]);
     expect(taken[0]).toMatchObject({ command: "switch", options: { rehearse: true, dryRun: false } });
     expect((await run("switch orders --rehearse --dry-run")).exit).toBe(2);
+    expect(await run("switch orders --rehearse --pinned kill")).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining("pinned: wait or abort with rehearse"),
+    });
   });
 
   test("of a dry run prints gate and steps, and ends with 3 where the gate would refuse", async () => {
