@@ -17,13 +17,12 @@ class ArmingTask {
   readonly working = new Set<TrafficSession>();
   readonly done = new Set<TrafficSession>();
   readonly blocked = new Map<TrafficSession, Immovable>();
-  /** When sessions that are pinned are ended; never where it is infinite. */
-  readonly endsPinnedAtMs: number;
+  /** Sessions that are pinned have had their time: from now on they are ended. */
+  endsPinned = false;
 
-  constructor(rule: ArmedRule, nowMs: number) {
+  constructor(rule: ArmedRule) {
     this.rule = rule;
     this.tables = new Set(rule.tables);
-    this.endsPinnedAtMs = nowMs + (rule.endPinnedAfterMs ?? Number.POSITIVE_INFINITY);
   }
 
   get ready(): boolean {
@@ -74,6 +73,7 @@ export class Arming {
       if (task === undefined || task.done.has(session) || task.working.has(session)) continue;
       if (task.waiting.has(session)) continue;
       task.waiting.add(session);
+      this.#judge(task, session);
       this.#start();
     }
   }
@@ -81,10 +81,21 @@ export class Arming {
   /** A session's state has changed so that it may, or may not, be movable now. */
   changed(session: TrafficSession): void {
     for (const task of this.#tasks.values()) {
-      if (!task.done.delete(session)) continue;
-      task.waiting.add(session);
+      if (!task.done.has(session) && !task.working.has(session) && !task.waiting.has(session)) continue;
+      this.#judge(task, session);
     }
     this.#start();
+  }
+
+  /** What keeps a session from following is told at once, also while a hold is in force: it takes no login to know. */
+  #judge(task: ArmingTask, session: TrafficSession): void {
+    const tie = session.immovable?.(task.rule.newHome);
+    const was = task.blocked.has(session);
+    if (tie === undefined) {
+      task.blocked.delete(session);
+      if (task.done.delete(session)) task.waiting.add(session);
+    } else this.#block(task, session, { kind: "pinned", reason: tie.reason, cause: tie.cause });
+    if (was !== task.blocked.has(session)) this.#onChange();
   }
 
   left(session: TrafficSession): void {
@@ -104,7 +115,7 @@ export class Arming {
     }
     for (const [migration, rule] of Object.entries(armed)) {
       if (this.#tasks.has(migration)) continue;
-      const task = new ArmingTask(rule, this.#clock.monotonicMs());
+      const task = new ArmingTask(rule);
       for (const session of this.#traffic.sessions) if (session.hasUsed(task.tables)) task.waiting.add(session);
       this.#tasks.set(migration, task);
       if (rule.endPinnedAfterMs !== undefined) {
@@ -129,13 +140,19 @@ export class Arming {
 
   #endPinned(migration: string, task: ArmingTask): void {
     if (this.#tasks.get(migration) !== task) return;
+    task.endsPinned = true;
     for (const [session, tie] of [...task.blocked]) this.#endWherePinned(task, session, tie);
+  }
+
+  #block(task: ArmingTask, session: TrafficSession, tie: Immovable): void {
+    task.blocked.set(session, tie);
+    this.#endWherePinned(task, session, tie);
   }
 
   /** A session that cannot follow is ended where that was asked for and its time is over. */
   #endWherePinned(task: ArmingTask, session: TrafficSession, tie: Immovable): void {
     const current = [...this.#tasks.values()].includes(task);
-    if (tie.kind !== "pinned" || !current || this.#clock.monotonicMs() < task.endsPinnedAtMs) return;
+    if (tie.kind !== "pinned" || !current || !task.endsPinned) return;
     const who = { session: session.id, user: session.user, ...session.origin };
     this.#log.warn({ ...who, reason: tie.reason }, "ended, since the switch was told to wait no longer");
     session.endPinned?.(tie);
@@ -151,10 +168,7 @@ export class Arming {
     if (this.#traffic.sessions.has(session)) {
       task.done.add(session);
       if (tie === undefined) task.blocked.delete(session);
-      else {
-        task.blocked.set(session, tie);
-        this.#endWherePinned(task, session, tie);
-      }
+      else this.#block(task, session, tie);
     }
     this.#start();
     this.#onChange();

@@ -38,6 +38,8 @@ export interface TrafficSession {
   openOn(backend: string): Tie | undefined;
   /** Whether it has used one of these tables. */
   hasUsed(tables: ReadonlySet<string>): boolean;
+  /** What keeps it from doing without all backends but this one, as far as is known without asking any. */
+  immovable?(backend: string): Tie | undefined;
   /** Logs in to `backend` and brings it up to date. Answers why that is impossible, or undefined when it is done. */
   prepareFor(backend: string): Promise<Immovable | undefined>;
   /**
