@@ -27,7 +27,8 @@ export const LIMITS = {
     default: 2000,
     min: 10,
     max: 600_000,
-    about: "How long transactions that were open when the hold came may take to end.",
+    about:
+      "How long transactions that were open when the hold came may take to end. With `--open-transactions=kill` at most half of holdBudgetMs, with `--pinned=kill` at most half of armTimeoutMs.",
   },
   lockWaitTimeoutSeconds: {
     default: 1,

@@ -7,6 +7,7 @@ import { decideInStore } from "./decide.ts";
 import { migrationKey, type SwitchState, unchanged, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
 import { armedRules } from "./rules-changes.ts";
+import { endPinnedAfterMs } from "./switch-options.ts";
 import { nextPhase } from "./transitions.ts";
 
 const STORE_TIMEOUT_MS = 5000;
@@ -48,7 +49,7 @@ export async function arm(attempt: Attempt): Promise<void> {
 
 /** Sessions that are pinned are ended by the proxies themselves, each by its own clock, where that was asked for. */
 function endPinned({ options }: Attempt): Pick<ArmedRule, "endPinnedAfterMs"> {
-  return options.pinned === "kill" ? { endPinnedAfterMs: options.limits.drainTimeoutMs } : {};
+  return options.pinned === "kill" ? { endPinnedAfterMs: endPinnedAfterMs(options.limits) } : {};
 }
 
 function armedJournal(attempt: Attempt, document: MigrationDocument): MigrationDocument {

@@ -1,7 +1,5 @@
-import { SwitchyardError } from "../base/errors.ts";
-import type { BlockedSession } from "../rules/proxy-document.ts";
 import { type Attempt, checkSessions, proxyView } from "./attempt.ts";
-import { describeBlocker } from "./describe-blocker.ts";
+import { blockedOf, notReady, type Unready } from "./not-ready.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { ProxyView } from "./proxy-view.ts";
 
@@ -24,45 +22,30 @@ export async function watchProxies(attempt: Attempt): Promise<void> {
  */
 export async function awaitArmed(attempt: Attempt): Promise<void> {
   const { pinned } = attempt.options;
-  let pending: readonly string[] = [];
+  let unready: Unready = { blocked: [], proxies: [] };
   const done = await proxyView(attempt).waitFor(attempt.options.limits.armTimeoutMs, (proxies) => {
     checkSessions(attempt);
-    pending = [];
+    unready = { blocked: [], proxies: [] };
     for (const proxy of proxies) {
-      const blocked = blockedSessions(attempt, proxy);
-      const hopeless = blocked.filter(({ kind }) => (pinned ?? "abort") === "abort" || kind === "login");
+      const reason = unreadyBecause(attempt, proxy);
+      const blocked = reason === undefined ? blockedOf(attempt, proxy) : [];
+      const hopeless = blocked.filter(({ session: { kind } }) => (pinned ?? "abort") === "abort" || kind === "login");
       if (hopeless.length > 0)
-        throw notReady(attempt, "sessions cannot follow to the new home", described(proxy, hopeless));
-      const reason = unready(attempt, proxy);
-      pending = [...pending, ...(reason === undefined ? described(proxy, blocked) : [reason])];
+        throw notReady(attempt, "sessions cannot follow to the new home", { blocked: hopeless, proxies: [] });
+      unready = {
+        blocked: [...unready.blocked, ...blocked],
+        proxies: [...unready.proxies, ...(reason === undefined ? [] : [reason])],
+      };
     }
-    return pending.length === 0 ? true : undefined;
+    return unready.blocked.length + unready.proxies.length === 0 ? true : undefined;
   });
-  if (done === undefined) throw notReady(attempt, "not every session got ready for the new home in time", pending);
+  if (done === undefined) throw notReady(attempt, "not every session got ready for the new home in time", unready);
 }
 
-function unready(attempt: Attempt, proxy: RegisteredProxy): string | undefined {
+function unreadyBecause(attempt: Attempt, proxy: RegisteredProxy): string | undefined {
   const { id } = proxy.document;
   const armed = proxy.document.armed[attempt.ends.migration];
   if (armed?.token === attempt.token && armed.state === "ready") return undefined;
   if (!proxy.alive) return `proxy ${id}: shows no sign of life`;
   return `proxy ${id}: ${armed?.token === attempt.token ? "is still preparing" : "has not answered"}`;
-}
-
-function blockedSessions(attempt: Attempt, proxy: RegisteredProxy): readonly BlockedSession[] {
-  const armed = proxy.document.armed[attempt.ends.migration];
-  if (armed?.token !== attempt.token || armed.state !== "ready") return [];
-  return armed.blocked;
-}
-
-function described(proxy: RegisteredProxy, blocked: readonly BlockedSession[]): readonly string[] {
-  return blocked.map((session) => describeBlocker(proxy.document.id, session));
-}
-
-function notReady(attempt: Attempt, why: string, details: readonly string[]): SwitchyardError {
-  return new SwitchyardError("CUTOVER_PROXIES_NOT_READY", {
-    what: `migration "${attempt.ends.migration}" cannot ${attempt.ends.kind}: ${why}`,
-    details,
-    fix: "`switchyard sessions` shows the sessions of each proxy. With --pinned=wait they are waited for, with --pinned=kill ended.",
-  });
 }

@@ -3,11 +3,12 @@ import { SwitchyardError } from "../base/errors.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
 import { type Attempt, checkSessions, isUnderWay, proxyView } from "./attempt.ts";
 import { decideInStore } from "./decide.ts";
-import { describeBlocker } from "./describe-blocker.ts";
 import { type SwitchState, unchanged } from "./journal.ts";
+import { hasOpen, notDrained } from "./not-drained.ts";
+import { blockedOf, notReady, type Unready } from "./not-ready.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { heldRules } from "./rules-changes.ts";
-import type { Insistence } from "./switch-options.ts";
+import { endOpenAfterMs, type SwitchOptions } from "./switch-options.ts";
 import { endVanished } from "./vanished.ts";
 
 /**
@@ -31,7 +32,7 @@ export async function hold(attempt: Attempt): Promise<void> {
       if (unsure) throw lost(ends.migration);
       const rules = heldRules(state.rules.document, ends, token, {
         ttlMs: holdBudgetMs,
-        ...(options.openTransactions === "kill" ? { endOpenAfterMs: options.limits.drainTimeoutMs } : {}),
+        ...(options.openTransactions === "kill" ? { endOpenAfterMs: endOpenAfterMs(options.limits) } : {}),
       });
       if (rules === undefined) throw ended(ends.migration);
       return {
@@ -48,33 +49,41 @@ export async function hold(attempt: Attempt): Promise<void> {
  * Waits until every proxy holds the tables and every transaction that was open on the old home has ended. Proxies that
  * vanished meanwhile are ended on the servers; their own licence to serve has run out, or their lease would stand.
  *
- * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming the transactions that are still open.
+ * A session that was ready may have got something since that keeps it from following, such as a temporary table. Where
+ * that is told by the time all has ended, it is treated as it would have been before the hold.
+ *
+ * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming the transactions that are still open, or those sessions.
  */
 export async function drain(attempt: Attempt): Promise<void> {
-  const { limits, openTransactions } = attempt.options;
+  const { ports, options } = attempt;
+  const sinceMs = ports.clock.monotonicMs();
+  const waitedMs = (): number => ports.clock.monotonicMs() - sinceMs;
   let pending: readonly RegisteredProxy[] = [];
+  let pinned: Unready["blocked"] = [];
   const ended = new Set<string>();
-  // Past drainTimeoutMs the proxies end what is open; that takes a moment too.
-  const patienceMs = limits.drainTimeoutMs + (openTransactions === "kill" ? limits.killTimeoutMs : 0);
-  const timeoutMs = Math.min(patienceMs, attempt.holdDeadline?.leftMs() ?? patienceMs);
+  const timeoutMs = Math.min(patienceMs(options), attempt.holdDeadline?.leftMs() ?? Number.POSITIVE_INFINITY);
   const done = await proxyView(attempt).waitFor(timeoutMs, async (proxies) => {
     checkSessions(attempt);
+    // By now proxies give the hold up, and would not name what it has waited for.
+    if (attempt.holdDeadline?.passed === true && pending.length + pinned.length > 0) return undefined;
     pending = proxies.filter((proxy) => !isDrained(attempt, proxy) && !ended.has(proxy.document.id));
     const vanished = pending.filter((proxy) => !proxy.alive);
     await endVanished(attempt, vanished);
     for (const proxy of vanished) ended.add(proxy.document.id);
     pending = pending.filter((proxy) => proxy.alive);
-    if (openTransactions === "abort" && pending.some((proxy) => hasOpen(attempt, proxy)))
-      throw notDrained(attempt, pending);
-    return pending.length === 0 ? true : undefined;
+    if (options.openTransactions === "abort" && pending.some((proxy) => hasOpen(attempt, proxy)))
+      throw notDrained(attempt, pending, waitedMs());
+    pinned = proxies.filter(({ alive }) => alive).flatMap((proxy) => pinnedOf(attempt, proxy));
+    if (pinned.length > 0 && (options.pinned ?? "abort") === "abort") throw pinnedMeanwhile(attempt, pinned);
+    return pending.length + pinned.length === 0 ? true : undefined;
   });
-  if (done === undefined) throw notDrained(attempt, pending);
+  if (done !== undefined) return;
+  throw pending.length > 0 ? notDrained(attempt, pending, waitedMs()) : pinnedMeanwhile(attempt, pinned);
 }
 
-/** Whether it waits for more than statements, which end by themselves. */
-function hasOpen(attempt: Attempt, proxy: RegisteredProxy): boolean {
-  const answer = proxy.document.holds[attempt.ends.migration];
-  return answer?.token === attempt.token && answer.open.some(({ kind }) => kind !== "statement");
+/** What the proxies end is gone a moment later, as a killed connection is. */
+function patienceMs({ limits, openTransactions }: SwitchOptions): number {
+  return openTransactions === "kill" ? endOpenAfterMs(limits) + limits.killTimeoutMs : limits.drainTimeoutMs;
 }
 
 function isDrained(attempt: Attempt, proxy: RegisteredProxy): boolean {
@@ -82,29 +91,12 @@ function isDrained(attempt: Attempt, proxy: RegisteredProxy): boolean {
   return answer?.token === attempt.token && answer.state === "drained";
 }
 
-const FIXES: Readonly<Record<Insistence, string>> = {
-  wait: "Try again when they have ended, allow more with drainTimeoutMs, or have them ended with --open-transactions=kill.",
-  abort: "Try again when they have ended, or leave --open-transactions=abort out to wait for drainTimeoutMs.",
-  kill: "A statement that is being undone takes as long as it took; try again when they have ended.",
-};
+function pinnedOf(attempt: Attempt, proxy: RegisteredProxy): Unready["blocked"] {
+  return blockedOf(attempt, proxy).filter(({ session }) => session.kind === "pinned");
+}
 
-function notDrained(attempt: Attempt, pending: readonly RegisteredProxy[]): SwitchyardError {
-  const details = pending.flatMap((proxy) => {
-    const answer = proxy.document.holds[attempt.ends.migration];
-    if (answer?.token !== attempt.token) return [`proxy ${proxy.document.id}: has not answered`];
-    if (answer.open.length === 0) return [`proxy ${proxy.document.id}: is still draining`];
-    return answer.open.map((open) => describeBlocker(proxy.document.id, open));
-  });
-  const { openTransactions, limits } = attempt.options;
-  const { oldHome } = attempt.ends;
-  return new SwitchyardError("CUTOVER_PROXIES_NOT_READY", {
-    what:
-      openTransactions === "abort"
-        ? `transactions are open on ${oldHome}, and none is to be waited for`
-        : `transactions on ${oldHome} did not end within ${limits.drainTimeoutMs} ms${openTransactions === "kill" ? ", nor when they were killed" : ""}`,
-    details,
-    fix: FIXES[openTransactions ?? "wait"],
-  });
+function pinnedMeanwhile(attempt: Attempt, blocked: Unready["blocked"]): SwitchyardError {
+  return notReady(attempt, "sessions that were ready cannot follow any more", { blocked, proxies: [] });
 }
 
 function ended(migration: string): SwitchyardError {

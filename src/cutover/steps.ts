@@ -8,7 +8,7 @@ import { drain, hold } from "./step-hold.ts";
 import { fenceForGood, findStrays, release, removeGuards, startReturnStream, unlockOldHome } from "./step-release.ts";
 import { clearNewHome, openSessions } from "./step-sessions.ts";
 import { swap } from "./step-swap.ts";
-import type { Insistence, SwitchOptions } from "./switch-options.ts";
+import { endOpenAfterMs, type Insistence, type SwitchOptions } from "./switch-options.ts";
 
 /** One step of a switch: what it says in a plan, and what it does. */
 export interface SwitchStep {
@@ -68,10 +68,11 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
   {
     name: "drain",
     title: (_ends, options) => {
-      const { drainTimeoutMs } = options.limits;
-      if (options.openTransactions === "abort") return "let statements end; abort where a transaction is open";
-      const then = options.openTransactions === "kill" ? ", then end them" : "";
-      return `let open transactions end, for at most ${drainTimeoutMs} ms${then}`;
+      const { limits, openTransactions } = options;
+      if (openTransactions === "abort") return "let statements end; abort where a transaction is open";
+      return openTransactions === "kill"
+        ? `let open transactions end, for at most ${endOpenAfterMs(limits)} ms, then end them`
+        : `let open transactions end, for at most ${limits.drainTimeoutMs} ms`;
     },
     run: drain,
     after: "switch-after-drain",

@@ -4,7 +4,7 @@ export interface SwitchLimits {
   readonly switchMaxLagMs: number;
   /** How long the proxies may take to get every session ready for the new home. */
   readonly armTimeoutMs: number;
-  /** How long transactions that were open when the hold came may take to end. */
+  /** How long transactions that were open when the hold came may take to end; see also {@link endOpenAfterMs}. */
   readonly drainTimeoutMs: number;
   /** `lock_wait_timeout` of the sessions that lock tables; the server knows whole seconds only. */
   readonly lockWaitTimeoutSeconds: number;
@@ -43,9 +43,23 @@ export type FenceKind = "lock" | "lock-read" | "read-only" | "none";
  *
  * - `wait`: it waits, and aborts where they are still there at the end.
  * - `abort`: it aborts as soon as it sees one.
- * - `kill`: it waits for `drainTimeoutMs`; then the proxies end them, and their clients are told.
+ * - `kill`: it waits for `drainTimeoutMs`, or less, see {@link endOpenAfterMs} and {@link endPinnedAfterMs}; then the
+ *   proxies end them, and their clients are told.
  */
 export type Insistence = "wait" | "abort" | "kill";
+
+/**
+ * When `kill` ends what is open, counted from the hold. Half of the hold is kept for the end of it and the rest of the
+ * switch: whoever is ended must not be ended for nothing.
+ */
+export function endOpenAfterMs({ drainTimeoutMs, holdBudgetMs }: SwitchLimits): number {
+  return Math.min(drainTimeoutMs, Math.floor(holdBudgetMs / 2));
+}
+
+/** When `kill` ends sessions that cannot follow, counted from the arming: half of the time to get ready is kept, as well. */
+export function endPinnedAfterMs({ drainTimeoutMs, armTimeoutMs }: SwitchLimits): number {
+  return Math.min(drainTimeoutMs, Math.floor(armTimeoutMs / 2));
+}
 
 /** What one `switch` or `rollback` was asked to do. */
 export interface SwitchOptions {

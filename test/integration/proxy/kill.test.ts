@@ -93,6 +93,17 @@ describe("a session that works at another home", () => {
     await client.query("COMMIT");
   });
 
+  test("is told that server's own id by a larger statement", async () => {
+    const client = await connect(here);
+    const last = await connect(here, { port: servers.new.port });
+    // The two servers count for themselves, and may have come to the same number.
+    if (last.threadId + 1 === client.threadId) await connect(here, { port: servers.new.port });
+    const [rows] = await client.query<RowDataPacket[]>("SELECT CONNECTION_ID() AS id, COUNT(*) FROM orders");
+    const there = await servers.new.root(`SELECT ID FROM information_schema.PROCESSLIST WHERE ID = ${rows[0]?.["id"]}`);
+    expect(there).toHaveLength(1);
+    expect(rows[0]?.["id"]).not.toBe(client.threadId);
+  });
+
   test("finds itself under that id in the list of processes", async () => {
     const client = await connect(here);
     await client.query("SELECT COUNT(*) FROM orders");
@@ -126,6 +137,16 @@ describe.each([
     await killer.query("SELECT COUNT(*) FROM orders");
     expect(["PROTOCOL_CONNECTION_LOST", 1317, 2013]).toContain(await outcome(killer.query("KILL CONNECTION_ID()")));
     await expect(killer.query("SELECT 1")).rejects.toThrow();
+  });
+
+  test("by another expression is left to the server, which knows of what runs there alone", async () => {
+    const [victim, killer] = [await connect(here), await connect(proxy())];
+    const slow = outcome(victim.query(SLOW("expression")));
+    await executing(servers.new, "expression", 1);
+    await killer.query(`KILL QUERY ${victim.threadId} + 0`);
+    await executing(servers.new, "expression", 1);
+    await killer.query(`KILL QUERY ${victim.threadId}`);
+    expect(await slow).toBe(1317);
   });
 
   test("ends a statement at the old home at once", async () => {

@@ -7,7 +7,7 @@ import { PacketLink } from "../../../src/mysql/packet-link.ts";
 import { CAP } from "../../../src/wire/capabilities.ts";
 import { type Greeting, parseGreeting } from "../../../src/wire/greeting.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
-import { arm, disarm, drained, type Harness, hold, seed, startHarness, swap } from "./proxy-harness.ts";
+import { arm, disarm, drained, type Harness, hold, seed, startHarness, swap, USER } from "./proxy-harness.ts";
 
 /** `shop.orders` has moved to `new`, `shop.other` has not. */
 let servers: Record<"old" | "new", TestServer>;
@@ -33,8 +33,8 @@ afterAll(async () => {
   await stopServers(servers);
 });
 
-async function connect(): Promise<Connection> {
-  const client = await harness.connect();
+async function connect(port = harness.port): Promise<Connection> {
+  const client = await harness.connect({ port });
   client.on("error", () => undefined);
   clients.push(client);
   return client;
@@ -134,4 +134,54 @@ test("a client that does not read its rows keeps the server waiting, not the pro
   );
   expect(busy).toHaveLength(1);
   await (await connect()).query("SELECT 1");
+});
+
+/** What the page of compatibility calls different: if it ceases to be, the page is to be changed. */
+describe("where a session is told the truth of one server alone", () => {
+  test("a file of the server's is that of the table's home", async () => {
+    for (const [name, server] of Object.entries(servers)) {
+      await server.root(`GRANT FILE ON *.* TO ${USER}; SELECT '${name}' INTO OUTFILE './whose.csv'`);
+      await server.root("DELETE FROM shop.orders; DELETE FROM shop.other");
+    }
+    const client = await connect();
+    for (const table of ["orders", "other"]) {
+      await client.query(`LOAD DATA INFILE './whose.csv' INTO TABLE ${table} (note)`);
+    }
+    expect(await servers.new.root("SELECT note FROM shop.orders")).toEqual([{ note: "new" }]);
+    expect(await servers.old.root("SELECT note FROM shop.other")).toEqual([{ note: "old" }]);
+  });
+
+  test("FOUND_ROWS() and ROW_COUNT() beside a table are those of its home", async () => {
+    const client = await connect();
+    await servers.new.root("DELETE FROM shop.orders");
+    await servers.old.root("DELETE FROM shop.other");
+    await client.query("INSERT INTO other (note) VALUES ('a'), ('b'), ('c')");
+    await client.query("INSERT INTO orders (note) VALUES ('one')");
+    await client.query("SELECT id FROM orders");
+    await client.query("SELECT id FROM other");
+    expect((await client.query("SELECT FOUND_ROWS() AS n FROM orders"))[0]).toEqual([{ n: 1 }]);
+    await client.query("UPDATE other SET note = 'd'");
+    expect((await client.query("SELECT ROW_COUNT() AS n FROM orders"))[0]).toEqual([{ n: -1 }]);
+    await client.query("UPDATE other SET note = 'e'");
+    expect((await client.query("SELECT ROW_COUNT() AS n"))[0]).toEqual([{ n: 3 }]);
+  });
+
+  test("the warnings of a SET from an expression are not told: its value was read back", async () => {
+    const warnings = async (port: number): Promise<number> => {
+      const client = await connect(port);
+      await client.query("SET SESSION sort_buffer_size = 1 + 0");
+      return (await client.query<RowDataPacket[]>("SHOW WARNINGS"))[0].length;
+    };
+    expect([await warnings(harness.port), await warnings(servers.old.port)]).toEqual([0, 1]);
+  });
+
+  test("an xid that is in use is told at the first statement that uses a table", async () => {
+    const [first, second] = [await connect(), await connect()];
+    await first.query("XA START 'taken'");
+    await first.query("INSERT INTO orders (note) VALUES ('first')");
+    await second.query("XA START 'taken'");
+    await expect(second.query("INSERT INTO orders (note) VALUES ('second')")).rejects.toMatchObject({ errno: 1440 });
+    await first.query("XA END 'taken'");
+    await first.query("XA ROLLBACK 'taken'");
+  });
 });

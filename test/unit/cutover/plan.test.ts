@@ -30,6 +30,13 @@ describe("the plan of a switch", () => {
     );
   });
 
+  test("says when what is open would be ended: early enough for the rest of the hold", () => {
+    const limits = { ...DEFAULT_SWITCH_LIMITS, drainTimeoutMs: 10_000 };
+    const how = { ...options, limits, kind: "switch", openTransactions: "kill" } as const;
+    const lines = planLines(endsOf(migrationDocument(), "switch"), how);
+    expect(lines).toContain("let open transactions end, for at most 2500 ms, then end them");
+  });
+
   test("passes every failpoint of a switch", () => {
     const passed = [...STEPS_TO_SWAP, ...STEPS_AFTER_SWAP].flatMap(({ before, after }) => [before, after]);
     // The gate comes before the steps, and the retirement lies in the middle of one.
