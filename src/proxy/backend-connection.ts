@@ -93,8 +93,8 @@ export class BackendConnection {
   #timedOut = false;
   #relayedSome = false;
   #sendsFile = false;
-  /** Settles when a large command has been read to its end. */
-  #stream: Promise<void> | undefined;
+  /** A large command, and what settles when it has been read to its end. */
+  #stream: { readonly command: LargeCommand; readonly passed: Promise<void> } | undefined;
 
   constructor(socket: Socket, unread: Buffer, facts: BackendFacts) {
     this.name = facts.name;
@@ -203,8 +203,8 @@ export class BackendConnection {
 
   /**
    * As {@link relay}, of a command whose rest is still to come: its first packet goes out in the very call, the others
-   * as they come, if `passing` lets them. Where it does not, the connection is closed, so that nothing is executed. The
-   * promise is settled only when the client has sent all of it, or has left.
+   * as they come, if `passing` lets them. Where it does not, the connection is closed, so that nothing is executed. Where
+   * this ends before the client has sent all of it, the connection is closed too, and what still comes is dropped.
    */
   relayLarge(command: LargeCommand, client: ClientConnection, how: LargeRelay): Promise<ReplyEnd> {
     const problem = this.#refuse();
@@ -223,7 +223,7 @@ export class BackendConnection {
     const header = Buffer.from([0xff, 0xff, 0xff, 0]);
     this.#socket.write(header);
     this.#socket.write(head);
-    this.#stream = this.#passRest(command, how.passing);
+    this.#stream = { command, passed: this.#passRest(command, how.passing) };
     return end.promise;
   }
 
@@ -381,8 +381,15 @@ export class BackendConnection {
     if (!complete || this.#job !== job) return;
     // Whoever hears of the end may send the next command at once.
     this.#job = undefined;
-    if (this.#stream === undefined) job.finish();
-    else void this.#stream.then(() => job.finish());
+    if (this.#stream?.command.ended === false) this.#lose("the server has answered half a command");
+    this.#tell(() => job.finish());
+  }
+
+  /** Tells of the end of a reply: not ahead of the command's own end, but where that is not waited for any more. */
+  #tell(end: () => void): void {
+    const stream = this.#stream;
+    if (stream?.command.ended === true) void stream.passed.then(end);
+    else end();
   }
 
   /** What a server says before it closes a connection that is idle. */
@@ -442,9 +449,7 @@ export class BackendConnection {
     const job = this.#job;
     this.#job = undefined;
     const error = lost(this.name, reason, true);
-    // Who is still sending does not listen yet.
-    if (this.#stream === undefined) job?.lost(error);
-    else void this.#stream.then(() => job?.lost(error));
+    if (job !== undefined) this.#tell(() => job.lost(error));
     this.#closed.resolve(reason);
   }
 }

@@ -27,7 +27,8 @@ export class LargeCommand {
   #bytes = PACKET_PAYLOAD_MAX;
   #ended = false;
   #refused = false;
-  #dropped: Promise<Buffer | undefined> | undefined;
+  #passing: Promise<boolean> | undefined;
+  #dropped: Promise<unknown> | undefined;
 
   constructor(head: Buffer, client: ClientConnection) {
     this.head = head;
@@ -39,9 +40,9 @@ export class LargeCommand {
     return this.#packets;
   }
 
-  /** How many bytes of it have come. */
+  /** How many bytes it has, as far as the packets say that have begun. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#missing;
   }
 
   /** The client has sent all of it. */
@@ -60,7 +61,12 @@ export class LargeCommand {
    *
    * @returns false when the client has left before the end
    */
-  async passRest(server: Writable, passing: Passing, onLast: (packets: number) => void): Promise<boolean> {
+  passRest(server: Writable, passing: Passing, onLast: (packets: number) => void): Promise<boolean> {
+    this.#passing = this.#passRest(server, passing, onLast);
+    return this.#passing;
+  }
+
+  async #passRest(server: Writable, passing: Passing, onLast: (packets: number) => void): Promise<boolean> {
     const onPayload = (payload: Buffer): void => {
       if (!this.#refused && !passing(payload)) this.#refused = true;
     };
@@ -94,10 +100,10 @@ export class LargeCommand {
     }
   }
 
-  /** Reads what is still to come, and drops it. */
+  /** Reads what is still to come, and drops it; where it is being passed on, waits until that has ended. */
   async drop(): Promise<void> {
-    if (this.#ended) return;
-    this.#dropped ??= this.gather(0);
+    if (this.#ended && this.#passing === undefined) return;
+    this.#dropped ??= this.#passing ?? this.gather(0);
     await this.#dropped;
   }
 

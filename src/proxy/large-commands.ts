@@ -107,8 +107,8 @@ async function streamQuery(session: Session, command: LargeCommand): Promise<boo
         return unread;
       };
       const end = await relayLarge(session, backend, command, { lazyFlags, before: [], passing });
-      if (command.refused) return takenBack(session, backend, tail.problem ?? "");
-      if (unread && tail.end() !== undefined) {
+      if (command.refused) return takenBack(session, backend, { command, problem: tail.problem ?? "" });
+      if (unread && end.unsent !== true && tail.end() !== undefined) {
         session.state.pins.set("unread", { backend: backend.name, reason: UNREAD, open: false });
       }
       return end;
@@ -144,25 +144,47 @@ interface Relayed {
   readonly passing: Passing;
 }
 
+/**
+ * Where the connection is lost the flight ends at once, even if the client, which does not listen yet, takes as long as
+ * it likes to send the rest.
+ */
 async function relayLarge(
   session: Session,
   backend: SessionBackend,
   command: LargeCommand,
   { lazyFlags, before, passing }: Relayed,
 ): Promise<ReplyEnd> {
+  const { connection } = backend;
   const edit = lazyFlags === 0 ? undefined : withStatusFlags(lazyFlags);
   try {
-    return await backend.connection.relayLarge(command, session.client, { before, passing, edit });
+    const end = await connection.relayLarge(command, session.client, { before, passing, edit });
+    if (command.ended) return end;
   } catch (error) {
     if (!isSwitchyardError(error, "PROXY_BACKEND_LOST")) throw error;
-    if (command.refused) return UNSENT;
-    // A server closes the connection at once, and what it says may be lost with what it has not read.
-    const { maxPacketBytes } = session.state.settings;
-    const tooLarge = maxPacketBytes > 0 && command.bytes > maxPacketBytes && !backend.connection.relayedSome;
-    if (!tooLarge || session.client.isGone) throw error;
-    session.disconnect({ source: "client", reason: "limit" }, commandTooLarge());
-    return UNSENT;
   }
+  // In flight until the session has heard that the connection is gone: it was not an idle one.
+  await connection.closed;
+  if (!command.refused) {
+    endWhenSent(session, { backend, command }, () => {
+      // A server closes the connection at once, and what it says may be lost with what it has not read.
+      const { maxPacketBytes } = session.state.settings;
+      const tooLarge = maxPacketBytes > 0 && command.bytes > maxPacketBytes && !connection.relayedSome;
+      if (tooLarge && !session.client.isGone)
+        session.disconnect({ source: "client", reason: "limit" }, commandTooLarge());
+      else session.lostInFlight(backend);
+    });
+  }
+  return UNSENT;
+}
+
+/** Ends a session that has lost what it had at a backend, as soon as its client listens. Nobody waits for it meanwhile. */
+function endWhenSent(
+  session: Session,
+  { backend, command }: { readonly backend: SessionBackend; readonly command: LargeCommand },
+  end: () => void,
+): void {
+  session.state.lost(backend.name);
+  void command.drop().then(end);
 }
 
 const UNSENT: ReplyEnd = { error: undefined, results: 0, unsent: true };
@@ -172,11 +194,18 @@ function withStatusFlags(flags: number): (kind: Parameters<typeof withStatus>[1]
 }
 
 /** Nothing was executed, and the connection is closed: with it goes what the session had open there. */
-function takenBack(session: Session, backend: SessionBackend, problem: string): ReplyEnd {
+function takenBack(
+  session: Session,
+  backend: SessionBackend,
+  { command, problem }: { readonly command: LargeCommand; readonly problem: string },
+): ReplyEnd {
   const error = notSupported(
     `cannot tell which server a statement of more than 16 MiB belongs to, since tables live on several: ${problem}; nothing was executed`,
   );
   if (session.state.tiedTo(backend.name) === undefined) session.refuse("unknown-home", error);
-  else session.disconnect({ source: "proxy", reason: "refused" }, error);
+  else {
+    const end = (): void => session.disconnect({ source: "proxy", reason: "refused" }, error);
+    endWhenSent(session, { backend, command }, end);
+  }
   return UNSENT;
 }

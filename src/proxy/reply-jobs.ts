@@ -16,7 +16,7 @@ export interface ReplyEnd {
   readonly error: ErrPacket | undefined;
   /** Results before the end, each one an OK or a result set: in a text of several statements, those that succeeded. */
   readonly results: number;
-  /** No server has executed it, and the client was told why. */
+  /** No server has executed it, and the client is told why as soon as it listens. */
   readonly unsent?: true;
 }
 

@@ -40,6 +40,11 @@ export class SessionEnding {
     this.#begin({ what: "session", why });
   }
 
+  /** Settles when its transaction has been undone, if that is under way. */
+  get undone(): Promise<void> | undefined {
+    return this.#undone;
+  }
+
   /** The present command has been answered. What must come before the next one, if anything. */
   commandDone(): Promise<void> | undefined {
     return this.#order === undefined ? undefined : this.#carryOut(this.#order);
@@ -57,9 +62,10 @@ export class SessionEnding {
     if (this.#order !== undefined || this.#undone !== undefined) return;
     const session = this.#session;
     this.#order = order;
+    const { halfSent } = session;
     if (!session.busy) void this.#carryOut(order);
-    // Half a file is ended by closing its connection.
-    else if (session.sendsFile) session.endByOrder("its client was sending a file (LOAD DATA LOCAL)");
+    // Half a command or file is ended by closing its connection.
+    else if (halfSent !== undefined) session.endByOrder(`its client was sending ${halfSent}`);
     else this.#kill = killAt(session);
   }
 

@@ -55,6 +55,11 @@ export class SessionPins {
     this.#unexplained.delete(kind);
   }
 
+  /** The connection to this backend is gone. */
+  lost(backend: string): void {
+    for (const [kind, pin] of this.#pins) if (pin.backend === backend) this.#pins.delete(kind);
+  }
+
   clearAll(): void {
     this.#pins.clear();
     this.#unexplained.clear();

@@ -167,6 +167,12 @@ export class SessionState {
     );
   }
 
+  /** The connection to a backend has ended, and what the session had open there. */
+  lost(backend: string): void {
+    if (this.transaction.backend === backend) this.transaction.ended();
+    this.pins.lost(backend);
+  }
+
   /** COM_RESET_CONNECTION, or another login on the same connection: all is gone but the schema. */
   reset(by: "login" | "reset"): void {
     this.transaction.ended();

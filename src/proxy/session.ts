@@ -10,8 +10,6 @@ import { dispatchCommand } from "./commands.ts";
 import type { Disconnect } from "./disconnect.ts";
 import { errorOfOutcome } from "./held-error.ts";
 import type { HeldStatement, HoldOutcome } from "./hold-queue.ts";
-import { LargeCommand } from "./large-command.ts";
-import { runLarge } from "./large-commands.ts";
 import { killStatement, ORPHAN_GRACE_MS } from "./orphaned-statement.ts";
 import { PlainStatements } from "./plain-statement.ts";
 import { programOf } from "./program-name.ts";
@@ -22,6 +20,7 @@ import { type SessionBackend, SessionBackends } from "./session-backends.ts";
 import type { SessionContext } from "./session-context.ts";
 import { SessionEnding } from "./session-ending.ts";
 import { failSession } from "./session-failure.ts";
+import { SessionLarge } from "./session-large.ts";
 import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
 import type { Refusal, Route } from "./statement-route.ts";
@@ -66,8 +65,7 @@ export class Session implements TrafficSession, CommandTaker {
   readonly #served = deferred<void>();
   #end: Disconnect | undefined;
   #closing = false;
-  /** A command of more than one packet that is being read. */
-  #large: LargeCommand | undefined;
+  readonly #large = new SessionLarge(this);
   #busy = false;
   #leaving = false;
   /** Runs from when the client has gone until nothing of the session is left. */
@@ -121,6 +119,12 @@ export class Session implements TrafficSession, CommandTaker {
     return at !== undefined && this.backends.get(at)?.connection.sendsFile === true;
   }
 
+  /** What its client has sent only half of: a server that is reading hears of no KILL, and has executed nothing. */
+  get halfSent(): string | undefined {
+    if (this.#large.isComing) return "a statement of more than 16 MiB";
+    return this.sendsFile ? "a file (LOAD DATA LOCAL)" : undefined;
+  }
+
   get busy(): boolean {
     return this.#busy;
   }
@@ -145,9 +149,12 @@ export class Session implements TrafficSession, CommandTaker {
     this.#ending.endSession(reason);
   }
 
-  /** An operator has asked for its end: not to be called in the middle of a reply, save while a file is sent. */
+  /** An operator has asked for its end: not to be called in the middle of a reply, save where something is {@link halfSent}. */
   endByOrder(why: string): void {
-    this.disconnect({ source: "proxy", reason: "killed" }, this.sendsFile ? undefined : killedByOrder(why));
+    this.disconnect(
+      { source: "proxy", reason: "killed" },
+      this.halfSent === undefined ? killedByOrder(why) : undefined,
+    );
   }
 
   async prepareFor(backend: string): Promise<Immovable | undefined> {
@@ -254,13 +261,8 @@ export class Session implements TrafficSession, CommandTaker {
       return;
     }
     this.#busy = true;
-    const large = new LargeCommand(head, this.client);
-    this.#large = large;
-    runLarge(this, large, this.#ending.tell(head)).then(
-      () => {
-        this.#large = undefined;
-        this.commandDone();
-      },
+    this.#large.run(head, this.#ending.tell(head)).then(
+      () => this.commandDone(),
       (error: unknown) => this.over(error),
     );
   }
@@ -345,9 +347,7 @@ export class Session implements TrafficSession, CommandTaker {
   /** Answers the present command with an error that no server has sent, or not as the answer to this command. */
   answerError(error: ErrPacket): void {
     this.answered.note(this.#sent, error);
-    const large = this.#large;
-    if (large === undefined || large.ended) this.client.send(buildErr(error));
-    else void large.drop().then(() => this.client.send(buildErr(error)));
+    this.#large.whenSent(() => this.client.send(buildErr(error)));
   }
 
   /** How the last command went, where no server knows of it. */
@@ -580,6 +580,7 @@ export class Session implements TrafficSession, CommandTaker {
     // A server that was started anew counts from the beginning: the id may be another session's by now.
     if (this.context.byThread.get(this.threadId) === this) this.context.byThread.delete(this.threadId);
     try {
+      await this.#ending.undone;
       await this.backends.close();
     } finally {
       this.state.reset("login");

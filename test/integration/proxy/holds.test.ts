@@ -18,6 +18,7 @@ import {
   TOKEN,
   USER,
 } from "./proxy-harness.ts";
+import { startRelay } from "./tcp-relay.ts";
 
 let servers: Record<"old" | "new", TestServer>;
 let harness: Harness;
@@ -245,6 +246,32 @@ describe("a hold", () => {
     expect(await servers.old.root("SELECT COUNT(*) AS n FROM information_schema.innodb_trx")).toEqual([{ n: "0" }]);
     expect(await notes("old")).toEqual([]);
     await abort(harness);
+  });
+
+  test("waits for a transaction that is being undone by order though its client has gone, and closes its connection", async () => {
+    const relay = await startRelay(servers.old);
+    const ownHarness = harness;
+    try {
+      harness = await startHarness({ old: { host: "127.0.0.1", port: relay.port }, new: servers.new });
+      const one = await user();
+      await one.query("BEGIN");
+      await one.query(insert("orders", "undone"));
+      await arm(harness);
+      relay.delayMs = 250;
+      await hold(harness, { endOpenAfterMs: 0 });
+      await sleep(30);
+      one.destroy();
+      await sleep(50);
+      expect((await harness.document()).holds["orders"]?.state).toBe("holding");
+      await drained(harness);
+      await expect
+        .poll(() => servers.old.root(`SELECT COUNT(*) AS n FROM information_schema.processlist WHERE user = '${USER}'`))
+        .toEqual([{ n: "0" }]);
+    } finally {
+      await harness.close();
+      harness = ownHarness;
+      await relay.close();
+    }
   });
 
   test("that is aborted is not seen by a transaction that began during it and has reached its tables", async () => {

@@ -115,6 +115,38 @@ describe("a command of many packets", () => {
     expect(await servers.old.root("SELECT id FROM shop.orders WHERE id >= 90")).toEqual([]);
   });
 
+  const INSERT_90 = "INSERT INTO orders (id, note) VALUES (90, '";
+
+  /** Begins a statement in a hold that waits for it, and sends no more. */
+  async function stalledInHold(rule: Parameters<typeof hold>[1] = {}, text = INSERT_90): Promise<LargeClient> {
+    const client = await connect();
+    await arm(harness);
+    const before = relay.passed.near;
+    await client.begin(query(text), LETTER);
+    await expect.poll(() => relay.passed.near - before).toBeGreaterThan(PACKET_PAYLOAD_MAX);
+    await hold(harness, rule);
+    return client;
+  }
+
+  test("whose client stalls is ended by order, though its server hears of no KILL", async () => {
+    const client = await stalledInHold({ endOpenAfterMs: 0 });
+    await drained(harness);
+    await abort(harness);
+    await expect.poll(() => client.ended).toBe(true);
+    expect(await servers.old.root("SELECT id FROM shop.orders WHERE id >= 90")).toEqual([]);
+  });
+
+  test("whose server has gone holds up nobody, while its client stalls, and is answered when it listens", async () => {
+    const client = await stalledInHold();
+    relay.cut();
+    await drained(harness);
+    await abort(harness);
+    expect(client.ended).toBe(false);
+    await client.packet(Buffer.from("')"), 1);
+    expect(parseErr((await client.next()).payload).errno).toBe(2013);
+    await expect.poll(() => client.ended).toBe(true);
+  });
+
   test("that a server does not take is refused in its words, and the session ends", async () => {
     await servers.old.root("SET GLOBAL max_allowed_packet = 17 * 1024 * 1024");
     try {
@@ -152,10 +184,18 @@ describe("a command of many packets", () => {
       tables: { "shop.other": { to: "new", migration: "other" } },
     }));
     await harness.told(({ generation }) => generation > 1, "the new rules");
+    const insertText = "INSERT INTO orders (id, note) SELECT id + 90, note FROM orders WHERE note <> '";
+    const stalled = await stalledInHold({}, insertText);
+    expect((await harness.document()).holds["orders"]?.state).toBe("holding");
+    await stalled.packet(Buffer.concat([TAIL, FULL.subarray(TAIL.length)]), 1);
+    await drained(harness);
+    await abort(harness);
+    await stalled.packet(Buffer.from("'"), NUMBER_OF_TWO);
+    expect(parseErr((await stalled.next()).payload).errno).toBe(1235);
     const client = await connect();
     client.send(query("SET @a = 5"));
     await client.next();
-    const insert = query("INSERT INTO orders (id, note) SELECT id + 90, note FROM orders WHERE note <> '");
+    const insert = query(insertText);
     await client.begin(insert, LETTER);
     await client.packet(TAIL, 1);
     const refused = await client.next();
