@@ -97,6 +97,12 @@ export function unknownStatement(id: number | string, inFunction: string): ErrPa
   return error(1243, "HY000", `Unknown prepared statement handler (${id}) given to ${inFunction}`);
 }
 
+/** A statement that was prepared on one server would be another on the next. */
+export function preparedOtherwise(backend: string, changed: string): ErrPacket {
+  const why = `it was prepared under another ${changed} than the session has now`;
+  return notSupported(`a prepared statement cannot go to ${backend}: ${why}; nothing was executed, prepare it again`);
+}
+
 export function noCursor(id: number): ErrPacket {
   return error(1421, "HY000", `The statement (${id}) has no open cursor.`);
 }

@@ -2,8 +2,9 @@ import { SwitchyardError } from "../base/errors.ts";
 import type { StatementFacts } from "../sql/statement.ts";
 import { COM, STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
-import { longDataTooLarge, noCursor, tooManyPrepared, unknownStatement } from "./client-errors.ts";
+import { longDataTooLarge, noCursor, preparedOtherwise, tooManyPrepared, unknownStatement } from "./client-errors.ts";
 import { asGreeted, payloadAsGreeted } from "./connection-id.ts";
+import { readOtherwise } from "./prepared-reading.ts";
 import {
   type ExecuteParts,
   PreparedStatement,
@@ -45,7 +46,7 @@ export async function prepare(session: Session, payload: Buffer): Promise<void> 
     after: async (backend) => {
       const facts = backend.connection.prepared;
       if (facts === undefined) return;
-      const statement = new PreparedStatement(id, text, schema, facts.parameters);
+      const statement = new PreparedStatement(id, text, { schema, reading: state.settings.reading }, facts.parameters);
       statement.handles.set(backend.connection, facts.statementId);
       state.prepared.set(id, statement);
     },
@@ -125,6 +126,8 @@ async function prepareAgain(
   statement: PreparedStatement,
   backend: SessionBackend,
 ): Promise<ErrPacket | undefined> {
+  const changed = readOtherwise(statement.text, statement.reading, session.state.settings.reading);
+  if (changed !== undefined) return preparedOtherwise(backend.name, changed);
   const command = Buffer.concat([Buffer.from([COM.STMT_PREPARE]), asGreeted(session, backend, statement.text)]);
   const { error, prepared } = await backend.connection.own(command);
   if (error !== undefined) return error;

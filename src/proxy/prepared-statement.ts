@@ -6,11 +6,18 @@ import { PacketReader } from "../wire/packet-reader.ts";
 import { PacketWriter } from "../wire/packet-writer.ts";
 import type { BackendConnection } from "./backend-connection.ts";
 import type { Cause } from "./cause.ts";
+import type { Reading } from "./prepared-reading.ts";
 
 /** Bytes ahead of the parameters of an execute: command, id, flags, iterations. */
 export const EXECUTE_HEAD_BYTES = 10;
 const PARAMETER_COUNT_AVAILABLE = 0x08;
 const CURSOR_FLAGS = 0x07;
+
+/** What else than its text decides on what a statement is. */
+export interface Meaning {
+  readonly schema: string | undefined;
+  readonly reading: Reading;
+}
 
 /** A statement that the client has prepared, under an id of ours; each backend has one of its own, or none yet. */
 export class PreparedStatement {
@@ -19,6 +26,8 @@ export class PreparedStatement {
   /** The session's schema when it was prepared: what its names mean. */
   readonly schema: string | undefined;
   readonly parameters: number;
+  /** How its text was read when it was prepared. */
+  readonly reading: Reading;
   /** The server's ids. A connection that has ended takes its own with it. */
   readonly handles = new Map<BackendConnection, number>();
   /** The types sent last, as they stand in the packet; a client sends them once. */
@@ -35,10 +44,12 @@ export class PreparedStatement {
   /** How its text was judged last, while the session had no temporary tables. */
   judged: PreparedJudgement | undefined;
 
-  constructor(id: number, text: Buffer, schema: string | undefined, parameters: number) {
+  constructor(id: number, text: Buffer, meaning: Meaning, parameters: number) {
+    const { schema, reading } = meaning;
     this.id = id;
     this.text = text;
     this.schema = schema;
+    this.reading = reading;
     this.parameters = parameters;
   }
 
@@ -145,6 +156,8 @@ export interface TextPrepared {
   readonly text: Buffer;
   /** The session's schema at that time: what its names mean. */
   readonly schema: string | undefined;
+  /** How its text was read then. */
+  readonly reading: Reading;
   /** Connections that know it. */
   readonly on: Set<BackendConnection>;
 }

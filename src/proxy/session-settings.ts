@@ -1,5 +1,6 @@
 import { quoteId, quoteText } from "../base/table-name.ts";
 import type { SetAssignment, SqlModes } from "../sql/statement.ts";
+import { type Reading, readingModes } from "./prepared-reading.ts";
 
 /**
  * Variables whose value belongs to one statement or one server, with the values that mean nothing special: a session
@@ -25,6 +26,9 @@ const CHARACTER_SETS: ReadonlySet<string> = new Set([
   "character_set_connection",
   "collation_connection",
 ]);
+
+/** Values that are names. A number, or a string put together, is read back: it would be taken for another. */
+const NAMES = /^(['"]?)[a-z_][\w, ]*\1$|^''$|^""$/i;
 
 /** Variables with which a BEGIN is no longer invisible until its first statement. */
 const FORBID_LAZY: ReadonlySet<string> = new Set([
@@ -101,6 +105,8 @@ export class SessionSettings {
   #maxPacketBytes = 0;
   #modes: SqlModes;
   #initialModes: SqlModes;
+  #readingModes = "";
+  #initialReadingModes = "";
   #lazyForbidden = new Set<string>();
   #initiallyForbidden: ReadonlySet<string> = new Set();
 
@@ -113,6 +119,18 @@ export class SessionSettings {
   /** How the session's texts are to be read. */
   get modes(): SqlModes {
     return this.#modes;
+  }
+
+  /** How a text is read that is prepared now. */
+  get reading(): Reading {
+    const about = [...this.#settings.values()].filter(({ key }) => key === "names" || CHARACTER_SETS.has(key));
+    return {
+      modes: this.#readingModes,
+      charset: about
+        .map(({ sql }) => sql)
+        .join("; ")
+        .toLowerCase(),
+    };
   }
 
   /** The serial of the last change. */
@@ -149,6 +167,8 @@ export class SessionSettings {
   begin(initial: InitialSettings): void {
     this.#initialModes = { ...modesOf(initial.sql_mode), charset: charsetClass(initial.character_set_client) };
     this.#modes = this.#initialModes;
+    this.#initialReadingModes = readingModes(initial.sql_mode);
+    this.#readingModes = this.#initialReadingModes;
     this.#lazyForbidden = new Set();
     for (const name of ["completion_type", "session_track_transaction_info", "transaction_read_only"] as const) {
       if (!LAZY_VALUES.test(initial[name])) this.#lazyForbidden.add(name);
@@ -236,6 +256,7 @@ export class SessionSettings {
     }
     if (name === "timestamp") return this.#recordTimestamp(valueText, literal);
     if (!literal || /^default$/i.test(valueText) || !plain(valueText)) return "read-back";
+    if ((name === "sql_mode" || CHARACTER_SETS.has(name)) && !NAMES.test(valueText)) return "read-back";
     return this.recordVariable(name, valueText, unquoted(valueText));
   }
 
@@ -245,7 +266,10 @@ export class SessionSettings {
   }
 
   recordVariable(name: string, valueSql: string, value: string): Recorded {
-    if (name === "sql_mode") this.#modes = { ...this.#modes, ...modesOf(value) };
+    if (name === "sql_mode") {
+      this.#modes = { ...this.#modes, ...modesOf(value) };
+      this.#readingModes = readingModes(value);
+    }
     if (name === "max_execution_time") this.#maxExecutionMs = Number(value) || 0;
     if (name === "character_set_client") this.#modes = { ...this.#modes, charset: charsetClass(value) };
     if (FORBID_LAZY.has(name)) {
@@ -263,6 +287,7 @@ export class SessionSettings {
     this.#resets += 1;
     this.#maxExecutionMs = this.#initialMaxExecutionMs;
     this.#modes = this.#initialModes;
+    this.#readingModes = this.#initialReadingModes;
     this.#lazyForbidden = new Set(this.#initiallyForbidden);
   }
 

@@ -63,6 +63,11 @@ export class SessionState {
     return this.#context.traffic.routing;
   }
 
+  /** So many statements are prepared that there may be no further one. */
+  get preparedFull(): boolean {
+    return this.prepared.size + this.textPrepared.size >= this.#context.limits.preparedStatementsMax;
+  }
+
   newPreparedId(): number {
     const id = this.#nextPreparedId;
     this.#nextPreparedId = id >= 0xffff_ffff ? 1 : id + 1;

@@ -9,6 +9,10 @@ import type { SessionState } from "./session-state.ts";
 /** What in a literal may mean something else in another mode or character set. */
 const READ_BY_MODE = ["'", '"', "\\"];
 
+const PREPARED_UNREAD = "it has statements prepared by PREPARE";
+/** With more pins than this, prepared statements that cannot be followed are one together. */
+const UNREAD_MAX = 1000;
+
 /** Keeps a session's state in step with what the server has carried out for its client. */
 export async function applyEffects(
   state: SessionState,
@@ -91,10 +95,14 @@ async function applyDynamic(
     state.textPrepared.delete(key);
     const { connection } = backend;
     if (dynamic?.action !== "prepare" || dynamic.text === undefined) {
-      pin(`prepare ${key}`, "it has statements prepared by PREPARE");
-    } else {
+      pin(state.preparedFull || state.pins.size >= UNREAD_MAX ? "prepare" : `prepare ${key}`, PREPARED_UNREAD);
+    } else if (state.preparedFull) pin("prepare", PREPARED_UNREAD);
+    else {
       const { name, text } = dynamic;
-      state.textPrepared.set(key, { name, text, schema: state.names.schema, on: new Set([connection]) });
+      state.textPrepared.set(key, {
+        ...{ name, text, schema: state.names.schema, reading: state.settings.reading },
+        on: new Set([connection]),
+      });
     }
   } else if (kind === "deallocate") {
     state.textPrepared.delete(key);

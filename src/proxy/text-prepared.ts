@@ -1,8 +1,9 @@
 import { quoteId } from "../base/table-name.ts";
 import type { StatementFacts } from "../sql/statement.ts";
 import type { ErrPacket } from "../wire/err-packet.ts";
-import { tooManyPrepared, unknownStatement } from "./client-errors.ts";
+import { notSupported, preparedOtherwise, tooManyPrepared, unknownStatement } from "./client-errors.ts";
 import { asGreeted } from "./connection-id.ts";
+import { readOtherwise } from "./prepared-reading.ts";
 import { preparedKey, type TextPrepared } from "./prepared-statement.ts";
 import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
 import type { Session } from "./session.ts";
@@ -25,7 +26,7 @@ export async function runDynamic(session: Session, payload: Buffer, { dynamic }:
   const statement = state.textPrepared.get(key);
   if (statement === undefined) {
     // Prepared in a way that could not be followed: the server knows it, or that there is none.
-    if (state.pins.has(`prepare ${key}`)) return false;
+    if (state.pins.has(`prepare ${key}`) || state.pins.has("prepare")) return false;
     const where = dynamic.action === "execute" ? "EXECUTE" : "DEALLOCATE PREPARE";
     session.refuse("protocol", unknownStatement(dynamic.name, where));
   } else if (dynamic.action === "execute") await executeText(session, payload, statement);
@@ -36,7 +37,7 @@ export async function runDynamic(session: Session, payload: Buffer, { dynamic }:
 async function prepareText(session: Session, payload: Buffer, name: string, text: Buffer): Promise<boolean> {
   const { state, context } = session;
   const { preparedStatementsMax } = context.limits;
-  if (state.prepared.size + state.textPrepared.size >= preparedStatementsMax) {
+  if (state.preparedFull) {
     session.refuse("protocol", tooManyPrepared(preparedStatementsMax));
     return true;
   }
@@ -56,7 +57,10 @@ async function prepareText(session: Session, payload: Buffer, name: string, text
       state.textPrepared.delete(key);
       state.pins.clear(`prepare ${key}`);
       if (end.error !== undefined) return;
-      state.textPrepared.set(key, { name, text: kept, schema, on: new Set([backend.connection]) });
+      state.textPrepared.set(key, {
+        ...{ name, text: kept, schema, reading: state.settings.reading },
+        on: new Set([backend.connection]),
+      });
     },
   });
   return true;
@@ -82,10 +86,19 @@ async function executeText(session: Session, payload: Buffer, statement: TextPre
 
 async function prepareAgain(
   session: Session,
-  { name, text, on }: TextPrepared,
+  { name, text, reading, on }: TextPrepared,
   backend: SessionBackend,
 ): Promise<ErrPacket | undefined> {
-  const { noBackslashEscapes } = session.state.settings.modes;
+  const { settings } = session.state;
+  const { noBackslashEscapes, charset } = settings.modes;
+  const changed = readOtherwise(text, reading, settings.reading);
+  if (changed !== undefined) return preparedOtherwise(backend.name, changed);
+  // A second byte of a character may be a quote or a backslash there.
+  if (charset === "unsafe" && text.some((byte) => byte >= 0x80)) {
+    return notSupported(
+      `a text prepared by PREPARE, not of ASCII and in a character set such as gbk, on ${backend.name}`,
+    );
+  }
   const literal = quoted(asGreeted(session, backend, text), noBackslashEscapes);
   const head = Buffer.from(`PREPARE ${quoteId(name)} FROM `);
   const { error } = await backend.connection.query(Buffer.concat([head, literal]));
@@ -105,13 +118,9 @@ async function deallocate(session: Session, payload: Buffer, statement: TextPrep
 
 /** A string literal of these bytes. */
 function quoted(text: Buffer, noBackslashEscapes: boolean): Buffer {
-  const bytes: number[] = [0x27];
-  for (const byte of text) {
-    if (byte === 0x27 || (byte === 0x5c && !noBackslashEscapes)) bytes.push(byte);
-    bytes.push(byte);
-  }
-  bytes.push(0x27);
-  return Buffer.from(bytes);
+  const bytes = text.toString("latin1");
+  const doubled = noBackslashEscapes ? bytes.replaceAll("'", "''") : bytes.replaceAll(/['\\]/g, "$&$&");
+  return Buffer.from(`'${doubled}'`, "latin1");
 }
 
 /** The value of a user variable as a text to prepare; undefined where it cannot be told or is no text of ASCII or UTF-8. */

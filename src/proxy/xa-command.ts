@@ -69,8 +69,7 @@ async function endWhereItLies(
   { xid = "" }: XaStatement,
 ): Promise<void> {
   const { xids } = session.context;
-  const known = xids.at(xid);
-  const homes = known === undefined ? session.state.routing.homes : [known];
+  const homes = homesToAsk(session, xids.at(xid));
   for (const [index, home] of homes.entries()) {
     let unknown = false;
     const work = xaWork(session, payload, judged);
@@ -93,6 +92,17 @@ async function endWhereItLies(
     });
     if (!unknown) return;
   }
+}
+
+/**
+ * Every home, the likeliest first: where the transaction was prepared, then those where the session has a connection. A
+ * login must wait for any hold, and the hold may be waiting for this very transaction.
+ */
+export function homesToAsk({ state, backends }: Session, known: string | undefined): readonly string[] {
+  const isOpen = (home: string): boolean => backends.get(home) !== undefined;
+  const { homes } = state.routing;
+  const first = known === undefined ? [] : [known];
+  return [...new Set([...first, ...homes.filter(isOpen), ...homes])];
 }
 
 /** XA RECOVER shows what lies at any home, as one result. */

@@ -400,6 +400,7 @@ const answers: readonly StateRow[] = [
 ];
 
 const PREPARED = "INSERT INTO orders (client, note) VALUES (?, ?)";
+const QUOTING = 'INSERT INTO orders (client, note) VALUES (?, "bytes")';
 const EXECUTE_WITH_CURSOR = Buffer.from([1, 1, 0, 0, 0]);
 
 const statements: readonly StateRow[] = [
@@ -419,6 +420,21 @@ const statements: readonly StateRow[] = [
     after: async (client) => {
       await all(client, `SET @me = ${client.connection.threadId}`, "EXECUTE named USING @me");
       expect(await client.notes()).toEqual({ old: [], new: ["by name"] });
+    },
+  },
+  {
+    state: "a prepared statement whose text has another meaning by now is refused at the new home, and not another one",
+    enter: async (client) => {
+      await all(client, `PREPARE quoting FROM 'INSERT INTO orders (client, note) VALUES (CONNECTION_ID(), "text")'`);
+      await client.connection.execute(QUOTING, [client.connection.threadId]);
+      await all(client, "SET sql_mode = 'ANSI_QUOTES'");
+    },
+    after: async (client) => {
+      await refused(client.connection.execute(QUOTING, [client.connection.threadId]), 1235, "another sql_mode");
+      await refused(all(client, "EXECUTE quoting"), 1235, "another sql_mode");
+      await all(client, "SET sql_mode = ''");
+      await client.connection.execute(QUOTING, [client.connection.threadId]);
+      expect(await client.notes()).toEqual({ old: ["bytes"], new: ["bytes"] });
     },
   },
   {

@@ -40,7 +40,12 @@ describe("an execute", () => {
   });
 
   test("is preceded by the values sent ahead, under the backend's id", () => {
-    const statement = new PreparedStatement(9, Buffer.from("x"), undefined, 2);
+    const statement = new PreparedStatement(
+      9,
+      Buffer.from("x"),
+      { schema: undefined, reading: { modes: "", charset: "" } },
+      2,
+    );
     statement.longData.set(1, [Buffer.from("ab"), Buffer.from("c")]);
     expect(statement.longDataCommands(0x0a)).toEqual([
       Buffer.from([0x18, 0x0a, 0, 0, 0, 1, 0, 0x61, 0x62]),

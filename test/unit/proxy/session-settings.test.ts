@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { readOtherwise } from "../../../src/proxy/prepared-reading.ts";
 import { SessionSettings } from "../../../src/proxy/session-settings.ts";
 import { analyzeSql } from "../../../src/sql/classifier.ts";
 
@@ -46,6 +47,9 @@ describe("settings of a session", () => {
   test.each([
     ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "read-back"],
     ["SET sql_mode = DEFAULT", "read-back"],
+    ["SET sql_mode = 4", "read-back"],
+    ["SET sql_mode = 'ANSI' '_QUOTES'", "read-back"],
+    ["SET character_set_client = 28", "read-back"],
     ["SET @`ü` = 1", { pins: "the name of its user variable @ü is not of ASCII", lasts: "names" }],
     ["SET timestamp = UNIX_TIMESTAMP()", { pins: "the session variable timestamp was set from an expression" }],
     ["SET insert_id = 7", { pins: "the session variable insert_id was set" }],
@@ -73,6 +77,28 @@ describe("settings of a session", () => {
     expect(made.since(1)).toContain("SET @`a` = 7");
     expect(made.reachedFrom(1)).toBe(made.serial);
     expect(made.unreadElsewhere("new")).toBeUndefined();
+  });
+
+  test("tell whether a text that was prepared before would be the same statement now", () => {
+    const made = settings();
+    const then = made.reading;
+    const changed = (text: string): string | undefined => readOtherwise(Buffer.from(text), then, made.reading);
+    record(made, "SET sql_mode = 'STRICT_ALL_TABLES'");
+    expect(changed('SELECT "x"')).toBeUndefined();
+    record(made, "SET sql_mode = 'ANSI'");
+    expect([changed("SELECT 'x'"), changed('SELECT "x"'), changed("SELECT 1 || 2")]).toEqual([
+      undefined,
+      "sql_mode",
+      "sql_mode",
+    ]);
+    record(made, "SET sql_mode = '', NAMES latin1");
+    expect([changed("SELECT 1"), changed("SELECT 'x'"), changed("SELECT ü")]).toEqual([
+      undefined,
+      "character set",
+      "character set",
+    ]);
+    made.reset("reset");
+    expect(changed("SELECT 'x'")).toBeUndefined();
   });
 
   test("read back are replayed as constants", () => {

@@ -1,0 +1,40 @@
+/** What decides on how a text is understood when it is prepared. Equal values read every text alike. */
+export interface Reading {
+  /** Those of `sql_mode` that matter to that. */
+  readonly modes: string;
+  /** What the client has set of character sets and collations. */
+  readonly charset: string;
+}
+
+/**
+ * Modes that act when a text is read and not when it is executed, with what a text must have for them to matter. Without
+ * IGNORE_SPACE: it decides only whether some texts are statements at all.
+ */
+const READING_MODES: ReadonlyMap<string, RegExp> = new Map([
+  ["ANSI_QUOTES", /"/],
+  ["HIGH_NOT_PRECEDENCE", /not/i],
+  ["NO_BACKSLASH_ESCAPES", /\\/],
+  ["NO_UNSIGNED_SUBTRACTION", /-/],
+  ["PIPES_AS_CONCAT", /\|\|/],
+  ["REAL_AS_FLOAT", /real/i],
+]);
+const ANSI = ["ANSI_QUOTES", "PIPES_AS_CONCAT", "REAL_AS_FLOAT"];
+
+/** The modes of a value of `sql_mode` that decide on how a text is read, each once and in order. */
+export function readingModes(sqlMode: string): string {
+  const named = sqlMode.toUpperCase().split(",");
+  const all = named.includes("ANSI") ? [...named, ...ANSI] : named;
+  return [...new Set(all.filter((mode) => READING_MODES.has(mode)))].sort().join();
+}
+
+/** Why a text that was prepared under one reading would be another statement under the present one. */
+export function readOtherwise(text: Buffer, then: Reading, now: Reading): string | undefined {
+  if (then.modes === now.modes && then.charset === now.charset) return undefined;
+  const bytes = text.toString("latin1");
+  const [before, after] = [then, now].map(({ modes }) => new Set(modes.split(",")));
+  for (const [mode, mark] of READING_MODES) {
+    if (before?.has(mode) !== after?.has(mode) && mark.test(bytes)) return "sql_mode";
+  }
+  // Without literals a text of ASCII means the same in any character set that a client may use.
+  return then.charset !== now.charset && /['"\x80-\xff]/.test(bytes) ? "character set" : undefined;
+}
