@@ -80,7 +80,7 @@ function explainOne(text: Buffer, facts: StatementFacts, routing: Routing, decis
     homes: Object.fromEntries(decision.tables.map((key) => [key, routing.homeOf(key)])),
     heldBy: decision.heldBy,
     armedBy: decision.armedBy,
-    because: facts.touchesEverything ? (facts.everythingBecause ?? "it is not understood") : undefined,
+    because: becauseOf(facts, decision),
   };
 }
 
@@ -92,6 +92,11 @@ function describe(explained: Explained): string {
   if (heldBy.length > 0) lines.push(`  waits now: held by ${heldBy.join(", ")}`);
   if (armedBy.length > 0) lines.push(`  needs a good lease now: armed by ${armedBy.join(", ")}`);
   return lines.join("\n");
+}
+
+function becauseOf(facts: StatementFacts, { kind }: Decision): string | undefined {
+  if (facts.touchesEverything) return facts.everythingBecause ?? "it is not understood";
+  return kind === "everything" ? "it is not known what stands behind its names" : undefined;
 }
 
 function verdict({ goes, backend, because, homes }: Explained): string {

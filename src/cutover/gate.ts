@@ -1,4 +1,5 @@
 import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { fitting } from "../rules/behind-limits.ts";
 import type { RulesDocument } from "../rules/rules-document.ts";
 import { homeOf } from "../rules/rules-edits.ts";
 import { proxyFindings } from "./gate-proxies.ts";
@@ -26,7 +27,8 @@ export async function runGate(given: GateContext): Promise<readonly GateFinding[
     serverFindings(context),
     context.ports.extraGateChecks?.(context.ends) ?? Promise.resolve([]),
   ]);
-  return [...homeFinding(context.state.rules.document, context.ends), ...diffFinding(context), ...groups.flat()];
+  const rules = context.state.rules.document;
+  return [...homeFinding(rules, context.ends), ...namesFindings(rules), ...diffFinding(context), ...groups.flat()];
 }
 
 /** The rules as they would be once armed: with what the two servers have behind names now. */
@@ -34,7 +36,7 @@ async function withNames(context: GateContext): Promise<GateContext> {
   const { ports, ends, state } = context;
   try {
     const behind = await ports.namesBehind?.(ends);
-    const document = { ...state.rules.document, behind: { ...state.rules.document.behind, ...behind } };
+    const document = { ...state.rules.document, behind: fitting({ ...state.rules.document.behind, ...behind }) };
     return { ...context, state: { ...state, rules: { ...state.rules, document } } };
   } catch (error) {
     // That a server does not answer is a finding of its own.
@@ -69,4 +71,23 @@ function homeFinding(rules: RulesDocument, ends: SwitchEnds): readonly GateFindi
       fix: "`switchyard rules show` has all routing.",
     },
   ];
+}
+
+/** What the rules cannot list of a server is refused once tables live on several. */
+function namesFindings(rules: RulesDocument): readonly GateFinding[] {
+  return Object.entries(rules.behind ?? {}).flatMap(([backend, { tooLarge = [] }]) =>
+    tooLarge.length === 0
+      ? []
+      : [
+          {
+            id: "names-behind",
+            ok: false,
+            title: `the rules cannot list all ${tooLarge.join(", ")} of ${backend}`,
+            observed: `there are too many ${tooLarge.join(", ")} on ${backend}`,
+            expected: "so many that the rules can list them: the proxy refuses what may use any table",
+            fix: "Drop those that are not used any more. With --force, statements that use them get error 1235 after the switch.",
+            forceable: true,
+          },
+        ],
+  );
 }

@@ -1,3 +1,4 @@
+import { mergedBehind } from "../rules/behind-limits.ts";
 import type { ArmedRule, HoldRule, NamesBehind, RulesDocument } from "../rules/rules-document.ts";
 import { withArmed, withHold } from "../rules/rules-edits.ts";
 import type { SwitchEnds } from "./ports.ts";
@@ -18,7 +19,7 @@ export function armedRules(
   },
 ): RulesDocument {
   const armed = withArmed(rules, ends.migration, { tables: ends.tables, newHome: ends.newHome, ...more });
-  return Object.keys(behind).length === 0 ? armed : { ...armed, behind: { ...armed.behind, ...behind } };
+  return Object.keys(behind).length === 0 ? armed : { ...armed, behind: mergedBehind(armed, behind) };
 }
 
 /** The rules with a hold under `token` on the tables; undefined where the migration is not armed under it any more. */

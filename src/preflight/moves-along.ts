@@ -1,7 +1,7 @@
 import { tableKey } from "../base/table-name.ts";
 import type { CheckContext } from "./check.ts";
 import { type Finding, judge } from "./finding.ts";
-import type { Touched } from "./read-behind.ts";
+import type { Touched } from "./names-behind.ts";
 
 /** A view or a routine that uses tables that are to move, and what there is of it on the target. */
 export interface Along {

@@ -1,6 +1,7 @@
-import { type NamesBehind, TRIGGERS_OF } from "../rules/rules-document.ts";
+import type { NamesBehind } from "../rules/rules-document.ts";
 import { SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
 import { leftInSession } from "./left-in-session.ts";
+import { namesBehind, type Touched } from "./names-behind.ts";
 import type { ServerView } from "./server-view.ts";
 import { type KnownNames, namesInBody, namesInView, type UsedNames } from "./used-names.ts";
 
@@ -8,8 +9,6 @@ const SERVER_SCHEMAS = `('sys', 'mysql', 'information_schema', 'performance_sche
 /** Triggers of ours begin so; they touch nothing. */
 const OURS = "switchyard\\_%";
 const SEEN_ROUTINES_SINCE = 80_020;
-/** More would make every change of the rules slow. */
-const ROUTINES_BYTES_MAX = 32 * 1024;
 
 /** A view, trigger or routine, and what its text may use. */
 interface Definition {
@@ -21,17 +20,6 @@ interface Definition {
   readonly uses: UsedNames;
   /** What its body leaves in a session, see {@link leftInSession}. */
   readonly leaves: ReadonlySet<string>;
-}
-
-/** What a definition touches at last. */
-export interface Touched {
-  readonly spelled: string;
-  /** Keys as the server spells them, sorted; of a table that cannot be seen as the text spells it, in lower case. */
-  readonly tables: readonly string[];
-  /** Why it may touch more. */
-  readonly unknown?: string | undefined;
-  /** What it leaves in a session, see {@link leftInSession}. */
-  readonly leaves: readonly string[];
 }
 
 const ASKED = new WeakMap<ServerView, Promise<DefinitionsOfServer>>();
@@ -67,17 +55,23 @@ export class DefinitionsOfServer {
     return known;
   }
 
-  /** Asks the server; throws what the connection throws. */
-  static async read(server: ServerView): Promise<DefinitionsOfServer> {
+  /**
+   * Asks the server; throws what the connection throws.
+   *
+   * @param ruled keys of tables that have rules, as those spell them: a text may name one that is not on this server any more
+   */
+  static async read(server: ServerView, ruled: readonly string[] = []): Promise<DefinitionsOfServer> {
     const [tables, routines, schemas] = [new Map<string, string[]>(), new Set<string>(), new Set<string>()];
-    for (const row of await server.rows("SELECT SCHEMA_NAME db FROM information_schema.SCHEMATA")) {
-      schemas.add((row["db"] ?? "").toLowerCase());
+    const whole = new Set<string>();
+    const privileges = await server.privileges();
+    for (const { db } of await server.rows("SELECT SCHEMA_NAME db FROM information_schema.SCHEMATA")) {
+      schemas.add((db ?? "").toLowerCase());
+      if (privileges.onSchema("SELECT", db ?? "")) whole.add((db ?? "").toLowerCase());
     }
     const tableRows = await server.rows(
       `SELECT TABLE_SCHEMA db, TABLE_NAME name FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN ${SERVER_SCHEMAS}`,
     );
-    for (const { db, name } of tableRows) {
-      const key = `${db}.${name}`;
+    for (const key of new Set([...tableRows.map(({ db, name }) => `${db}.${name}`), ...ruled])) {
       tables.set(key.toLowerCase(), [...(tables.get(key.toLowerCase()) ?? []), key]);
     }
     const routineRows = await server.rows(
@@ -85,7 +79,7 @@ export class DefinitionsOfServer {
         `FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ${SERVER_SCHEMAS}`,
     );
     for (const { db, name } of routineRows) routines.add(`${db}.${name}`.toLowerCase());
-    const known: KnownNames = { schemas, tables: new Set(tables.keys()), routines };
+    const known: KnownNames = { schemas, whole, tables: new Set(tables.keys()), routines };
     const variables = new Set<string>();
     for (const row of await server.rows("SELECT VARIABLE_NAME name FROM performance_schema.session_variables")) {
       variables.add((row["name"] ?? "").toLowerCase());
@@ -115,39 +109,9 @@ export class DefinitionsOfServer {
     return this.#all("routine");
   }
 
-  /** What rules need: `ruled` are the tables that have some, in lower case. */
-  behind(ruled: ReadonlySet<string>): NamesBehind {
-    const concerns = (one: Touched): boolean => one.tables.some((key) => ruled.has(key.toLowerCase()));
-    const byKey = (
-      all: readonly Touched[],
-      part: "tables" | "leaves" = "tables",
-    ): Record<string, readonly string[]> => {
-      const found: Record<string, readonly string[]> = {};
-      for (const one of all) {
-        found[one.spelled] = [...new Set([...(found[one.spelled] ?? []), ...one[part]])].sort();
-      }
-      return found;
-    };
-    const triggers = this.triggers.filter((one) => concerns(one) || ruled.has(one.spelled.toLowerCase()));
-    const answers = { views: byKey(this.views.filter(concerns)), triggers: byKey(triggers) };
-    if (!this.seesRoutines) return { ...answers, routines: {} };
-    // A procedure and a function may share a name; where one of them is unknown, so is the name.
-    const opaque = new Set(this.routines.flatMap(({ spelled, unknown }) => (unknown === undefined ? [] : [spelled])));
-    const clear = this.routines.filter(({ spelled }) => !opaque.has(spelled));
-    const ruledRoutines = byKey(clear.filter(concerns));
-    const others = clear.filter((one) => !concerns(one)).map((one) => ({ ...one, tables: one.tables.slice(0, 1) }));
-    const routines = { ...byKey(others), ...ruledRoutines };
-    const ofTriggers = Object.entries(byKey(this.triggers, "leaves"));
-    const byTriggers = Object.fromEntries(
-      ofTriggers.filter(([, left]) => left.length > 0).map(([table, left]) => [TRIGGERS_OF + table, left]),
-    );
-    const leaves = { ...byTriggers, ...byKey(clear, "leaves") };
-    if (JSON.stringify([routines, leaves]).length <= ROUTINES_BYTES_MAX) return { ...answers, routines, leaves };
-    return {
-      ...answers,
-      routines: ruledRoutines,
-      leaves: { ...byTriggers, ...byKey(clear.filter(concerns), "leaves") },
-    };
+  /** What rules need: `ruled` are the keys of the tables that have some. */
+  behind(ruled: readonly string[]): NamesBehind {
+    return namesBehind(this, ruled);
   }
 
   #all(kind: Definition["kind"]): readonly Touched[] {

@@ -21,7 +21,7 @@ export interface Requirement {
   readonly roles: readonly Exclude<GrantRole, "serve">[];
   /** What cannot be done without it. */
   readonly why: string;
-  /** Without it a check sees less, or a stream is slower; everything works. */
+  /** Without it a check sees less, a stream is slower, or clients are refused more than need be; nothing is unsafe. */
   readonly optional?: boolean;
   /** The first version whose servers know these privileges, as 80020 for 8.0.20; left out, every supported one does. */
   readonly since?: number;
@@ -77,7 +77,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     privileges: ["SHOW VIEW", "EVENT"],
     scope: { on: "schemas" },
     roles: ["check"],
-    why: "to find views and events that use the tables",
+    why: "to find views and events that use the tables; a view that cannot be read is refused once tables live on several servers",
     optional: true,
   },
   {
@@ -108,14 +108,14 @@ export const REQUIREMENTS: readonly Requirement[] = [
     privileges: ["SHOW DATABASES"],
     scope: { on: "server" },
     roles: ["check"],
-    why: "to know of every schema that might use the tables",
+    why: "to know of every schema that might use the tables; without it stored routines are refused as without SHOW_ROUTINE",
     optional: true,
   },
   {
     privileges: ["SHOW_ROUTINE"],
     scope: { on: "server" },
     roles: ["check"],
-    why: "to find routines that use the tables",
+    why: "to find routines that use the tables; without it every CALL and stored function is refused once tables live on several servers",
     optional: true,
     since: 80_020,
   },

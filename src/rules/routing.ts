@@ -1,9 +1,7 @@
 import type { RoutineRef, StatementFacts, TableRef } from "../sql/statement.ts";
 import { Behind } from "./behind.ts";
-import type { HoldRule, RulesDocument } from "./rules-document.ts";
-
-/** Schemas whose tables show the server itself: they are on every backend and choose none. */
-const SERVER_SCHEMAS = new Set(["information_schema", "performance_schema", "sys"]);
+import { ANY_TABLE, type HoldRule, type RulesDocument } from "./rules-document.ts";
+import { isServerSchema } from "./server-schemas.ts";
 
 const NONE: readonly string[] = [];
 
@@ -108,8 +106,10 @@ export class Routing {
   /** Decides by what is known of a statement and of its session. Never throws: a refusal is for the caller to word. */
   decide(facts: StatementFacts, scope: NameScope): Decision {
     const called = this.#called(facts, scope);
-    const tables = this.#keysOf(facts.tables, scope, called);
-    if (facts.touchesEverything && called === undefined) {
+    const keys = this.#keysOf(facts.tables, scope, called);
+    const opaque = keys.includes(ANY_TABLE);
+    const tables = opaque ? keys.filter((key) => key !== ANY_TABLE) : keys;
+    if (opaque || (facts.touchesEverything && called === undefined)) {
       return {
         kind: "everything",
         backend: facts.wholeServer === true ? this.#wholeServer(scope.schema) : this.#anyTable(),
@@ -174,7 +174,7 @@ export class Routing {
     for (const ref of refs) {
       const key = this.keyOf(ref, scope.schema);
       if (key === undefined || scope.temporaryTables?.has(key)) continue;
-      if (SERVER_SCHEMAS.has((ref.schema ?? scope.schema ?? "").toLowerCase())) continue;
+      if (isServerSchema(ref.schema ?? scope.schema ?? "")) continue;
       if (this.#behind.isEmpty) keys.add(key);
       else for (const one of this.#behind.ofTable(key, ref.write)) keys.add(one);
     }

@@ -1,6 +1,6 @@
 import { type DocumentFields, readDocument } from "./document-fields.ts";
 import { RULES_KIND } from "./document-kinds.ts";
-import type { NamesBehind, RulesDocument } from "./rules-document.ts";
+import { NAMES_PARTS, type NamesBehind, type NamesPart, type RulesDocument } from "./rules-document.ts";
 
 /**
  * Reads the routing document as stored.
@@ -39,7 +39,14 @@ function parseBehind(fields: DocumentFields): NamesBehind {
     triggers: fields.mapOfTexts("triggers"),
     routines: fields.mapOfTexts("routines"),
     ...(fields.has("leaves") ? { leaves: fields.mapOfTexts("leaves") } : {}),
+    ...(fields.has("others") ? { others: fields.mapOfTexts("others") } : {}),
+    ...(fields.has("unseen") ? { unseen: parts(fields, "unseen") } : {}),
+    ...(fields.has("tooLarge") ? { tooLarge: parts(fields, "tooLarge") } : {}),
   };
+}
+
+function parts(fields: DocumentFields, field: string): NamesPart[] {
+  return fields.texts(field).flatMap((text) => NAMES_PARTS.find((part) => part === text) ?? []);
 }
 
 /** The text that {@link parseRules} reads. */

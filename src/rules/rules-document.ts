@@ -34,10 +34,17 @@ export interface ArmedRule {
 /** Stands before the key of a table in {@link NamesBehind.leaves}, for what its triggers leave; no schema begins so. */
 export const TRIGGERS_OF = "trigger ";
 
+/** In {@link NamesBehind}, in place of a table's key: it may be any table. No table has such a key. */
+export const ANY_TABLE = "*";
+
+export const NAMES_PARTS = ["views", "triggers", "routines"] as const;
+
+export type NamesPart = (typeof NAMES_PARTS)[number];
+
 /**
  * What stands behind names on one server that are no tables, as far as it was asked: the tables that a statement touches by
- * them, down through views, triggers and routines that use each other. A name that is missing was not found, or has
- * nothing to do with tables that have rules.
+ * them, down through views, triggers and routines that use each other. A view or trigger that is missing was not found, or has
+ * nothing to do with tables that have rules; a routine that is missing was not found.
  */
 export interface NamesBehind {
   /** By `schema.view`: keys `schema.table`. */
@@ -51,6 +58,15 @@ export interface NamesBehind {
    * server can be given. Left out by older controllers.
    */
   readonly leaves?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * The other routines, in few bytes: those that touch no table with a rule and leave nothing in a session, by one table that
+   * each touches, under `""` where it is none; and under {@link ANY_TABLE} those of which it cannot be told.
+   */
+  readonly others?: Readonly<Record<string, readonly string[]>>;
+  /** Parts that the account may not look into. What they do not list may touch any table. */
+  readonly unseen?: readonly NamesPart[];
+  /** Parts that are not listed whole since there is too much of it. What they do not list may touch any table. */
+  readonly tooLarge?: readonly NamesPart[];
 }
 
 /**

@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
+import { mergedBehind } from "./behind-limits.ts";
 import type { ArmedRule, HoldRule, NamesBehind, RulesDocument, TableRule } from "./rules-document.ts";
 
 /** What a process begins with where the store has no rules yet: every table at `home`. */
@@ -90,12 +91,12 @@ export function withoutTable(rules: RulesDocument, table: string): RulesDocument
   return changed(rules, { tables: without(rules.tables, table) });
 }
 
-/** What these servers were found to have behind their names; what other servers have stays. Undefined where nothing changes. */
+/** What these servers were found to have behind their names, see {@link mergedBehind}. Undefined where nothing changes. */
 export function withBehind(
   rules: RulesDocument,
   found: Readonly<Record<string, NamesBehind>>,
 ): RulesDocument | undefined {
-  const behind = { ...rules.behind, ...found };
+  const behind = mergedBehind(rules, found);
   if (JSON.stringify(behind) === JSON.stringify(rules.behind ?? {})) return undefined;
   return changed(rules, { behind });
 }

@@ -3,6 +3,7 @@ import type { Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
 import { movesAlong, parted } from "../moves-along.ts";
 import { DefinitionsOfServer } from "../read-behind.ts";
+import { refusedLater, tooManyBehind } from "../refused-later.ts";
 import type { ServerView } from "../server-view.ts";
 
 const DEFINITIONS =
@@ -20,7 +21,8 @@ export const routinesCheck: Check = {
   async run(context) {
     const { source, target } = context;
     const definitions = await DefinitionsOfServer.of(source);
-    const using = definitions.routines.filter((routine) => parted(routine, context).moving.length > 0);
+    const all = definitions.routines;
+    const using = all.filter((routine) => parted(routine, context).moving.length > 0);
     const findings: Finding[] = [];
     if (using.length > 0) {
       const missing = context.targetTables === "present" ? "error" : "warning";
@@ -34,24 +36,22 @@ export const routinesCheck: Check = {
         findings.push(movesAlong({ id: "routines", name, touched: routine, same, missing, show }, context));
       }
     }
-    const others = definitions.routines.filter((routine) => !using.includes(routine));
+    const others = all.filter((routine) => !using.includes(routine));
     const unknown = definitions.seesRoutines ? others.filter((one) => one.unknown !== undefined).length : others.length;
-    if (unknown > 0) findings.push(refusedLater(source, unknown, definitions.seesRoutines));
+    if (unknown > 0) findings.push(refused(source, unknown, definitions.seesRoutines));
+    findings.push(...(await tooManyBehind(context, "routines", ["routines"])));
     if (findings.length > 0) return findings;
     const observed = `none of ${others.length} routines that can be seen`;
     return [judge("routines", true, { subject: source.subject, observed, expected: "none", fix: "" })];
   },
 };
 
-function refusedLater(source: ServerView, count: number, seen: boolean): Finding {
-  return judge(
+function refused(source: ServerView, count: number, seen: boolean): Finding {
+  return refusedLater(
     "routines",
-    false,
+    source,
     {
-      subject: source.subject,
       observed: `${count} routines ${seen ? "may use tables that their texts do not name" : "whose use of tables is not known"}`,
-      expected:
-        "none: once tables live on another server, the proxy refuses to call what it does not know the tables of",
       fix: seen
         ? "Make sure that the applications behind the proxy call none of them, or let them connect past the proxy."
         : "GRANT SHOW_ROUTINE, SHOW DATABASES ON *.* TO …; so that their texts can be read; or make sure that nobody calls them.",

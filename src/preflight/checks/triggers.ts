@@ -1,7 +1,9 @@
 import { quoteTable, tableKey } from "../../base/table-name.ts";
-import { bothServers, type Check } from "../check.ts";
+import { bothServers, type Check, type CheckContext } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
 import { tablesNamedIn } from "../names-in-text.ts";
+import { DefinitionsOfServer } from "../read-behind.ts";
+import { refusedLater, tooManyBehind } from "../refused-later.ts";
 
 /** Triggers of ours begin so; they keep writes off an old home. */
 const OURS = "switchyard_";
@@ -10,7 +12,7 @@ const OURS = "switchyard_";
 export const triggersCheck: Check = {
   id: "triggers",
   title: "no trigger is on the tables, and none of another table uses them",
-  severities: ["error"],
+  severities: ["error", "warning"],
   remedy: "Drop the trigger, or leave the table out.",
   async run(context) {
     const findings: Finding[] = [];
@@ -38,6 +40,10 @@ export const triggersCheck: Check = {
         );
       }
     }
+    findings.push(
+      ...(await refusedTriggers(context, moving)),
+      ...(await tooManyBehind(context, "triggers", ["triggers"])),
+    );
     if (findings.length > 0) return findings;
     return [
       judge("triggers", true, {
@@ -49,3 +55,15 @@ export const triggersCheck: Check = {
     ];
   },
 };
+
+/** Writes to tables of which it is not known what their triggers touch. */
+async function refusedTriggers({ source }: CheckContext, moving: ReadonlySet<string>): Promise<readonly Finding[]> {
+  const { triggers } = await DefinitionsOfServer.of(source);
+  const unknown = triggers.filter((one) => one.unknown !== undefined && !moving.has(one.spelled.toLowerCase()));
+  if (unknown.length === 0) return [];
+  const names = unknown.slice(0, 5).map(({ spelled, unknown: why }) => `on ${spelled} (${why})`);
+  const fix = "Make sure that nobody writes these tables through the proxy, or grant what lets the account look.";
+  return [
+    refusedLater("triggers", source, { observed: `triggers may use any table: ${names.join(", ")}`, fix }, "warning"),
+  ];
+}

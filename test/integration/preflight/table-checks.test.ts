@@ -236,6 +236,18 @@ describe("what uses the tables from outside", () => {
     expect(problems(await run(viewsCheck, ["shop.orders"], "present"))).toEqual([]);
   });
 
+  test("a view on what shows the server itself moves along; one that cannot be looked into is told of", async () => {
+    await source(`${PLAIN}; CREATE VIEW v AS SELECT o.id, sys.format_bytes(t.TABLE_ROWS) AS n
+      FROM orders o JOIN information_schema.TABLES t ON t.TABLE_NAME = o.note`);
+    expect(problems(await run(viewsCheck))).toEqual(["warning shop.orders: view shop.v uses it; the target has none"]);
+    await source("DROP VIEW v");
+    await servers.source.root(`${OTHER}; CREATE VIEW other.w AS SELECT id FROM shop.orders;
+      GRANT SELECT ON other.* TO switchyard@'%'`);
+    const hidden = "1 views may use any table: other.w (its definition cannot be seen)";
+    expect(problems(await run(viewsCheck))).toEqual([`warning source "source": ${hidden}`]);
+    await servers.source.root("REVOKE SELECT ON other.* FROM switchyard@'%'");
+  });
+
   test("a routine moves along if all its tables do; one whose text says not all of them is told of", async () => {
     await source(PLAIN);
     expect(problems(await run(routinesCheck))).toEqual([]);

@@ -75,7 +75,7 @@ beforeAll(async () => {
   harness = await startHarness(servers, { hintUsers: [USER] });
   for (const table of ["shop.orders", "shop.items", "shop.loud"])
     await harness.change((rules) => withTable(rules, table, { to: "new", migration: "orders" }));
-  const ruled = new Set(["shop.orders", "shop.items", "shop.loud"]);
+  const ruled = ["shop.orders", "shop.items", "shop.loud"];
   const behind = { old: await ask("old", ruled), new: await ask("new", ruled) };
   await harness.change((rules) => withBehind(rules, behind));
   await harness.told((told) => told.generation === 5, "generation 5");
@@ -87,11 +87,11 @@ afterAll(async () => {
 });
 
 /** What a controller finds on a server. */
-async function ask(name: "old" | "new", ruled: ReadonlySet<string>): Promise<NamesBehind> {
+async function ask(name: "old" | "new", ruled: readonly string[]): Promise<NamesBehind> {
   const endpoint = await ownEndpoint(servers[name], "check", ["shop"]);
   const connection = await openAdmin(endpoint);
   try {
-    return (await DefinitionsOfServer.read(new ServerView("source", endpoint, connection))).behind(ruled);
+    return (await DefinitionsOfServer.read(new ServerView("source", endpoint, connection), ruled)).behind(ruled);
   } finally {
     await connection.close();
   }

@@ -6,7 +6,9 @@ import { readState } from "../../../src/cutover/journal.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import type { GateFinding, HomeView, LockHolder, StreamHealth, SwitchPorts } from "../../../src/cutover/ports.ts";
 import { DEFAULT_SWITCH_LIMITS, type Insistence } from "../../../src/cutover/switch-options.ts";
+import { NOTHING_TOLD } from "../../../src/rules/behind-limits.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
+import type { NamesBehind } from "../../../src/rules/rules-document.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
 import { storeWith } from "./memory-store.ts";
 
@@ -18,6 +20,7 @@ interface World {
   readonly diffOpen: boolean;
   readonly openTransactions: Insistence;
   readonly unreachable: boolean;
+  readonly names: Readonly<Record<string, NamesBehind>>;
 }
 
 const HOLDER = {
@@ -65,6 +68,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
   const ports = {
     store,
     clock: systemClock,
+    namesBehind: () => Promise.resolve(world.names ?? {}),
     diffIsOpen: () => world.diffOpen === true,
     stream: () => ({ health: () => Promise.resolve(health) }),
     home: () => ({
@@ -101,6 +105,12 @@ describe("the gate of a switch", () => {
       ]);
       expect(refusals(findings, "whatever the reason"), "no reason lets it pass").toHaveLength(1);
     }
+  });
+
+  test("does not open unless forced where the proxies would refuse what the rules cannot list", async () => {
+    const findings = await wrong({ names: { old: NOTHING_TOLD } });
+    expect(findings.map(({ id }) => id)).toEqual(["names-behind"]);
+    expect(refusals(findings, "nobody calls any")).toEqual([]);
   });
 
   test("says of a proxy of another version also what else stands in the way", async () => {

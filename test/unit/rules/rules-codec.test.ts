@@ -14,6 +14,10 @@ const RULES: RulesDocument = {
   armed: { m: { token: "t", tables: ["shop.orders"], newHome: "new" } },
   holds: { m: { token: "t", tables: ["shop.orders"], ttlMs: 1, oldHome: "old", newHome: "new" } },
   switchId: "s",
+  behind: {
+    old: { views: { "shop.v": ["*"] }, triggers: {}, routines: {}, leaves: {}, others: { "": ["shop.p"] } },
+    new: { views: {}, triggers: {}, routines: {}, unseen: ["routines"], tooLarge: ["views"] },
+  },
 };
 
 const PROXY: ProxyDocument = {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
-import type { RulesDocument } from "../../../src/rules/rules-document.ts";
+import { ALL_NAMES_BYTES_MAX, bytesOf, NOTHING_TOLD } from "../../../src/rules/behind-limits.ts";
+import type { NamesBehind, RulesDocument } from "../../../src/rules/rules-document.ts";
 import {
   homeOf,
   initialRules,
   switched,
   withArmed,
+  withBehind,
   withHold,
   withoutArmed,
   withoutAttempt,
@@ -109,4 +111,23 @@ test("a table without an entry cannot lose it", () => {
   expect(withoutTable(initial, "shop.orders")).toBeUndefined();
   const routed = withTable(initial, "shop.orders", { to: "new", migration: "" });
   expect(must(withoutTable(routed, "shop.orders")).tables).toEqual({});
+});
+
+describe("what stands behind names", () => {
+  const names = (view: string): NamesBehind => ({ views: { [view]: ["shop.orders"] }, triggers: {}, routines: {} });
+
+  test("of a server that is nobody's home any more is forgotten", () => {
+    const there = { ...armed, behind: { old: names("shop.v"), former: names("shop.f") } };
+    expect(must(withBehind(there, { new: names("shop.w") })).behind).toEqual({
+      old: names("shop.v"),
+      new: names("shop.w"),
+    });
+  });
+
+  test("always fits into the store: of the largest server nothing is kept, rather than that no switch can begin", () => {
+    const large: NamesBehind = { ...names("shop.v"), others: { "": ["x".repeat(ALL_NAMES_BYTES_MAX)] } };
+    const after = must(withBehind(armed, { old: large, new: names("shop.w") }));
+    expect(after.behind).toEqual({ old: NOTHING_TOLD, new: names("shop.w") });
+    expect(bytesOf(after)).toBeLessThan(ALL_NAMES_BYTES_MAX);
+  });
 });
