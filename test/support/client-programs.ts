@@ -27,10 +27,12 @@ export function runClientProgram(
   const { command, args: first } = mysqlTool(name);
   const { user, password } = to.account;
   const place = ["--protocol=TCP", "--host=127.0.0.1", `--port=${to.port}`, `--user=${user}`, `--password=${password}`];
+  // Else `mysql` speaks what the locale of the machine says.
+  const charset = ["--default-character-set=utf8mb4"];
   const tls = to.tls === "required" ? ["--ssl-mode=REQUIRED"] : ["--ssl-mode=DISABLED", "--get-server-public-key"];
   return new Promise((resolve) => {
     const options = { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 };
-    const child = execFile(command, [...first, ...place, ...tls, ...args], options, (error, out, text) => {
+    const child = execFile(command, [...first, ...place, ...charset, ...tls, ...args], options, (error, out, text) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, out, error: text.replaceAll(/^mysql(dump)?: \[Warning\] Using a password.*\n/gm, "") });
     });
