@@ -57,6 +57,9 @@ export interface ReplyJob {
   lost(error: SwitchyardError): void;
 }
 
+/** The first byte of a packet by which a server asks for a file. */
+const ASKS_FOR_FILE = 0xfb;
+
 /** What every kind of job knows of its reply. */
 abstract class TrackedReply implements ReplyJob {
   readonly #waiter: ReplyWaiter;
@@ -138,7 +141,10 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
   }
 
   head(length: number, _sequence: number, firstByte: number): boolean {
-    return this.tracker.wants(length, firstByte);
+    const wanted = this.tracker.wants(length, firstByte);
+    // Known by its first byte, and refused then: a client is not shown the beginning of such a request either.
+    if (wanted && firstByte === ASKS_FOR_FILE && !sendsFile(this.#command)) super.wantsFile();
+    return wanted;
   }
 
   payload(payload: Buffer, sequence: number): boolean {

@@ -100,6 +100,19 @@ describe("a server that asks for a file", () => {
     loader.send(query("LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE shop.t"));
     expect(await loader.next()).toEqual(FILE_REQUEST);
   });
+
+  test("is not heard either where the rest of its request does not come", async () => {
+    await start({
+      answer: (packet, socket) => {
+        if (asksOfServer(packet)) return [OK];
+        socket.write(frame(FILE_REQUEST, 1).subarray(0, 9));
+        return [];
+      },
+    });
+    const victim = await client();
+    victim.send(query("COMMIT"));
+    expect(parseErr(await victim.next()).errno).toBe(2013);
+  });
 });
 
 describe("a home that is reached and then says nothing", () => {
