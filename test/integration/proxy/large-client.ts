@@ -76,7 +76,10 @@ export class LargeClient {
   }
 
   async #either(event: "drain" | "packet"): Promise<void> {
-    await Promise.race([event, "close"].map((one) => once(this.socket, one))).catch(() => undefined);
+    const done = new AbortController();
+    const { signal } = done;
+    await Promise.race([event, "close"].map((one) => once(this.socket, one, { signal }))).catch(() => undefined);
+    done.abort();
   }
 
   close(): void {
