@@ -59,7 +59,7 @@ export class SessionEnding {
   }
 
   #begin(order: Order): void {
-    if (this.#order !== undefined || this.#undone !== undefined) return;
+    if (this.#order !== undefined || (order.what === "open" && this.#undone !== undefined)) return;
     const session = this.#session;
     this.#order = order;
     const { halfSent } = session;
