@@ -94,6 +94,7 @@ const SEMICOLON = 0x3b;
 const SINGLE_QUOTE = 0x27;
 const SLASH = 0x2f;
 const STAR = 0x2a;
+const ZERO_DIGIT = 0x30;
 
 /** `( ) , . + - * / % = < > ! & | ^ ~ ?` and nothing else: neither comments nor variables. */
 const PLAIN_PUNCTUATION: Uint8Array = (() => {
@@ -104,6 +105,26 @@ const PLAIN_PUNCTUATION: Uint8Array = (() => {
 
 /** Longer words are names. */
 const WORD_BYTES_MAX = 64;
+
+/** What the word at the present place has been so far. `0x` and `0b` are told from names by all that follows. */
+const FORM = { NAME: 0, ZERO: 1, DIGITS: 2, EXPONENT: 3, HEX: 4, BITS: 5 } as const;
+
+function firstForm(byte: number, qualified: boolean): number {
+  if (qualified || byteClass[byte] !== DIGIT) return FORM.NAME;
+  return byte === ZERO_DIGIT ? FORM.ZERO : FORM.DIGITS;
+}
+
+/** The form of a number with one more byte; {@link FORM.NAME} where it is none any more, or may be two words. */
+function nextForm(form: number, byte: number): number {
+  const lower = byte | 0x20;
+  const digit = byteClass[byte] === DIGIT;
+  if (form === FORM.ZERO && lower === 0x78) return FORM.HEX;
+  if (form === FORM.ZERO && lower === 0x62) return FORM.BITS;
+  if (form === FORM.HEX) return digit || (lower >= 0x61 && lower <= 0x66) ? FORM.HEX : FORM.NAME;
+  if (form === FORM.BITS) return byte === ZERO_DIGIT || byte === ZERO_DIGIT + 1 ? FORM.BITS : FORM.NAME;
+  if (digit) return form === FORM.ZERO ? FORM.DIGITS : form;
+  return form !== FORM.EXPONENT && lower === 0x65 ? FORM.EXPONENT : FORM.NAME;
+}
 
 /**
  * Reads the rest of a statement piece by piece, behind the word that {@link longHead} has found, and says whether
@@ -127,7 +148,12 @@ export class LongTail {
   #before = 0;
   /** Two dashes in a row have come. */
   #dashes = false;
+  #form: number = FORM.NAME;
+  /** A dot at the present place would stand behind a name, not behind a number or nothing. */
+  #afterName = false;
   /** The present word stands behind a dot. */
+  #dotted = false;
+  /** And that behind a name. */
   #qualified = false;
   #ended = false;
   #problem: string | undefined;
@@ -184,6 +210,7 @@ export class LongTail {
     const named = this.#quote === BACKQUOTE || (this.#quote === DOUBLE_QUOTE && this.#ansiQuotes);
     this.#quote = 0;
     this.#callable = named ? 0 : -1;
+    this.#afterName = named;
     this.#spaced = false;
     return quote + 1;
   }
@@ -201,6 +228,7 @@ export class LongTail {
         if (this.#dashes) return this.#giveUp("a comment", piece.length);
         this.#spaced = true;
         this.#before = 0;
+        this.#afterName = false;
       } else if (this.#ended) {
         return this.#giveUp("a second statement", piece.length);
       } else if (byte === SINGLE_QUOTE || byte === DOUBLE_QUOTE || byte === BACKQUOTE) {
@@ -217,7 +245,15 @@ export class LongTail {
   #wordByte(byte: number): boolean {
     if (this.#ended) return this.#give("a second statement");
     if (byte === DOLLAR || (byte >= 0x80 && !this.#utf8)) return this.#give("a name that may be read in several ways");
-    if (this.#wordBytes === 0) this.#qualified = this.#before === DOT;
+    if (this.#wordBytes === 0) {
+      this.#dotted = this.#before === DOT;
+      this.#qualified = this.#dotted && this.#afterName;
+      this.#form = firstForm(byte, this.#qualified);
+    } else if (this.#form !== FORM.NAME) {
+      this.#form = nextForm(this.#form, byte);
+      // A number ends where its digits do: in `.1TABLE` and `1e5TABLE` a keyword follows.
+      if (this.#form === FORM.NAME) return this.#give("a number and what follows it");
+    }
     if (this.#wordBytes < WORD_BYTES_MAX) this.#word[this.#wordBytes] = byte;
     this.#wordBytes += 1;
     this.#before = 0;
@@ -237,6 +273,7 @@ export class LongTail {
     // Two dashes begin a comment only where a space follows.
     this.#dashes = byte === MINUS && (before === MINUS || dashes);
     this.#before = byte;
+    if (byte !== DOT) this.#afterName = false;
     this.#callable = -1;
     this.#spaced = false;
     return true;
@@ -246,8 +283,9 @@ export class LongTail {
     const length = this.#wordBytes;
     this.#wordBytes = 0;
     const number = length > WORD_BYTES_MAX ? 0 : wordNumber(this.#word, 0, length);
-    // A word behind a dot is a name, whatever it says.
-    this.#callable = this.#qualified ? 0 : number;
+    // A word behind a dot is a name, whatever it says; but `1.` is a number, and what follows it any word.
+    this.#callable = this.#dotted ? 0 : number;
+    this.#afterName = this.#form === FORM.NAME;
     this.#spaced = false;
     if (this.#qualified || !TELLING.has(number)) return true;
     return this.#give(this.#word.toString("latin1", 0, length).toUpperCase());

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { fc } from "../support/seeded-properties.ts";
 import { startServers, stopServers, type TestServer } from "../support/servers.ts";
 import { mutatedSql } from "../support/sql-mutations.ts";
 import { SqlOracle } from "../support/sql-oracle.ts";

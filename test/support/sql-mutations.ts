@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "./seeded-properties.ts";
 
 /** Statements that a server with the oracle's tables executes, one for each thing that can hold a table. */
 export const SEEDS: readonly string[] = [

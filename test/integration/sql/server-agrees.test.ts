@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SqlModes } from "../../../src/sql/statement.ts";
+import { fc } from "../../support/seeded-properties.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { mutatedSql, SEEDS } from "../../support/sql-mutations.ts";
 import { SqlOracle } from "../../support/sql-oracle.ts";

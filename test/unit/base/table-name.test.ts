@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseTableKey, quoteId, quoteText, tableKey } from "../../../src/base/table-name.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 describe("a table's name", () => {
   test.each([

@@ -1,5 +1,4 @@
 import { zstdCompressSync } from "node:zlib";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { BinlogDecoder } from "../../../src/binlog/binlog-decoder.ts";
@@ -9,6 +8,7 @@ import { EVENT, EVENT_FLAG, FOREIGN_EVENTS } from "../../../src/binlog/event-typ
 import { jsonText, readJson } from "../../../src/binlog/json-value.ts";
 import { RowWalker } from "../../../src/binlog/row-walker.ts";
 import { formatDescription, frameEvent, lenenc, payloadBody } from "../../support/binlog-bytes.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 function event(type: number, body: Buffer, flags = 0): Buffer {
   return frameEvent(type, body, { flags });

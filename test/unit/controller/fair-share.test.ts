@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   type ControllerFacts,
@@ -6,6 +5,7 @@ import {
   type MigrationFacts,
   shareOf,
 } from "../../../src/controller/fair-share.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const controller = (id: string, more: Partial<ControllerFacts> = {}): ControllerFacts => ({
   ...{ id, backends: ["old", "new"], steady: true },

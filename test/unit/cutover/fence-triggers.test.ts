@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   createTriggers,
@@ -10,6 +9,7 @@ import {
 } from "../../../src/cutover/fence-triggers.ts";
 import { lockName } from "../../../src/cutover/migration-lock.ts";
 import { isOurDdl } from "../../../src/replication/sidecar.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const identifier = fc
   .string({ unit: "grapheme", minLength: 1, maxLength: 64 })

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ComparisonPlan, planComparison, type RowOrder } from "../../../src/diff/comparison-plan.ts";
 import type { RowSource } from "../../../src/diff/row-source.ts";
@@ -7,6 +6,7 @@ import { compareTable } from "../../../src/diff/table-comparison.ts";
 import { parseTableShape, type TableShape } from "../../../src/table/table-shape.ts";
 import { frame, PacketWriter } from "../../../src/wire/packet-writer.ts";
 import { TextRow } from "../../../src/wire/text-row.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 type Row = readonly [key: string, value: string];
 

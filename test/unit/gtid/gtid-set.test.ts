@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Gtid, GtidSet, GtidSetBuilder } from "../../../src/gtid/gtid-set.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const A = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const B = "4e11fa47-71ca-11e1-9e33-c80aa9429562";

@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isSwitchyardError } from "../../../src/base/errors.ts";
 import { executeFor, readExecute, statementIdOf, withStatementId } from "../../../src/proxy/prepared-statement.ts";
 import { withStatus } from "../../../src/proxy/reply-jobs.ts";
 import { buildEof, parseEof } from "../../../src/wire/eof-packet.ts";
 import { buildOk, parseOk } from "../../../src/wire/ok-packet.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array));
 

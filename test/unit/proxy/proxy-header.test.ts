@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isSwitchyardError } from "../../../src/base/errors.ts";
 import { TrustedNetworks } from "../../../src/proxy/client-origin.ts";
 import { parseProxyHeader } from "../../../src/proxy/proxy-header.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const SIGNATURE = Buffer.from("0d0a0d0a000d0a515549540a", "hex");
 const v2 = (hex: string): Buffer => Buffer.concat([SIGNATURE, Buffer.from(hex, "hex")]);

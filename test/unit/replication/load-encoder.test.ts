@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LoadEncoder } from "../../../src/replication/load-encoder.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 /** A row packet made by hand from the protocol's description, so that the encoder is not tested with our own writer. */
 function rowPayload(fields: readonly (Buffer | null)[]): Buffer {

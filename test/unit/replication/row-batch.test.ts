@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BinlogDecoder } from "../../../src/binlog/binlog-decoder.ts";
 import type { RowOperation, RowsEvent } from "../../../src/binlog/binlog-event.ts";
@@ -10,6 +9,7 @@ import { decodeTableMap, type TableMap } from "../../../src/binlog/table-map.ts"
 import { RowBatch } from "../../../src/replication/row-batch.ts";
 import { TableLayout } from "../../../src/replication/table-layout.ts";
 import type { ColumnShape, TableShape } from "../../../src/table/table-shape.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const COMMITTED_SECONDS = 1_700_000_000;
 

@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isSwitchyardError } from "../../../src/base/errors.ts";
 import { parseProxyDocument, serializeProxyDocument } from "../../../src/rules/proxy-codec.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import { parseRules, serializeRules } from "../../../src/rules/rules-codec.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const RULES: RulesDocument = {
   format: 1,

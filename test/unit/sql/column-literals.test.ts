@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { analyzeSql } from "../../../src/sql/classifier.ts";
 import { columnLiterals } from "../../../src/sql/column-literals.ts";
+import { fc } from "../../support/seeded-properties.ts";
 import { SQL_CORPUS } from "../../support/sql-corpus.ts";
 import { factsOf, PLAIN } from "./sql-facts.ts";
 

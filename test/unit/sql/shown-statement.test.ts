@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { shownStatement } from "../../../src/sql/shown-statement.ts";
 import type { SqlModes } from "../../../src/sql/statement.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const MODES: SqlModes = { ansiQuotes: false, noBackslashEscapes: false };
 const show = (text: string, modes: Partial<SqlModes> = {}): string =>

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isSwitchyardError } from "../../../src/base/errors.ts";
 import { analyzeSql } from "../../../src/sql/classifier.ts";
+import { fc } from "../../support/seeded-properties.ts";
 import { PLAIN, tablesOf } from "./sql-facts.ts";
 
 /** Pieces that a text can be made of, chosen to meet every branch of the reader. */

@@ -1,13 +1,13 @@
 import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { deferred } from "../../../src/base/deferred.ts";
 import type { SwitchyardError } from "../../../src/base/errors.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
+import { fc } from "../../support/seeded-properties.ts";
 import { Recorder } from "./conformance.ts";
 
 let directory: string;

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareKeys, type Key, type KeyKind, keyPartText, parseKeyPart } from "../../../src/table/key-order.ts";
 import { comparePosition, decodeBound, encodeBound, type KeyRange, RangeMap } from "../../../src/table/key-ranges.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const bytes = (padded: boolean, fill = 0): KeyKind => ({ kind: "bytes", padded, fill, charset: "utf8mb4" });
 

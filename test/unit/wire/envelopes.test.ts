@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { deflateSync, zstdCompressSync } from "node:zlib";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { CompressionAlgorithm } from "../../../src/wire/compression.ts";
 import { EnvelopeReader } from "../../../src/wire/envelope-reader.ts";
 import { EnvelopeWriter } from "../../../src/wire/envelope-writer.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const ALGORITHMS: readonly CompressionAlgorithm[] = ["zlib", "zstd"];
 const MAX = 0xffffff;

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { parseAuthMoreData, parseAuthSwitch } from "../../../src/wire/auth-packets.ts";
@@ -14,6 +13,7 @@ import { PacketReader } from "../../../src/wire/packet-reader.ts";
 import { PacketWriter } from "../../../src/wire/packet-writer.ts";
 import { statementOffset } from "../../../src/wire/query-attributes.ts";
 import { TextRow } from "../../../src/wire/text-row.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const ALL = 0xffffffff;
 const PARSERS: readonly [string, (payload: Buffer) => unknown][] = [

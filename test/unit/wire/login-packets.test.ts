@@ -1,5 +1,4 @@
 import { createRequire } from "node:module";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   buildAuthMoreData,
@@ -24,6 +23,7 @@ import {
   isTlsRequest,
   parseHandshakeResponse,
 } from "../../../src/wire/handshake-response.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const name = fc.string({ maxLength: 40 }).map((text) => text.replaceAll("\0", ""));
 const nameBytes = name.map((text) => Buffer.from(text));

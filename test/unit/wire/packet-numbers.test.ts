@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PacketNumbers } from "../../../src/wire/packet-numbers.ts";
 import { PacketSplitter } from "../../../src/wire/packet-splitter.ts";
 import { frame } from "../../../src/wire/packet-writer.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const PAYLOAD_MAX = 0xffffff;
 

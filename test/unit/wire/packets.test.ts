@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PacketReader } from "../../../src/wire/packet-reader.ts";
 import { PacketSplitter } from "../../../src/wire/packet-splitter.ts";
 import { type PacketVisitor, PacketWalker } from "../../../src/wire/packet-walker.ts";
 import { frame, PacketWriter, packetCount } from "../../../src/wire/packet-writer.ts";
+import { fc } from "../../support/seeded-properties.ts";
 
 const bytes = (max = 300): fc.Arbitrary<Buffer> => fc.uint8Array({ maxLength: max }).map((raw) => Buffer.from(raw));
 
