@@ -74,7 +74,8 @@ async function runVitest(projects: readonly string[], args: readonly string[]): 
 function ofAll(): Record<string, string> {
   const seed = process.env["SWITCHYARD_PROPERTY_SEED"] ?? String(randomInt(1, 2 ** 31 - 1));
   process.stdout.write(`SWITCHYARD_PROPERTY_SEED=${seed}\n`);
-  return { SWITCHYARD_MOVES: process.env["SWITCHYARD_MOVES"] ?? MOVES_OF_ALL, SWITCHYARD_PROPERTY_SEED: seed };
+  const moves = process.env["SWITCHYARD_MOVES"] ?? MOVES_OF_ALL;
+  return { SWITCHYARD_LONG: "1", SWITCHYARD_MOVES: moves, SWITCHYARD_PROPERTY_SEED: seed };
 }
 
 function readCounts(path: string): Counts {

@@ -5,7 +5,7 @@ import type { ServeProcess } from "../../support/serve-process.ts";
 import { TestSystem } from "../../support/system.ts";
 
 /** Each takes seconds; `npm run test:all` does more. */
-const ROUNDS = Number(process.env["SWITCHYARD_MOVES"] ?? 4);
+const ROUNDS = Number(process.env["SWITCHYARD_MOVES"] ?? 2);
 
 /** Inserts straight into the old server, without pause; what fails is forgotten, what is acknowledged remembered. */
 class BypassingWriter {
