@@ -38,7 +38,7 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
   const seen = new SeenTogether(limits.seenTogetherMax, changed);
   const arming = new Arming({ traffic, clock, log, loginsMax: limits.armLoginsMax, onChange: () => changed() });
   const document = (): ProxyDocument => ({
-    format: 1,
+    format: 2,
     id,
     bootNonce,
     version: config.version,

@@ -17,13 +17,19 @@ import {
   STREAMS_PREFIX,
 } from "./store-keys.ts";
 
+/**
+ * What may be left out of a document may be so since a format that older programs do not read: one that passed it over
+ * would route by less than it was told. Format 2 has `behind` in the rules, and `endPinnedAfterMs` and `endOpenAfterMs` in
+ * armings and holds; what the first format says means the same.
+ */
 export const RULES_KIND: DocumentKind = {
   name: "the routing rules",
-  format: 1,
-  steps: {},
+  format: 2,
+  steps: { 1: (rules) => ({ ...rules, format: 2 }) },
   codes: { newer: "STORE_FORMAT_NEWER", malformed: "RULES_MALFORMED" },
 };
 
+/** Its format goes with that of the rules: a proxy does with them what its version does, and no switch mixes two of these. */
 export const PROXY_KIND: DocumentKind = { ...RULES_KIND, name: "the registration of a proxy" };
 
 export const MIGRATION_KIND: DocumentKind = {

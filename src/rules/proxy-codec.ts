@@ -14,7 +14,7 @@ export function parseProxyDocument(text: string, key?: string): ProxyDocument {
     text,
   );
   return {
-    format: 1,
+    format: 2,
     id: fields.text("id"),
     bootNonce: fields.text("bootNonce"),
     version: fields.text("version"),

@@ -3,7 +3,7 @@
  * kept when it dies: only the controller, once it has made sure that the proxy cannot write, removes it.
  */
 export interface ProxyDocument {
-  readonly format: 1;
+  readonly format: 2;
   /** `<host>-<pid>-<worker>-<boot nonce>`: never used by another process. */
   readonly id: string;
   /** Sent to every backend as connection attribute `switchyard_proxy`. */

@@ -10,7 +10,7 @@ import { NAMES_PARTS, type NamesBehind, type NamesPart, type RulesDocument } fro
 export function parseRules(text: string): RulesDocument {
   const fields = readDocument(RULES_KIND, text);
   return {
-    format: 1,
+    format: 2,
     generation: fields.count("generation"),
     default: fields.text("default"),
     tables: fields.map("tables", (rule) => ({ to: rule.text("to"), migration: rule.text("migration") })),

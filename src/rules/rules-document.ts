@@ -74,7 +74,7 @@ export interface NamesBehind {
  * Stored under {@link RULES_KEY}.
  */
 export interface RulesDocument {
-  readonly format: 1;
+  readonly format: 2;
   /** Grows by one with each change of the document. */
   readonly generation: number;
   /** The backend of every table that has no entry. */

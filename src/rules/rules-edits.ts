@@ -4,7 +4,7 @@ import type { ArmedRule, HoldRule, NamesBehind, RulesDocument, TableRule } from 
 
 /** What a process begins with where the store has no rules yet: every table at `home`. */
 export function initialRules(home: string): RulesDocument {
-  return { format: 1, generation: 1, default: home, tables: {}, armed: {}, holds: {}, switchId: "" };
+  return { format: 2, generation: 1, default: home, tables: {}, armed: {}, holds: {}, switchId: "" };
 }
 
 /** Where a table's statements go by these rules. */

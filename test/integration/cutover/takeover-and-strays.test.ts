@@ -144,7 +144,7 @@ describe("a switch between real servers", () => {
   test("ends the connections of a proxy that has not heard of it, before they can read the old home again", async () => {
     const held = { armed: { m: { token: TOKEN, state: "ready", blocked: [] } } };
     const drained = { holds: { m: { token: TOKEN, state: "drained", open: [] } } };
-    const proxy = { format: 1, id: "p1", bootNonce: "boot-p1", version: "1", generation: 1, ...held, ...drained };
+    const proxy = { format: 2, id: "p1", bootNonce: "boot-p1", version: "1", generation: 1, ...held, ...drained };
     const value = JSON.stringify({ ...proxy, seenTogether: [], accounts: [] });
     await store.transact(
       [],
@@ -274,7 +274,7 @@ describe("a switch between real servers", () => {
 
   test("a proxy whose machine is gone is forgotten once its connections, also one in a statement, have left both servers", async () => {
     const row = JSON.stringify({
-      format: 1,
+      format: 2,
       id: "gone",
       bootNonce: "boot-gone",
       version: "1",

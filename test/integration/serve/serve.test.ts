@@ -130,20 +130,20 @@ describe("serve that cannot start says why in one error, leaves nothing running,
   });
 
   test.each([
-    ["/switchyard/rules", 1],
-    ["/switchyard/orders/o", 1],
-    ["/switchyard/migrations/orders", 3],
-  ])("for a store whose %s a newer version wrote, which it leaves as it is", async (key, exit) => {
+    ["/switchyard/rules", 1, 2],
+    ["/switchyard/orders/o", 1, 1],
+    ["/switchyard/migrations/orders", 3, 1],
+  ])("for a store whose %s a newer version wrote, which it leaves as it is", async (key, exit, format) => {
     configure();
     const open = () => EmbeddedStore.open({ directory: join(folder, "data"), clock: systemClock, log: silentLogger });
     const before = await open();
     await before.transact([], [{ put: "/switchyard/proxies/ended", value: '{"format":1}' }]);
-    await before.transact([], [{ put: key, value: '{"format":2,"whatever":"a later version keeps there"}' }]);
+    await before.transact([], [{ put: key, value: `{"format":${format + 1},"whatever":"a later version's"}` }]);
     const { entries } = await before.list("/");
     await before.close();
     const { code, text } = await refused();
     expect(code).toBe(exit);
-    expect(text).toContain(`_FORMAT_NEWER: ${key} has format 2; this version reads up to 1`);
+    expect(text).toContain(`_FORMAT_NEWER: ${key} has format ${format + 1}; this version reads up to ${format}`);
     expect(text).toContain("Run a version of Switchyard that is at least as new as the one that wrote it.");
     const after = await open();
     expect((await after.list("/")).entries).toEqual(entries);

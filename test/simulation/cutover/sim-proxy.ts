@@ -155,7 +155,7 @@ export class SimProxy {
       ([migration, { token }]) => [migration, { token, state: "ready" as const, blocked: [] }] as const,
     );
     return {
-      format: 1,
+      format: 2,
       id: this.process.name,
       bootNonce: this.nonce,
       version: "sim",

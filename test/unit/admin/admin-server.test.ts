@@ -262,7 +262,7 @@ describe("what is shown", () => {
 
   test("is refused where a newer version wrote it", async () => {
     await start();
-    await store.transact([], [{ put: RULES_KEY, value: JSON.stringify({ format: 2 }) }]);
+    await store.transact([], [{ put: RULES_KEY, value: JSON.stringify({ format: 3 }) }]);
     expect((await ask("/v1/rules")).body.error.code).toBe("STORE_FORMAT_NEWER");
   });
 

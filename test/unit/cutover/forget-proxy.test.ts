@@ -7,7 +7,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { storeWith } from "./memory-store.ts";
 
 const PROXY: ProxyDocument = {
-  format: 1,
+  format: 2,
   id: "p1",
   bootNonce: "boot-1",
   version: "1",

@@ -42,7 +42,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
   for (const [index, { alive, ...said }] of (world.proxies ?? []).entries()) {
     const id = `p${index}`;
     const document = {
-      format: 1,
+      format: 2,
       id,
       bootNonce: id,
       version: "1",
@@ -94,8 +94,8 @@ describe("the gate of a switch", () => {
   });
 
   test.each([
-    ["newer", 2],
-    ["older", 0],
+    ["newer", 3],
+    ["older", 1],
   ])("does not open while a proxy of a %s format is registered, alive or not, and names it", async (_, format) => {
     for (const alive of [true, false]) {
       const other = { format, alive } as unknown as World["proxies"][number];
@@ -114,7 +114,7 @@ describe("the gate of a switch", () => {
   });
 
   test("says of a proxy of another version also what else stands in the way", async () => {
-    const other = { format: 2 } as unknown as World["proxies"][number];
+    const other = { format: 3 } as unknown as World["proxies"][number];
     const findings = await wrong({ proxies: [other], stream: { state: "paused" } });
     expect(findings.map(({ id }) => id).sort()).toEqual(["proxies-format", "stream-running"]);
   });

@@ -5,7 +5,7 @@ import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { analyzeSql } from "../../../src/sql/classifier.ts";
 
 const RULES: RulesDocument = {
-  format: 1,
+  format: 2,
   generation: 3,
   default: "old",
   tables: { "shop.orders": { to: "new", migration: "orders" } },

@@ -3,9 +3,11 @@ import { parseOrder } from "../../../src/controller/order-journal.ts";
 import { parseMigration } from "../../../src/cutover/journal.ts";
 import { listProxies } from "../../../src/cutover/proxy-view.ts";
 import { type DocumentKind, readCurrent, upgradeStored } from "../../../src/rules/document-format.ts";
-import { upgradeDocuments } from "../../../src/rules/document-kinds.ts";
+import { PROXY_KIND, RULES_KIND, upgradeDocuments } from "../../../src/rules/document-kinds.ts";
 import { parseProxyDocument } from "../../../src/rules/proxy-codec.ts";
-import { parseRules } from "../../../src/rules/rules-codec.ts";
+import { parseRules, serializeRules } from "../../../src/rules/rules-codec.ts";
+import type { RulesDocument } from "../../../src/rules/rules-document.ts";
+import { initialRules } from "../../../src/rules/rules-edits.ts";
 import { MIGRATIONS_PREFIX, ORDERS_PREFIX, PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { storeWith } from "../cutover/memory-store.ts";
@@ -31,7 +33,7 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
 
 describe.each(READERS)("%s", (_, read) => {
   test("of the next format is refused before anything in it is looked at", () => {
-    expect(() => read('{"format":2,"phase":7,"tables":"of another shape"}')).toThrow(/_FORMAT_NEWER: .* has format 2/);
+    expect(() => read('{"format":3,"phase":7,"tables":"of another shape"}')).toThrow(/_FORMAT_NEWER: .* has format 3/);
   });
 
   test.each(['{"id":"m"}', '{"format":"1"}', '{"format":1.5}', '{"format":-1}', '{"format":0}', "[]", "null", "{"])(
@@ -93,7 +95,7 @@ describe("a store that a newer version has written to", () => {
     "is not led by this one, and stays as it is: %s",
     async (key) => {
       const store = await storeWith();
-      await store.transact([], [{ put: key, value: '{"format":2}' }]);
+      await store.transact([], [{ put: key, value: '{"format":3}' }]);
       const before = await store.list("/switchyard/");
       await expect(upgradeDocuments(store)).rejects.toThrow(/_FORMAT_NEWER/);
       expect(await store.list("/switchyard/")).toEqual(before);
@@ -102,9 +104,46 @@ describe("a store that a newer version has written to", () => {
 
   test("is not switched while one of its proxies is of the newer version", async () => {
     const store = await storeWith();
-    await store.transact([], [{ put: `${PROXIES_PREFIX}p9`, value: '{"format":2,"id":"p9"}' }]);
+    await store.transact([], [{ put: `${PROXIES_PREFIX}p9`, value: '{"format":3,"id":"p9"}' }]);
     await expect(listProxies(store)).rejects.toThrow(
-      "CUTOVER_PROXY_FORMAT: proxy p9 registers in format 2, and this version in 1",
+      "CUTOVER_PROXY_FORMAT: proxy p9 registers in format 3, and this version in 2",
+    );
+  });
+});
+
+describe("what stands behind names, and when sessions are ended, came with the second format of the rules", () => {
+  const endsSessions: RulesDocument = {
+    ...initialRules("old"),
+    armed: { m: { token: "t", tables: ["shop.orders"], newHome: "new", endPinnedAfterMs: 150 } },
+    holds: {
+      m: { token: "t", tables: ["shop.orders"], ttlMs: 1, oldHome: "old", newHome: "new", endOpenAfterMs: 1 },
+    },
+    behind: { old: { views: { "shop.v": ["shop.orders"] }, triggers: {}, routines: {} } },
+  };
+
+  test("so that an older program refuses them, and does not pass over what it does not know", () => {
+    const older = (kind: DocumentKind): DocumentKind => ({ ...kind, format: 1, steps: {} });
+    const text = serializeRules(endsSessions);
+    expect(() => readCurrent(older(RULES_KIND), "the rules", text)).toThrow(
+      "STORE_FORMAT_NEWER: the rules has format 2; this version reads up to 1",
+    );
+    expect(parseRules(text)).toEqual(endsSessions);
+  });
+
+  test("and what the first says is kept as it is, in the present one, by whoever leads", async () => {
+    const store = await storeWith();
+    const first = initialRules("old");
+    await store.transact([], [{ put: RULES_KEY, value: JSON.stringify({ ...first, format: 1, generation: 5 }) }]);
+    expect(parseRules((await store.get(RULES_KEY))?.value ?? "")).toEqual({ ...first, generation: 5 });
+    await upgradeDocuments(store);
+    expect(JSON.parse((await store.get(RULES_KEY))?.value ?? "")).toEqual({ ...first, format: 2, generation: 5 });
+  });
+
+  test("and no switch asks a proxy that would not know of them", async () => {
+    const store = await storeWith();
+    await store.transact([], [{ put: `${PROXIES_PREFIX}p1`, value: '{"format":1,"id":"p1"}' }]);
+    await expect(listProxies(store)).rejects.toThrow(
+      `CUTOVER_PROXY_FORMAT: proxy p1 registers in format 1, and this version in ${PROXY_KIND.format}`,
     );
   });
 });

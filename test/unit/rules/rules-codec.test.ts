@@ -7,7 +7,7 @@ import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { fc } from "../../support/seeded-properties.ts";
 
 const RULES: RulesDocument = {
-  format: 1,
+  format: 2,
   generation: 7,
   default: "old",
   tables: { "shop.orders": { to: "new", migration: "m" } },
@@ -21,7 +21,7 @@ const RULES: RulesDocument = {
 };
 
 const PROXY: ProxyDocument = {
-  format: 1,
+  format: 2,
   id: "p",
   bootNonce: "n",
   version: "0.1.0",
@@ -47,7 +47,7 @@ describe("what was written", () => {
 
 describe("what a later version wrote", () => {
   test.each([parseRules, parseProxyDocument])("is refused before anything in it is looked at", (parse) => {
-    expect(() => parse('{"format":2,"tables":"of another shape"}')).toThrow("STORE_FORMAT_NEWER");
+    expect(() => parse('{"format":3,"tables":"of another shape"}')).toThrow("STORE_FORMAT_NEWER");
   });
 });
 

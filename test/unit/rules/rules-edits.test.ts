@@ -41,7 +41,7 @@ describe("a switch, edit by edit", () => {
     const after = must(switched(held, "m", "t1", "s1"));
     expect([initial, armed, held, after].map(({ generation }) => generation)).toEqual([1, 2, 3, 4]);
     expect(initial).toEqual({
-      format: 1,
+      format: 2,
       generation: 1,
       default: "old",
       tables: {},

@@ -107,8 +107,8 @@ describe("a proxy that joins", () => {
 
 test("rules of a later version are not overwritten", async () => {
   const store = await openStore();
-  await store.transact([], [{ put: RULES_KEY, value: '{"format":2}' }]);
+  await store.transact([], [{ put: RULES_KEY, value: '{"format":3}' }]);
   await expect(changeRules(store, arm("m"))).rejects.toThrow("STORE_FORMAT_NEWER");
   await expect(ensureRules(store, "old")).rejects.toThrow("STORE_FORMAT_NEWER");
-  expect((await store.get(RULES_KEY))?.value).toBe('{"format":2}');
+  expect((await store.get(RULES_KEY))?.value).toBe('{"format":3}');
 });
