@@ -64,25 +64,34 @@ export class PacketLink {
     signal: AbortSignal,
     payloadBytesMax = PAYLOAD_BYTES_MAX,
   ): Promise<PacketLink> {
-    const socket = host.startsWith("/") ? connectTcp({ path: host }) : connectTcp({ host, port, noDelay: true });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = (): void => reject(new SwitchyardError("CANCELLED", { what: "connecting was given up" }));
-    socket.once("connect", resolve);
-    socket.once("error", reject);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const { link, giveUp } = PacketLink.dialing(host, port, payloadBytesMax);
+    signal.addEventListener("abort", giveUp, { once: true });
     try {
-      if (signal.aborted) onAbort();
-      await promise;
-    } catch (error) {
-      socket.destroy();
-      throw error;
+      if (signal.aborted) giveUp();
+      return await link;
     } finally {
-      signal.removeEventListener("abort", onAbort);
-      socket.removeListener("connect", resolve);
-      socket.on("error", () => undefined);
+      signal.removeEventListener("abort", giveUp);
     }
-    socket.setKeepAlive(true, 30_000);
-    return new PacketLink(socket, payloadBytesMax);
+  }
+
+  /** As {@link dial}, given up by a call: a signal is dear where thousands connect. */
+  static dialing(
+    host: string,
+    port: number,
+    payloadBytesMax: number,
+  ): { readonly link: Promise<PacketLink>; readonly giveUp: () => void } {
+    const socket = host.startsWith("/") ? connectTcp({ path: host }) : connectTcp({ host, port, noDelay: true });
+    const { promise: link, resolve, reject } = Promise.withResolvers<PacketLink>();
+    const fail = (error: unknown): void => {
+      socket.destroy();
+      reject(error);
+    };
+    socket.on("error", fail);
+    socket.once("connect", () => {
+      socket.setKeepAlive(true, 30_000);
+      resolve(new PacketLink(socket, payloadBytesMax));
+    });
+    return { link, giveUp: () => fail(new SwitchyardError("CANCELLED", { what: "connecting was given up" })) };
   }
 
   /** Settles with the reason once the link has ended, however it did. */

@@ -63,6 +63,7 @@ export type AuthAnswer = { readonly error: undefined; readonly ok: Buffer } | { 
 const OWN_BYTES_MAX = 1024 * 1024;
 const EDITED_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
 const NONE: readonly Buffer[] = [];
+const QUIT = Buffer.from([COM.QUIT]);
 const GRACE_MS = 1000;
 /** How long a server may take over what it has of a file whose client has gone, and undo it. */
 const FILE_GRACE_MS = 60_000;
@@ -314,8 +315,9 @@ export class BackendConnection {
   /** Says goodbye and closes; resolves when the server has closed too, or after a second. */
   async quit(): Promise<void> {
     if (this.#lostReason === undefined) {
-      this.silent(Buffer.from([COM.QUIT]));
-      this.#socket.end();
+      // The server closes, and then so do we: to close one half first would be a call of the system more.
+      this.silent(QUIT);
+      if (this.#envelopes !== undefined || this.#private) this.#socket.end();
       const timer = setTimeout(() => this.destroy("the server did not close"), GRACE_MS);
       await this.closed;
       clearTimeout(timer);
@@ -448,8 +450,10 @@ export class BackendConnection {
     this.#socket.destroy();
     const job = this.#job;
     this.#job = undefined;
-    const error = lost(this.name, reason, true);
-    if (job !== undefined) this.#tell(() => job.lost(error));
+    if (job !== undefined) {
+      const error = lost(this.name, reason, true);
+      this.#tell(() => job.lost(error));
+    }
     this.#closed.resolve(reason);
   }
 }

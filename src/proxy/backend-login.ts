@@ -74,14 +74,14 @@ export interface BackendLoginOptions {
  * @throws {SwitchyardError} `PROXY_BACKEND_UNREACHABLE`
  */
 export async function dialBackend(address: BackendAddress, timeoutMs: number): Promise<DialedBackend | TurnedAway> {
-  const tooLate = new AbortController();
+  const dialing = PacketLink.dialing(address.host, address.port, LOGIN_BYTES_MAX);
   let link: PacketLink | undefined;
   const timer = setTimeout(() => {
-    tooLate.abort();
-    link?.end("the server did not greet in time");
+    if (link === undefined) dialing.giveUp();
+    else link.end("the server did not greet in time");
   }, timeoutMs);
   try {
-    link = await PacketLink.dial(address.host, address.port, tooLate.signal, LOGIN_BYTES_MAX);
+    link = await dialing.link;
     const inbox = new PacketInbox(link);
     const first = await inbox.next();
     if (first[0] === 0xff) {

@@ -309,6 +309,13 @@ export class ClientConnection {
     socket.destroySoon();
   }
 
+  /** The client has said goodbye: closes at once where it has been sent all that it is owed, as a server does. */
+  endAfterGoodbye(): void {
+    const socket = this.#raw;
+    if (socket === this.#socket && !this.encrypted && socket.writableLength === 0) this.destroy();
+    else this.end();
+  }
+
   /** Closes at once. */
   destroy(): void {
     this.#socket.destroy();

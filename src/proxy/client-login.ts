@@ -1,8 +1,8 @@
-import { constants, privateDecrypt, randomBytes } from "node:crypto";
+import { constants, privateDecrypt } from "node:crypto";
 import { SwitchyardError } from "../base/errors.ts";
 import type { CompressionWord } from "../mysql/compression-choice.ts";
 import { buildAuthMoreData, buildAuthSwitch, CACHING_SHA2 } from "../wire/auth-packets.ts";
-import { NONCE_BYTES, nativeStage2, verifyNative, xorWithNonce } from "../wire/auth-scramble.ts";
+import { nativeStage2, verifyNative, xorWithNonce } from "../wire/auth-scramble.ts";
 import { CAP, hasFlag } from "../wire/capabilities.ts";
 import type { ChangeUser } from "../wire/change-user.ts";
 import type { ErrPacket } from "../wire/err-packet.ts";
@@ -11,6 +11,7 @@ import { type HandshakeResponse, isTlsRequest, parseHandshakeResponse } from "..
 import { askedCompression, type Compression, offeredFlags } from "./client-compression.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { ConfiguredUsers } from "./configured-users.ts";
+import { makeNonce } from "./nonce.ts";
 import type { PasswordCache } from "./password-cache.ts";
 import type { ServerKeys } from "./server-keys.ts";
 
@@ -236,11 +237,4 @@ function judgeNative(told: Buffer, nonce: Buffer, answer: Buffer): Shown | "unde
 
 function withoutNul(bytes: Buffer): Buffer {
   return Buffer.from(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
-}
-
-/** Random bytes without NUL, which ends the nonce for some clients, and without `$`, as servers do. */
-function makeNonce(): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
-  for (const [at, byte] of nonce.entries()) nonce[at] = byte % 0x7e === 0x23 ? 0x21 : (byte % 0x7e) + 1;
-  return nonce;
 }

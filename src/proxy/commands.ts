@@ -14,6 +14,7 @@ import { runQuery } from "./text-command.ts";
 export async function dispatchCommand(session: Session, payload: Buffer): Promise<boolean> {
   switch (payload[0]) {
     case COM.QUIT:
+      session.client.endAfterGoodbye();
       return false;
     case COM.QUERY:
       await runQuery(session, payload);

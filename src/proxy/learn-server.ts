@@ -4,16 +4,18 @@ import type { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
 import { type InitialSettings, LEARNED } from "./session-settings.ts";
 
-const LEARN = `SELECT @@lower_case_table_names, ${LEARNED.map((name) => `@@session.${name}`).join(", ")}`;
+/** Values of these variables have no blanks in them. One column is described in an eighth of the bytes of eight. */
+const BETWEEN = " ";
+const LEARN = `SELECT CONCAT_WS('${BETWEEN}', @@lower_case_table_names, ${LEARNED.map((name) => `@@session.${name}`).join(", ")})`;
 
 /** What of the server decides on how texts are read. An account whose password has expired may not ask. */
 export async function learnServer(context: SessionContext, session: Session): Promise<void> {
   const connection = session.backends.all[0]?.connection;
   if (connection === undefined) return;
   const answer = await connection.query(LEARN);
-  const [row] = answer.rows;
-  if (row === undefined) return;
-  const [lowerCase, ...values] = row;
+  const told = answer.rows[0]?.[0];
+  if (told === undefined || told === null) return;
+  const [lowerCase, ...values] = told.split(BETWEEN);
   if (lowerCase === "0" || lowerCase === "1" || lowerCase === "2") {
     context.traffic.setLowerCase(Number(lowerCase) as LowerCaseTableNames);
   }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 
 /** A nonce is 20 bytes; servers send a NUL after it, which is not part of it. */
 export const NONCE_BYTES = 20;
@@ -55,9 +55,8 @@ export function xorWithNonce(bytes: Buffer, nonce: Buffer): Buffer {
 }
 
 function digest(algorithm: "sha1" | "sha256", ...parts: readonly Buffer[]): Buffer {
-  const hash = createHash(algorithm);
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  const [only] = parts;
+  return hash(algorithm, parts.length === 1 && only !== undefined ? only : Buffer.concat(parts), "buffer");
 }
 
 function xor(left: Buffer, right: Buffer): Buffer {

@@ -22,8 +22,8 @@ export class PacketSplitter {
   #paused = false;
   #chunk: Buffer = EMPTY;
   #at = 0;
-  /** Bytes of a packet header that was cut by the end of a chunk. */
-  readonly #header: Buffer = Buffer.alloc(HEADER_BYTES);
+  /** A packet header that was cut by the end of a chunk, as far as it has come: its first byte is the lowest. */
+  #header = 0;
   #headerBytes = 0;
   /** Payload gathered so far, where it does not lie within one chunk. */
   #gathered: Buffer = EMPTY;
@@ -100,8 +100,8 @@ export class PacketSplitter {
   /** What has been fed and not been given out, for handing the stream to another reader. Only between packets. */
   takeRemainder(): Buffer {
     const tail = this.#chunk.subarray(this.#at);
-    const head = this.#header.subarray(0, this.#headerBytes);
-    const rest = head.length === 0 ? tail : Buffer.concat([head, tail]);
+    const rest = this.#headerBytes === 0 ? tail : Buffer.concat([this.#cutHeader(), tail]);
+    this.#header = 0;
     this.#headerBytes = 0;
     this.#dropChunk();
     return rest;
@@ -115,13 +115,23 @@ export class PacketSplitter {
       this.#begin((chunk[at] ?? 0) | ((chunk[at + 1] ?? 0) << 8) | ((chunk[at + 2] ?? 0) << 16), chunk[at + 3] ?? 0);
       return true;
     }
-    const copied = chunk.copy(this.#header, this.#headerBytes, at, at + HEADER_BYTES - this.#headerBytes);
-    this.#headerBytes += copied;
-    this.#at = at + copied;
+    while (this.#at < chunk.length && this.#headerBytes < HEADER_BYTES) {
+      this.#header |= (chunk[this.#at] ?? 0) << (8 * this.#headerBytes);
+      this.#headerBytes += 1;
+      this.#at += 1;
+    }
     if (this.#headerBytes < HEADER_BYTES) return false;
+    const header = this.#header;
+    this.#header = 0;
     this.#headerBytes = 0;
-    this.#begin(this.#header.readUIntLE(0, 3), this.#header.readUInt8(3));
+    this.#begin(header & 0xff_ffff, header >>> 24);
     return true;
+  }
+
+  #cutHeader(): Buffer {
+    const header = Buffer.alloc(HEADER_BYTES);
+    header.writeInt32LE(this.#header);
+    return header.subarray(0, this.#headerBytes);
   }
 
   #begin(length: number, sequence: number): void {

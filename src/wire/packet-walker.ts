@@ -25,8 +25,8 @@ export interface PacketVisitor {
 export class PacketWalker {
   readonly #wantedBytesMax: number;
   #boundary = 0;
-  /** Header and first byte, where a chunk ends within them. */
-  readonly #head: Buffer = Buffer.alloc(HEADER_BYTES + 1);
+  /** A header that was cut by the end of a chunk, as far as it has come: its first byte is the lowest. */
+  #header = 0;
   #headBytes = 0;
   /** Payload bytes of the present packet that are still to come; -1 between packets. */
   #missing = -1;
@@ -87,14 +87,18 @@ export class PacketWalker {
       return at + HEADER_BYTES;
     }
     let offset = at;
-    while (offset < to && this.#headBytes < HEADER_BYTES) this.#head[this.#headBytes++] = chunk[offset++] ?? 0;
+    while (offset < to && this.#headBytes < HEADER_BYTES) {
+      this.#header |= (chunk[offset++] ?? 0) << (8 * this.#headBytes++);
+    }
     if (this.#headBytes < HEADER_BYTES) return -1;
-    const length = this.#head.readUIntLE(0, 3);
+    const length = this.#header & 0xff_ffff;
     // An empty payload ends with its header: nothing more may be waited for.
     if (length > 0 && offset >= to) return -1;
     const first = length === 0 ? -1 : (chunk[offset] ?? 0);
+    const sequence = this.#header >>> 24;
+    this.#header = 0;
     this.#headBytes = 0;
-    this.#announce(length, this.#head.readUInt8(3), first, visitor);
+    this.#announce(length, sequence, first, visitor);
     this.#missing = length;
     return offset;
   }
