@@ -1,4 +1,5 @@
-import { Backlogs, backlogLoad } from "./bulk/backlog.ts";
+import { Backlogs, backlogLoad, CLIENTS, sizeOf } from "./bulk/backlog.ts";
+import { BULK_SCHEMA, type BulkData } from "./bulk/bulk-data.ts";
 import { BulkServers } from "./bulk/bulk-servers.ts";
 import {
   copyToTarget,
@@ -8,13 +9,26 @@ import {
   requireAlike,
   switchyardCatchup,
 } from "./bulk/catchup-contenders.ts";
-import type { Bench } from "./frame/bench.ts";
+import { fatRows, keyedRows, narrowRows } from "./bulk/data-sets.ts";
+import { sysbenchRows } from "./bulk/sysbench-rows.ts";
+import type { Bench, BenchContext, Figure } from "./frame/bench.ts";
 import { interleave } from "./frame/interleave.ts";
 import { describeSysbench } from "./frame/sysbench.ts";
 
+/** Rows of each set, and how many transactions nobody has followed. */
 const SIZES = {
-  full: { tables: 4, rowsPerTable: 250_000, transactions: 25_000 },
-  tiny: { tables: 2, rowsPerTable: 1500, transactions: 300 },
+  full: {
+    sysbench: { tables: 4, rowsPerTable: 250_000, transactions: 25_000 },
+    fat: { rows: 50_000, transactions: 10_000 },
+    narrow: { rows: 10_000_000, transactions: 25_000 },
+    keyed: { rows: 500_000, transactions: 25_000 },
+  },
+  tiny: {
+    sysbench: { tables: 2, rowsPerTable: 1500, transactions: 300 },
+    fat: { rows: 20, transactions: 40 },
+    narrow: { rows: 1000, transactions: 40 },
+    keyed: { rows: 500, transactions: 40 },
+  },
 } as const;
 
 const ROUNDS = 3;
@@ -22,34 +36,68 @@ const ROUNDS = 3;
 /** How fast a stream that has fallen behind applies what it has missed, against a replica of the server's own. */
 export const bench: Bench = {
   name: "catchup",
-  about: "the same backlog of sysbench's write transactions applied by a stream and by a replica",
+  about:
+    "the same backlog of write transactions applied by a stream and by a replica: sysbench's; with --all others too",
   run: async (context) => {
-    const { transactions, ...size } = SIZES[context.size];
-    const servers = await BulkServers.start(context, ["source", "target", "replica"], size);
-    try {
-      const endpoint = { ...servers.endpoint("source"), schema: "sbtest" };
-      context.describe("backlog of each round", [describeSysbench(endpoint, size, backlogLoad(transactions))]);
-      context.describe("switchyard", ["a stream with one connection that applies, opened upon the backlog"]);
-      context.describe("native replica", REPLICA_COMMANDS);
-      await Promise.all([servers.fill("source"), servers.fill("replica")]);
-      await prepareReplica(servers);
-      await copyToTarget(servers);
-      const backlogs = new Backlogs(servers, transactions);
-      const contenders = [switchyardCatchup(servers, backlogs), nativeReplica(servers, backlogs)];
-      const measured = await interleave(context, contenders, context.rounds(ROUNDS));
-      await requireAlike(servers);
-      const of = (name: string, measure: string): number => measured.get(name)?.[measure] ?? Number.NaN;
-      return [
-        {
-          metric: "catchup_row_changes_per_second",
-          ours: of("switchyard", "rowChangesPerSecond"),
-          peer: of("native replica", "rowChangesPerSecond"),
-          peerName: "native replica",
-        },
-        { metric: "catchup_rss_mb", ours: of("switchyard", "rssMb"), peer: null, peerName: "none" },
-      ];
-    } finally {
-      await servers.stop();
+    const { sysbench, fat, narrow, keyed } = SIZES[context.size];
+    const sets: (readonly [BulkData, transactions: number])[] = [[sysbenchRows(sysbench), sysbench.transactions]];
+    if (context.all) {
+      sets.push([fatRows(fat.rows), fat.transactions], [narrowRows(narrow.rows), narrow.transactions]);
+      sets.push([keyedRows(keyed.rows), keyed.transactions]);
     }
+    const list: Figure[] = [];
+    for (const [data, transactions] of sets) {
+      const metrics = metricsOf(data);
+      if (Object.values(metrics).some((metric) => context.wants(metric))) {
+        list.push(...(await catchupOf(context, data, transactions)));
+      }
+    }
+    return list;
   },
 };
+
+function metricsOf({ name }: BulkData): { readonly speed: string; readonly rss: string } {
+  const set = name === "sysbench" ? "" : `_${name}`;
+  return { speed: `catchup${set}_row_changes_per_second`, rss: `catchup${set}_rss_mb` };
+}
+
+async function catchupOf(context: BenchContext, data: BulkData, transactions: number): Promise<readonly Figure[]> {
+  const servers = await BulkServers.start(context, ["source", "target", "replica"], data);
+  try {
+    const target = { ...servers.endpoint("source"), schema: BULK_SCHEMA };
+    context.describe("backlog of each round", [
+      data.change === undefined
+        ? describeSysbench(target, sizeOf(data), backlogLoad(transactions))
+        : `${transactions} transactions of ${CLIENTS} clients, each of them ${shape(data)}`,
+    ]);
+    context.describe("switchyard", ["a stream with one connection that applies, opened upon the backlog"]);
+    context.describe("native replica", REPLICA_COMMANDS);
+    await Promise.all([servers.fill("source"), servers.fill("replica")]);
+    await prepareReplica(servers);
+    await copyToTarget(servers);
+    const backlogs = new Backlogs(servers, transactions);
+    const contenders = [switchyardCatchup(servers, backlogs), nativeReplica(servers, backlogs)];
+    const measured = await interleave(context, contenders, context.rounds(ROUNDS));
+    await requireAlike(servers);
+    const of = (name: string, measure: string): number => measured.get(name)?.[measure] ?? Number.NaN;
+    const { speed, rss } = metricsOf(data);
+    return [
+      {
+        metric: speed,
+        ours: of("switchyard", "rowChangesPerSecond"),
+        peer: of("native replica", "rowChangesPerSecond"),
+        peerName: "native replica",
+      },
+      { metric: rss, ours: of("switchyard", "rssMb"), peer: null, peerName: "none" },
+    ];
+  } finally {
+    await servers.stop();
+  }
+}
+
+/** A transaction by the first words of its statements. */
+function shape(data: BulkData): string {
+  const [table] = data.tables;
+  const statements = table === undefined ? [] : (data.change?.(table, () => 1) ?? []);
+  return statements.map((statement) => statement.split(" ")[0]).join(", ");
+}

@@ -1,5 +1,6 @@
+import { BULK_SCHEMA } from "./bulk/bulk-data.ts";
 import { BulkServers } from "./bulk/bulk-servers.ts";
-import { SYSBENCH_SCHEMA } from "./bulk/sysbench-rows.ts";
+import { sysbenchRows } from "./bulk/sysbench-rows.ts";
 import { bytesSeen, decodeRows, type RowWork } from "./decode/decode-rows.ts";
 import { type RecordedLog, readLog } from "./decode/recorded-log.ts";
 import type { Bench, BenchContext, Figure } from "./frame/bench.ts";
@@ -46,7 +47,7 @@ export const bench: Bench = {
 
 /** The server has ended when this resolves: only the decoder works while it is measured. */
 async function recordLog(context: BenchContext): Promise<RecordedLog> {
-  const servers = await BulkServers.start(context, ["source"], SIZES[context.size]);
+  const servers = await BulkServers.start(context, ["source"], sysbenchRows(SIZES[context.size]));
   try {
     await servers.fill("source");
     await servers.get("source").stop();
@@ -62,7 +63,7 @@ function measure(context: BenchContext, log: RecordedLog, rows: number, work: Ro
   // Once unmeasured, for the compiler.
   for (let round = 0; round <= context.rounds(ROUNDS); round++) {
     const startedAt = performance.now();
-    const found = decodeRows(log.packets, SYSBENCH_SCHEMA, work);
+    const found = decodeRows(log.packets, BULK_SCHEMA, work);
     const elapsed = (performance.now() - startedAt) / SECOND_MS;
     if (found !== rows) throw new Error(`${found} rows were decoded where the server has written ${rows}`);
     if (round === 0) continue;

@@ -2,6 +2,7 @@ import { BulkServers } from "./bulk/bulk-servers.ts";
 import { type CopyServers, openOrder } from "./bulk/copy-contenders.ts";
 import { SELECT_ALL_COMMANDS, selectAll, switchyardDiff } from "./bulk/diff-contenders.ts";
 import { StreamProcess } from "./bulk/stream-process.ts";
+import { sysbenchRows } from "./bulk/sysbench-rows.ts";
 import type { Bench, Figure } from "./frame/bench.ts";
 import { interleave } from "./frame/interleave.ts";
 
@@ -19,7 +20,7 @@ export const bench: Bench = {
   name: "diff",
   about: "every byte of 1 M sysbench rows compared with the same rows on another server",
   run: async (context) => {
-    const servers = await BulkServers.start(context, ["source", "target"], SIZES[context.size]);
+    const servers = await BulkServers.start(context, ["source", "target"], sysbenchRows(SIZES[context.size]));
     let program: StreamProcess | undefined;
     try {
       context.describe("switchyard", [

@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   copy: () => import("./copy.bench.ts"),
   catchup: () => import("./catchup.bench.ts"),
   diff: () => import("./diff.bench.ts"),
+  lag: () => import("./lag.bench.ts"),
   decode: () => import("./decode.bench.ts"),
   sql: () => import("./sql.bench.ts"),
 };

@@ -1,6 +1,7 @@
-import { runSysbench, type SysbenchLoad } from "../frame/sysbench.ts";
+import { runSysbench, type SysbenchData, type SysbenchLoad } from "../frame/sysbench.ts";
+import { BULK_SCHEMA, type BulkData } from "./bulk-data.ts";
 import type { BulkServers } from "./bulk-servers.ts";
-import { SYSBENCH_SCHEMA } from "./sysbench-rows.ts";
+import { writeChanges } from "./change-writers.ts";
 
 export type CatchupServers = BulkServers<"source" | "target" | "replica">;
 
@@ -12,7 +13,7 @@ export interface Backlog {
   readonly position: string;
 }
 
-const CLIENTS = 8;
+export const CLIENTS = 8;
 
 export function backlogLoad(transactions: number): SysbenchLoad {
   return {
@@ -43,12 +44,19 @@ export class Backlogs {
   }
 }
 
-/** Lets sysbench write to the source until it has made this many transactions. */
+/** Lets clients write to the source until they have made this many transactions: sysbench, for tables of its own. */
 async function makeBacklog(servers: CatchupServers, transactions: number): Promise<Backlog> {
   const { host, port, user, password } = servers.endpoint("source");
+  const { data } = servers;
   const before = await rowChanges(servers);
-  await runSysbench({ host, port, user, password, schema: SYSBENCH_SCHEMA }, servers.size, backlogLoad(transactions));
+  if (data.change !== undefined) await writeChanges(servers.endpoint("source"), data, transactions, CLIENTS);
+  else await runSysbench({ host, port, user, password, schema: BULK_SCHEMA }, sizeOf(data), backlogLoad(transactions));
   return { rowChanges: (await rowChanges(servers)) - before, position: await positionOf(servers) };
+}
+
+/** The size as sysbench is told it. */
+export function sizeOf({ tables }: BulkData): SysbenchData {
+  return { tables: tables.length, rowsPerTable: tables[0]?.rows ?? 0 };
 }
 
 export async function positionOf(servers: CatchupServers): Promise<string> {

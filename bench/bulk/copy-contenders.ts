@@ -7,10 +7,10 @@ import { type Command, mysqlTool } from "../../servers/programs.ts";
 import { runCommand } from "../../servers/run-command.ts";
 import type { BenchContext } from "../frame/bench.ts";
 import type { Contender, Measures } from "../frame/interleave.ts";
+import { addKeys, BULK_SCHEMA } from "./bulk-data.ts";
 import { type BulkServers, loadFile } from "./bulk-servers.ts";
 import { StreamProcess } from "./stream-process.ts";
 import type { StreamOrder } from "./stream-program.ts";
-import { addKey, createTable, SYSBENCH_SCHEMA, tableNames } from "./sysbench-rows.ts";
 
 export type CopyServers = BulkServers<"source" | "target">;
 
@@ -68,41 +68,42 @@ export function openOrder(servers: CopyServers): StreamOrder {
 /** The limit: rows that lie ready in files on the server's machine, read by the server itself, keys added after. */
 export function loadData(servers: CopyServers): Copier {
   const target = servers.get("target");
-  const names = tableNames(servers.size);
+  const { tables } = servers.data;
   return {
     name: "load data",
     commands: [
-      "two clients, each with half of the tables:",
-      `  CREATE TABLE … (without k_1); ${loadFile("sbtest1", "sbtest1.tsv")}; and after all rows ${addKey("sbtest1")}`,
+      `two clients, each with half of ${servers.files.length} files:`,
+      "  CREATE TABLE … with the primary key only; LOAD DATA INFILE '…' INTO TABLE …; and after all rows ALTER TABLE … ADD KEY …",
     ],
     copy: () =>
       timed(async () => {
-        await target.root(`CREATE DATABASE ${SYSBENCH_SCHEMA}`);
-        await inTwo(names, (table) =>
-          target.root(`${createTable(table)}; ${loadFile(table, servers.files.get(table) ?? "")}`),
-        );
-        await inTwo(names, (table) => target.root(addKey(table)));
+        await target.root(`CREATE DATABASE ${BULK_SCHEMA}; ${tables.map(({ create }) => create).join("; ")}`);
+        await inTwo(servers.files, (file) => target.root(loadFile(file)));
+        await inTwo(tables, (table) => target.root(addKeys(table) ?? "DO 0"));
       }),
   };
 }
 
-const DUMP_ARGS = ["--threads=2", `--database=${SYSBENCH_SCHEMA}`, "--no-locks"];
-const LOAD_ARGS = ["--threads=2", `--database=${SYSBENCH_SCHEMA}`, "--enable-binlog"];
+const DUMP_ARGS = ["--threads=2", `--database=${BULK_SCHEMA}`, "--no-locks"];
+const LOAD_ARGS = ["--threads=2", `--database=${BULK_SCHEMA}`, "--enable-binlog"];
+/** A single table is cut, so that both threads have work. */
+const ROWS_PER_FILE = 500_000;
 
 export async function myloader(context: BenchContext, servers: CopyServers): Promise<Copier> {
   const peers = await providePeers(context.say);
   const folder = join(context.folder, "dump");
+  const dumpArgs = [...DUMP_ARGS, ...(servers.data.tables.length > 1 ? [] : [`--rows=${ROWS_PER_FILE}`])];
   const run = async (name: "mydumper" | "myloader", server: MysqlServer, args: readonly string[]): Promise<void> => {
     const { command, args: first, env } = peers.program(name);
     await runCommand(command, [...first, ...overTcp(server), ...args], { env });
   };
   return {
     name: "myloader",
-    commands: [`mydumper ${DUMP_ARGS.join(" ")} --outputdir=dump`, `myloader ${LOAD_ARGS.join(" ")} --directory=dump`],
+    commands: [`mydumper ${dumpArgs.join(" ")} --outputdir=dump`, `myloader ${LOAD_ARGS.join(" ")} --directory=dump`],
     copy: async () => {
       rmSync(folder, { recursive: true, force: true });
       return await timed(async () => {
-        await run("mydumper", servers.get("source"), [...DUMP_ARGS, `--outputdir=${folder}`]);
+        await run("mydumper", servers.get("source"), [...dumpArgs, `--outputdir=${folder}`]);
         await run("myloader", servers.get("target"), [...LOAD_ARGS, `--directory=${folder}`]);
       });
     },
@@ -114,7 +115,7 @@ const MYSQLDUMP_ARGS = [
   "--single-transaction",
   "--set-gtid-purged=OFF",
   "--databases",
-  SYSBENCH_SCHEMA,
+  BULK_SCHEMA,
 ];
 
 export function mysqldump(servers: CopyServers): Copier {
