@@ -5,6 +5,7 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { EnvelopeSocket } from "../mysql/envelope-socket.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
 import { frame } from "../wire/packet-writer.ts";
+import type { ClientBacklog } from "./client-backlog.ts";
 import type { Compression } from "./client-compression.ts";
 import { leanSocket } from "./lean-socket.ts";
 
@@ -22,26 +23,29 @@ export interface CommandTaker {
 const LOGIN_BYTES_MAX = 64 * 1024;
 /** How long a client that is being disconnected may take to read its last packet. */
 const FLUSH_MS = 2000;
+/** How long a client is not read before it is looked after. */
+const LOOK_MS = 500;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * One client's connection: commands in, bytes out, with back-pressure both ways.
  *
- * The socket is read even while no command is awaited, up to `pipelineBytesMax`, so that a client that leaves is
- * noticed while its statement is held or executed.
+ * The socket is read even while no command is awaited, as far as its {@link ClientBacklog} goes, so that a client that
+ * leaves is noticed while its statement is held or executed.
  */
 export class ClientConnection {
   #remote: string;
-  readonly #pipelineBytesMax: number;
   readonly #gone = deferred<string>();
   /** What bytes go through: the {@link #raw} socket, or envelopes over it. */
   #socket: Socket | EnvelopeSocket;
   #raw: Socket;
   #envelopes: EnvelopeSocket | undefined;
-  /** The client has sent what is no envelope; nothing follows what is still in {@link #chunks}. */
+  /** The client has sent what is no envelope; nothing follows what is still in {@link #backlog}. */
   #broken: SwitchyardError | undefined;
   #splitter = new PacketSplitter(LOGIN_BYTES_MAX);
-  #chunks: Buffer[] = [];
-  #pendingBytes = 0;
+  readonly #backlog: ClientBacklog;
+  /** Runs while the client is not read. */
+  #looking: NodeJS.Timeout | undefined;
   #greeted = false;
   #waiting: Deferred<void> | undefined;
   #drained: Deferred<void> | undefined;
@@ -49,11 +53,13 @@ export class ClientConnection {
   /** {@link #taker} waits for a command. */
   #hungry = false;
   #goneReason: string | undefined;
+  /** Nothing that it has sent is of use any more. */
+  #ending = false;
 
-  constructor(socket: Socket, pipelineBytesMax: number) {
+  constructor(socket: Socket, backlog: ClientBacklog) {
     this.#socket = socket;
     this.#raw = socket;
-    this.#pipelineBytesMax = pipelineBytesMax;
+    this.#backlog = backlog;
     this.#remote = socket.remoteAddress ?? "unknown";
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
@@ -140,6 +146,7 @@ export class ClientConnection {
   serve(taker: CommandTaker): void {
     this.#taker = taker;
     this.next();
+    if (this.#socket.isPaused()) this.#watch();
   }
 
   /** The command is done. The next one is handed over in this very call, if it is here and the client reads. */
@@ -186,9 +193,8 @@ export class ClientConnection {
           return payload;
         }
         if (this.#splitter.begun) return undefined;
-        const chunk = this.#chunks.shift();
+        const chunk = this.#backlog.take();
         if (chunk === undefined) break;
-        this.#pendingBytes -= chunk.length;
         this.#splitter.feed(chunk);
       }
     } catch (error) {
@@ -205,11 +211,8 @@ export class ClientConnection {
     for (;;) {
       const rest = this.#splitter.takeRemainder();
       if (rest.length > 0) return rest;
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        this.#pendingBytes -= chunk.length;
-        return chunk;
-      }
+      const chunk = this.#backlog.take();
+      if (chunk !== undefined) return chunk;
       if (this.#goneReason !== undefined || this.#broken !== undefined) return undefined;
       this.#waiting = deferred();
       if (this.#socket.isPaused()) this.#socket.resume();
@@ -234,7 +237,7 @@ export class ClientConnection {
    */
   putBack(bytes: Buffer): void {
     if (bytes.length > 0) this.#splitter.feed(bytes);
-    if (this.#socket.isPaused() && this.#pendingBytes <= this.#pipelineBytesMax) this.#socket.resume();
+    if (this.#socket.isPaused() && !this.#backlog.isFull) this.#socket.resume();
   }
 
   /** Sends framed bytes. False: wait for {@link drained} before sending more. */
@@ -259,8 +262,7 @@ export class ClientConnection {
   /** Puts TLS around the connection. Clients begin with it right behind their request, so bytes may be here already. */
   async startTls(context: SecureContext): Promise<void> {
     const plain = this.#raw;
-    const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#chunks.splice(0)]);
-    this.#pendingBytes = 0;
+    const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#backlog.takeAll()]);
     // All listeners at once would set the stream flowing again in the next tick, and what is put back would be lost.
     plain.pause();
     this.#unlisten(plain);
@@ -287,8 +289,7 @@ export class ClientConnection {
   /** All that follows goes in compressed envelopes, both ways: right behind the OK of the login. */
   compress({ algorithm, level }: Compression): void {
     const raw = this.#raw;
-    const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#chunks.splice(0)]);
-    this.#pendingBytes = 0;
+    const early = Buffer.concat([this.#splitter.takeRemainder(), ...this.#backlog.takeAll()]);
     raw.pause();
     this.#unlisten(raw);
     const onBroken = (error: SwitchyardError): void => {
@@ -300,9 +301,11 @@ export class ClientConnection {
     this.#listen(this.#envelopes);
   }
 
-  /** Sends what is waiting and closes; at once where the client does not take it. */
+  /** Sends what is waiting and closes; soon also where the client does not take it. */
   end(): void {
     const socket = this.#socket;
+    this.#ending = true;
+    this.#forget();
     if (socket.destroyed) return;
     const timer = setTimeout(() => this.destroy(), FLUSH_MS);
     socket.once("close", () => clearTimeout(timer));
@@ -318,6 +321,7 @@ export class ClientConnection {
 
   /** Closes at once. */
   destroy(): void {
+    this.#ending = true;
     this.#socket.destroy();
     this.#leave("closed by the proxy");
   }
@@ -331,9 +335,29 @@ export class ClientConnection {
   }
 
   #arrive(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#pendingBytes += chunk.length;
-    if (!this.#wake() && this.#pendingBytes > this.#pipelineBytesMax) this.#socket.pause();
+    this.#backlog.add(chunk);
+    if (this.#wake() || !this.#backlog.isFull) return;
+    this.#socket.pause();
+    if (this.#taker !== undefined) this.#watch();
+  }
+
+  #watch(): void {
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined;
+      if (this.#goneReason === undefined && this.#socket.isPaused()) this.#lookAfter();
+    }, LOOK_MS);
+  }
+
+  /** A client that is not read may have gone: it is read on, or else the system is asked. */
+  #lookAfter(): void {
+    if (!this.#socket.writableNeedDrain && this.#backlog.further()) this.#socket.resume();
+    // Sends nothing, and fails where the client's system has said that nobody is there.
+    else if (this.#raw.writableLength === 0) this.#raw.write(NOTHING);
+    this.#watch();
+  }
+
+  #forget(): void {
+    if (this.#goneReason !== undefined) this.#backlog.takeAll();
   }
 
   /** Whether somebody waits for a command. */
@@ -354,6 +378,8 @@ export class ClientConnection {
   #leave(reason: string): void {
     if (this.#goneReason !== undefined) return;
     this.#goneReason = reason;
+    clearTimeout(this.#looking);
+    if (this.#ending) this.#forget();
     this.#gone.resolve(reason);
     this.#wake();
     this.#drain();

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
+import { ClientBacklog, ReadAhead } from "./client-backlog.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { shuttingDown, tooManyLogins, tooManySessions } from "./client-errors.ts";
 import { learnOrigin } from "./client-origin.ts";
@@ -18,6 +19,7 @@ export class Listener {
   readonly #config: ProxyWorkerConfig;
   readonly #server: Server;
   readonly #clients = new Set<ClientConnection>();
+  readonly #ahead: ReadAhead;
   readonly #ended = new Set<Promise<void>>();
   #closing = false;
   /** Clients that have not logged in. */
@@ -26,6 +28,7 @@ export class Listener {
   constructor(context: SessionContext, config: ProxyWorkerConfig) {
     this.#context = context;
     this.#config = config;
+    this.#ahead = new ReadAhead(context.limits.readAheadBytesMax);
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
@@ -60,7 +63,7 @@ export class Listener {
 
   #accept(socket: Socket): void {
     const { limits, metrics } = this.#context;
-    const client = new ClientConnection(socket, limits.pipelineBytesMax);
+    const client = new ClientConnection(socket, new ClientBacklog(limits.pipelineBytesMax, this.#ahead));
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       client.send(buildErr(refusal), 0);
@@ -73,6 +76,7 @@ export class Listener {
     const ended = this.#serve(client)
       .catch((error: unknown) => this.#context.log.error({ error: messageOf(error) }, "a session failed"))
       .finally(() => {
+        client.end();
         this.#clients.delete(client);
         this.#ended.delete(ended);
       });

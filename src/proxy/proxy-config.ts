@@ -33,6 +33,8 @@ export interface ProxyLimits {
   readonly commandBytesMax: number;
   /** Bytes of a client that pipelines, kept while a command of it is executed. */
   readonly pipelineBytesMax: number;
+  /** The same of all clients together beyond that, read while their statements take long, to see whether they are there. */
+  readonly readAheadBytesMax: number;
   readonly preparedStatementsMax: number;
   /** Long data of one session that waits for its execute. */
   readonly longDataBytesMax: number;
@@ -73,6 +75,7 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
   orphanTimeoutMs: 60_000,
   commandBytesMax: 64 * 1024 ** 2,
   pipelineBytesMax: 64 * 1024,
+  readAheadBytesMax: 64 * 1024 ** 2,
   preparedStatementsMax: 16_382,
   longDataBytesMax: 64 * 1024 ** 2,
   settingsMax: 200,

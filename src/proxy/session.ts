@@ -10,7 +10,6 @@ import { dispatchCommand } from "./commands.ts";
 import type { Disconnect } from "./disconnect.ts";
 import { errorOfOutcome } from "./held-error.ts";
 import type { HeldStatement, HoldOutcome } from "./hold-queue.ts";
-import { killStatement, ORPHAN_GRACE_MS } from "./orphaned-statement.ts";
 import { PlainStatements } from "./plain-statement.ts";
 import { programOf } from "./program-name.ts";
 import type { RefusalReason } from "./proxy-metrics.ts";
@@ -21,6 +20,7 @@ import type { SessionContext } from "./session-context.ts";
 import { SessionEnding } from "./session-ending.ts";
 import { failSession } from "./session-failure.ts";
 import { SessionLarge } from "./session-large.ts";
+import { SessionOrphan } from "./session-orphan.ts";
 import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
 import type { Refusal, Route } from "./statement-route.ts";
@@ -68,8 +68,7 @@ export class Session implements TrafficSession, CommandTaker {
   readonly #large = new SessionLarge(this);
   #busy = false;
   #leaving = false;
-  /** Runs from when the client has gone until nothing of the session is left. */
-  #lastResort: NodeJS.Timeout | undefined;
+  readonly #orphan = new SessionOrphan(this);
 
   constructor(context: SessionContext, client: ClientConnection, applicant: Applicant, first: SessionBackendSeed) {
     this.context = context;
@@ -98,6 +97,11 @@ export class Session implements TrafficSession, CommandTaker {
 
   get flight(): Flight | undefined {
     return this.#flight;
+  }
+
+  /** The flight, if its statement itself is on its way, and not what must come before it. */
+  get sentFlight(): Flight | undefined {
+    return this.#flight === this.#sent ? this.#flight : undefined;
   }
 
   /** When its present statement began to wait. */
@@ -210,16 +214,12 @@ export class Session implements TrafficSession, CommandTaker {
     this.context.byThread.set(this.threadId, this);
     void this.client.gone.then(() => {
       this.#abandon();
-      this.#lastResort = setTimeout(
-        () => this.backends.destroy("its client has gone, and the server does not answer"),
-        this.#patienceMs,
-      );
-      return this.#killOrphan();
+      this.#orphan.begin();
     });
     this.client.serve(this);
     await this.#served.promise;
     await this.#leave();
-    clearTimeout(this.#lastResort);
+    this.#orphan.end();
     return this.#end ?? { source: "client", reason: "gone" };
   }
 
@@ -310,7 +310,7 @@ export class Session implements TrafficSession, CommandTaker {
   /** The backend of the statement in flight is gone: the client hears so where it has got nothing of the reply. */
   lostInFlight(backend: SessionBackend): void {
     // A client that leaves in the middle of a file takes the backend with it, not the other way round.
-    if (this.client.isGone) this.#end ??= { source: "client", reason: "gone" };
+    if (this.client.isGone) this.giveUp();
     this.disconnect(
       { source: "backend", reason: "lost" },
       backend.connection.relayedSome ? undefined : backendLost(backend.name),
@@ -408,7 +408,7 @@ export class Session implements TrafficSession, CommandTaker {
         this.#flight = undefined;
         traffic.settled(this);
       }
-      if (this.client.isGone) return undefined;
+      if (this.client.isGone) return this.giveUp();
       const opens = this.backends.get(route.backend) === undefined && traffic.holds.size > 0;
       if (opens && !(await this.#wait(work, route, (held) => traffic.waitForNoHold(held)))) return undefined;
     }
@@ -416,24 +416,14 @@ export class Session implements TrafficSession, CommandTaker {
 
   /** Nobody waits for the present statement any more: it must not be sent if it was not yet. */
   #abandon(): void {
-    if (this.#held !== undefined) this.context.traffic.stopWaiting(this.#held, "abandoned");
+    if (this.#held === undefined) return;
+    this.giveUp();
+    this.context.traffic.stopWaiting(this.#held, "abandoned");
   }
 
-  /** What is being executed for a client that has gone is killed where it runs. */
-  async #killOrphan(): Promise<void> {
-    const sent = this.#sent;
-    const goesOn = (): boolean => sent !== undefined && this.#flight === sent;
-    if (!goesOn()) return;
-    await this.context.clock.sleep(ORPHAN_GRACE_MS);
-    const connection = sent === undefined ? undefined : this.backends.get(sent.backend)?.connection;
-    // Half a file is ended by closing its connection.
-    if (!goesOn() || connection === undefined || connection.sendsFile) return;
-    await killStatement(this.context, this.applicant, connection);
-  }
-
-  /** What still runs is killed first; a server that does not end it even then is left. */
-  get #patienceMs(): number {
-    return ORPHAN_GRACE_MS + this.context.limits.orphanTimeoutMs;
+  /** Its client has gone, and something that it had sent was not carried out: nothing that it has sent behind it is. */
+  giveUp(): undefined {
+    this.#end ??= { source: "client", reason: "gone" };
   }
 
   #begin(work: Work, route: Route): void {
@@ -511,7 +501,10 @@ export class Session implements TrafficSession, CommandTaker {
     this.#held ??= traffic.newHeld(work.bytes, `${this.user}@${this.client.remote}`);
     this.#heldText = work.text;
     const held = this.#held;
-    if (this.client.isGone) return this.#endWait();
+    if (this.client.isGone) {
+      this.giveUp();
+      return this.#endWait();
+    }
     const waiting = wait(held);
     const limitMs = work.timeLimitMs - (clock.monotonicMs() - held.sinceMs);
     const timer =

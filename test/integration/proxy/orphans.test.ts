@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { COM } from "../../../src/wire/capabilities.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
-import { arm, disarm, drained, type Harness, hold, seed, startHarness, swap } from "./proxy-harness.ts";
+import { abort, arm, disarm, drained, type Harness, hold, seed, startHarness, swap } from "./proxy-harness.ts";
 import { command, RawClient } from "./raw-client.ts";
 
 let servers: Record<"old" | "new", TestServer>;
@@ -44,12 +44,51 @@ async function until(server: TestServer, mark: string, count: number): Promise<v
   await expect.poll(() => executing(server, mark), { timeout: 10_000 }).toBe(count);
 }
 
+/** Nothing of the session is left on the server that greeted it. */
+async function ended({ threadId }: RawClient): Promise<void> {
+  const sql = `SELECT ID FROM information_schema.PROCESSLIST WHERE ID = ${threadId}`;
+  await expect.poll(async () => (await servers.old.root(sql)).length, { timeout: 10_000 }).toBe(0);
+}
+
 describe("a client that dies in the middle of a query", () => {
+  test("has it killed also where it had sent on, more than is read of it meanwhile", async () => {
+    const client = await send("SELECT SLEEP(60) /* ahead */");
+    await until(servers.old, "ahead", 1);
+    // Its end comes behind all this, much of which its own system still has.
+    for (let at = 0; at < 8; at++) client.send(command(COM.QUERY, `SELECT '${"x".repeat(1024 * 1024)}'`));
+    client.close();
+    await until(servers.old, "ahead", 0);
+  });
+
+  test("has nothing carried out that it had sent behind a statement that was killed", async () => {
+    const client = await send("SELECT SLEEP(60) /* first */");
+    client.send(command(COM.QUERY, "INSERT INTO other (id) VALUES (78)"));
+    client.send(command(COM.QUERY, "SELECT SLEEP(60) /* last */"));
+    await until(servers.old, "first", 1);
+    client.close();
+    await ended(client);
+    expect(await servers.old.root("SELECT id FROM shop.other WHERE id = 78")).toEqual([]);
+  });
+
   test("has it killed on the server", async () => {
     const client = await send("SELECT SLEEP(60) /* one */");
     await until(servers.old, "one", 1);
     client.close();
     await until(servers.old, "one", 0);
+  });
+
+  test("has what it had sent behind a held statement go unsent with it", async () => {
+    await arm(harness);
+    await hold(harness);
+    const client = await send("INSERT INTO orders (id) VALUES (79)");
+    client.send(command(COM.QUERY, "INSERT INTO other (id, note) VALUES (79, 'it is in orders')"));
+    await sleep(100);
+    client.close();
+    await ended(client);
+    await abort(harness);
+    for (const table of ["orders", "other"]) {
+      expect(await servers.old.root(`SELECT id FROM shop.${table} WHERE id = 79`)).toEqual([]);
+    }
   });
 
   test("has it killed where its tables live, and what it had begun is rolled back", async () => {
