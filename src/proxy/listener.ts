@@ -1,23 +1,23 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { createServer, type Server, type Socket } from "node:net";
+import { messageOf } from "../base/errors.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
 import { ClientBacklog, ReadAhead } from "./client-backlog.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { shuttingDown, tooManyLogins, tooManySessions } from "./client-errors.ts";
 import { learnOrigin } from "./client-origin.ts";
 import type { Disconnect } from "./disconnect.ts";
+import { listenAt } from "./listen-at.ts";
 import type { ProxyWorkerConfig } from "./proxy-config.ts";
 import type { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
 import { type LoginOutcome, logIn } from "./session-login.ts";
 
-/** The listener and everyone who came through it. */
+/** Where clients come in, by a port of its own or handed over by another process, and everyone who came. */
 export class Listener {
   readonly sessions = new Set<Session>();
   readonly #context: SessionContext;
   readonly #config: ProxyWorkerConfig;
-  readonly #server: Server;
+  #server: Server | undefined;
   readonly #clients = new Set<ClientConnection>();
   readonly #ahead: ReadAhead;
   readonly #ended = new Set<Promise<void>>();
@@ -29,28 +29,26 @@ export class Listener {
     this.#context = context;
     this.#config = config;
     this.#ahead = new ReadAhead(context.limits.readAheadBytesMax);
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  async listen(): Promise<AddressInfo> {
-    const { host, port } = this.#config.listen;
-    this.#server.listen({ host, port, backlog: 1024 });
-    try {
-      await once(this.#server, "listening");
-    } catch (cause) {
-      throw new SwitchyardError("PROXY_LISTEN_FAILED", {
-        what: `cannot listen on ${host}:${port}: ${messageOf(cause)}`,
-        fix: "Stop the program that uses the port, or set another one under `listen:`.",
-        cause,
-      });
+  /** Answers the port; 0 where clients are handed over. @throws {SwitchyardError} `PROXY_LISTEN_FAILED` */
+  async listen(): Promise<number> {
+    const { listen } = this.#config;
+    if ("to" in listen) {
+      listen.to((socket) => this.#accept(socket));
+      return 0;
     }
-    this.#server.on("error", (error) => this.#context.log.error({ error: error.message }, "a client was not accepted"));
-    return this.#server.address() as AddressInfo;
+    const server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = server;
+    const { port } = await listenAt(server, listen);
+    server.on("error", (error) => this.#context.log.error({ error: error.message }, "a client was not accepted"));
+    return port;
   }
 
   async close(drainMs: number): Promise<void> {
     this.#closing = true;
-    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const server = this.#server;
+    const stopped = server && new Promise<void>((resolve) => server.close(() => resolve()));
     for (const session of this.sessions) session.close();
     if (this.#ended.size > 0 && drainMs > 0) {
       await Promise.race([Promise.all(this.#ended), this.#context.clock.sleep(drainMs)]);

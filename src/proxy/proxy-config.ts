@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import type { CompressionWishes, CompressionWord } from "../mysql/compression-choice.ts";
 import type { TlsSettings } from "../mysql/endpoint.ts";
 import type { ConfiguredUser } from "./configured-users.ts";
+import type { ListenAddress } from "./listen-at.ts";
 
 /** A server that the proxy relays to. It has no account of its own there: clients bring theirs. */
 export interface BackendAddress {
@@ -100,9 +102,15 @@ export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
 /** Where the key and the certificate come from that clients see. */
 export type FrontTls = "generated" | "disabled" | { readonly cert: string; readonly key: string };
 
+/** Clients that another process has accepted, and hands to this one. */
+export interface HandedClients {
+  /** Called once. Each is given to `take` in the turn in which it arrives, none of its bytes read. */
+  to(take: (socket: Socket) => void): void;
+}
+
 /** Everything that one proxy worker needs to know. */
 export interface ProxyWorkerConfig {
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: ListenAddress | HandedClients;
   /** Names this worker among all, for example `<host>-<pid>-<worker>`; the boot nonce is added to it. */
   readonly name: string;
   readonly version: string;

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -46,7 +45,8 @@ export interface ProxyChange {
 /** One process's share of the proxy: a listener, its sessions, and a participant of its own in the store. */
 export interface ProxyWorker {
   readonly id: string;
-  readonly address: AddressInfo;
+  /** Where it listens itself; 0 where its clients are handed to it. */
+  readonly port: number;
   /**
    * Puts other limits, users and trusted networks in force, and another certificate where one was given: for what begins from now on. Sessions that
    * are open keep their encryption.
@@ -108,17 +108,17 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   };
   const reporter = setInterval(() => void report(), limits.reportEveryMs);
   const watch = new SessionWatch({ sessions: listener.sessions, limits, clock, log });
-  const address = await listener.listen().catch(async (error: unknown) => {
+  const port = await listener.listen().catch(async (error: unknown) => {
     clearInterval(reporter);
     watch.close();
     await kills.close();
     await leave();
     throw error;
   });
-  log.info({ id, host: address.address, port: address.port }, "the proxy accepts clients");
+  log.info({ id, ...(port === 0 ? {} : { port }) }, "the proxy accepts clients");
   return {
     id,
-    address,
+    port,
     reconfigure: (change) => {
       Object.assign(limits, change.limits);
       metrics.holdLimits(limits);

@@ -28,8 +28,8 @@ export type ToChild =
 export type ToPrimary =
   /** The child listens for messages. */
   | { readonly kind: "ready" }
-  /** It does what it is for; `address` is where a proxy listens. */
-  | { readonly kind: "started"; readonly address?: string }
+  /** It does what it is for; a proxy can take clients. */
+  | { readonly kind: "started" }
   /** It cannot begin, and says why before it ends. */
   | { readonly kind: "failed"; readonly error: TransportedError }
   | { readonly kind: "metrics"; readonly id: number; readonly snapshot: MetricsSnapshot };

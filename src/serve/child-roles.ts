@@ -9,11 +9,10 @@ import type { ProxyChange } from "../proxy/proxy-worker.ts";
 import type { Store } from "../store/store.ts";
 import type { ChildStart } from "./child-messages.ts";
 import { childIds } from "./ended-process.ts";
+import { clientsFrom, type HandingProcess } from "./handed-clients.ts";
 
 /** What a child is, once it is that. */
 export interface RunningRole {
-  /** Where it listens, if it does. */
-  readonly address?: string;
   /** Settles when it has ended by itself; rejects when it should be started again. */
   readonly ended: Promise<void>;
   /** Puts in force what may change while it runs; all else in `config` is as it was. */
@@ -40,7 +39,7 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
   const worker = await startProxyWorker({
     ...context,
     config: {
-      listen: config.listen,
+      listen: clientsFrom(process as HandingProcess),
       name: childIds(name, process.pid),
       version,
       backends: config.backends,
@@ -51,9 +50,7 @@ async function startProxy({ config, name, version }: ChildStart, context: RoleCo
       limits: proxyLimits(config),
     },
   });
-  const { address: host, family, port } = worker.address;
   return {
-    address: family === "IPv6" ? `[${host}]:${port}` : `${host}:${port}`,
     ended: new Promise(() => undefined),
     reconfigure: (next) => {
       ({ shutdownTimeoutMs } = next.limits);

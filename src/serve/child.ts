@@ -76,7 +76,7 @@ class Child {
     this.#role = startRole(start, { store, log, clock: systemClock, metrics: this.#metrics });
     try {
       const role = await this.#role;
-      this.send({ kind: "started", ...(role.address === undefined ? {} : { address: role.address }) });
+      this.send({ kind: "started" });
       role.ended.then(
         () => process.exit(0),
         (error: unknown) => this.#die("this process cannot go on", error),

@@ -9,6 +9,7 @@ import { upgradeDocuments } from "../rules/document-kinds.ts";
 import { EmbeddedStore } from "../store/embedded-store.ts";
 import type { Store } from "../store/store.ts";
 import type { ChildRole } from "./child-messages.ts";
+import { FrontDoor } from "./front-door.ts";
 import { openEtcd } from "./open-etcd.ts";
 import { createLogger, type ProcessLogger } from "./pino-logger.ts";
 import { checkStore, type ProcessKind, plannedChildren } from "./process-kind.ts";
@@ -66,6 +67,7 @@ class Primary {
   #retired: Promise<MetricsSnapshot> = Promise.resolve([]);
   #store: Store | undefined;
   #admin: AdminServer | undefined;
+  readonly #door: FrontDoor;
   #started = false;
   #exitCode = 0;
 
@@ -73,6 +75,7 @@ class Primary {
     this.#options = options;
     this.#log = log;
     this.#config = options.config;
+    this.#door = new FrontDoor(options.config.listen, log);
   }
 
   async start(): Promise<void> {
@@ -154,10 +157,14 @@ class Primary {
     return this.#exitCode;
   }
 
-  /** The controller first, so that no switch loses its proxies; then the proxies, which drain; then the rest. */
+  /**
+   * The controller first, so that no switch loses its proxies; then the proxies, which drain, once nobody new is let in; then
+   * the rest.
+   */
   async stop(): Promise<void> {
     const limitMs = this.#config.limits.shutdownTimeoutMs + STOP_GRACE_MS;
     for (const role of ["controller", "proxy"] as const) {
+      if (role === "proxy") this.#door.close();
       const group = this.#children.filter((child) => child.role === role);
       await Promise.all(group.map((child) => child.stop(limitMs)));
     }
@@ -171,6 +178,7 @@ class Primary {
     const child = new SupervisedChild({
       start: { role, name, config, version },
       ...{ store, hosted, clock, log: this.#log },
+      door: role === "proxy" ? this.#door : undefined,
       died: (process, last) => {
         this.#metrics.counter("process_restarts_total", { process }).add();
         this.#retired = this.#retired.then((before) => retire([before, last]));

@@ -20,12 +20,16 @@ import {
   type ToPrimary,
 } from "./child-messages.ts";
 import { childIds, removeTraces } from "./ended-process.ts";
+import type { ClientTaker, FrontDoor } from "./front-door.ts";
+import { type HandingProcess, handOver, heedTaken } from "./handed-clients.ts";
 
 export interface SupervisedChildOptions {
   readonly start: ChildStart;
   readonly store: Store;
   /** What the child's own requests to the store are answered from; absent where it reaches the store by itself. */
   readonly hosted: EmbeddedStore | undefined;
+  /** Where a proxy's clients come from. */
+  readonly door: FrontDoor | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** A process of this child has ended unasked, with the last metrics that it had told. */
@@ -58,6 +62,7 @@ export class SupervisedChild {
   readonly #asked = new Map<number, Deferred<void>>();
   #worker: Worker | undefined;
   #control: MessageChannel | undefined;
+  #taker: ClientTaker | undefined;
   #ended: Promise<void> = Promise.resolve();
   #last: MetricsSnapshot = [];
   #nextId = 1;
@@ -147,10 +152,14 @@ export class SupervisedChild {
     this.#worker = worker;
     this.#control = control;
     control.onMessage((message) => this.#receive(message as ToPrimary));
+    const taker: ClientTaker = { hand: (socket) => handOver(worker.process as HandingProcess, socket) };
+    this.#taker = taker;
+    heedTaken(worker.process as HandingProcess, () => this.#options.door?.taken(taker));
     worker.process.on("error", (error) => this.#log.warn({ error: messageOf(error) }, "a child's channel failed"));
     const ended = deferred<void>();
     this.#ended = ended.promise;
     worker.process.once("exit", (code, signal) => {
+      this.#options.door?.leave(taker);
       void this.#exited({ code, signal, startedAt, served, pid }).then(ended.resolve);
     });
   }
@@ -195,12 +204,7 @@ export class SupervisedChild {
         this.#tell({ kind: "start", start: this.#start });
         return;
       case "started":
-        this.#log.info(
-          { pid: this.pid, ...(message.address === undefined ? {} : { address: message.address }) },
-          "started",
-        );
-        this.#up = true;
-        this.#firstStart.resolve(message.address);
+        void this.#started(this.#taker);
         return;
       case "failed":
         this.#failedToStart(receivedError(message.error));
@@ -210,6 +214,22 @@ export class SupervisedChild {
         this.#asked.get(message.id)?.resolve();
         return;
     }
+  }
+
+  /** A proxy does what it is for once it is handed clients. */
+  async #started(taker: ClientTaker | undefined): Promise<void> {
+    const { door } = this.#options;
+    let address: string | undefined;
+    try {
+      if (taker !== undefined) address = await door?.admit(taker);
+    } catch (error) {
+      this.#failedToStart(error as SwitchyardError);
+      return;
+    }
+    if (this.#taker !== taker || this.#control === undefined) return;
+    this.#log.info({ pid: this.pid, ...(address === undefined ? {} : { address }) }, "started");
+    this.#up = true;
+    this.#firstStart.resolve(address);
   }
 
   #failedToStart(error: SwitchyardError): void {

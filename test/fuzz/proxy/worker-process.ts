@@ -100,8 +100,8 @@ async function start(mysql: Address, hostile: readonly Address[]): Promise<void>
   const plain = await startOne(home, strangers, []);
   const balanced = await startOne(home, strangers, ["127.0.0.1"]);
   const atHostile: number[] = [];
-  for (const stranger of strangers) atHostile.push((await startOne(stranger, [], [])).address.port);
-  tell({ kind: "started", port: plain.address.port, balancedPort: balanced.address.port, atHostile });
+  for (const stranger of strangers) atHostile.push((await startOne(stranger, [], [])).port);
+  tell({ kind: "started", port: plain.port, balancedPort: balanced.port, atHostile });
 }
 
 setFlagsFromString("--expose-gc");

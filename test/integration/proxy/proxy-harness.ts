@@ -98,7 +98,7 @@ export async function startHarness(
     clock: systemClock,
     metrics: options.metrics ?? noMetrics,
   });
-  const { port } = worker.address;
+  const { port } = worker;
   const document = async (): Promise<ProxyDocument> => {
     const entry = await store.get(PROXIES_PREFIX + worker.id);
     if (entry === undefined) throw new Error("the worker is not registered");

@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -51,6 +52,12 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
 
 const serve = (env: Readonly<Record<string, string>> = {}): SwitchyardRun =>
   run(["serve", "--config", "switchyard.yaml"], env);
+
+/** Where clients come in. */
+async function portOf(one: SwitchyardRun): Promise<number> {
+  const { listen } = await one.line("switchyard serves");
+  return Number(/:(\d+)$/.exec(String(listen))?.[1]);
+}
 
 async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
@@ -202,7 +209,14 @@ describe("the processes of serve", () => {
     const one = serve();
     const url = await one.adminUrl();
     const before = Number(one.children().get(name));
+    // A client on its way to a process that stands still and then ends is not left waiting for a greeting.
+    process.kill(before, "SIGSTOP");
+    const client = name === "proxy-1" ? connect(await portOf(one), "127.0.0.1") : undefined;
+    const [left, arrived] = [client && once(client, "close"), client && once(client, "connect")];
+    client?.on("error", () => undefined);
+    await arrived;
     process.kill(before, "SIGKILL");
+    await left;
     await eventually(() => one.children().get(name) !== before);
     await eventually(async () =>
       (await (await fetch(`${url}/metrics`)).text()).includes(`switchyard_process_restarts_total{process="${name}"} 1`),
