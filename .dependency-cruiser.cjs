@@ -5,7 +5,7 @@ const LAYERS = [
   ["binlog", "table"],
   ["mysql", "store"],
   ["rules"],
-  ["proxy", "replication", "diff", "cutover", "preflight"],
+  ["proxy", "replication", "diff", "cutover", "preflight", "throttle"],
   ["controller", "admin", "cli"],
   // The wiring of the processes that `serve` consists of.
   ["serve"],

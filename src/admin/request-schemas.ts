@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SwitchyardError } from "../base/errors.ts";
+import type { ThrottleLimit } from "../cutover/migration-document.ts";
 import type { OrderCommand } from "../cutover/order-document.ts";
 
 const name = (what: string): z.ZodString =>
@@ -61,10 +62,27 @@ const switchRequest = z
     path: ["pinned"],
   });
 
+const ceiling = (max: number): z.ZodOptional<z.ZodNumber> =>
+  z.number("a number").int("a whole number").min(0).max(max, `at most ${max}`).optional();
+
+const tuneRequest = z.strictObject({
+  ...common,
+  throttleHistoryMax: ceiling(1_000_000_000),
+  throttleSourceThreadsMax: ceiling(100_000),
+  throttleTargetThreadsMax: ceiling(100_000),
+  throttleCommitMs: ceiling(600_000),
+  throttleReplicaLagMs: ceiling(3_600_000),
+  throttleProxyP99Ms: ceiling(600_000),
+  throttleSpeedPercent: z.number("a percentage").int("a whole number").min(1).max(100, "1 to 100").optional(),
+  replicas: z.array(name("the name of a replica under `backends`"), "a list of names").max(20, "at most 20").optional(),
+  reset: z.boolean("true or false").default(false),
+} satisfies Record<string, z.ZodType> & Record<ThrottleLimit, z.ZodType>);
+
 /** The bodies of `POST /v1/migrations/:id/<action>`, each with the order that it becomes. */
 export const ACTIONS = {
   pause: { command: "migration-pause", schema: z.strictObject(common) },
   resume: { command: "migration-resume", schema: z.strictObject(common) },
+  tune: { command: "migration-tune", schema: tuneRequest },
   cancel: {
     command: "migration-cancel",
     schema: z.strictObject({ ...common, keepData: z.boolean("true or false").default(false) }),

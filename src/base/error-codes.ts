@@ -141,6 +141,8 @@ export const ERROR_CODES = {
   PROXY_LISTEN_FAILED: { retryable: false, exit: 1 },
 
   // replication
+  /** A signal that copies and diffs are slowed by cannot be read. They wait once it is too old; the message says what to do. */
+  THROTTLE_SIGNAL_MISSING: { retryable: true, exit: 1 },
   /** Another process, or the end of a switch, has taken the ledger: this stream may no longer apply. Nothing is lost. */
   REPLICATION_LEDGER_TAKEN: { retryable: false, exit: 1 },
   /** The sidecar holds no start position for the stream under the token of the switch that it belongs to. */

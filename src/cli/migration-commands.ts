@@ -14,6 +14,7 @@ import {
   type ShownMigration,
   type ShownStatus,
 } from "./migration-view.ts";
+import { addTune } from "./tune-command.ts";
 
 const WATCH_MS = 500;
 
@@ -133,6 +134,7 @@ function addLooking(context: CliContext, parent: Command): void {
 function addOrders(context: CliContext, parent: Command): void {
   addOrder(context, parent, "pause", "stop a migration's stream; changes wait in the server's binary log");
   addOrder(context, parent, "resume", "let a paused or stopped stream go on");
+  addTune(context, parent);
   addOrder(
     context,
     parent,

@@ -1,8 +1,10 @@
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { DiffProgress } from "../diff/diff-report.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
+import type { ThrottleStatus } from "../throttle/throttle.ts";
 import { count, duration, facts, table } from "./format.ts";
 import type { Progress } from "./progress.ts";
+import { describeThrottle, describeTuning } from "./throttle-view.ts";
 
 /** A migration as the admin API shows it; the history is a page of its own. */
 export type ShownMigration = Omit<MigrationDocument, "history">;
@@ -16,6 +18,8 @@ export interface ShownStatus {
   /** Present while a diff runs. */
   readonly diff?: DiffProgress;
   readonly strays?: { readonly total: number };
+  /** Present while rows are copied or compared. */
+  readonly throttle?: ThrottleStatus;
 }
 
 /** A migration in the list of all, with the controller that runs it. */
@@ -41,6 +45,8 @@ export function describeMigration(
     const total = count(Math.max(stream.rowsEstimated, stream.rowsCopied));
     lines.push(["copied", `${count(stream.rowsCopied)} of about ${total} rows`]);
   }
+  if (status?.throttle !== undefined) lines.push(["speed", describeThrottle(status.throttle)]);
+  if (migration.tuning !== undefined) lines.push(["tuned", describeTuning(migration.tuning)]);
   if (status?.diff !== undefined) lines.push(["comparing", `${count(status.diff.rowsCompared)} rows so far`]);
   for (const diff of migration.diffs) {
     const found = diff.differences === 0 ? "clean" : `${count(diff.differences)} differences`;

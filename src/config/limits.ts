@@ -111,6 +111,46 @@ export const LIMITS = {
     max: 1_000_000_000,
     about: "How far ahead of the old home's AUTO_INCREMENT counter the new home's is set before a hold.",
   },
+  throttleHistoryMax: {
+    default: 1_000_000,
+    min: 0,
+    max: 1_000_000_000,
+    about:
+      "InnoDB history list of the source beyond which a copy closes its snapshot, and neither copy nor diff opens one; 0 for any. `migration tune` sets this and the others of its kind for one migration.",
+  },
+  throttleSourceThreadsMax: {
+    default: 50,
+    min: 0,
+    max: 100_000,
+    about: "Threads_running on the source beyond which copies and diffs go slower; 0 for any.",
+  },
+  throttleTargetThreadsMax: { default: 50, min: 0, max: 100_000, about: "The same on the target." },
+  throttleCommitMs: {
+    default: 250,
+    min: 0,
+    max: 600_000,
+    about: "A commit of one row on the target that takes longer makes copies and diffs slower; 0 for any.",
+  },
+  throttleReplicaLagMs: {
+    default: 10_000,
+    min: 0,
+    max: HOUR_MS,
+    about:
+      "Lag of the replicas that a migration was told to watch beyond which its copy and diffs go slower; 0 for any.",
+  },
+  throttleProxyP99Ms: {
+    default: 0,
+    min: 0,
+    max: 600_000,
+    about:
+      "99th percentile of the time that clients' statements take, at the slowest proxy worker, beyond which copies and diffs go slower; 0 for any.",
+  },
+  throttleSpeedPercent: {
+    default: 100,
+    min: 1,
+    max: 100,
+    about: "The most of the time that copies and diffs may work; in the rest they do nothing.",
+  },
   sessionsMax: { default: 10_000, min: 1, max: 1_000_000, about: "Client sessions of one proxy worker." },
   sessionsPerUserMax: {
     default: 0,

@@ -5,8 +5,10 @@ import { readMigration, updateMigration, withHistory } from "../cutover/journal.
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import { settle } from "../cutover/settle.ts";
 import { type EventType, nextPhase } from "../cutover/transitions.ts";
+import type { Throttle } from "../throttle/throttle.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import type { FoundDifferences } from "./difference-collector.ts";
+import { migrationThrottle } from "./migration-throttle.ts";
 import { dueEvent } from "./phase-follower.ts";
 import { StrayMonitor } from "./stray-monitor.ts";
 import { StreamKeeper } from "./stream-keeper.ts";
@@ -48,6 +50,8 @@ export class MigrationRunner {
   differences: FoundDifferences | undefined;
   /** The diff or repair under way, if any. */
   diff: { readonly abort: AbortController; progress: Readonly<Record<string, unknown>> } | undefined;
+  /** How fast the copy and the diffs may go. */
+  readonly throttle: Throttle;
   readonly #metrics: StreamMetrics;
   readonly #strays: StrayMonitor;
   #document: MigrationDocument;
@@ -67,10 +71,15 @@ export class MigrationRunner {
     this.#document = document;
     this.#metrics = new StreamMetrics(context.metrics, document.id);
     this.#strays = new StrayMonitor(this);
+    this.throttle = migrationThrottle({
+      context,
+      document: () => this.#document,
+      direction: () => activeDirection(this.#document) ?? "forward",
+    });
     const failed = (direction: Direction, error: unknown): void => void this.#streamFailed(direction, error);
     this.keepers = {
-      forward: new StreamKeeper(context, document, "forward", { failed }),
-      reverse: new StreamKeeper(context, document, "reverse", { failed }),
+      forward: new StreamKeeper(context, document, "forward", { failed, pace: this.throttle }),
+      reverse: new StreamKeeper(context, document, "reverse", { failed, pace: this.throttle }),
     };
   }
 
@@ -252,6 +261,7 @@ export class MigrationRunner {
       if (status.drift > this.#driftSeen) await this.#drifted(direction, status.drift - this.#driftSeen);
       this.#driftSeen = status.drift;
     }
+    this.#metrics.recordThrottle(this.throttle.status());
     await this.#settleLeftovers();
     await this.#reopen();
     this.#strays.follow();
@@ -262,6 +272,7 @@ export class MigrationRunner {
   publish(): void {
     const direction = activeDirection(this.#document);
     const stream = direction === undefined ? undefined : this.keepers[direction].status();
+    const throttle = this.throttle.status();
     this.context.status.publish({
       format: 1,
       migration: this.id,
@@ -270,6 +281,7 @@ export class MigrationRunner {
       ...(this.#busy === undefined ? {} : { busy: this.#busy }),
       ...(stream === undefined || direction === undefined ? {} : { stream: { direction, ...stream } }),
       ...(this.diff === undefined ? {} : { diff: this.diff.progress }),
+      ...(throttle === undefined ? {} : { throttle }),
       ...(this.#strays.report === undefined ? {} : { strays: this.#strays.report }),
     });
   }

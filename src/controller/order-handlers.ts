@@ -9,6 +9,7 @@ import { orderForget } from "./run-forget.ts";
 import { orderPause, orderResume } from "./run-pause.ts";
 import { orderRepair } from "./run-repair.ts";
 import { orderSwitch } from "./run-switch.ts";
+import { orderTune } from "./run-tune.ts";
 
 type Report = Readonly<Record<string, unknown>>;
 type Step = (text: string) => void;
@@ -31,6 +32,8 @@ export async function carryOut(runner: MigrationRunner, order: OrderDocument, st
       return await orderPause(runner, order);
     case "migration-resume":
       return await orderResume(runner, order);
+    case "migration-tune":
+      return await orderTune(runner, order);
     case "diff-start":
       return await orderDiff(runner, order, step);
     case "diff-repair":

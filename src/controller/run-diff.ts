@@ -90,6 +90,7 @@ export function diffOptions(runner: MigrationRunner, direction: Direction, signa
     log: context.log,
     clock: context.clock,
     failpoint: context.failpoint,
+    pace: runner.throttle,
   };
 }
 

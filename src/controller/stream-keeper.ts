@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { messageOf } from "../base/errors.ts";
+import type { Pace } from "../base/pace.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { StreamHealth, StreamPort } from "../cutover/ports.ts";
@@ -13,8 +14,9 @@ import { Stream } from "../replication/stream.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 
-/** What the owner of a stream hears of it. */
+/** What the owner of a stream hears of it, and how fast it lets its copy go. */
 export interface StreamKeeperEvents {
+  readonly pace: Pace;
   /** The stream has stopped at something that a person must look at. */
   failed(direction: Direction, error: unknown): void;
 }
@@ -89,6 +91,7 @@ export class StreamKeeper implements StreamPort {
       clock: this.#context.clock,
       log: this.#context.log.child({ migration: this.#document.id, stream: this.#direction }),
       failpoint: this.#context.failpoint,
+      pace: this.#events.pace,
     });
     this.#stream = stream;
     this.#ended = stream.run().catch((error: unknown) => {

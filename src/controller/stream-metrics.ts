@@ -1,6 +1,7 @@
 import type { Direction } from "../cutover/migration-document.ts";
 import type { Counter, Metrics } from "../metrics/metrics.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
+import type { ThrottleStatus } from "../throttle/throttle.ts";
 
 const STATES = ["copying", "catching-up", "running", "stopped-at", "paused", "failed", "closed"] as const;
 
@@ -37,9 +38,26 @@ export class StreamMetrics {
     }
   }
 
+  /** How fast bulk work may go; nothing while there is none. */
+  recordThrottle(throttle: ThrottleStatus | undefined): void {
+    const labels = { migration: this.#migration };
+    this.#metrics.remove("throttle_signal", labels);
+    this.#metrics.remove("throttle_over", labels);
+    if (throttle === undefined) {
+      this.#metrics.remove("throttle_share", labels);
+      return;
+    }
+    this.#metrics.gauge("throttle_share", labels).set(throttle.share);
+    for (const { name: signal, value, verdict } of throttle.signals) {
+      if (value !== undefined) this.#metrics.gauge("throttle_signal", { ...labels, signal }).set(value);
+      this.#metrics.gauge("throttle_over", { ...labels, signal }).set(verdict === "clear" ? 0 : 1);
+    }
+  }
+
   /** The migration has ended: its gauges go. */
   remove(): void {
     this.#forget();
+    this.recordThrottle(undefined);
     this.#metrics.remove("copy_rows_estimated", { migration: this.#migration });
     this.#metrics.remove("diff_differences", { migration: this.#migration });
   }

@@ -46,6 +46,26 @@ export interface DiffSummary {
   readonly differences: number;
 }
 
+/** What may be said of one migration's throttling; each wins over the limit of that name in the configuration. */
+export const THROTTLE_LIMITS = [
+  "throttleHistoryMax",
+  "throttleSourceThreadsMax",
+  "throttleTargetThreadsMax",
+  "throttleCommitMs",
+  "throttleReplicaLagMs",
+  "throttleProxyP99Ms",
+  "throttleSpeedPercent",
+] as const;
+
+export type ThrottleLimit = (typeof THROTTLE_LIMITS)[number];
+
+/** How gently a migration's copy and diffs go, as an operator has said; what is left out is as configured. */
+export interface Tuning {
+  readonly limits?: Readonly<Partial<Record<ThrottleLimit, number>>>;
+  /** Names of `backends:` whose lag is watched: replicas of the source or of the target. */
+  readonly replicas?: readonly string[];
+}
+
 /**
  * The journal of one migration, under {@link MIGRATIONS_PREFIX} + id. After a crash this document says where the
  * migration stands; what the steps between hold and swap have done is read from the servers.
@@ -66,6 +86,8 @@ export interface MigrationDocument {
   readonly phase: Phase;
   readonly streams: Readonly<Record<Direction, StreamState>>;
   readonly diffs: readonly DiffSummary[];
+  /** Absent where nothing was said: everything as configured. */
+  readonly tuning?: Tuning;
   /** Set from arming until the attempt has ended. */
   readonly attempt?: SwitchAttempt;
   /**

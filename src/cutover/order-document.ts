@@ -3,6 +3,7 @@ export const ORDER_COMMANDS = [
   "migration-create",
   "migration-pause",
   "migration-resume",
+  "migration-tune",
   "migration-cancel",
   "migration-complete",
   "diff-start",

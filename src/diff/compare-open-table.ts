@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
+import type { PaceWorker } from "../base/pace.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
@@ -10,6 +11,7 @@ import type { DiffTally } from "./diff-tally.ts";
 import { DifferenceLog } from "./difference-log.ts";
 import type { OpenTable, TableSide } from "./open-table.ts";
 import { StreamedRows } from "./row-source.ts";
+import type { Observers } from "./run-diff.ts";
 import { compareTable } from "./table-comparison.ts";
 
 /**
@@ -22,7 +24,7 @@ export async function compareOpenTable(
   table: OpenTable,
   options: DiffOptions,
   limits: DiffLimits,
-  observers: { readonly home: Connection; readonly other: Connection },
+  observers: Observers,
   tally: DiffTally,
 ): Promise<TableResult> {
   const plan = planComparison(table.home.shape, table.other.shape);
@@ -39,14 +41,14 @@ async function compareInOrder(
   table: OpenTable,
   options: DiffOptions,
   limits: DiffLimits,
-  observers: { readonly home: Connection; readonly other: Connection },
+  observers: Observers,
   tally: DiffTally,
 ): Promise<TableResult> {
   const name = tableKey(plan.table);
   for (let order: RowOrder = plan.order; ; order = "bytes") {
     const log = new DifferenceLog(plan, options.direction, limits);
     const [home, other] = await Promise.all([
-      openRows(plan, order, table.home, observers.home),
+      openRows(plan, order, table.home, observers.home, observers.pace.worker(options.signal)),
       openRows(plan, order, table.other, observers.other),
     ]);
     const onRows = (rows: number): void => tally.compared(name, rows, log.count);
@@ -71,8 +73,9 @@ async function openRows(
   order: RowOrder,
   side: TableSide,
   observer: Connection,
+  pace?: PaceWorker,
 ): Promise<StreamedRows> {
-  const rows = new StreamedRows(side.reader, plan.select(order));
+  const rows = new StreamedRows(side.reader, plan.select(order), pace);
   await rows.begun;
   const now = await readTableShape(observer, plan.table);
   if (JSON.stringify(now) !== JSON.stringify(side.shape))

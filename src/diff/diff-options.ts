@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Pace } from "../base/pace.ts";
 import type { TableName } from "../base/table-name.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { DiffProgress } from "./diff-report.ts";
@@ -79,6 +80,8 @@ export interface DiffOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly failpoint: FailpointHook;
+  /** How fast both sides may be read; as fast as they can where left out. */
+  readonly pace?: Pace;
   readonly limits?: Partial<DiffLimits>;
 }
 

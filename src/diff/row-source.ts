@@ -1,4 +1,5 @@
 import { type Deferred, deferred } from "../base/deferred.ts";
+import type { PaceWorker } from "../base/pace.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { SegmentCursor } from "./segment-cursor.ts";
 
@@ -13,6 +14,8 @@ export interface RowSource {
 
 /** Bytes of runs that may wait to be compared; one larger run waits alone. */
 const WAITING_BYTES_MAX = 1024 * 1024;
+/** Bytes after which a reader asks its pace. */
+const PACED_BYTES = 1024 * 1024;
 
 /** Reads the rows of a statement ahead of whoever compares them, up to a bound. */
 export class StreamedRows implements RowSource {
@@ -26,8 +29,12 @@ export class StreamedRows implements RowSource {
   #room: Deferred<void> | undefined;
   readonly #begun = deferred<void>();
   readonly #finished: Promise<void>;
+  readonly #pace: PaceWorker | undefined;
+  #bytesSinceRest = 0;
 
-  constructor(connection: Connection, sql: string) {
+  /** @param pace of one side: the other waits for it anyway. What is compared is as of one moment, so it never stops. */
+  constructor(connection: Connection, sql: string, pace?: PaceWorker) {
+    this.#pace = pace;
     this.#finished = connection
       .streamSegments(sql, {
         columns: () => this.#begun.resolve(),
@@ -66,6 +73,18 @@ export class StreamedRows implements RowSource {
     this.#waiting.push({ bytes, rows });
     this.#waitingBytes += bytes.length;
     this.#arrive();
+    const rest = this.#rest(bytes.length);
+    return rest === undefined ? this.#untilRoom() : rest.then(() => this.#untilRoom());
+  }
+
+  #rest(bytes: number): Promise<void> | undefined {
+    this.#bytesSinceRest += bytes;
+    if (this.#bytesSinceRest < PACED_BYTES) return undefined;
+    this.#bytesSinceRest = 0;
+    return this.#pace?.rest() ?? undefined;
+  }
+
+  #untilRoom(): Promise<void> | undefined {
     if (this.#waitingBytes <= WAITING_BYTES_MAX) return undefined;
     this.#room ??= deferred();
     return this.#room.promise;

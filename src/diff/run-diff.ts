@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { Mutex } from "../base/mutex.ts";
+import { fullPace, type PacedWork } from "../base/pace.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
@@ -15,10 +16,11 @@ import { schemaDifferences } from "./schema-differences.ts";
 /** More than these say no more. */
 const SCHEMA_DIFFERENCES_MAX = 200;
 
-/** Sessions beside the read views: they see definitions as they are now. */
+/** What stands beside the read views: sessions that see definitions as they are now, and how fast rows may be read. */
 export interface Observers {
   readonly home: Connection;
   readonly other: Connection;
+  readonly pace: PacedWork;
 }
 
 /**
@@ -37,10 +39,12 @@ export async function runDiff(options: DiffOptions): Promise<DiffReport> {
   const tally = new DiffTally(options, limits.progressIntervalMs);
   tally.step("waiting for the stream");
   const opened: Connection[] = [];
+  const pace = (options.pace ?? fullPace).open();
   try {
     const observers = {
       home: await connectObserver(options.home, options, opened),
       other: await connectObserver(options.other, options, opened),
+      pace,
     };
     await requireComparable(options, observers);
     const schema = await compareSchemas(options, observers);
@@ -64,6 +68,7 @@ export async function runDiff(options: DiffOptions): Promise<DiffReport> {
       cause: error,
     });
   } finally {
+    pace.close();
     await Promise.all(opened.map((connection) => connection.close()));
   }
 }
@@ -104,6 +109,7 @@ async function compareAll(
   const results: TableResult[] = [];
   const waiting = [...options.tables];
   const compareNext = async (name: TableName): Promise<void> => {
+    await observers.pace.whenMayOpen(signal);
     const table = await opening.run(() => openTable({ ...options, signal }, limits, name, observers.other));
     options.log.info({ table: tableKey(name), position: table.position }, "comparing both sides");
     tally.step("comparing");

@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
+import type { PaceWorker } from "../base/pace.ts";
 import { quoteId, quoteTable } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { type Key, type KeyKind, parseKeyPart } from "../table/key-order.ts";
@@ -13,7 +14,7 @@ import { type LoadColumns, loadColumns, loadStatement } from "./load-columns.ts"
 import { LoadEncoder } from "./load-encoder.ts";
 import { refusedRows } from "./refused-rows.ts";
 
-/** What the copiers of one cycle share. */
+/** What the copiers of one cycle share, and each one's own pace. */
 export interface CopyCycle {
   readonly claim: LedgerClaim;
   readonly limits: { readonly chunkRowsMax: number; readonly chunkBytesMax: number };
@@ -22,6 +23,7 @@ export interface CopyCycle {
   readonly isOver: () => boolean;
   /** Waits while the stream is paused. */
   readonly whilePaused: () => Promise<void>;
+  readonly pace: PaceWorker;
   /** Checks that the definition is still the one under the lock, once a read has pinned it. */
   readonly verifyDefinition: (table: CopiedTable) => Promise<void>;
   readonly onRows: (table: CopiedTable, rows: number) => void;
@@ -122,6 +124,8 @@ export class ChunkCopier {
     const { claim, failpoint } = this.#cycle;
     const { table } = run.task;
     await this.#cycle.whilePaused();
+    // A table that counts only as a whole would begin anew after each stop, and so is only slowed.
+    await this.#cycle.pace.rest(run.ordered ? this.#cycle.isOver : undefined);
     if (!this.#verified.has(table.key)) {
       await this.#cycle.verifyDefinition(table);
       this.#verified.add(table.key);

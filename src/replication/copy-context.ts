@@ -1,5 +1,6 @@
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
+import type { PacedWork } from "../base/pace.ts";
 import type { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { CopiedTable } from "./copy-state.ts";
@@ -21,6 +22,7 @@ export interface CopyContext {
   readonly signal: AbortSignal;
   readonly isOver: () => boolean;
   readonly whilePaused: () => Promise<void>;
+  readonly pace: PacedWork;
   readonly onRows: (table: CopiedTable, rows: number) => void;
   /** Rows of each table, by the source's own guess. */
   readonly estimates: ReadonlyMap<string, number>;

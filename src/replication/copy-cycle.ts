@@ -61,7 +61,7 @@ async function work(context: CopyContext, snapshots: TableSnapshots, index: numb
   const cut = (): void => writer.destroy();
   signal.addEventListener("abort", cut, { once: true });
   try {
-    const copier = new ChunkCopier(copyCycle(context), writer, index + 1);
+    const copier = new ChunkCopier({ ...copyCycle(context), pace: context.pace.worker(signal) }, writer, index + 1);
     for (let number = 0; ; number++) {
       const table = await snapshots.open(number);
       const connection = table?.readers[index];
@@ -92,7 +92,7 @@ async function copyTasks(
   return true;
 }
 
-function copyCycle(context: CopyContext): CopyCycle {
+function copyCycle(context: CopyContext): Omit<CopyCycle, "pace"> {
   const { claim, limits, failpoint, isOver, whilePaused, observer, onRows } = context;
   return {
     claim,

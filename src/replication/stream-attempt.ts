@@ -1,7 +1,9 @@
 import { isSwitchyardError } from "../base/errors.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
+import { fullPace, type PacedWork } from "../base/pace.ts";
 import { quoteText } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
+import type { CopyContext } from "./copy-context.ts";
 import { runCopyCycle } from "./copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
 import { type FollowContext, follow } from "./follower.ts";
@@ -33,6 +35,8 @@ export interface AttemptContext {
 }
 
 const EARLY_SNAPSHOT_WAIT_MS = 100;
+/** How long servers may take to say for the first time how busy they are before catch-up goes ahead. */
+const FIRST_LOOK_MS = 1000;
 
 /** How long a stream that is closed may take to finish its transaction; adding keys to a large table takes longer. */
 const CLOSE_GRACE_MS = 3000;
@@ -152,43 +156,62 @@ export class StreamAttempt {
     state: CopyState,
     context: FollowContext,
   ): Promise<void> {
-    const { options, limits, gate, progress, lag, signal } = this.#context;
+    if (state.copied) return;
     const estimates = await estimateRows(observer, state);
+    const pace = (this.#context.options.pace ?? fullPace).open();
+    const { source } = this.#context.options;
+    try {
+      await this.#copyPaced({ claim, source, observer, control: writer, estimates, pace }, state, context);
+    } finally {
+      pace.close();
+    }
+  }
+
+  async #copyPaced(
+    of: Pick<CopyContext, "claim" | "source" | "observer" | "control" | "estimates" | "pace">,
+    state: CopyState,
+    context: FollowContext,
+  ): Promise<void> {
+    const { options, limits, gate, progress, lag, signal, failpoint } = this.#context;
+    const { pace } = of;
+    const near = (): boolean => lag.lagMs() <= limits.cycleLagMaxMs && pace.mayOpenSnapshot;
     while (!state.copied && !signal.aborted) {
+      // Before the first snapshot there is nothing to catch up with meanwhile.
+      if (!(await pace.whenMayOpen(signal, gate.executed.isEmpty ? Number.POSITIVE_INFINITY : FIRST_LOOK_MS))) {
+        this.#phase("catching-up");
+        await this.#followUntil(context, near);
+        if (signal.aborted) return;
+      }
       this.#phase("copying");
-      // The time counts from the first row on: waiting for a lock must not use it up.
-      let overAt: number | undefined;
-      const isOver = (): boolean => {
-        const now = options.clock.monotonicMs();
-        overAt ??= now + limits.copyCycleMaxMs;
-        return now >= overAt;
+      const cycle: CopyContext = {
+        ...of,
+        target: options.target,
+        limits,
+        failpoint,
+        log: options.log,
+        signal,
+        isOver: this.#cycleEnd(pace),
+        whilePaused: () => gate.whilePaused(),
+        onRows: (table, rows) => progress.addRows(table.key, rows),
       };
-      const outcome = await runCopyCycle(
-        {
-          claim,
-          source: options.source,
-          target: options.target,
-          observer,
-          control: writer,
-          limits,
-          failpoint: this.#context.failpoint,
-          log: options.log,
-          signal,
-          isOver,
-          whilePaused: () => gate.whilePaused(),
-          onRows: (table, rows) => progress.addRows(table.key, rows),
-          estimates,
-        },
-        state,
-        gate.executed,
-        (position) => gate.reset(position),
-      );
+      const outcome = await runCopyCycle(cycle, state, gate.executed, (position) => gate.reset(position));
       for (const table of state.tables) progress.setTable(table.key, { done: state.gaps(table).length === 0 });
       if (outcome.kind === "copied") return;
       if (outcome.kind === "early") await options.clock.sleep(EARLY_SNAPSHOT_WAIT_MS, signal);
       this.#phase("catching-up");
-      await this.#followUntil(context, () => lag.lagMs() <= limits.cycleLagMaxMs);
+      await this.#followUntil(context, near);
     }
+  }
+
+  /** When a cycle is over. Its time counts from the first row on: waiting for a lock must not use it up. */
+  #cycleEnd(pace: PacedWork): () => boolean {
+    const { options, limits } = this.#context;
+    let overAt: number | undefined;
+    return () => {
+      const now = options.clock.monotonicMs();
+      overAt ??= now + limits.copyCycleMaxMs;
+      return now >= overAt || pace.shouldCloseSnapshot;
+    };
   }
 
   async #follow(writer: Connection, state: CopyState, context: FollowContext): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Pace } from "../base/pace.ts";
 import type { TableName } from "../base/table-name.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { Direction } from "./direction.ts";
@@ -79,6 +80,8 @@ export interface StreamOptions {
   readonly log: Logger;
   readonly clock: Clock;
   readonly failpoint?: FailpointHook;
+  /** How fast the copy may go; as fast as it can where left out. Catch-up is not asked to wait. */
+  readonly pace?: Pace;
   /** Called when the status has changed in a way that people want to see at once; poll {@link Stream.status} for the rest. */
   readonly onStatus?: (status: StreamStatus) => void;
 }

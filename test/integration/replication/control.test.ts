@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Pace } from "../../../src/base/pace.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { openLockedSnapshot } from "../../../src/mysql/locked-snapshot.ts";
@@ -35,16 +36,22 @@ async function open(...args: Parameters<typeof openStream>): Promise<OpenedStrea
   return one;
 }
 
-/** A fresh schema with one table of 100 rows, moving and running. */
+/** Moving and running. */
 async function running(): Promise<{ readonly schema: string; readonly table: string; readonly opened: OpenedStream }> {
+  const { schema, table } = await tableOf100Rows();
+  const opened = await open(ends, [table], { migration: schema });
+  await untilRunning(opened);
+  return { schema, table, opened };
+}
+
+/** A fresh schema with one table. */
+async function tableOf100Rows(): Promise<{ readonly schema: string; readonly table: string }> {
   const schema = `c${++sequence}`;
   const table = `${schema}.t`;
   await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY, v INT);
     CREATE TABLE ${schema}.other (id INT PRIMARY KEY, v INT);
     INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, i FROM n`);
-  const opened = await open(ends, [table], { migration: schema });
-  await untilRunning(opened);
-  return { schema, table, opened };
+  return { schema, table };
 }
 
 function writer(
@@ -146,6 +153,49 @@ describe("a paused stream", () => {
     expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table} WHERE v = -1`)).toEqual([{ n: "0" }]);
     expect(opened.stream.status().lagMs).toBeGreaterThan(500);
     opened.stream.resume();
+    const { source, target } = await settled(ends, opened, [table]);
+    expect(target).toEqual(source);
+  });
+});
+
+describe("a copy that must wait", () => {
+  test("gives its snapshot up, has changes applied meanwhile, and goes on behind what it has copied", async () => {
+    // 1. servers are busy: the copy stops in the middle; 2. a row that is copied changes, and so does one that is not;
+    // 3. the first arrives all the same; 4. they are quiet: a new snapshot holds the second.
+    const { schema, table } = await tableOf100Rows();
+    const work = { chunks: 0, quiet: true };
+    const pace: Pace = {
+      open: () => ({
+        get mayOpenSnapshot() {
+          return work.quiet;
+        },
+        get shouldCloseSnapshot() {
+          return !work.quiet;
+        },
+        whenMayOpen: () => Promise.resolve(work.quiet),
+        worker: () => ({
+          rest: () => {
+            if (++work.chunks === 3) work.quiet = false;
+          },
+        }),
+        close: () => undefined,
+      }),
+    };
+    const limits = { chunkRowsMax: 10, copyReaders: 1 };
+    const opened = await open(ends, [table], { migration: schema, limits, pace });
+    await until("stopped in the middle", opened, () => !work.quiet && opened.stream.status().state === "catching-up");
+    const { rowsCopied } = opened.stream.status();
+    expect(rowsCopied).toBeGreaterThan(0);
+    expect(rowsCopied).toBeLessThan(100);
+    await ends.source.root(`UPDATE ${table} SET v = 777 WHERE id = 1; UPDATE ${table} SET v = 778 WHERE id = 100`);
+    await opened.stream.waitFor(await executedOn(ends.source), { timeoutMs: 5000 });
+    const shown = (id: number): Promise<unknown> => ends.target.root(`SELECT v FROM ${table} WHERE id = ${id}`);
+    expect(await shown(1)).toEqual([{ v: "777" }]);
+    expect(await shown(100)).toEqual([]);
+    expect(opened.stream.status()).toMatchObject({ copied: false, rowsCopied });
+    work.quiet = true;
+    await untilRunning(opened);
+    expect(await shown(100)).toEqual([{ v: "778" }]);
     const { source, target } = await settled(ends, opened, [table]);
     expect(target).toEqual(source);
   });

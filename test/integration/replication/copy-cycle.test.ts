@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
+import { fullPace } from "../../../src/base/pace.ts";
 import { parseTableKey } from "../../../src/base/table-name.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { Connection } from "../../../src/mysql/connection.ts";
@@ -77,6 +78,7 @@ async function prepared(
     signal,
     isOver: () => false,
     whilePaused: () => Promise.resolve(),
+    pace: fullPace.open(),
     onRows: () => undefined,
     estimates: new Map(),
     ...changes,

@@ -1,6 +1,7 @@
 import { systemClock } from "../../../src/base/clock.ts";
 import type { FailpointHook } from "../../../src/base/failpoints.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
+import type { Pace } from "../../../src/base/pace.ts";
 import { parseTableKey } from "../../../src/base/table-name.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
@@ -21,6 +22,7 @@ export interface OpenOptions {
   readonly limits?: Partial<StreamLimits>;
   readonly failpoint?: FailpointHook;
   readonly log?: Logger;
+  readonly pace?: Pace;
   /** Of all connections to the source. */
   readonly compression?: Endpoint["compression"];
 }
@@ -49,6 +51,7 @@ export async function openStream(
     log: options.log ?? (process.env["STREAM_LOG"] ? consoleLogger() : silentLogger),
     clock: systemClock,
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
   });
   const ended = stream.run().then(
     () => undefined,

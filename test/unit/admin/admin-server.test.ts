@@ -149,6 +149,7 @@ describe("an order", () => {
   test.each([
     ["pause", {}, "migration-pause", {}],
     ["resume", {}, "migration-resume", {}],
+    ["tune", { throttleCommitMs: 0 }, "migration-tune", { throttleCommitMs: 0, reset: false }],
     ["cancel", {}, "migration-cancel", { keepData: false }],
     ["complete", { oldTables: "drop" }, "migration-complete", { oldTables: "drop" }],
     ["diff", {}, "diff-start", {}],

@@ -192,10 +192,11 @@ describe("an order", () => {
 
   test("carries the options of each command", async () => {
     await putMigration();
-    const taken = await controller(() => ({ state: "done", result: {} }));
+    const taken = await controller(() => ({ state: "done", result: { tuning: {} } }));
     await run("migration create m --from old --to new --tables shop.a,shop.b --reason r");
     await run("migration pause orders --reason r");
     await run("migration resume orders");
+    await run("migration tune orders --max-commit-ms 80 --speed 40 --watch-replicas r1,r2 --reset");
     await run("migration cancel orders --keep-data");
     await run("migration complete orders --old-tables rename");
     await run("rollback orders --dry-run --open-transactions kill --force --reason r");
@@ -209,6 +210,11 @@ describe("an order", () => {
       },
       { command: "migration-pause", migration: "orders", options: {}, reason: "r" },
       { command: "migration-resume", migration: "orders", options: {} },
+      {
+        command: "migration-tune",
+        migration: "orders",
+        options: { throttleCommitMs: 80, throttleSpeedPercent: 40, replicas: ["r1", "r2"], reset: true },
+      },
       { command: "migration-cancel", migration: "orders", options: { keepData: true } },
       { command: "migration-complete", migration: "orders", options: { oldTables: "rename" } },
       {
