@@ -20,6 +20,8 @@ export interface ShownStatus {
   readonly strays?: { readonly total: number };
   /** Present while rows are copied or compared. */
   readonly throttle?: ThrottleStatus;
+  /** Of a paused stream. */
+  readonly paused?: { readonly lagMs?: number; readonly runwayMs?: number; readonly problem?: string };
 }
 
 /** A migration in the list of all, with the controller that runs it. */
@@ -70,10 +72,26 @@ function streamFacts(
   const live = status?.stream?.direction === direction ? status.stream : undefined;
   if (live === undefined && state.error === undefined && state.paused === undefined) return [];
   const lines: (readonly [string, string])[] = [[direction, describeStream(live)]];
-  if (state.paused !== undefined) lines.push(["  paused", `by ${state.paused.by}: ${state.paused.reason}`]);
+  if (state.paused !== undefined) {
+    lines.push(["  paused", `by ${state.paused.by}: ${state.paused.reason}`]);
+    const late = describePause(status?.paused);
+    if (late !== "") lines.push(["  late", late]);
+  }
   const error = state.error ?? live?.error;
   if (error !== undefined) lines.push(["  error", error.replaceAll("\n", "\n             ")]);
   return lines;
+}
+
+function describePause({ lagMs, runwayMs, problem }: NonNullable<ShownStatus["paused"]> = {}): string {
+  const parts: string[] = [];
+  if (lagMs !== undefined) parts.push(`by ${duration(lagMs)} at most`);
+  if (runwayMs !== undefined) {
+    const left =
+      runwayMs > 0 ? `keeps the log it needs for ${duration(runwayMs)} more` : "may have purged the log it needs";
+    parts.push(`the server ${left}`);
+  }
+  if (problem !== undefined) parts.push(`the server cannot be asked: ${problem.split("\n")[0]}`);
+  return parts.join("; ");
 }
 
 /** One line for each migration. */

@@ -9,9 +9,10 @@ import type { Throttle } from "../throttle/throttle.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import type { FoundDifferences } from "./difference-collector.ts";
 import { migrationThrottle } from "./migration-throttle.ts";
+import { type PausedStatus, PausedWatch } from "./paused-watch.ts";
 import { dueEvent } from "./phase-follower.ts";
 import { StrayMonitor } from "./stray-monitor.ts";
-import { StreamKeeper } from "./stream-keeper.ts";
+import { StreamKeeper, type StreamKeeperEvents } from "./stream-keeper.ts";
 import { StreamMetrics } from "./stream-metrics.ts";
 import { switchPorts } from "./switch-ports.ts";
 
@@ -54,11 +55,13 @@ export class MigrationRunner {
   readonly throttle: Throttle;
   readonly #metrics: StreamMetrics;
   readonly #strays: StrayMonitor;
+  readonly #pausedWatch: PausedWatch;
   #document: MigrationDocument;
   #busy: string | undefined;
   #following: Promise<void> | undefined;
   #closed = false;
   #driftSeen = 0;
+  #paused: PausedStatus | undefined;
   #settleAgainMs = 0;
   /** Another process has claimed the stream's ledger, and this one is still to run it. */
   #ledgerTaken = false;
@@ -77,10 +80,16 @@ export class MigrationRunner {
       direction: () => activeDirection(this.#document) ?? "forward",
     });
     const failed = (direction: Direction, error: unknown): void => void this.#streamFailed(direction, error);
-    this.keepers = {
-      forward: new StreamKeeper(context, document, "forward", { failed, pace: this.throttle }),
-      reverse: new StreamKeeper(context, document, "reverse", { failed, pace: this.throttle }),
+    const events: StreamKeeperEvents = {
+      failed,
+      pace: this.throttle,
+      paused: (direction) => this.#document.streams[direction].paused,
     };
+    this.keepers = {
+      forward: new StreamKeeper(context, document, "forward", events),
+      reverse: new StreamKeeper(context, document, "reverse", events),
+    };
+    this.#pausedWatch = new PausedWatch(context);
   }
 
   /** The journal as this runner last read or wrote it. */
@@ -180,6 +189,7 @@ export class MigrationRunner {
     this.#ready.resolve();
     this.diff?.abort.abort();
     await this.#strays.close();
+    await this.#pausedWatch.close();
     await Promise.all([this.keepers.forward.close(), this.keepers.reverse.close()]);
     await this.#following;
     const drift = (stream?.status().drift ?? 0) - this.#driftSeen;
@@ -261,11 +271,20 @@ export class MigrationRunner {
       if (status.drift > this.#driftSeen) await this.#drifted(direction, status.drift - this.#driftSeen);
       this.#driftSeen = status.drift;
     }
+    this.#followPause(direction);
     this.#metrics.recordThrottle(this.throttle.status());
     await this.#settleLeftovers();
     await this.#reopen();
     this.#strays.follow();
     this.publish();
+  }
+
+  /** A paused stream grows late as well, and the source does not wait with purging its log. */
+  #followPause(direction: Direction | undefined): void {
+    const paused = direction === undefined ? undefined : this.#document.streams[direction].paused;
+    const home = direction === "reverse" ? this.#document.target : this.#document.source;
+    this.#paused = this.#pausedWatch.look(this.keepers[direction ?? "forward"].isOpen ? undefined : paused, home);
+    if (this.#paused !== undefined && direction !== undefined) this.#metrics.recordPause(direction, this.#paused);
   }
 
   /** Shows where the migration is; progress only, decisions read the journal. */
@@ -282,6 +301,7 @@ export class MigrationRunner {
       ...(stream === undefined || direction === undefined ? {} : { stream: { direction, ...stream } }),
       ...(this.diff === undefined ? {} : { diff: this.diff.progress }),
       ...(throttle === undefined ? {} : { throttle }),
+      ...(this.#paused === undefined ? {} : { paused: this.#paused }),
       ...(this.#strays.report === undefined ? {} : { strays: this.#strays.report }),
     });
   }

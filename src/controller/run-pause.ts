@@ -1,5 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
-import type { MigrationDocument, StreamState } from "../cutover/migration-document.ts";
+import type { MigrationDocument, StreamPause, StreamState } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { activeDirection, type MigrationRunner } from "./migration-runner.ts";
 
@@ -9,7 +9,8 @@ type Report = Readonly<Record<string, unknown>>;
 export async function orderPause(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
   return await runner.exclusively("pausing", async () => {
     const direction = requireStream(runner);
-    const paused = { by: order.who, reason: order.reason ?? "no reason was given" };
+    const earlier = runner.document.streams[direction].paused;
+    const paused = earlier?.at === undefined ? pauseOf(runner, direction, order) : { ...earlier, ...saidBy(order) };
     await runner.record(
       entry(order, `${direction} stream paused`),
       withStream(direction, (state) => ({ ...state, paused })),
@@ -30,6 +31,17 @@ export async function orderResume(runner: MigrationRunner, order: OrderDocument)
     runner.openActiveStream();
     return { direction };
   });
+}
+
+function saidBy(order: OrderDocument): { readonly by: string; readonly reason: string } {
+  return { by: order.who, reason: order.reason ?? "no reason was given" };
+}
+
+function pauseOf(runner: MigrationRunner, direction: "forward" | "reverse", order: OrderDocument): StreamPause {
+  const lagMs = runner.keepers[direction].status()?.lagMs;
+  // Before the stream has caught up once its lag is not known, and JSON has no infinity.
+  const known = lagMs !== undefined && Number.isFinite(lagMs) ? { lagMs: Math.round(lagMs) } : {};
+  return { ...saidBy(order), at: runner.context.clock.now().toISOString(), ...known };
 }
 
 function requireStream(runner: MigrationRunner): "forward" | "reverse" {

@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
 import { parseTableKey } from "../base/table-name.ts";
-import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import type { Direction, MigrationDocument, StreamPause } from "../cutover/migration-document.ts";
 import type { StreamHealth, StreamPort } from "../cutover/ports.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
@@ -17,6 +17,8 @@ import { type ControllerContext, endpointOf } from "./controller-context.ts";
 /** What the owner of a stream hears of it, and how fast it lets its copy go. */
 export interface StreamKeeperEvents {
   readonly pace: Pace;
+  /** Who has paused the stream, if anybody has. */
+  readonly paused: (direction: Direction) => StreamPause | undefined;
   /** The stream has stopped at something that a person must look at. */
   failed(direction: Direction, error: unknown): void;
 }
@@ -145,13 +147,15 @@ export class StreamKeeper implements StreamPort {
   health(): Promise<StreamHealth> {
     const status = this.#stream?.status();
     if (status === undefined) {
+      const paused = this.#events.paused(this.#direction);
       const failed = this.#failure === undefined ? {} : { error: this.#failure };
       return Promise.resolve({
-        state: this.#failure === undefined ? "closed" : "failed",
+        state: this.#failure !== undefined ? "failed" : paused === undefined ? "closed" : "paused",
         lagMs: Number.POSITIVE_INFINITY,
         drift: 0,
         ddl: 0,
         ...failed,
+        ...(paused === undefined ? {} : { paused: { by: paused.by, reason: paused.reason } }),
       });
     }
     return Promise.resolve({

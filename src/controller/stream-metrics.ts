@@ -2,6 +2,7 @@ import type { Direction } from "../cutover/migration-document.ts";
 import type { Counter, Metrics } from "../metrics/metrics.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
 import type { ThrottleStatus } from "../throttle/throttle.ts";
+import type { PausedStatus } from "./paused-watch.ts";
 
 const STATES = ["copying", "catching-up", "running", "stopped-at", "paused", "failed", "closed"] as const;
 
@@ -33,8 +34,22 @@ export class StreamMetrics {
     const { runwayMs } = status;
     if (runwayMs === undefined) this.#metrics.remove("binlog_runway_seconds", labels);
     else this.#metrics.gauge("binlog_runway_seconds", labels).set(runwayMs / 1000);
+    this.#recordState(direction, status.state);
+  }
+
+  /** A paused stream has no status of its own. */
+  recordPause(direction: Direction, { lagMs, runwayMs }: PausedStatus): void {
+    const labels = { migration: this.#migration, direction };
+    if (lagMs !== undefined) this.#metrics.gauge("stream_lag_seconds", labels).set(lagMs / 1000);
+    if (runwayMs === undefined) this.#metrics.remove("binlog_runway_seconds", labels);
+    else this.#metrics.gauge("binlog_runway_seconds", labels).set(runwayMs / 1000);
+    this.#recordState(direction, "paused");
+  }
+
+  #recordState(direction: Direction, now: (typeof STATES)[number]): void {
     for (const state of STATES) {
-      this.#metrics.gauge("stream_state", { ...labels, state }).set(status.state === state ? 1 : 0);
+      const labels = { migration: this.#migration, direction, state };
+      this.#metrics.gauge("stream_state", labels).set(state === now ? 1 : 0);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { GateContext } from "./gate.ts";
 import type { DiffSummary } from "./migration-document.ts";
-import type { GateFinding } from "./ports.ts";
+import type { GateFinding, StreamHealth } from "./ports.ts";
 
 /** The stream that feeds the new home runs, is near, and found its rows as expected. */
 export async function streamFindings(context: GateContext): Promise<readonly GateFinding[]> {
@@ -11,7 +11,7 @@ export async function streamFindings(context: GateContext): Promise<readonly Gat
       id: "stream-running",
       ok: health.state === "running",
       title: `the ${ends.feeding} stream runs`,
-      observed: health.error === undefined ? health.state : `${health.state}: ${health.error}`,
+      observed: describeHealth(health),
       expected: "running",
       fix: "`switchyard migration resume` starts a paused or failed stream.",
     },
@@ -33,6 +33,11 @@ export async function streamFindings(context: GateContext): Promise<readonly Gat
       forceable: true,
     },
   ];
+}
+
+function describeHealth({ state, error, paused }: StreamHealth): string {
+  if (paused !== undefined) return `paused by ${paused.by}: ${paused.reason}`;
+  return error === undefined ? state : `${state}: ${error}`;
 }
 
 /** A clean diff of either direction that is young enough, and no diff that is open now. */

@@ -13,9 +13,18 @@ export interface HistoryEntry {
   readonly result?: string;
 }
 
+/** Who paused a stream and why; and, but for pauses of earlier versions, when, and how late it was then. */
+export interface StreamPause {
+  readonly by: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at?: string;
+  readonly lagMs?: number;
+}
+
 /** What an operator or an error has done to a stream; it leaves the phase as it was. */
 export interface StreamState {
-  readonly paused?: { readonly by: string; readonly reason: string };
+  readonly paused?: StreamPause;
   /** The message of the error that stopped it; cleared by `resume`. */
   readonly error?: string;
 }

@@ -109,6 +109,8 @@ export interface StreamHealth {
   /** DDL on the tables, other than ours, since the newest clean diff. */
   readonly ddl: number;
   readonly error?: string;
+  /** While `paused`: by whom and why. */
+  readonly paused?: { readonly by: string; readonly reason: string };
 }
 
 /** One MySQL server, as far as one migration's switch is concerned. */

@@ -114,14 +114,22 @@ describe("the admin API beyond loopback", () => {
     const created = await cli(as("ann"), ...CREATE, "--reason", "ticket 7");
     expect(created.exit, created.out).toBe(0);
     expect((await cli(as("ann"), "switch", "m", "--max-lag-ms", "5", "--reason", "too early")).exit).toBe(3);
+    const tuned = await cli(as("ann"), "migration", "tune", "m", "--max-commit-ms", "80", "--watch-replicas", "nobody");
+    expect(tuned).toMatchObject({ exit: 2, json: { error: { code: "MIGRATION_REQUEST_INVALID" } } });
     expect((await cli(as("ann"), "migration", "pause", "m", "--reason", "backup")).exit).toBe(0);
+    const paused = await cli(as("ann"), "switch", "m", "--force", "--reason", "hurry");
+    expect(paused.json).toMatchObject({
+      error: { code: "CUTOVER_GATE_REFUSED", message: expect.stringContaining("paused by ann: backup") },
+    });
     const { json } = await cli(as("ben"), "migration", "history", "m");
     const early = { command: "switch", options: { maxLagMs: 5 }, reason: "too early", outcome: "refused" };
     expect(json["orders"]).toMatchObject([
       { who: "ann", command: "migration-create", options: { to: "nowhere" }, outcome: "refused" },
       { who: "ann", command: "migration-create", options: { to: "new" }, reason: "ticket 7", outcome: "done" },
       { who: "ann", ...early, error: expect.stringMatching(/^CUTOVER_/) },
+      { command: "migration-tune", options: { throttleCommitMs: 80 }, outcome: "refused" },
       { who: "ann", command: "migration-pause", reason: "backup", outcome: "done" },
+      { command: "switch", reason: "hurry", outcome: "refused" },
     ]);
     for (const { at, endedAt } of json["orders"] as readonly { readonly at: string; readonly endedAt: string }[]) {
       expect(at <= endedAt && at.endsWith("Z")).toBe(true);
@@ -134,6 +142,9 @@ describe("the admin API beyond loopback", () => {
     await ran.ended;
     expect(ran.stdout).toMatch(/ann +order switch .*maxLagMs=5.* +\(too early\) asked at .*: CUTOVER_/);
     expect(ran.stdout).toMatch(/ann +order migration-pause +\(backup\) asked at .*: done/);
+    const shown = new SwitchyardRun(["migration", "status", "m", "--server", server], { cwd: folder, env: as("ben") });
+    await shown.ended;
+    expect(shown.stdout).toMatch(/late +by .* at most; the server keeps the log it needs for .* more/);
   });
 
   test.each([
