@@ -159,8 +159,11 @@ export class Applier {
   async #send(group: Group): Promise<void> {
     const { connection, claim, gate, limits } = this.#options;
     const head = group.sent ? "" : `BEGIN;${ledgerUpdate(claim, executedWith(gate, group), newestOf(group))};`;
-    const events = group.logged.bytes === 0 ? [] : [rowEventsStatement(group.logged.take(secondsOf(group)))];
-    const sql = Buffer.concat([Buffer.from(head, "latin1"), ...events, ...group.sql]);
+    // Rows that come and go within the group leave no event.
+    const logged = group.logged.take(secondsOf(group));
+    const events = logged.length === 0 ? [] : [rowEventsStatement(logged)];
+    // Row events come last: behind them a server does not say that the results of more statements follow.
+    const sql = Buffer.concat([Buffer.from(head, "latin1"), ...group.sql, ...events]);
     if (sql.length + 16 > limits.packetBytesMax) throw tooLarge(sql.length, limits.packetBytesMax, group);
     let results: QueryResult[];
     try {
@@ -175,7 +178,7 @@ export class Applier {
       await connection.query("ROLLBACK");
       throw ledgerTaken(claim);
     }
-    const offset = (group.sent ? 0 : 2) + events.length;
+    const offset = group.sent ? 0 : 2;
     for (const [i, expected] of group.expected.entries()) {
       const result = results[i + offset];
       if (result === undefined || result.warnings > 0) {
