@@ -153,8 +153,6 @@ export const ERROR_CODES = {
   REPLICATION_VALUE_UNSUPPORTED: { retryable: false, exit: 1 },
   /** The definition of a table is not the one that was copied, or changed while it was being copied. */
   REPLICATION_TABLE_CHANGED: { retryable: false, exit: 1 },
-  /** A table without primary key cannot be followed. */
-  REPLICATION_TABLE_WITHOUT_KEY: { retryable: false, exit: 3 },
   /** A session on the source logs only part of each row (`binlog_row_image`). */
   REPLICATION_ROW_IMAGE_PARTIAL: { retryable: false, exit: 1 },
   /** Somebody changed the definition of a migrating table, or wrote to it in statement format. */
@@ -183,8 +181,6 @@ export const ERROR_CODES = {
   DIFF_TABLE_CHANGED: { retryable: true, exit: 1 },
   /** A table has columns on one side that the other lacks, or of a type that cannot be compared. The message names them. */
   DIFF_TABLES_UNLIKE: { retryable: false, exit: 1 },
-  /** A table without a primary key cannot be compared row by row. Give it one. */
-  DIFF_KEY_MISSING: { retryable: false, exit: 1 },
   /** There are no differences to repair: no diff has ended under this controller, it is too old, or it compared the other direction. Start a diff. */
   DIFF_STALE: { retryable: false, exit: 1 },
 

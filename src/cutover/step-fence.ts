@@ -1,6 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkBudget, newSession, oldSession } from "./attempt.ts";
-import { lowerCounters, raiseCounters } from "./counters.ts";
+import { raiseCounters } from "./counters.ts";
 import { lockTables } from "./fence.ts";
 import type { Stray, StreamPort } from "./ports.ts";
 
@@ -28,13 +28,13 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
   const cut = await oldSession(attempt).executed();
   attempt.cutPosition = cut;
   checkBudget(attempt);
-  attempt.countersLevel = countersAreLevel(attempt);
   const stream = ports.stream(ends.feeding);
   await stream.stopAt(cut, {
     timeoutMs: Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs),
   });
   await requireNoDrift(attempt, stream);
-  const [now] = await Promise.all([oldSession(attempt).executed(), stream.closeLedger()]);
+  await stream.closeLedger();
+  const now = await oldSession(attempt).executed();
   if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
 }
 
@@ -48,21 +48,9 @@ async function requireNoDrift(attempt: Attempt, stream: StreamPort): Promise<voi
   });
 }
 
-/** A look beside the stream's work, while clients wait for both; a look that fails is taken again when it is needed. */
-function countersAreLevel(attempt: Attempt): Promise<boolean> {
-  return lowerCounters(oldSession(attempt), newSession(attempt)).then(
-    (lower) => lower.length === 0,
-    () => false,
-  );
-}
-
-/**
- * Brings the counters level, now that nothing can raise them on the old home. Those of the new home were set ahead
- * before the hold, so as a rule the first look under the fence has found them level.
- */
+/** Brings the counters level, now that nothing can raise them on the old home. */
 export async function levelCounters(attempt: Attempt): Promise<void> {
   checkBudget(attempt);
-  if ((await attempt.countersLevel) === true) return;
   await raiseCounters(oldSession(attempt), newSession(attempt), attempt.token, 0n);
 }
 

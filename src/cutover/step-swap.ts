@@ -52,7 +52,8 @@ export async function swap(attempt: Attempt): Promise<void> {
 }
 
 async function readyToSwap(attempt: Attempt): Promise<void> {
-  await Promise.all([newSession(attempt).liftGuard(), oldSession(attempt).prove()]);
+  await newSession(attempt).liftGuard();
+  await oldSession(attempt).prove();
 }
 
 function requireHold(attempt: Attempt, state: SwitchState): void {

@@ -16,7 +16,7 @@ import { compareTable } from "./table-comparison.ts";
 
 /**
  * Compares a table that is open on both sides: in key order, and a second time in the order of its bytes where too many
- * rows found no partner in the order of keys.
+ * rows found no partner in the order of keys; without a key, any.
  *
  * @throws {SwitchyardError} `DIFF_TABLE_CHANGED` when its definition is not what it was under the lock.
  */
@@ -59,7 +59,7 @@ async function compareInOrder(
       const bytes = home.cursor.bytesPassed + other.cursor.bytesPassed;
       return { table: name, verifiedAt: table.position, rows: outcome.keys, bytes, differences: log.count };
     }
-    options.log.warn({ table: name }, "too many rows without a partner: comparing in the order of bytes");
+    options.log.warn({ table: name }, "rows without a partner: comparing in the order of bytes");
     await Promise.all([home.drain(), other.drain()]);
   }
 }

@@ -1,7 +1,10 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteId, quoteTable, type TableName, tableKey } from "../base/table-name.ts";
 import { compareKeys, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
+import { rowKey, rowKeyColumns, rowKeyNames } from "../table/row-key.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
+import { contentCondition, contentDigest } from "./content-order.ts";
+import { keyCondition } from "./key-condition.ts";
 
 /** A column of both sides, and where its value is in the rows that are read. */
 export interface ComparedColumn {
@@ -12,14 +15,19 @@ export interface ComparedColumn {
   readonly charset: string | undefined;
 }
 
-/** The order in which rows are asked for: that of the primary key, or that of the bytes of its fields. */
+/**
+ * The order in which rows are asked for: that of the key, or that of the bytes of its fields. In a table without a key the
+ * first is that in which the server has them, and tells no more than whether both sides are equal.
+ */
 export type RowOrder = "key" | "bytes";
 
 /** How two tables are read so that equal rows have equal bytes. */
 export interface ComparisonPlan {
   readonly table: TableName;
   readonly columns: readonly ComparedColumn[];
-  /** Positions of the primary key's columns in {@link columns}, and the fields that it is compared by. */
+  /** Rows have no key: those of the same content are counted. */
+  readonly byContent: boolean;
+  /** Positions of the key's columns in {@link columns}, and the fields that it is compared by: without a key, a digest. */
   readonly keyColumns: readonly number[];
   readonly keyFields: readonly number[];
   readonly fieldCount: number;
@@ -30,6 +38,8 @@ export interface ComparisonPlan {
   select(order: RowOrder): string;
   /** Compares two keys as the server orders them; `undefined` where that is not ours to compute. */
   compare(order: RowOrder): KeyComparison | undefined;
+  /** The condition that finds the rows of a key, given as its {@link keyFields}, on either side. */
+  condition(key: readonly Buffer[]): string;
 }
 
 /** Compares two keys, each given as its fields: negative, 0, positive. */
@@ -41,15 +51,9 @@ const TEXTS: ReadonlySet<string> = new Set(["char", "varchar", "tinytext", "text
 /**
  * Plans how a table of two servers is compared.
  *
- * @throws {SwitchyardError} `DIFF_KEY_MISSING`, or `DIFF_TABLES_UNLIKE` naming the columns.
+ * @throws {SwitchyardError} `DIFF_TABLES_UNLIKE` naming the columns.
  */
 export function planComparison(home: TableShape, other: TableShape): ComparisonPlan {
-  if (home.primaryKey.length === 0) {
-    throw new SwitchyardError("DIFF_KEY_MISSING", {
-      what: `${tableKey(home.name)} has no primary key, so its rows cannot be told apart`,
-      fix: "Give the table a primary key.",
-    });
-  }
   const pairs = pairColumns(home, other);
   const columns: ComparedColumn[] = [];
   const expressions: string[] = [];
@@ -58,22 +62,49 @@ export function planComparison(home: TableShape, other: TableShape): ComparisonP
     columns.push({ name: mine.name, field: expressions.length, charset: own.charset });
     expressions.push(...own.expressions);
   }
-  const keyFields = home.primaryKey.map((position) => keyField(home.columns[position], columns[position]));
-  const keyNames = home.primaryKey.map((position) => quoteId(home.columns[position]?.name ?? ""));
+  const fields = { columns, fields: expressions.join(", ") };
+  const key = rowKey(home);
+  if (key === undefined) return { ...fields, ...contentPlan(home, expressions) };
+  const keyFields = key.columns.map((position) => keyField(home.columns[position], columns[position]));
+  const keyNames = rowKeyNames(home).map(quoteId);
   const bytesOrder = keyFields.map((field) => `CAST(${expressions[field]} AS BINARY)`);
   const kinds = commonKinds(home, other);
-  const from = `FROM ${quoteTable(home.name)} FORCE INDEX (PRIMARY)`;
+  const from = `FROM ${quoteTable(home.name)} FORCE INDEX (${quoteId(key.name)})`;
+  const charsets = key.columns.map((position) => columns[position]?.charset);
   return {
+    ...fields,
     table: home.name,
-    columns,
-    keyColumns: home.primaryKey,
+    byContent: false,
+    keyColumns: key.columns,
     keyFields,
     fieldCount: expressions.length,
-    fields: expressions.join(", "),
     order: kinds !== undefined || sameKeyOrder(home, other) ? "key" : "bytes",
     select: (order) =>
       `SELECT ${expressions.join(", ")} ${from} ORDER BY ${(order === "key" ? keyNames : bytesOrder).join(", ")}`,
     compare: (order) => (order === "bytes" ? compareBytes : kinds && compareByKinds(kinds)),
+    condition: (fieldsOfKey) => keyCondition(home, charsets, fieldsOfKey),
+  };
+}
+
+/** The last field is a digest of the others, where rows come in its order. */
+function contentPlan(home: TableShape, expressions: readonly string[]): Omit<ComparisonPlan, "columns" | "fields"> {
+  // Not by an index that has all columns: both sides have most of their rows in the order in which they were copied.
+  const from = `FROM ${quoteTable(home.name)} USE INDEX ()`;
+  const digest = contentDigest(expressions);
+  const fieldCount = expressions.length + 1;
+  return {
+    table: home.name,
+    byContent: true,
+    keyColumns: [],
+    keyFields: [expressions.length],
+    fieldCount,
+    order: "key",
+    select: (order) => {
+      const [last, sorted] = order === "key" ? ["''", ""] : [digest, ` ORDER BY ${fieldCount}`];
+      return `SELECT ${expressions.join(", ")}, ${last} ${from}${sorted}`;
+    },
+    compare: (order) => (order === "key" ? undefined : compareBytes),
+    condition: ([content]) => contentCondition(expressions, content),
   };
 }
 
@@ -89,10 +120,11 @@ function pairColumns(home: TableShape, other: TableShape): [ColumnShape, ColumnS
     else pairs.push([mine, theirs]);
   }
   for (const name of byName.keys()) unlike.push(`${name} is missing on the home`);
-  const keys = [home, other].map((shape) =>
-    shape.primaryKey.map((position) => shape.columns[position]?.name.toLowerCase()),
-  );
-  if (String(keys[0]) !== String(keys[1])) unlike.push(`the primary keys are (${keys[0]}) and (${keys[1]})`);
+  const keys = [home, other].map((shape) => {
+    const key = rowKey(shape);
+    return key === undefined ? "none" : `${key.name} (${rowKeyNames(shape).join(", ")})`.toLowerCase();
+  });
+  if (keys[0] !== keys[1]) unlike.push(`the keys by which rows are told apart are ${keys[0]} and ${keys[1]}`);
   if (unlike.length === 0) return pairs;
   throw new SwitchyardError("DIFF_TABLES_UNLIKE", {
     what: `${tableKey(home.name)} is defined differently on the two servers, so its rows cannot be compared`,
@@ -155,9 +187,10 @@ function commonKinds(home: TableShape, other: TableShape): readonly KeyKind[] | 
 
 /** Whether both servers order the keys alike, though we do not know how. */
 function sameKeyOrder(home: TableShape, other: TableShape): boolean {
-  return home.primaryKey.every((position, index) => {
+  const others = rowKeyColumns(other);
+  return rowKeyColumns(home).every((position, index) => {
     const mine = home.columns[position];
-    const theirs = other.columns[other.primaryKey[index] ?? -1];
+    const theirs = other.columns[others[index] ?? -1];
     return mine?.columnType === theirs?.columnType && mine?.collation === theirs?.collation;
   });
 }

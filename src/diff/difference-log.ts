@@ -23,6 +23,7 @@ export class DifferenceLog {
   readonly #keysBytesMax: number;
   readonly #keys: Buffer[][] = [];
   #keysBytes = 0;
+  #complete = true;
   readonly samples: DifferenceSample[] = [];
   count = 0;
 
@@ -37,7 +38,7 @@ export class DifferenceLog {
 
   /** The keys that were kept: from the first on as many as fit. */
   get differences(): TableKeys {
-    return { table: this.#plan.table, keys: this.#keys, complete: this.#keys.length === this.count };
+    return { table: this.#plan.table, keys: this.#keys, complete: this.#complete };
   }
 
   homeOnly(home: Buffer): void {
@@ -71,9 +72,15 @@ export class DifferenceLog {
   }
 
   #keepKey(payload: Buffer): void {
-    if (this.#keysBytes >= this.#keysBytesMax) return;
+    if (this.#keysBytes >= this.#keysBytesMax) {
+      this.#complete = false;
+      return;
+    }
     this.#row.scan(payload);
     const key = this.#plan.keyFields.map((field) => Buffer.from(this.#row.field(field) ?? ""));
+    // Rows of one content follow each other, and one key stands for all of them.
+    const last = this.#plan.byContent ? this.#keys.at(-1) : undefined;
+    if (last?.every((field, index) => field.equals(key[index] ?? field))) return;
     this.#keysBytes += key.reduce((bytes, field) => bytes + field.length + KEY_OVERHEAD_BYTES, 0);
     this.#keys.push(key);
   }

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { quoteId } from "../base/table-name.ts";
+import { rowKeyColumns } from "../table/row-key.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 
 const NUMBERS: ReadonlySet<string> = new Set([
@@ -28,7 +29,7 @@ export function keyCondition(
   charsets: readonly (string | undefined)[],
   key: readonly Buffer[],
 ): string {
-  return shape.primaryKey
+  return rowKeyColumns(shape)
     .map((position, index) => {
       const column = shape.columns[position] as ColumnShape;
       return partCondition(column, charsets[index], key[index] ?? Buffer.alloc(0));

@@ -1,13 +1,14 @@
 /**
  * Rows of one side that wait for a partner of the same key from the other side, where the order of the keys is not
- * known. The owner bounds them by {@link rows} and {@link bytes}.
+ * known; several of one key where that is the content. The owner bounds them by {@link rows} and {@link bytes}.
  */
 export class ParkedRows {
-  readonly #rows = new Map<string, Buffer>();
+  readonly #parked = new Map<string, Buffer[]>();
+  #rows = 0;
   #bytes = 0;
 
   get rows(): number {
-    return this.#rows.size;
+    return this.#rows;
   }
 
   get bytes(): number {
@@ -16,25 +17,30 @@ export class ParkedRows {
 
   /** Keeps a copy of the row. */
   park(key: string, payload: Buffer): void {
-    this.#rows.set(key, Buffer.from(payload));
+    const same = this.#parked.get(key);
+    if (same === undefined) this.#parked.set(key, [Buffer.from(payload)]);
+    else same.push(Buffer.from(payload));
+    this.#rows += 1;
     this.#bytes += key.length + payload.length;
   }
 
-  /** Takes the row with this key out, if it is there. */
+  /** Takes a row with this key out, if one is there. */
   take(key: string): Buffer | undefined {
-    const payload = this.#rows.get(key);
-    if (payload === undefined) return undefined;
-    this.#rows.delete(key);
+    const same = this.#parked.get(key);
+    const payload = same?.pop();
+    if (same === undefined || payload === undefined) return undefined;
+    if (same.length === 0) this.#parked.delete(key);
+    this.#rows -= 1;
     this.#bytes -= key.length + payload.length;
     return payload;
   }
 
   has(key: string): boolean {
-    return this.#rows.has(key);
+    return this.#parked.has(key);
   }
 
-  /** All rows that found no partner, in the order in which they came. */
-  remaining(): IterableIterator<Buffer> {
-    return this.#rows.values();
+  /** All rows that found no partner, in the order in which their keys came. */
+  *remaining(): IterableIterator<Buffer> {
+    for (const same of this.#parked.values()) yield* same;
   }
 }

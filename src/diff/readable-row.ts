@@ -21,7 +21,7 @@ export function differingColumns(plan: ComparisonPlan, one: TextRow, other: Text
     const atByte = firstDifference(one.field(field), other.field(field));
     if (atByte !== undefined) return [{ column: name, atByte }];
     // Some columns are read as two fields: the text of a JSON value, and its type.
-    const next = plan.columns[index + 1]?.field ?? plan.fieldCount;
+    const next = plan.columns[index + 1]?.field ?? plan.fieldCount - (plan.byContent ? 1 : 0);
     for (let also = field + 1; also < next; also += 1) {
       if (firstDifference(one.field(also), other.field(also)) !== undefined) return [{ column: name, atByte: 0 }];
     }
@@ -38,8 +38,9 @@ function firstDifference(one: Buffer | null, other: Buffer | null): number | und
   return at;
 }
 
-/** The primary key of a scanned row: `region=eu, id=7`. */
+/** The key of a scanned row: `region=eu, id=7`; the beginning of its digest where it has none. */
 export function readableKey(plan: ComparisonPlan, row: TextRow): string {
+  if (plan.byContent) return `content ${row.field(plan.keyFields[0] ?? -1)?.toString("latin1", 0, 16) ?? ""}`;
   const names = plan.keyColumns.map((position) => plan.columns[position]);
   return names
     .map((column) =>

@@ -30,7 +30,7 @@ export interface Observers {
  * A difference that is reported is therefore one. Nothing is written anywhere. Resolves with the report whether there
  * are differences or not. However it ends, the stream goes on.
  *
- * @throws {SwitchyardError} `CANCELLED`, `DIFF_TABLE_CHANGED`, `DIFF_TABLES_UNLIKE`, `DIFF_KEY_MISSING`, what the
+ * @throws {SwitchyardError} `CANCELLED`, `DIFF_TABLE_CHANGED`, `DIFF_TABLES_UNLIKE`, what the
  *   stream's port throws, and the codes of connections and of locked snapshots.
  */
 export async function runDiff(options: DiffOptions): Promise<DiffReport> {

@@ -1,6 +1,7 @@
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { Connection } from "../mysql/connection.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
+import { rowKey } from "../table/row-key.ts";
 import type { TableShape } from "../table/table-shape.ts";
 import { planComparison } from "./comparison-plan.ts";
 import {
@@ -10,7 +11,6 @@ import {
   diffAttributes,
   type TableKeys,
 } from "./diff-options.ts";
-import { keyCondition } from "./key-condition.ts";
 import { standAtHome, type TableSide, whileBusy } from "./open-table.ts";
 
 /** What has come of keys whose rows differed. */
@@ -50,6 +50,8 @@ export interface RepairReport extends RepairCounts {
 
 /** Keys of one transaction: the stream stands for as long as it takes. */
 const BATCH_KEYS = 100;
+/** The same without a key: each row is looked for in the whole table. */
+const BATCH_CONTENTS = 10;
 
 const NONE: RepairCounts = { inserted: 0, deleted: 0, rewritten: 0, equal: 0, refused: 0 };
 
@@ -90,7 +92,8 @@ async function repairTable(
 ): Promise<RepairCounts> {
   let counts = NONE;
   let waiting = keys;
-  for (let size = BATCH_KEYS; waiting.length > 0; size = 1) {
+  const whole = rowKey(await readTableShape(observer, table)) === undefined;
+  for (let size = whole ? BATCH_CONTENTS : BATCH_KEYS; waiting.length > 0; size = 1) {
     const refused: (readonly Buffer[])[] = [];
     for (let at = 0; at < waiting.length; ) {
       const batch = waiting.slice(at, at + size);
@@ -115,12 +118,11 @@ async function repairBatch(
   const shape = await readTableShape(observer, table);
   return await atOneMoment(options, limits, table, async (home) => {
     const plan = planComparison(home.shape, shape);
-    const charsets = plan.keyColumns.map((position) => plan.columns[position]?.charset);
     return await options.port.repair({
       home: home.reader,
       shape: home.shape,
       fields: plan.fields,
-      conditions: keys.map((key) => keyCondition(home.shape, charsets, key)),
+      conditions: keys.map((key) => plan.condition(key)),
       dryRun: options.dryRun,
     });
   });

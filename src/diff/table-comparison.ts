@@ -24,7 +24,7 @@ export interface ComparisonOptions {
   readonly parkedBytesMax: number;
 }
 
-/** How a comparison ended. `keys` counts the keys looked at, on either side. */
+/** How a comparison ended. `keys` counts the keys looked at, on either side; rows where there are none. */
 export type ComparisonOutcome = { readonly end: "complete"; readonly keys: number } | { readonly end: "lost-order" };
 
 /**
@@ -33,7 +33,8 @@ export type ComparisonOutcome = { readonly end: "complete"; readonly keys: numbe
  * Runs of the same bytes pass at once. Where rows differ, the one whose key comes first is on its side only; where
  * the order of keys is not known, rows are set aside until the other side brings the same key. When more would have to
  * be set aside than allowed, the outcome is `lost-order`: what was told of differences means nothing, and the table is
- * to be compared again in the order of bytes.
+ * to be compared again in the order of bytes. So it is where a table without a key differs, in the order in which the
+ * server has its rows.
  */
 export async function compareTable(options: ComparisonOptions): Promise<ComparisonOutcome> {
   const { home, other } = options;
@@ -54,6 +55,7 @@ export async function compareTable(options: ComparisonOptions): Promise<Comparis
     options.onRows?.(home.cursor.rowsPassed);
   }
   aligner.finish();
+  if (aligner.single > 0 && options.plan.byContent && options.order === "key") return { end: "lost-order" };
   return { end: "complete", keys: aligner.keys };
 }
 
@@ -64,6 +66,8 @@ class Aligner {
   readonly #listener: DifferenceListener;
   readonly #compare: KeyComparison | undefined;
   readonly #keyFields: readonly number[];
+  /** A row is known by all of it. */
+  readonly #byPayload: boolean;
   readonly #row: TextRow;
   readonly #parkedHome = new ParkedRows();
   readonly #parkedOther = new ParkedRows();
@@ -71,7 +75,6 @@ class Aligner {
   #stride = 1;
   #turnsLeft = 1;
   #homesTurn = true;
-  /** Keys that were found on one side only. */
   #single = 0;
 
   constructor({ plan, order, home, other, listener }: ComparisonOptions) {
@@ -80,7 +83,13 @@ class Aligner {
     this.#listener = listener;
     this.#compare = plan.compare(order);
     this.#keyFields = plan.keyFields;
+    this.#byPayload = plan.byContent && order === "key";
     this.#row = new TextRow(plan.fieldCount);
+  }
+
+  /** Keys that were found on one side only; without those that still wait for their partner. */
+  get single(): number {
+    return this.#single;
   }
 
   get parkedRows(): number {
@@ -183,6 +192,7 @@ class Aligner {
   }
 
   #key(payload: Buffer): Buffer[] {
+    if (this.#byPayload) return [payload];
     this.#row.scan(payload);
     return this.#keyFields.map((field) => this.#row.field(field) ?? Buffer.alloc(0));
   }

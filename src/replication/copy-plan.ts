@@ -1,6 +1,7 @@
 import { quoteId, quoteTable } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import type { KeyRange } from "../table/key-ranges.ts";
+import { rowKeyNames } from "../table/row-key.ts";
 import type { CopiedTable, CopyState } from "./copy-state.ts";
 import { rangeCondition } from "./key-sql.ts";
 
@@ -45,12 +46,12 @@ async function split(
   rows: number,
   limits: PlanLimits,
 ): Promise<KeyRange[]> {
-  const first = table.shape.primaryKey[0];
+  const columns = rowKeyNames(table.shape);
+  const first = columns[0];
   const kinds = table.kinds;
   const wanted = Math.min(PIECES_MAX, limits.copyReaders * PIECES_A_READER, Math.floor(rows / limits.chunkRowsMax));
   if (kinds === undefined || first === undefined || kinds[0]?.kind !== "integer" || wanted < 2) return [range];
-  const columns = table.shape.primaryKey.map((position) => table.shape.columns[position]?.name ?? "");
-  const name = quoteId(columns[0] as string);
+  const name = quoteId(first);
   const condition = rangeCondition(columns, kinds, range);
   const row = await connection.one(
     `SELECT MIN(${name}) AS low, MAX(${name}) AS high FROM ${quoteTable(table.name)}${condition === "" ? "" : ` WHERE ${condition}`}`,

@@ -24,6 +24,18 @@ interface NetChange {
   readonly after: Slice | undefined;
 }
 
+/** How often a row is there after the batch, against before. */
+interface RowCount {
+  readonly row: Slice;
+  more: number;
+}
+
+/** Rows of one definition of a table that has no key: what counts is how often each is there. */
+interface CountedTable {
+  readonly map: TableMap;
+  readonly counts: Map<string, RowCount>;
+}
+
 /** Rows of one definition of a table whose net changes can be put together. */
 interface NetTable {
   readonly map: TableMap;
@@ -34,15 +46,18 @@ interface NetTable {
 /**
  * Gathers rows events of whole transactions, or of parts of one, and gives events that have the same effect.
  *
- * In a table whose rows are told apart by the bytes of their primary key, and that has no other unique key, only what
- * becomes of each row is kept: first those that are gone, then those that changed, then the new ones. In other tables
+ * In a table whose rows are told apart by the bytes of their key, and that has no other unique key, only what
+ * becomes of each row is kept: first those that are gone, then those that changed, then the new ones. In a table without
+ * a key only how many there are of each row: first those that are gone, all in one event, for which the server reads the
+ * table once, then the new ones. In other tables
  * the changes stay as they came, since the order of rows with equal unique values matters. Tables do not wait for each
  * other: foreign keys are not checked where such events are applied.
  */
 export class RowBatch {
   /** In the order in which their tables were first met, or their events came. */
-  #parts: (NetTable | LoggedRows)[] = [];
+  #parts: (NetTable | CountedTable | LoggedRows)[] = [];
   readonly #tables = new Map<string, NetTable>();
+  readonly #counted = new Map<string, CountedTable>();
   #bytes = 0;
 
   /** Bytes of the events that were added since the last {@link take}. */
@@ -53,7 +68,8 @@ export class RowBatch {
   add(changes: LoggedRows): void {
     const { layout, event } = changes;
     this.#bytes += event.rows.length;
-    if (!layout.rowsByKeyBytes) this.#parts.push(changes);
+    if (layout.keyless) this.#count(event);
+    else if (!layout.rowsByKeyBytes) this.#parts.push(changes);
     else this.#put(this.#tableOf(layout, event.table), event);
   }
 
@@ -62,10 +78,12 @@ export class RowBatch {
     const out: Buffer[] = [];
     for (const part of this.#parts) {
       if ("event" in part) writeLogged(out, part.event, seconds);
+      else if ("counts" in part) writeCounted(out, part, seconds);
       else writeNet(out, part, seconds);
     }
     this.#parts = [];
     this.#tables.clear();
+    this.#counted.clear();
     this.#bytes = 0;
     return Buffer.concat(out);
   }
@@ -79,6 +97,27 @@ export class RowBatch {
     this.#tables.set(name, table);
     this.#parts.push(table);
     return table;
+  }
+
+  #count(event: RowsEvent): void {
+    const { rows, table: map } = event;
+    const name = `${map.schema}\0${map.table}`;
+    let table = this.#counted.get(name);
+    if (table?.map !== map) {
+      table = { map, counts: new Map() };
+      this.#counted.set(name, table);
+      this.#parts.push(table);
+    }
+    const walker = new RowWalker(event);
+    while (walker.next()) {
+      const { begin, afterBegin, end } = walker;
+      if (event.operation === "write") count(table, { rows, from: begin, to: end }, 1);
+      else if (event.operation === "delete") count(table, { rows, from: begin, to: end }, -1);
+      else {
+        count(table, { rows, from: begin, to: afterBegin }, -1);
+        count(table, { rows, from: afterBegin, to: end }, 1);
+      }
+    }
   }
 
   #put(table: NetTable, event: RowsEvent): void {
@@ -111,13 +150,19 @@ function change(table: NetTable, image: RowImage, before: Slice | undefined, aft
   else table.rows.set(key, { before: first, after });
 }
 
-/** The bytes of the primary key, each column behind its length. */
+function count({ counts }: CountedTable, row: Slice, more: number): void {
+  const content = row.rows.toString("latin1", row.from, row.to);
+  const known = counts.get(content);
+  if (known === undefined) counts.set(content, { row, more });
+  else known.more += more;
+}
+
+/** The bytes of the key, each column behind its length. */
 function keyOf({ layout }: NetTable, image: RowImage): string {
-  const { primaryKey } = layout.shape;
-  const [only] = primaryKey;
-  if (primaryKey.length === 1 && only !== undefined) return text(image, only);
+  const [only] = layout.key;
+  if (layout.key.length === 1 && only !== undefined) return text(image, only);
   let key = "";
-  for (const position of primaryKey) {
+  for (const position of layout.key) {
     const part = text(image, position);
     key += `${part.length}:${part}`;
   }
@@ -144,6 +189,18 @@ function writeNet(out: Buffer[], table: NetTable, seconds: number): void {
   }
   writeRows(out, table.map, "delete", deleted, seconds);
   writeRows(out, table.map, "update", updated, seconds);
+  writeRows(out, table.map, "write", inserted, seconds);
+}
+
+function writeCounted(out: Buffer[], table: CountedTable, seconds: number): void {
+  const deleted: Buffer[] = [];
+  const inserted: Buffer[] = [];
+  for (const { row, more } of table.counts.values()) {
+    const bytes = bytesOf(row);
+    for (let i = more; i < 0; i++) deleted.push(bytes);
+    for (let i = 0; i < more; i++) inserted.push(bytes);
+  }
+  writeRows(out, table.map, "delete", deleted, seconds);
   writeRows(out, table.map, "write", inserted, seconds);
 }
 

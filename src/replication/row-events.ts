@@ -7,6 +7,7 @@ import type { Gtid } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { isMysqlError } from "../mysql/mysql-error.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
+import { rowKey } from "../table/row-key.ts";
 import type { TableShape } from "../table/table-shape.ts";
 
 /**
@@ -49,7 +50,9 @@ export async function openRowEvents(
   const tables = new Set<string>();
   for (const shape of shapes) {
     const key = tableKey(shape.name);
-    if (sameColumns(shape, await readTableShape(writer, shape.name))) tables.add(key);
+    if (!findsRows(shape))
+      log.info({ table: key }, "rows of JSON without a key: their changes are applied by statements");
+    else if (sameColumns(shape, await readTableShape(writer, shape.name))) tables.add(key);
     else
       log.info({ table: key }, "the table's columns differ from the source's: its changes are applied by statements");
   }
@@ -103,6 +106,14 @@ async function prepareSession(writer: Connection): Promise<string | undefined> {
     return `the target does not take row events from this account (${ROW_EVENTS_PRIVILEGE}): ${error.serverMessage}`;
   }
   return undefined;
+}
+
+/**
+ * Without a key a row event finds its row by the bytes that are stored, and those of equal JSON values differ, by when and
+ * how they were written.
+ */
+function findsRows(shape: TableShape): boolean {
+  return rowKey(shape) !== undefined || !shape.columns.some(({ dataType }) => dataType === "json");
 }
 
 /** Row events name columns by position and carry values as they are stored. */

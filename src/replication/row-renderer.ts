@@ -27,7 +27,7 @@ const STATEMENT_ROWS = 200;
 
 /**
  * Renders rows events into statements, in order. Rows that follow each other in one event share a statement where
- * they are all inserted or all deleted; each update is its own.
+ * they are all inserted or all deleted; each update is its own, and so is each removal where rows have no key.
  */
 export class RowRenderer {
   readonly #out = new SqlWriter();
@@ -82,7 +82,7 @@ export class RowRenderer {
   }
 
   #delete(layout: TableLayout, table: string, image: RowImage): void {
-    if (this.#continue(table, "delete")) this.#out.ascii(" OR ");
+    if (!layout.keyless && this.#continue(table, "delete")) this.#out.ascii(" OR ");
     else {
       this.#begin(table, "delete");
       this.#out.raw(layout.deleteHead);

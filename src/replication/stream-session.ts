@@ -1,4 +1,3 @@
-import { ANSWER_QUIET_MS } from "../mysql/answer-watch.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { Direction } from "./direction.ts";
@@ -36,7 +35,6 @@ export async function connectWriter(
     foundRows: true,
     multiStatements: true,
     localInfile: options.localInfile ?? false,
-    answerQuietMs: ANSWER_QUIET_MS,
     signal: options.signal,
   });
   await connection.query("SET NAMES utf8mb4");
@@ -46,11 +44,7 @@ export async function connectWriter(
 
 /** A session on the source, for questions and heartbeats. */
 export async function connectSource(endpoint: Endpoint, name: StreamName, signal: AbortSignal): Promise<Connection> {
-  const connection = await Connection.connect(endpoint, {
-    attributes: readerAttributes(name),
-    answerQuietMs: ANSWER_QUIET_MS,
-    signal,
-  });
+  const connection = await Connection.connect(endpoint, { attributes: readerAttributes(name), signal });
   await connection.query("SET NAMES utf8mb4");
   await connection.query(SOURCE_SESSION);
   return connection;

@@ -12,7 +12,7 @@ export interface TableDefinition {
   readonly shape: TableShape;
 }
 
-/** Reads text and shape. @throws {SwitchyardError} `TABLE_MISSING`, `REPLICATION_TABLE_WITHOUT_KEY` */
+/** Reads text and shape. @throws {SwitchyardError} `TABLE_MISSING` */
 export async function readDefinition(connection: Connection, name: TableName): Promise<TableDefinition> {
   const queries = shapeQueries(name);
   const shape = parseTableShape(name, {
@@ -21,13 +21,6 @@ export async function readDefinition(connection: Connection, name: TableName): P
     keys: await connection.rows(queries.keys),
     foreignKeys: await connection.rows(queries.foreignKeys),
   });
-  if (shape.primaryKey.length === 0) {
-    throw new SwitchyardError("REPLICATION_TABLE_WITHOUT_KEY", {
-      what: `${tableKey(name)} has no primary key`,
-      changed: "Nothing was copied.",
-      fix: "Add a primary key; rows cannot be followed without one.",
-    });
-  }
   return { name, definition: await showCreate(connection, name), shape };
 }
 

@@ -5,7 +5,9 @@ import { type RowImage, VALUE_ABSENT, VALUE_DIFFERENCES, VALUE_NULL } from "../b
 import type { TableMap } from "../binlog/table-map.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
 import { isByteExact, type Key, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
+import { rowKey } from "../table/row-key.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
+import { exactCondition } from "./row-condition.ts";
 import type { SqlWriter } from "./sql-writer.ts";
 import { type ValueWriter, valueWriter } from "./value-writer.ts";
 
@@ -47,7 +49,9 @@ export class TableLayout {
   readonly map: TableMap;
   /** How keys compare; `undefined` where only the server knows. */
   readonly kinds: readonly KeyKind[] | undefined;
-  /** Rows are the same row if and only if the bytes of their primary keys are, and no other key tells rows apart. */
+  /** Positions of the columns that rows are told apart by, in key order; empty where nothing but all values does. */
+  readonly key: readonly number[];
+  /** Rows are the same row if and only if the bytes of their keys are, and no other key tells rows apart. */
   readonly rowsByKeyBytes: boolean;
   /** The bitmap of an image that has every column. */
   readonly fullImage: Buffer;
@@ -60,23 +64,33 @@ export class TableLayout {
   readonly #names: readonly string[];
   readonly #writers: readonly (ValueWriter | undefined)[];
   readonly #keyWriters: readonly ValueWriter[];
+  /** Of the stored columns, where there is no key. */
+  readonly #conditions: readonly ValueWriter[];
 
-  /** @throws {SwitchyardError} `REPLICATION_TABLE_CHANGED` when shape and log disagree, `REPLICATION_TABLE_WITHOUT_KEY` */
+  /** @throws {SwitchyardError} `REPLICATION_TABLE_CHANGED` when shape and log disagree */
   constructor(shape: TableShape, map: TableMap) {
     checkLayout(shape, map);
     this.shape = shape;
     this.map = map;
     this.kinds = keyKinds(shape);
-    this.rowsByKeyBytes = shape.uniqueKeys.length === 0 && this.kinds?.every(isByteExact) === true;
+    const key = rowKey(shape);
+    this.key = key?.columns ?? [];
+    const others = shape.uniqueKeys.some(({ name }) => name !== key?.name);
+    this.rowsByKeyBytes = !others && this.kinds?.every(isByteExact) === true;
     this.fullImage = Buffer.alloc((map.columns.length + 7) >> 3, 0xff);
     this.stored = shape.columns.flatMap((column, i) => (column.generated ? [] : [i]));
     this.#names = shape.columns.map((column) => quoteId(column.name));
     this.#writers = shape.columns.map((column, i) =>
       column.generated ? undefined : valueWriter(column, map.columns[i] as ColumnType, "store"),
     );
-    this.#keyWriters = shape.primaryKey.map((position) =>
+    this.#keyWriters = this.key.map((position) =>
       valueWriter(shape.columns[position] as ColumnShape, map.columns[position] as ColumnType, "compare"),
     );
+    this.#conditions = this.keyless
+      ? this.stored.map((i) =>
+          exactCondition(shape.columns[i] as ColumnShape, this.#names[i] as string, map.columns[i] as ColumnType),
+        )
+      : [];
     const table = quoteTable(shape.name);
     const names = this.stored.map((i) => this.#names[i]).join(", ");
     this.insertHead = Buffer.from(`INSERT INTO ${table} (${names}) VALUES `, "utf8");
@@ -84,10 +98,15 @@ export class TableLayout {
     this.deleteHead = Buffer.from(`DELETE FROM ${table} WHERE `, "utf8");
   }
 
+  /** The same row may be there several times: a statement that changes one of them must say so. */
+  get keyless(): boolean {
+    return this.key.length === 0;
+  }
+
   /** The key of an image; only where {@link kinds} are known. */
   keyOf(image: RowImage): Key {
     const kinds = this.kinds ?? [];
-    return this.shape.primaryKey.map((position, i) => {
+    return this.key.map((position, i) => {
       const start = this.#start(image, position);
       const type = this.map.columns[position] as ColumnType;
       const unsigned = this.shape.columns[position]?.unsigned ?? false;
@@ -122,10 +141,14 @@ export class TableLayout {
     }
   }
 
-  /** `(k1=1 AND k2=2)`: the row, by its primary key alone. */
+  /** `(k1=1 AND k2=2)`: the row, by its key alone; without a key by all of its values, and then one of perhaps several. */
   writeCondition(out: SqlWriter, image: RowImage): void {
+    if (this.keyless) {
+      this.#writeExactly(out, image);
+      return;
+    }
     let separator = "(";
-    for (const [i, position] of this.shape.primaryKey.entries()) {
+    for (const [i, position] of this.key.entries()) {
       out
         .ascii(separator)
         .utf8(this.#names[position] as string)
@@ -134,6 +157,17 @@ export class TableLayout {
       this.#write(out, image, position, this.#keyWriters[i]);
     }
     out.ascii(")");
+  }
+
+  #writeExactly(out: SqlWriter, image: RowImage): void {
+    let separator = "(";
+    for (const [i, position] of this.stored.entries()) {
+      out.ascii(separator);
+      separator = " AND ";
+      if (image.starts[position] === VALUE_NULL) out.utf8(`${this.#names[position]} IS NULL`);
+      else this.#write(out, image, position, this.#conditions[i]);
+    }
+    out.ascii(") LIMIT 1");
   }
 
   #write(out: SqlWriter, image: RowImage, position: number, writer: ValueWriter | undefined): void {
@@ -169,13 +203,6 @@ export function partialJson(table: string): SwitchyardError {
 }
 
 function checkLayout(shape: TableShape, map: TableMap): void {
-  if (shape.primaryKey.length === 0) {
-    throw new SwitchyardError("REPLICATION_TABLE_WITHOUT_KEY", {
-      what: `${tableKey(shape.name)} has no primary key`,
-      changed: "Nothing was applied to it.",
-      fix: "Add a primary key; rows cannot be followed without one.",
-    });
-  }
   if (shape.columns.length !== map.columns.length) {
     throw changed(shape, `${map.columns.length} columns in the log, ${shape.columns.length} known`);
   }

@@ -4,7 +4,7 @@ import { quoteId, quoteTable, type TableName, tableKey } from "../base/table-nam
 /** A table's definition, cut in two: rows load faster, and more safely, while there are no secondary keys. */
 export interface TargetDefinition {
   readonly table: TableName;
-  /** `CREATE TABLE` with columns, primary key and checks; keys that the engine cannot do without are kept. */
+  /** `CREATE TABLE` with columns, primary key and checks; keys that cannot be done without are kept. */
   readonly create: string;
   /** Clauses of one `ALTER TABLE` that adds the secondary keys, in the order of the definition. */
   readonly keys: readonly string[];
@@ -12,7 +12,12 @@ export interface TargetDefinition {
   readonly foreignKeys: readonly string[];
 }
 
+/** Keys that the table has from the beginning, by name; all that find rows by value. */
+export type KeysAtOnce = ReadonlySet<string> | "all";
+
+const NO_KEYS: ReadonlySet<string> = new Set();
 const SECONDARY_KEY = /^(?:UNIQUE |FULLTEXT |SPATIAL )?KEY /;
+const FINDS_ROWS = /^(?:UNIQUE )?KEY /;
 const FOREIGN_KEY = /^CONSTRAINT `(?:[^`]|``)+` FOREIGN KEY /;
 const AUTO_INCREMENT_COLUMN = /^(`(?:[^`]|``)+`) .*\bAUTO_INCREMENT\b/;
 
@@ -20,14 +25,15 @@ const AUTO_INCREMENT_COLUMN = /^(`(?:[^`]|``)+`) .*\bAUTO_INCREMENT\b/;
  * Cuts what `SHOW CREATE TABLE` printed. Secondary keys and foreign keys are left for later; the key that an
  * AUTO_INCREMENT column needs is kept where the primary key does not begin with it.
  *
- * UNIQUE keys must wait too: chunks of different snapshots may hold the same unique value for a while.
+ * UNIQUE keys must wait too: chunks of different snapshots may hold the same unique value for a while. Those `atOnce` do not:
+ * the rows are told apart by one of them, or nothing but the values of a row finds it.
  *
  * Relies on the server's own layout, one column or key a line (MySQL manual, SHOW CREATE TABLE), read under an
  * empty `sql_mode`.
  *
  * @throws {SwitchyardError} `REPLICATION_DEFINITION_UNREADABLE` when the text is laid out otherwise.
  */
-export function cutDefinition(table: TableName, showCreate: string): TargetDefinition {
+export function cutDefinition(table: TableName, showCreate: string, atOnce: KeysAtOnce = NO_KEYS): TargetDefinition {
   const lines = showCreate.split("\n");
   const head = lines[0] ?? "";
   const end = lines.findIndex((line, index) => index > 0 && line.startsWith(")"));
@@ -39,12 +45,16 @@ export function cutDefinition(table: TableName, showCreate: string): TargetDefin
   if (counter !== undefined && !primaryServes) {
     counterKey = body.find((line) => SECONDARY_KEY.test(line) && line.includes(` (${counter}`));
   }
-  const kept = body.filter((line) => line === counterKey || !(SECONDARY_KEY.test(line) || FOREIGN_KEY.test(line)));
+  const later = (line: string): boolean =>
+    SECONDARY_KEY.test(line) &&
+    line !== counterKey &&
+    !(atOnce === "all" ? FINDS_ROWS.test(line) : atOnce.has(clauseName(line)));
+  const kept = body.filter((line) => !later(line) && !FOREIGN_KEY.test(line));
   const tail = lines.slice(end).join("\n");
   return {
     table,
     create: `CREATE TABLE IF NOT EXISTS ${quoteTable(table)} (\n  ${kept.join(",\n  ")}\n${tail}`,
-    keys: body.filter((line) => SECONDARY_KEY.test(line) && line !== counterKey).map((line) => `ADD ${line}`),
+    keys: body.filter(later).map((line) => `ADD ${line}`),
     foreignKeys: body.filter((line) => FOREIGN_KEY.test(line)).map((line) => `ADD ${line}`),
   };
 }

@@ -1,10 +1,11 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { rowKey } from "../table/row-key.ts";
 import { ddlComment, SIDECAR } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
 import type { TableDefinition } from "./table-definitions.ts";
-import { addClauses, createSchema, cutDefinition } from "./target-definition.ts";
+import { addClauses, createSchema, cutDefinition, type TargetDefinition } from "./target-definition.ts";
 
 /** How a statement of ours on the target is marked, for the stream that will follow the target one day. */
 function marked(name: StreamName, sql: string): string {
@@ -31,12 +32,13 @@ export async function createTargetTables(
     const sql = createSchema(schema, row?.["charset"] ?? "utf8mb4", row?.["collation"] ?? "utf8mb4_0900_ai_ci");
     if (!(await schemaExists(target, schema))) await target.query(marked(name, sql));
   }
-  for (const { name: table, definition } of definitions) {
+  for (const one of definitions) {
+    const table = one.name;
     if (await tableExists(target, table)) {
       const row = await target.one(`SELECT 1 AS present FROM ${quoteTable(table)} LIMIT 1`);
       if (row !== undefined) throw notEmpty(table);
     } else {
-      await target.query(marked(name, cutDefinition(table, definition).create));
+      await target.query(marked(name, cut(one).create));
     }
   }
 }
@@ -52,13 +54,13 @@ export async function buildKeys(
   tables: readonly TableDefinition[],
   onTable: (table: TableName) => void,
 ): Promise<void> {
-  const cut = tables.map(({ name: table, definition }) => cutDefinition(table, definition));
-  for (const { table, keys } of cut) {
+  const definitions = tables.map(cut);
+  for (const { table, keys } of definitions) {
     onTable(table);
     const sql = addClauses(table, keys, await presentNames(target, table));
     if (sql !== undefined) await target.query(marked(name, sql));
   }
-  for (const { table, foreignKeys } of cut) {
+  for (const { table, foreignKeys } of definitions) {
     const sql = addClauses(table, foreignKeys, await presentNames(target, table));
     if (sql !== undefined) await target.query(marked(name, sql));
   }
@@ -66,6 +68,12 @@ export async function buildKeys(
     `UPDATE ${SIDECAR.shape} SET keyed = 1 WHERE migration = ${quoteText(name.migration)} ` +
       `AND direction = '${name.direction}'`,
   );
+}
+
+/** What the rows are found by is there from the beginning: while the stream catches up, too. */
+function cut({ name, definition, shape }: TableDefinition): TargetDefinition {
+  const key = rowKey(shape);
+  return cutDefinition(name, definition, key === undefined ? "all" : new Set([key.name]));
 }
 
 async function presentNames(target: Connection, table: TableName): Promise<ReadonlySet<string>> {

@@ -13,7 +13,7 @@ export type ValueWriter = (out: SqlWriter, buffer: Buffer, start: number, end: n
 export type ValueUse = "store" | "compare";
 
 /** Character sets in which the bytes of ASCII text do not mean that text. */
-const WIDE_CHARSETS: ReadonlySet<string> = new Set(["ucs2", "utf16", "utf16le", "utf32"]);
+export const WIDE_CHARSETS: ReadonlySet<string> = new Set(["ucs2", "utf16", "utf16le", "utf32"]);
 
 const QUOTED: ReadonlySet<number> = new Set([
   COLUMN.DATE,
@@ -111,7 +111,7 @@ function stringWriter(column: ColumnShape, use: ValueUse): ValueWriter {
 }
 
 /** Whether every byte is printable ASCII other than quote and backslash. */
-function isPlain(buffer: Buffer, start: number, end: number): boolean {
+export function isPlain(buffer: Buffer, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
     const byte = buffer[i] as number;
     if (byte < 0x20 || byte > 0x7e || byte === 0x27 || byte === 0x5c) return false;

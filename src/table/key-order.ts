@@ -1,3 +1,4 @@
+import { rowKeyColumns } from "./row-key.ts";
 import type { ColumnShape, TableShape } from "./table-shape.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { ColumnShape, TableShape } from "./table-shape.ts";
  */
 export type KeyPart = number | bigint | string;
 
-/** All columns of a primary key, in key order. A shorter one stands for every key that begins with it. */
+/** All columns of a key, in key order. A shorter one stands for every key that begins with it. */
 export type Key = readonly KeyPart[];
 
 /** How one column of a key is read, compared and written. */
@@ -45,13 +46,14 @@ const BYTE_COLLATIONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * How the primary key compares; `undefined` where its order is not ours to compute (collations with weights, floating
- * point, ENUM, SET, BIT, generated columns): such a table is copied as one piece.
+ * How the key of the rows compares; `undefined` where there is none, or its order is not ours to compute (collations with
+ * weights, floating point, ENUM, SET, BIT, generated columns): such a table is copied as one piece.
  */
 export function keyKinds(shape: TableShape): readonly KeyKind[] | undefined {
-  if (shape.primaryKey.length === 0) return undefined;
+  const positions = rowKeyColumns(shape);
+  if (positions.length === 0) return undefined;
   const kinds: KeyKind[] = [];
-  for (const position of shape.primaryKey) {
+  for (const position of positions) {
     const column = shape.columns[position];
     const kind = column === undefined ? undefined : kindOf(column);
     if (kind === undefined) return undefined;

@@ -27,6 +27,8 @@ export interface KeyShape {
   readonly columns: readonly number[];
   /** Whether only the beginning of some column counts. */
   readonly prefix: boolean;
+  /** True where the index is invisible: rows are checked by it, and not read. */
+  readonly hidden?: true;
 }
 
 export interface ForeignKeyShape {
@@ -119,7 +121,7 @@ const BINARY_TYPES: ReadonlySet<string> = new Set([
 
 /** Only unique keys are kept; the rows come ordered by key and position in it. */
 function parseKeys(rows: readonly InfoRow[], position: ReadonlyMap<string, number>): KeyShape[] {
-  const keys = new Map<string, { name: string; columns: number[]; prefix: boolean }>();
+  const keys = new Map<string, { name: string; columns: number[]; prefix: boolean; hidden?: true }>();
   for (const row of rows) {
     if (row["non_unique"] !== "0") continue;
     const name = row["name"] ?? "";
@@ -127,6 +129,7 @@ function parseKeys(rows: readonly InfoRow[], position: ReadonlyMap<string, numbe
     const column = row["col"];
     key.columns.push(column == null ? -1 : (position.get(column.toLowerCase()) ?? -1));
     if (row["sub_part"] != null) key.prefix = true;
+    if (row["visible"] === "NO") key.hidden = true;
     keys.set(name, key);
   }
   return [...keys.values()];

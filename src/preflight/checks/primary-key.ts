@@ -1,27 +1,73 @@
-import { quoteTable, tableKey } from "../../base/table-name.ts";
-import type { Check } from "../check.ts";
-import { judge } from "../finding.ts";
+import { quoteTable, type TableName, tableKey } from "../../base/table-name.ts";
+import { rowKey, rowKeyNames } from "../../table/row-key.ts";
+import type { TableShape } from "../../table/table-shape.ts";
+import type { Check, CheckContext } from "../check.ts";
+import { type Finding, judge } from "../finding.ts";
 
-/** Rows are found again by their primary key: by the copy, the stream and the diff. */
+const GIVE_ONE = "ADD COLUMN id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY";
+
+/**
+ * Rows are found again by their key: by the copy, the stream and the diff. Without one they are found by all of their values,
+ * which every server and every table allows that has no rule against it.
+ */
 export const primaryKeyCheck: Check = {
   id: "primary-key",
-  title: "every table has a primary key",
-  severities: ["error"],
-  remedy: "Give the table a primary key.",
-  async run({ source, tables }) {
-    const findings = [];
-    for (const table of tables) {
-      const shape = await source.shape(table);
-      const columns = shape.primaryKey.map((position) => shape.columns[position]?.name ?? "?");
-      findings.push(
-        judge("primary-key", columns.length > 0, {
-          subject: tableKey(table),
-          observed: columns.length > 0 ? `(${columns.join(", ")})` : "no primary key that can be seen",
-          expected: "a primary key",
-          fix: `ALTER TABLE ${quoteTable(table)} ADD COLUMN id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY; (an invisible key is hidden while show_gipk_in_create_table_and_information_schema=OFF)`,
-        }),
-      );
+  title: "every table has a primary or unique key, or may be without",
+  severities: ["error", "warning"],
+  remedy: "Give the table a primary key, or let the target have tables without.",
+  async run(context) {
+    const findings: Finding[] = [];
+    for (const table of context.tables) {
+      const shape = await context.source.shape(table);
+      const refused = rowKey(shape) !== undefined ? [] : await obstacles(context, table);
+      findings.push(...(refused.length > 0 ? refused : [kept(table, shape)]));
     }
     return findings;
   },
 };
+
+function kept(table: TableName, shape: TableShape): Finding {
+  const key = rowKey(shape);
+  const names = rowKeyNames(shape).join(", ");
+  const standIn = key === undefined || key.name === "PRIMARY" ? "" : `unique key ${key.name} `;
+  return judge(
+    "primary-key",
+    key !== undefined,
+    {
+      subject: tableKey(table),
+      observed: key === undefined ? "no key: a row is known by all of its values" : `${standIn}(${names})`,
+      expected: "a key: without one a change may read the whole table, and a copy that is interrupted begins again",
+      fix: `If the table is large or changes often: ALTER TABLE ${quoteTable(table)} ${GIVE_ONE};`,
+    },
+    "warning",
+  );
+}
+
+/** What keeps a table without a key from being moved as it is. */
+async function obstacles(context: CheckContext, table: TableName): Promise<readonly Finding[]> {
+  const { source, target, targetTables } = context;
+  const findings: Finding[] = [];
+  const refuse = (subject: string, observed: string, expected: string, fix: string): void => {
+    const fixed = `${fix}; or ALTER TABLE ${quoteTable(table)} ${GIVE_ONE};`;
+    findings.push(judge("primary-key", false, { subject, observed, expected, fix: fixed }));
+  };
+  const hidden = "show_gipk_in_create_table_and_information_schema";
+  for (const server of [source, target]) {
+    if ((await server.variable(hidden)) === "OFF") {
+      const observed = `no key that can be seen, and ${server.subject} hides those that it makes itself`;
+      refuse(tableKey(table), observed, `${hidden}=ON`, `SET PERSIST ${hidden}=ON`);
+    }
+  }
+  if (targetTables === "present") return findings;
+  for (const [variable, what] of TARGET_RULES) {
+    if ((await target.variable(variable)) !== "ON") continue;
+    const observed = `no key, and ${target.subject} ${what}`;
+    refuse(tableKey(table), observed, `${variable}=OFF`, `SET PERSIST ${variable}=OFF`);
+  }
+  return findings;
+}
+
+const TARGET_RULES = [
+  ["sql_require_primary_key", "refuses tables without"],
+  ["sql_generate_invisible_primary_key", "would give it another column"],
+] as const;

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** Columns of the table in which values are corrupted. */
 export const COLUMNS: Readonly<Record<string, string>> = {
   ti: "TINYINT",
@@ -187,6 +189,19 @@ const words = (what: string, corruption: string, ...keys: string[]): RowKind => 
   keys,
 });
 
+/** How a row without a key is named: by the digest of the digests of its fields. */
+const content = (...fields: (string | null)[]): string => {
+  const sha = (text: string): string => createHash("sha256").update(text).digest("hex");
+  return `content ${sha(fields.map((field) => (field === null ? "-" : sha(field))).join("")).slice(0, 16)}`;
+};
+const heap = (what: string, corruption: string, ...keys: string[]): RowKind => ({
+  what,
+  columns: "a INT, b VARCHAR(20)",
+  rows: "VALUES (1, 'x'), (1, 'x'), (1, 'x'), (2, NULL), (2, NULL), (3, '')",
+  corruption,
+  keys,
+});
+
 /** `T` stands for the table. */
 export const ROW_KINDS: readonly RowKind[] = [
   numbers("the first row is missing", "DELETE FROM T WHERE id = 1", "id=1"),
@@ -222,6 +237,17 @@ export const ROW_KINDS: readonly RowKind[] = [
     columns: "id INT PRIMARY KEY, v INT, w INT AS (v + 1) VIRTUAL",
     rows: "(id, v) VALUES (1, 1)",
   },
+  heap("one of three rows alike is missing", "DELETE FROM T WHERE a = 1 LIMIT 1", content("1", "x")),
+  heap("two rows alike, and one of them is there", "INSERT INTO T VALUES (3, ''), (3, '')", content("3", "")),
+  heap("the case of one of three", "UPDATE T SET b = 'X' WHERE a = 1 LIMIT 1", content("1", "x"), content("1", "X")),
+  heap(
+    "NULL for an empty text without a key",
+    "UPDATE T SET b = IF(a = 2, '', NULL) WHERE a > 1 LIMIT 3",
+    content("2", null),
+    content("2", ""),
+    content("3", null),
+    content("3", ""),
+  ),
   words("case in a key", "UPDATE T SET k = 'BÉ' WHERE v = 2", "k=Bé", "k=BÉ"),
   words("an accent in a key", "UPDATE T SET k = 'Be' WHERE v = 2", "k=Bé", "k=Be"),
   words("the first word is missing", "DELETE FROM T WHERE k = 'a'", "k=a"),

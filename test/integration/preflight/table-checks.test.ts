@@ -56,15 +56,29 @@ describe("a table", () => {
     expect(missing[1]).toContain("error shop.seen: shop.seen is not a table");
   });
 
-  test("needs a primary key", async () => {
-    await compare(primaryKeyCheck, PLAIN, "CREATE TABLE orders (id INT UNIQUE NOT NULL)", "no primary key");
+  test("may be without a primary key: a warning where no unique one takes its place", async () => {
+    const unique = "CREATE TABLE orders (id INT NOT NULL UNIQUE)";
+    await compare(primaryKeyCheck, unique, "CREATE TABLE orders (id INT UNIQUE)", "warning shop.orders: no key: a row");
+  });
+
+  test.each([
+    ["sql_require_primary_key", "ON", "OFF", "refuses tables without"],
+    ["sql_generate_invisible_primary_key", "ON", "OFF", "would give it another column"],
+  ])("is refused without a key where the target has %s", async (variable, bad, good, why) => {
+    await source("CREATE TABLE orders (id INT UNIQUE)");
+    await servers.target.root(`SET GLOBAL ${variable}=${bad}`);
+    const found = problems(await run(primaryKeyCheck)).join("\n");
+    const later = problems(await run(primaryKeyCheck, undefined, "present")).join("\n");
+    await servers.target.root(`SET GLOBAL ${variable}=${good}`);
+    expect(found).toContain(`error shop.orders: no key, and target "${servers.target.name}" ${why}`);
+    expect(later).not.toContain("error");
   });
 
   test("may have a primary key that only the server sees, as long as it shows it", async () => {
     await source("SET sql_generate_invisible_primary_key=ON; CREATE TABLE orders (id INT)");
     expect(problems(await run(primaryKeyCheck))).toEqual([]);
     await servers.source.root("SET GLOBAL show_gipk_in_create_table_and_information_schema=OFF");
-    expect(problems(await run(primaryKeyCheck)).join("\n")).toContain("no primary key that can be seen");
+    expect(problems(await run(primaryKeyCheck)).join("\n")).toContain("no key that can be seen");
     await servers.source.root("SET GLOBAL show_gipk_in_create_table_and_information_schema=ON");
   });
 

@@ -12,7 +12,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-const TABLES = ["ints", "pairs", "names", "words"] as const;
+const TABLES = ["ints", "pairs", "names", "words", "heap"] as const;
 
 export async function createTables(source: TestServer, schema: string): Promise<readonly string[]> {
   await source.root(`CREATE DATABASE ${schema};
@@ -20,17 +20,19 @@ export async function createTables(source: TestServer, schema: string): Promise<
     CREATE TABLE ${schema}.pairs (a INT, b VARCHAR(10) COLLATE utf8mb4_bin, v INT, PRIMARY KEY (a, b), KEY (v));
     CREATE TABLE ${schema}.names (id VARBINARY(12) PRIMARY KEY, v DECIMAL(8,2), g INT AS (LENGTH(id)) STORED);
     CREATE TABLE ${schema}.words (w VARCHAR(20) COLLATE utf8mb4_0900_ai_ci PRIMARY KEY, v INT);
+    CREATE TABLE ${schema}.heap (a INT, b VARCHAR(20), KEY (a));
     SET SESSION cte_max_recursion_depth = 10000;
     INSERT INTO ${schema}.ints WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) SELECT i * 2, i, CONCAT('v', i) FROM n;
     INSERT INTO ${schema}.pairs WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT i MOD 37, CONCAT('k', i), i FROM n;
     INSERT INTO ${schema}.names (id, v) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT UNHEX(HEX(i * 7919)), i / 3 FROM n;
     INSERT INTO ${schema}.words WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT CONCAT('word', i), i FROM n;
+    INSERT INTO ${schema}.heap WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT i MOD 90, 'alike' FROM n;
     ANALYZE TABLE ${schema}.ints`);
   return TABLES.map((table) => `${schema}.${table}`);
 }
 
 /** One random transaction: inserts, updates, moved keys, swapped unique values, deletes, rollbacks. */
-export function randomTransaction(schema: string, random: () => number): readonly string[] {
+function transaction(schema: string, random: () => number): readonly string[] {
   const pick = (max: number): number => Math.floor(random() * max);
   const statements: string[] = ["BEGIN"];
   for (let i = 0; i < 1 + pick(4); i++) {
@@ -51,7 +53,10 @@ export function randomTransaction(schema: string, random: () => number): readonl
       `UPDATE IGNORE ${schema}.words SET w = UPPER(w), v = v + 1 WHERE w = 'word${pick(600)}'`,
       `INSERT IGNORE INTO ${schema}.words VALUES ('WORD${pick(900)}', 7)`,
       `DELETE FROM ${schema}.words WHERE w = 'Word${pick(600)}'`,
-    ][pick(13)] as string;
+      `INSERT INTO ${schema}.heap SELECT * FROM ${schema}.heap WHERE a = ${pick(100)} LIMIT 2; INSERT INTO ${schema}.heap VALUES (${pick(100)}, NULL)`,
+      `UPDATE ${schema}.heap SET a = a + 1, b = ${pick(2) === 0 ? "'alike'" : "NULL"} WHERE a = ${pick(100)} LIMIT ${1 + pick(3)}`,
+      `DELETE FROM ${schema}.heap WHERE a = ${pick(100)} LIMIT 3`,
+    ][pick(16)] as string;
     statements.push(statement);
   }
   statements.push(random() < 0.1 ? "ROLLBACK" : "COMMIT");
@@ -70,7 +75,7 @@ export function writers(
   const done = Array.from({ length: count }, async () => {
     const connection = await Connection.connect(await account, { multiStatements: true });
     while (writing) {
-      for (const statement of randomTransaction(schema, random)) {
+      for (const statement of transaction(schema, random)) {
         try {
           await connection.queryMulti(statement);
         } catch (error) {

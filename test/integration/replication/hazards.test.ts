@@ -265,15 +265,6 @@ describe("what was not as expected is never silent", () => {
     expect(await failure(opened)).toContain("REPLICATION_ROW_IMAGE_PARTIAL");
   });
 
-  test("a table without primary key is refused before anything is copied", async () => {
-    const schema = `h${++sequence}`;
-    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT)`);
-    expect(await failure(await open([`${schema}.t`], { migration: schema }))).toContain(
-      "REPLICATION_TABLE_WITHOUT_KEY",
-    );
-    expect(await ends.target.root(`SHOW DATABASES LIKE '${schema}'`)).toEqual([]);
-  });
-
   test("a foreign write to the ledger inside a transaction on the tables stops the stream", async () => {
     const { opened, table } = await running();
     await ends.source.root(

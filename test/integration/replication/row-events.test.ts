@@ -123,6 +123,21 @@ describe("a row that is missing on the target", () => {
 });
 
 describe("statements are used where row events cannot be", () => {
+  test("and beside them, in one transaction: behind row events the server tells of no more results", async () => {
+    const schema = `e${++sequence}`;
+    const [keyed, heap] = [`${schema}.keyed`, `${schema}.heap`];
+    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${keyed} (${COLUMNS}); CREATE TABLE ${heap} (doc JSON, n INT);
+      INSERT INTO ${keyed} VALUES (1, 'a', 1); INSERT INTO ${heap} VALUES ('[1]', 1), ('[1]', 1), ('[1.0]', 1)`);
+    opened = await openStream(ends, [keyed, heap], { migration: schema });
+    await untilRunning(opened);
+    await ends.source.root(`BEGIN; UPDATE ${keyed} SET n = 2; UPDATE ${heap} SET n = 2 WHERE doc->>'$[0]' = '1' LIMIT 1;
+      DELETE FROM ${heap} WHERE doc->>'$[0]' = '1.0'; INSERT INTO ${keyed} VALUES (2, 'b', 1); COMMIT;
+      BEGIN; INSERT INTO ${keyed} VALUES (3, 'c', 1); DELETE FROM ${keyed} WHERE id = 3; COMMIT`);
+    const { source, target } = await settled(ends, opened, [keyed, heap]);
+    expect(target).toEqual(source);
+    expect(opened.stream.status().drift).toBe(0);
+  });
+
   test("on a table whose columns stand in another order on the target", async () => {
     const schema = `e${++sequence}`;
     await ends.source.root(

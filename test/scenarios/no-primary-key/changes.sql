@@ -1,1 +1,11 @@
-SELECT 1;
+UPDATE t SET b = CONCAT('one ', @round) WHERE a = 1 AND BINARY b = 'same' LIMIT 1;
+UPDATE t SET b = 'same' WHERE BINARY b = 'SAME';
+INSERT INTO t VALUES (1, 'same'), (1, 'same'), (NULL, NULL), (@round, 'SAME'), (1, 'same ');
+DELETE FROM t WHERE a IS NULL AND b IS NULL LIMIT 1;
+BEGIN;
+UPDATE t SET a = a + 1 WHERE b LIKE 'row 7';
+UPDATE t SET a = a + 1 WHERE b LIKE 'row 7';
+DELETE FROM t WHERE b = 'row 7' AND a > 20 LIMIT 3;
+INSERT INTO t SELECT * FROM t WHERE b = 'row 9';
+DELETE FROM t WHERE b = 'row 9' LIMIT 12;
+COMMIT;

@@ -1,2 +1,2 @@
--- A table without a primary key is refused: its rows cannot be told apart.
-CREATE TABLE t (a INT, b INT, KEY (a));
+-- Rows that nothing tells apart are counted: a change of one of three is a change of one.
+CREATE TABLE t (a INT, b VARCHAR(20), KEY (a));

@@ -8,9 +8,9 @@ import { frame, PacketWriter } from "../../../src/wire/packet-writer.ts";
 import { TextRow } from "../../../src/wire/text-row.ts";
 import { fc } from "../../support/seeded-properties.ts";
 
-type Row = readonly [key: string, value: string];
+type Row = readonly [key: string, value: string, ...more: string[]];
 
-function shape(keyType: string, collation: string | null): TableShape {
+function shape(keyType: string, collation: string | null, keyed = true): TableShape {
   const column = (name: string, type: string) => ({
     name,
     data_type: type.split("(")[0] ?? type,
@@ -28,7 +28,7 @@ function shape(keyType: string, collation: string | null): TableShape {
     {
       table: [{ name: "t", engine: "InnoDB", collation, type: "BASE TABLE" }],
       columns: [column("k", keyType), column("v", "varchar(40)")],
-      keys: [{ name: "PRIMARY", non_unique: "0", col: "k", sub_part: null }],
+      keys: keyed ? [{ name: "PRIMARY", non_unique: "0", col: "k", sub_part: null }] : [],
       foreignKeys: [],
     },
   );
@@ -38,14 +38,17 @@ const integerPlan = planComparison(shape("int", null), shape("int", null));
 /** Its order is known to servers only. */
 const textPlan = planComparison(shape("varchar(10)", "utf8mb4_0900_ai_ci"), shape("varchar(10)", "utf8mb4_0900_ai_ci"));
 
+const contentPlan = planComparison(shape("int", null, false), shape("int", null, false));
+
 /** Rows as packets, cut into runs at `cuts`, given at once or later. */
 function source(rows: readonly Row[], cuts: readonly number[], late: boolean): RowSource {
   const ends = [...new Set([...cuts.map((cut) => cut % (rows.length + 1)), rows.length])].sort((a, b) => a - b);
   const runs: { bytes: Buffer; rows: number }[] = [];
   let from = 0;
   for (const end of ends) {
-    const packets = rows.slice(from, end).map(([key, value], index) => {
-      return frame(new PacketWriter().lenencBytes(key).lenencBytes(value).payload(), from + index + 4);
+    const packets = rows.slice(from, end).map((row, index) => {
+      const payload = row.reduce((writer, field) => writer.lenencBytes(field), new PacketWriter()).payload();
+      return frame(payload, from + index + 4);
     });
     if (packets.length > 0) runs.push({ bytes: Buffer.concat(packets), rows: packets.length });
     from = end;
@@ -75,7 +78,7 @@ async function compare(
   parkedRowsMax = 1_000_000,
 ): Promise<Found | "lost-order"> {
   const found = { homeOnly: [] as string[], otherOnly: [] as string[], different: [] as string[] };
-  const row = new TextRow(2);
+  const row = new TextRow(plan.fieldCount);
   const keyOf = (payload: Buffer): string => row.scan(payload).text(0) ?? "";
   const outcome = await compareTable({
     plan,
@@ -100,7 +103,8 @@ async function compare(
 
 /** The same answer, from maps. */
 function expected(home: readonly Row[], other: readonly Row[]): Found {
-  const [mine, theirs] = [new Map(home), new Map(other)];
+  const byKey = (rows: readonly Row[]) => new Map(rows.map(([key, value]) => [key, value]));
+  const [mine, theirs] = [byKey(home), byKey(other)];
   return {
     homeOnly: [...mine.keys()].filter((key) => !theirs.has(key)).sort(),
     otherOnly: [...theirs.keys()].filter((key) => !mine.has(key)).sort(),
@@ -167,6 +171,55 @@ describe("two tables that differ in any rows, cut into runs anywhere", () => {
           0,
         );
         expect(found).toEqual(expected(home, other));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("tables without a key", () => {
+  const lists = fc.array(fc.tuple(fc.nat(4).map(String), fc.constantFrom("a", "b")), { maxLength: 60 });
+  /** As the plan has its rows: a third field, which is the digest in the order of bytes. */
+  const given = (rows: readonly Row[], digest: boolean, where: readonly number[]): RowSource =>
+    source(
+      rows.map(([k, v]) => [k, v, digest ? k + v : ""]),
+      where,
+      false,
+    );
+  const counted = (rows: readonly Row[]): string => rows.map(String).toSorted().join(";");
+
+  test("are equal in any order if they have as many of each row, and not otherwise", async () => {
+    await fc.assert(
+      fc.asyncProperty(lists, lists, fc.nat(3), cuts, async (rows, more, extra, where) => {
+        const other = [...rows, ...more.slice(0, extra)].toSorted(([a, b], [c, d]) => (b + a < d + c ? -1 : 1));
+        const found = await compare(contentPlan, "key", given(rows, false, where), given(other, false, where));
+        expect(found !== "lost-order").toBe(counted(rows) === counted(other));
+        if (found !== "lost-order") expect(found).toMatchObject({ homeOnly: [], otherOnly: [], keys: rows.length });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("lack in the order of their digests exactly as many rows as there are more on the other side", async () => {
+    const byDigest = (rows: readonly Row[]): Row[] => rows.toSorted(([a, b], [c, d]) => (a + b < c + d ? -1 : 1));
+    await fc.assert(
+      fc.asyncProperty(lists, lists, cuts, async (home, other, where) => {
+        const [mine, theirs] = [given(byDigest(home), true, where), given(byDigest(other), true, [])];
+        const found = await compare(contentPlan, "bytes", mine, theirs, 0);
+        const without = (from: readonly Row[], those: readonly Row[]): string[] => {
+          const left = those.map(String);
+          const single = from.filter((row) => {
+            const at = left.indexOf(String(row));
+            if (at >= 0) left.splice(at, 1);
+            return at < 0;
+          });
+          return single.map(([k]) => k).toSorted();
+        };
+        expect(found).toMatchObject({
+          homeOnly: without(home, other),
+          otherOnly: without(other, home),
+          different: [],
+        });
       }),
       { numRuns: 300 },
     );

@@ -29,12 +29,12 @@ function column(name: string): ColumnShape {
   };
 }
 
-function shape(uniqueValue: boolean): TableShape {
+function shape(uniqueValue: boolean, keyless = false): TableShape {
   return {
     name: { schema: "s", table: "t" },
     engine: "InnoDB",
     columns: [column("id"), column("v")],
-    primaryKey: [0],
+    primaryKey: keyless ? [] : [0],
     uniqueKeys: uniqueValue ? [{ name: "v", columns: [1], prefix: false }] : [],
     foreignKeys: [],
   };
@@ -158,6 +158,40 @@ describe("changes that share a transaction", () => {
         expect([...target.rows].toSorted()).toEqual([...after].toSorted());
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  test("of a table without a key leave as many of each row as they did one by one, in two events at most", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(2), fc.nat(3), fc.nat(3)), { maxLength: 60 }), (choices) => {
+        const map = tableMap(7);
+        const layout = new TableLayout(shape(false, true), map);
+        const [before, after] = [Array.from({ length: 8 }, (_, i): Row => [i % 3, 0]), [] as Row[]];
+        after.push(...before);
+        const batch = new RowBatch();
+        for (const [what, id, v] of choices) {
+          const row: Row = [id, v];
+          const operation = after.length === 0 || what === 0 ? "write" : what === 1 ? "delete" : "update";
+          const [gone] = operation === "write" ? [] : after.splice((id * 5 + v) % after.length, 1);
+          if (operation !== "delete") after.push(row);
+          const images = [...(gone === undefined ? [] : [gone]), ...(operation === "delete" ? [] : [row])];
+          batch.add({ layout, event: rowsEvent(map, operation, images) });
+        }
+        const events = [...decoded(batch.take(COMMITTED_SECONDS))];
+        expect(events.map(({ operation }) => operation)).toSatisfy((list) =>
+          ["", "delete", "write", "delete,write"].includes(String(list)),
+        );
+        const left = before.map(String);
+        for (const event of events) {
+          const walker = new RowWalker(event);
+          while (walker.next()) {
+            if (event.operation === "write") left.push(String(rowOf(walker.after)));
+            else left.splice(left.indexOf(String(rowOf(walker.before))) >>> 0, 1);
+          }
+        }
+        expect(left.toSorted()).toEqual(after.map(String).toSorted());
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -48,6 +48,17 @@ describe("a definition that is cut for copying", () => {
     expect(definition.keys).toEqual(["ADD KEY `other` (`k`,`n`)"]);
   });
 
+  test("has from the beginning the unique key that rows are told apart by, or all keys that find a row by its values", () => {
+    const table = { schema: "shop", table: "orders" };
+    const byCode = cutDefinition(table, ORDERS, new Set(["code"]));
+    expect(byCode.create).toContain("UNIQUE KEY `code` (`code`)");
+    expect(byCode.keys.map(clauseName)).toEqual(["by_customer", "words"]);
+    const byValues = cutDefinition(table, ORDERS, "all");
+    expect(byValues.create).toMatch(/UNIQUE KEY `code`[\s\S]*KEY `by_customer`/);
+    expect(byValues.keys.map(clauseName)).toEqual(["words"]);
+    expect(byValues.foreignKeys).toHaveLength(1);
+  });
+
   test("is refused when it is laid out in a way that is not understood", () => {
     expect(() => cutDefinition({ schema: "s", table: "v" }, "CREATE VIEW `v` AS select 1")).toThrow(
       /REPLICATION_DEFINITION_UNREADABLE/,

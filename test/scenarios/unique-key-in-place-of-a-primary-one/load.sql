@@ -1,0 +1,2 @@
+INSERT INTO t WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300) SELECT n % 7, CONCAT('key ', n % 20), n DIV 3, 'x' FROM n;
+INSERT INTO other VALUES (1, 1, 1), (2, 2, NULL), (3, 3, NULL);
