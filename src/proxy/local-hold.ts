@@ -5,6 +5,9 @@ import type { TrafficSession } from "./traffic-session.ts";
 
 const OPEN_REPORTED_MAX = 50;
 
+/** Within this most statements that were in flight have ended. */
+const ABOUT_TO_DRAIN_MS = 4;
+
 /**
  * A hold as this worker keeps it, from the moment it has heard of it.
  *
@@ -37,6 +40,14 @@ export class LocalHold {
 
   get drained(): boolean {
     return this.#open.size === 0;
+  }
+
+  /**
+   * For how long it is better not to say that something is open: it is about to end, and the word that it has ended,
+   * for which a switch waits while clients wait for the switch, would queue behind this one in the store.
+   */
+  tellAfterMs(nowMs: number): number {
+    return this.drained ? 0 : Math.max(0, this.sinceMs + ABOUT_TO_DRAIN_MS - nowMs);
   }
 
   /** Whom it waits for. */

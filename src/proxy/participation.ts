@@ -34,7 +34,22 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
   const loaded = await ensureRules(store, config.defaultBackend);
   const traffic = new Traffic({ clock, log, limits, metrics, licence, ...loaded });
   const accounts = new Set<string>();
-  const changed = (): void => participant.publish();
+  const closed = new AbortController();
+  let waiting = false;
+  const changed = (): void => {
+    const now = clock.monotonicMs();
+    const waitMs = Math.max(0, ...[...traffic.holds.values()].map((hold) => hold.tellAfterMs(now)));
+    if (waitMs === 0) participant.publish();
+    if (waitMs === 0 || waiting) return;
+    waiting = true;
+    void clock.sleep(waitMs, closed.signal).then(
+      () => {
+        waiting = false;
+        participant.publish();
+      },
+      () => undefined,
+    );
+  };
   const seen = new SeenTogether(limits.seenTogetherMax, changed);
   const arming = new Arming({ traffic, clock, log, loginsMax: limits.armLoginsMax, onChange: () => changed() });
   const document = (): ProxyDocument => ({
@@ -68,6 +83,7 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
     changed();
   };
   const close = async (): Promise<void> => {
+    closed.abort();
     keeper.close();
     stragglers.close();
     traffic.close();

@@ -66,6 +66,17 @@ describe("a hold waits for", () => {
     expect([hold.drained, hold.lets(one)]).toEqual([true, false]);
   });
 
+  test("what is about to end, before it says so: the word that all has ended must not queue behind that", () => {
+    const session = new FakeSession("1", { tables: ["shop.orders"] });
+    const hold = new LocalHold("orders", RULE, 1000, [session]);
+    expect([hold.tellAfterMs(1000), hold.tellAfterMs(1003), hold.tellAfterMs(1004), hold.tellAfterMs(9999)]).toEqual([
+      4, 1, 0, 0,
+    ]);
+    session.flight = undefined;
+    hold.settled(session, 1001);
+    expect(hold.tellAfterMs(1001)).toBe(0);
+  });
+
   test("and knows for how long transactions that were open before kept it, which statements in flight do not", () => {
     const [one, two] = [new FakeSession("1"), new FakeSession("2", { tables: ["shop.orders"] })];
     one.open["old"] = "a transaction is open";
