@@ -9,8 +9,7 @@ import type { HomeSession } from "./ports.ts";
  * have written it down. Under the fence `ahead` is 0: the counter is then exact.
  */
 export async function raiseCounters(from: HomeSession, to: HomeSession, token: string, ahead: bigint): Promise<void> {
-  const [wanted, present] = await Promise.all([from.autoIncrements(), to.autoIncrements()]);
-  const lower = [...wanted].filter(([table, value]) => (present.get(table) ?? 0n) < value);
+  const lower = await lowerCounters(from, to);
   if (lower.length === 0) return;
   const limits = ahead > 0n ? await to.autoIncrementLimits() : new Map<string, bigint>();
   for (const [table, value] of lower) {
@@ -18,6 +17,18 @@ export async function raiseCounters(from: HomeSession, to: HomeSession, token: s
     const roomy = max / 1000n > value + ahead;
     await raise(to, table, roomy ? value + ahead : value, token);
   }
+}
+
+/**
+ * Tables whose counter is lower on `to`, with that of `from`. Counters of `to` only rise, so what is level stays so
+ * where nothing can raise those of `from`.
+ */
+export async function lowerCounters(
+  from: HomeSession,
+  to: HomeSession,
+): Promise<readonly (readonly [table: string, value: bigint])[]> {
+  const [wanted, present] = await Promise.all([from.autoIncrements(), to.autoIncrements()]);
+  return [...wanted].filter(([table, value]) => (present.get(table) ?? 0n) < value);
 }
 
 async function raise(session: HomeSession, table: string, value: bigint, token: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkBudget, newSession, oldSession } from "./attempt.ts";
-import { raiseCounters } from "./counters.ts";
+import { lowerCounters, raiseCounters } from "./counters.ts";
 import { lockTables } from "./fence.ts";
 import type { Stray, StreamPort } from "./ports.ts";
 
@@ -28,13 +28,13 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
   const cut = await oldSession(attempt).executed();
   attempt.cutPosition = cut;
   checkBudget(attempt);
+  attempt.countersLevel = countersAreLevel(attempt);
   const stream = ports.stream(ends.feeding);
   await stream.stopAt(cut, {
     timeoutMs: Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs),
   });
   await requireNoDrift(attempt, stream);
-  await stream.closeLedger();
-  const now = await oldSession(attempt).executed();
+  const [now] = await Promise.all([oldSession(attempt).executed(), stream.closeLedger()]);
   if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
 }
 
@@ -48,9 +48,21 @@ async function requireNoDrift(attempt: Attempt, stream: StreamPort): Promise<voi
   });
 }
 
-/** Brings the counters level, now that nothing can raise them on the old home. */
+/** A look beside the stream's work, while clients wait for both; a look that fails is taken again when it is needed. */
+function countersAreLevel(attempt: Attempt): Promise<boolean> {
+  return lowerCounters(oldSession(attempt), newSession(attempt)).then(
+    (lower) => lower.length === 0,
+    () => false,
+  );
+}
+
+/**
+ * Brings the counters level, now that nothing can raise them on the old home. Those of the new home were set ahead
+ * before the hold, so as a rule the first look under the fence has found them level.
+ */
 export async function levelCounters(attempt: Attempt): Promise<void> {
   checkBudget(attempt);
+  if ((await attempt.countersLevel) === true) return;
   await raiseCounters(oldSession(attempt), newSession(attempt), attempt.token, 0n);
 }
 

@@ -52,8 +52,7 @@ export async function swap(attempt: Attempt): Promise<void> {
 }
 
 async function readyToSwap(attempt: Attempt): Promise<void> {
-  await newSession(attempt).liftGuard();
-  await oldSession(attempt).prove();
+  await Promise.all([newSession(attempt).liftGuard(), oldSession(attempt).prove()]);
 }
 
 function requireHold(attempt: Attempt, state: SwitchState): void {

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { CAP, COM, STATUS } from "../wire/capabilities.ts";
+import { SESSIONS_SQL, type ServerSessions, watchAnswers } from "./answer-watch.ts";
 import {
   BinlogDumpReply,
   type BinlogDumpRequest,
@@ -33,6 +34,11 @@ export interface ConnectOptions {
   /** Results tell what changed in the session. */
   readonly sessionTrack?: boolean;
   readonly connectTimeoutMs?: number;
+  /**
+   * An answer that is owed for this long, with nothing moving, is asked after on another connection, and this one ends
+   * where the server no longer works on it. Otherwise it may be waited for until TCP gives up, or for ever.
+   */
+  readonly answerQuietMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -94,7 +100,9 @@ export class Connection {
         database: options.database,
         attributes: new Map(Object.entries({ program_name: "switchyard", ...options.attributes })),
       });
-      return new Connection(link, endpoint, facts);
+      const connection = new Connection(link, endpoint, facts);
+      if (options.answerQuietMs !== undefined) watchAnswers(connection, options.answerQuietMs, askOf(endpoint));
+      return connection;
     } catch (error) {
       link?.end(messageOf(error));
       throw connectError(error, endpoint, options.signal, timeout.aborted ? timeoutMs : undefined);
@@ -135,6 +143,16 @@ export class Connection {
   /** Settles with the reason once the connection has ended, however it did. */
   get closed(): Promise<string> {
     return this.#link.closed;
+  }
+
+  /** For how long an answer has been owed with nothing moving; 0 for a dump, which sees to that itself. */
+  get owedMs(): number {
+    return this.#queue.busy && !this.#dumping ? this.#link.stillMs : 0;
+  }
+
+  /** Ends the connection because its answer will not come; statements under way reject with `reason`. */
+  abandon(reason: string): void {
+    this.#link.end(reason);
   }
 
   get isClosed(): boolean {
@@ -248,6 +266,18 @@ export class Connection {
     this.#closing = true;
     this.#link.end("cut by us");
   }
+}
+
+/** Asks the server about its sessions on a connection made for it. */
+function askOf(endpoint: Endpoint): () => Promise<ServerSessions> {
+  return async () => {
+    const connection = await Connection.connect(endpoint);
+    try {
+      return { own: connection.threadId, sessions: await connection.rows(SESSIONS_SQL) };
+    } finally {
+      connection.destroy();
+    }
+  };
 }
 
 /** A rejection that comes before the caller looks at it must not end the process. */

@@ -44,6 +44,7 @@ export class PacketLink {
   #reason: string | undefined;
   #drained: Deferred<void> | undefined;
   #lastPacketMs = performance.now();
+  #lastSentMs = performance.now();
   /** The peer has closed while a handler kept the socket paused. */
   #peerEnded: string | undefined;
 
@@ -108,6 +109,12 @@ export class PacketLink {
     return this.#waiting ? performance.now() : this.#lastPacketMs;
   }
 
+  /** For how long no bytes have moved, either way; 0 while a handler keeps the socket paused and does not wait to send. */
+  get stillMs(): number {
+    const received = this.#drained === undefined ? this.lastPacketMs : this.#lastPacketMs;
+    return performance.now() - Math.max(received, this.#lastSentMs);
+  }
+
   /** Hands all following packets to `handler`; those that have arrived already, at once. */
   setHandler(handler: PacketHandler): void {
     this.#handler = handler;
@@ -119,6 +126,7 @@ export class PacketLink {
     if (this.#reason !== undefined) return;
     this.#envelopes?.begin();
     this.#answered = false;
+    this.#lastSentMs = performance.now();
     this.#socket.write(frame(payload, sequence));
   }
 
@@ -130,6 +138,7 @@ export class PacketLink {
     if (this.#reason !== undefined) throw new SwitchyardError("MYSQL_CONNECTION_LOST", { what: this.#reason });
     if (this.#answered) this.#envelopes?.goOn();
     this.#answered = false;
+    this.#lastSentMs = performance.now();
     if (this.#socket.write(frame(payload, sequence))) return;
     this.#drained ??= deferred();
     await this.#drained.promise;
@@ -208,6 +217,7 @@ export class PacketLink {
   #listen(socket: Duplex): void {
     socket.on("data", (chunk: Buffer) => this.#arrive(chunk));
     socket.on("drain", () => {
+      this.#lastSentMs = performance.now();
       this.#drained?.resolve();
       this.#drained = undefined;
     });

@@ -1,3 +1,4 @@
+import { ANSWER_QUIET_MS } from "./answer-watch.ts";
 import { Connection, type ConnectOptions } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -22,7 +23,11 @@ export async function connectReaders(
   opened: Connection[] = [],
 ): Promise<Connection[]> {
   const attempts = Array.from({ length: count }, async () => {
-    const connection = await Connection.connect(endpoint, { ...options, multiStatements: true });
+    const connection = await Connection.connect(endpoint, {
+      ...options,
+      multiStatements: true,
+      answerQuietMs: ANSWER_QUIET_MS,
+    });
     opened.push(connection);
     await connection.queryMulti(SESSION);
     return connection;

@@ -5,6 +5,7 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { EnvelopeSocket } from "../mysql/envelope-socket.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
 import { frame } from "../wire/packet-writer.ts";
+import { giveBack } from "./chunk-memory.ts";
 import type { ClientBacklog } from "./client-backlog.ts";
 import type { Compression } from "./client-compression.ts";
 import { leanSocket } from "./lean-socket.ts";
@@ -244,7 +245,20 @@ export class ClientConnection {
   write(bytes: Buffer): boolean {
     if (this.#goneReason !== undefined) return true;
     this.#greeted = true;
-    return this.#socket.write(bytes);
+    // What the kernel has taken at once needs no waiting, however much it was.
+    return this.#socket.write(bytes) || this.#socket.writableLength === 0;
+  }
+
+  /** As {@link write}, of a chunk of a socket's that nobody keeps: its memory is used again as soon as may be. */
+  passOn(chunk: Buffer): boolean {
+    const takesMore = this.write(chunk);
+    if (this.#isPlain && this.#raw.writableLength === 0) giveBack(chunk);
+    return takesMore;
+  }
+
+  /** Bytes that are written go to the kernel as they are. */
+  get #isPlain(): boolean {
+    return this.#envelopes === undefined && !this.encrypted;
   }
 
   /** Sends one payload as the answer to the command read last, or the packet after `sequence`. */
@@ -314,8 +328,7 @@ export class ClientConnection {
 
   /** The client has said goodbye: closes at once where it has been sent all that it is owed, as a server does. */
   endAfterGoodbye(): void {
-    const socket = this.#raw;
-    if (socket === this.#socket && !this.encrypted && socket.writableLength === 0) this.destroy();
+    if (this.#isPlain && this.#raw.writableLength === 0) this.destroy();
     else this.end();
   }
 

@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import { copyOf } from "./chunk-memory.ts";
 
 /** What one read takes from a socket at most. */
 const READ_BYTES_MAX = 64 * 1024;
@@ -17,6 +18,7 @@ interface WithHandle {
  * Takes a connection over from a socket, which is of no use afterwards, and answers one that reads and writes like it
  * at half the cost: what arrives is read into a buffer that is there already, and handed to the listeners of `data`
  * without a pass through the queue of a stream. It begins paused: no byte is missed until the caller has listeners.
+ * Chunks are the listeners' to keep; whoever has kept nothing of one may give it back with `giveBack`.
  *
  * Only right behind a login, in a turn in which the caller has all bytes that have arrived. Where that is not so, or
  * there is TLS or a socket file, the socket itself is the answer, as it was.
@@ -31,14 +33,7 @@ export function leanSocket(socket: Socket): Socket {
   const lean: Socket = new Socket({
     handle,
     pauseOnCreate: true,
-    onread: {
-      buffer: SHARED,
-      callback: (length: number) => {
-        const chunk = Buffer.allocUnsafe(length);
-        SHARED.copy(chunk, 0, 0, length);
-        return lean.emit("data", chunk);
-      },
-    },
+    onread: { buffer: SHARED, callback: (length: number) => lean.emit("data", copyOf(SHARED, length)) },
   } as ConstructorParameters<typeof Socket>[0]);
   return lean;
 }

@@ -136,7 +136,7 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
     if (reached < chunk.length) {
       throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", { what: "a server sent more than it owed" });
     }
-    this.#full = !this.#client.write(chunk);
+    this.#full = !this.#client.passOn(chunk);
     return complete;
   }
 

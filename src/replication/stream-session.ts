@@ -1,3 +1,4 @@
+import { ANSWER_QUIET_MS } from "../mysql/answer-watch.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { Direction } from "./direction.ts";
@@ -35,6 +36,7 @@ export async function connectWriter(
     foundRows: true,
     multiStatements: true,
     localInfile: options.localInfile ?? false,
+    answerQuietMs: ANSWER_QUIET_MS,
     signal: options.signal,
   });
   await connection.query("SET NAMES utf8mb4");
@@ -44,7 +46,11 @@ export async function connectWriter(
 
 /** A session on the source, for questions and heartbeats. */
 export async function connectSource(endpoint: Endpoint, name: StreamName, signal: AbortSignal): Promise<Connection> {
-  const connection = await Connection.connect(endpoint, { attributes: readerAttributes(name), signal });
+  const connection = await Connection.connect(endpoint, {
+    attributes: readerAttributes(name),
+    answerQuietMs: ANSWER_QUIET_MS,
+    signal,
+  });
   await connection.query("SET NAMES utf8mb4");
   await connection.query(SOURCE_SESSION);
   return connection;

@@ -4,6 +4,7 @@ import { type Soak, SoakUsageError } from "./soak.ts";
 const SOAKS: Readonly<Record<string, () => Promise<{ readonly soak: Soak }>>> = {
   simulation: () => import("./simulation-soak.ts"),
   proxy: () => import("./proxy-soak.ts"),
+  replication: () => import("./replication-soak.ts"),
 };
 
 /** `npm run soak -- WHAT [options]`: runs one soak for as long as its options say. */

@@ -11,6 +11,8 @@ export const LEDGER_SCHEMA: readonly string[] = [
 
 export const LEDGER_TABLES = "ledger.entry,ledger.counter";
 
+const RECONNECT_MS = 50;
+
 /** What the clients were told. */
 export interface Told {
   readonly acknowledged: number;
@@ -31,18 +33,23 @@ export class LedgerWriters {
   readonly #errors: string[] = [];
   readonly #thinkMs: number;
   readonly #first: number;
+  readonly #outlive: boolean;
   #stopped = false;
+  #paused: PromiseWithResolvers<void> | undefined;
+  #writing = 0;
   #work: Promise<unknown> = Promise.resolve();
 
   /**
    * Several connection strings are used in turn, client by client. Writers that follow others on the same tables begin
-   * with another number of a client, `first`, and look at the rows of their own only.
+   * with another number of a client, `first`, and look at the rows of their own only. With `outlive` a client whose
+   * write has failed does not know its outcome, connects again, and goes on with the next.
    */
-  constructor(url: string | readonly string[], count: number, thinkMs = 2, first = 0) {
+  constructor(url: string | readonly string[], count: number, thinkMs = 2, first = 0, outlive = false) {
     this.#urls = typeof url === "string" ? [url] : url;
     this.#count = count;
     this.#thinkMs = thinkMs;
     this.#first = first;
+    this.#outlive = outlive;
   }
 
   get told(): Told {
@@ -53,13 +60,27 @@ export class LedgerWriters {
 
   async start(): Promise<void> {
     const urls = Array.from({ length: this.#count }, (_, client) => this.#urls[client % this.#urls.length] ?? "");
-    const connections = await Promise.all(urls.map((url) => mysql.createConnection(url)));
-    this.#work = Promise.all(connections.map((connection, client) => this.#run(connection, client)));
+    const connections = await Promise.all(urls.map(connected));
+    this.#work = Promise.all(
+      connections.map((connection, client) => this.#run(connection, client, urls[client] ?? "")),
+    );
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.resume();
     await this.#work;
+  }
+
+  /** Resolves once nothing is being written; nothing will be until {@link resume}. */
+  async pause(): Promise<void> {
+    this.#paused ??= Promise.withResolvers();
+    while (this.#writing > 0) await nap(5);
+  }
+
+  resume(): void {
+    this.#paused?.resolve();
+    this.#paused = undefined;
   }
 
   /** Every difference between what was acknowledged and what `home` holds; empty when all is well. */
@@ -124,21 +145,32 @@ export class LedgerWriters {
     return `client >= ${this.#first} AND client < ${this.#first + this.#count}`;
   }
 
-  async #run(connection: Connection, client: number): Promise<void> {
+  async #run(first: Connection, client: number, url: string): Promise<void> {
     this.#acknowledged[client] = [];
     this.#uncertain[client] = new Set();
     this.#counted[client] = 0;
+    let connection: Connection | undefined = first;
     await connection.query("INSERT INTO ledger.counter VALUES (?, 0)", [this.#first + client]).catch(() => undefined);
-    try {
-      for (let sequence = 1; !this.#stopped; sequence += 1) {
+    for (let sequence = 1; !this.#stopped; sequence += 1) {
+      await this.#paused?.promise;
+      this.#writing += 1;
+      try {
+        connection ??= await connected(url);
         await this.#write(connection, client, sequence);
-        await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
+      } catch (error) {
+        connection?.destroy();
+        connection = undefined;
+        if (!this.#outlive) {
+          this.#errors.push(`client ${client}: ${error instanceof Error ? error.message : String(error)}`);
+          return;
+        }
+        await nap(RECONNECT_MS);
+      } finally {
+        this.#writing -= 1;
       }
-    } catch (error) {
-      this.#errors.push(`client ${client}: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      connection.destroy();
+      await nap(this.#thinkMs);
     }
+    connection?.destroy();
   }
 
   async #write(connection: Connection, client: number, sequence: number): Promise<void> {
@@ -157,4 +189,15 @@ export class LedgerWriters {
     this.#uncertain[client]?.delete(sequence);
     this.#acknowledged[client]?.push(sequence);
   }
+}
+
+async function connected(url: string): Promise<Connection> {
+  const connection = await mysql.createConnection(url);
+  // What ends it between two writes is told by the next.
+  connection.on("error", () => undefined);
+  return connection;
+}
+
+function nap(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

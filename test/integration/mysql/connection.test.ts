@@ -10,6 +10,7 @@ import { buildGreeting } from "../../../src/wire/greeting.ts";
 import { buildOk } from "../../../src/wire/ok-packet.ts";
 import { frame } from "../../../src/wire/packet-writer.ts";
 import { TextRow } from "../../../src/wire/text-row.ts";
+import { FaultyLink } from "../../support/faulty-link.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
 let servers: { a: TestServer };
@@ -400,6 +401,54 @@ describe("LOAD DATA LOCAL", () => {
       await expect(refused).rejects.toMatchObject({ code });
       await connection.close();
     }
+  });
+});
+
+describe("a connection that something in between has forgotten", () => {
+  const QUIET_MS = 100;
+  let link: FaultyLink;
+  const forgotten = () =>
+    Connection.connect(
+      { ...endpoint, port: link.port, tls: { mode: "disabled" } },
+      { attributes: { switchyard_reader: "x" }, answerQuietMs: QUIET_MS, localInfile: true },
+    );
+  beforeAll(async () => {
+    link = await FaultyLink.start(() => servers.a.port);
+    await servers.a.root("CREATE TABLE t.forgotten (line TEXT)");
+  });
+  afterAll(() => link.close());
+
+  const many =
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT REPEAT('x', 100000) FROM n";
+  async function* lines(): AsyncGenerator<Buffer> {
+    for (let sent = 0; sent < 500; sent += 1) {
+      if (sent === 20) link.strand();
+      yield Buffer.from(`${"y".repeat(60_000)}\n`);
+    }
+  }
+  test.each<[what: string, work: (connection: Connection) => Promise<unknown>]>([
+    ["a statement that the server never got", (connection) => connection.query("SELECT 1")],
+    [
+      "rows that are stuck on the way",
+      (connection) => connection.stream(many, { columns: () => void link.strand(), row: () => undefined }),
+    ],
+    [
+      "a file that is stuck on the way",
+      (connection) => connection.loadLocal("LOAD DATA LOCAL INFILE 'x' INTO TABLE t.forgotten", lines()),
+    ],
+  ])("is not waited for: %s", async (what, work) => {
+    const connection = await forgotten();
+    if (what.startsWith("a statement")) link.strand();
+    await expect(work(connection)).rejects.toMatchObject({ code: "MYSQL_CONNECTION_LOST" });
+    await connection.closed;
+  });
+
+  test("a statement that takes long is waited for, and what is done with rows may take long too", async () => {
+    const connection = await forgotten();
+    await connection.query(`SELECT SLEEP(${(QUIET_MS * 5) / 1000})`);
+    await connection.stream("SELECT 1 UNION SELECT 2", { columns: () => undefined, row: () => sleep(QUIET_MS * 3) });
+    expect(connection.isClosed).toBe(false);
+    await connection.close();
   });
 });
 

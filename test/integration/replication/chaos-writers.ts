@@ -32,7 +32,7 @@ export async function createTables(source: TestServer, schema: string): Promise<
 }
 
 /** One random transaction: inserts, updates, moved keys, swapped unique values, deletes, rollbacks. */
-function transaction(schema: string, random: () => number): readonly string[] {
+export function randomTransaction(schema: string, random: () => number): readonly string[] {
   const pick = (max: number): number => Math.floor(random() * max);
   const statements: string[] = ["BEGIN"];
   for (let i = 0; i < 1 + pick(4); i++) {
@@ -75,7 +75,7 @@ export function writers(
   const done = Array.from({ length: count }, async () => {
     const connection = await Connection.connect(await account, { multiStatements: true });
     while (writing) {
-      for (const statement of transaction(schema, random)) {
+      for (const statement of randomTransaction(schema, random)) {
         try {
           await connection.queryMulti(statement);
         } catch (error) {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { giveBack } from "../../../src/proxy/chunk-memory.ts";
 import { leanSocket } from "../../../src/proxy/lean-socket.ts";
 
 const MIB = 1024 * 1024;
@@ -74,6 +75,24 @@ describe("a socket that was taken over", () => {
     expect(lean.writableLength).toBeGreaterThan(0);
     const received: Buffer[] = [];
     for await (const chunk of peer) received.push(chunk as Buffer);
+    expect(Buffer.concat(received).equals(sent)).toBe(true);
+    lean.destroy();
+  });
+
+  test("passes on unchanged what a reader takes in fits and starts, though what the kernel has taken is given back", async () => {
+    const { peer, lean } = await pair();
+    lean.on("data", (chunk: Buffer) => {
+      lean.write(chunk);
+      if (lean.writableLength === 0) giveBack(chunk);
+    });
+    lean.resume();
+    const sent = randomBytes(16 * MIB);
+    peer.end(sent);
+    const received: Buffer[] = [];
+    for await (const chunk of peer) {
+      received.push(chunk as Buffer);
+      if (received.length % 50 === 0) await sleep(2);
+    }
     expect(Buffer.concat(received).equals(sent)).toBe(true);
     lean.destroy();
   });
