@@ -47,7 +47,7 @@ async function streamExecute(session: Session, command: LargeCommand): Promise<b
   const { head } = command;
   const statement = state.prepared.get(statementIdOf(head));
   if (statement === undefined || state.longDataBytes > context.limits.longDataBytesMax) return false;
-  const { facts } = state.judge(statement.text, statement.schema);
+  const { facts } = state.judgeKept(statement);
   const [only] = facts;
   if (only === undefined || facts.length > 1 || !isPlain(only)) return false;
   const parts = readExecute(head, statement.parameters, applicant.capabilities);

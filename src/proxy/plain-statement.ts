@@ -94,7 +94,7 @@ export class PlainStatements implements ReplyWaiter {
   #judge({ facts, decisions }: Judgement): Plain | undefined {
     const [only] = facts;
     const [decision] = decisions;
-    if (only === undefined || decision === undefined || facts.length > 1) return undefined;
+    if (only === undefined || decision === undefined || facts.length > 1 || decisions.length > 1) return undefined;
     if (!isPlain(only) && !this.#endsTransaction(only)) return undefined;
     if (only.kind !== "select" && this.#session.state.routing.triggersLeave) return undefined;
     const { kind, heldBy, armedBy, tables } = decision;

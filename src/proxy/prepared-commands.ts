@@ -2,9 +2,9 @@ import { SwitchyardError } from "../base/errors.ts";
 import type { StatementFacts } from "../sql/statement.ts";
 import { COM, STATUS } from "../wire/capabilities.ts";
 import { buildErr, type ErrPacket } from "../wire/err-packet.ts";
-import { longDataTooLarge, noCursor, preparedOtherwise, tooManyPrepared, unknownStatement } from "./client-errors.ts";
+import { longDataTooLarge, noCursor, tooManyPrepared, unknownStatement } from "./client-errors.ts";
 import { asGreeted, payloadAsGreeted } from "./connection-id.ts";
-import { readOtherwise } from "./prepared-reading.ts";
+import { prepareAsBefore } from "./prepare-again.ts";
 import {
   type ExecuteParts,
   PreparedStatement,
@@ -12,7 +12,7 @@ import {
   statementIdOf,
   withStatementId,
 } from "./prepared-statement.ts";
-import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
+import { afterStatements, answerHere, routeKept, routeText, statementTraits } from "./query-command.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { relayReply } from "./simple-commands.ts";
@@ -69,7 +69,7 @@ export async function execute(session: Session, payload: Buffer): Promise<void> 
   }
   const parts = readExecute(payload, statement.parameters, session.applicant.capabilities);
   statement.takeTypes(parts);
-  const { facts } = state.judge(statement.text, statement.schema);
+  const { facts } = state.judgeKept(statement);
   const [only] = facts;
   try {
     if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
@@ -103,9 +103,11 @@ export function executeWork(
     text: statement.text,
     bytes: payload.length + state.longDataBytes,
     schema: (backend) => (statement.handles.has(backend.connection) ? state.names.schema : statement.schema),
-    route: () => routeText(session, statement.text, statement.schema),
+    route: () => routeKept(session, statement),
     prepare: (backend) =>
-      statement.handles.has(backend.connection) ? undefined : prepareAgain(session, statement, backend),
+      statement.handles.has(backend.connection)
+        ? undefined
+        : prepareAsBefore(session, backend, statement, () => prepareAgain(session, statement, backend)),
     send: (backend, lazyFlags) => {
       const handle = statement.handles.get(backend.connection) ?? 0;
       const command = statement.executeAt(backend.connection, handle, payload, parts);
@@ -126,8 +128,6 @@ async function prepareAgain(
   statement: PreparedStatement,
   backend: SessionBackend,
 ): Promise<ErrPacket | undefined> {
-  const changed = readOtherwise(statement.text, statement.reading, session.state.settings.reading);
-  if (changed !== undefined) return preparedOtherwise(backend.name, changed);
   const command = Buffer.concat([Buffer.from([COM.STMT_PREPARE]), asGreeted(session, backend, statement.text)]);
   const { error, prepared } = await backend.connection.own(command);
   if (error !== undefined) return error;

@@ -1,6 +1,11 @@
-/** What decides on how a text is understood when it is prepared. Equal values read every text alike. */
+import type { SqlModes } from "../sql/statement.ts";
+
+/** What decides on how a text is understood when it is prepared. */
 export interface Reading {
-  /** Those of `sql_mode` that matter to that. */
+  /** How it is taken apart here. */
+  readonly parsedBy: SqlModes;
+  readonly sqlMode: string;
+  /** Those of `sql_mode` that matter to a text. Equal ones, and equal character sets, read every text alike. */
   readonly modes: string;
   /** What the client has set of character sets and collations. */
   readonly charset: string;
@@ -27,14 +32,24 @@ export function readingModes(sqlMode: string): string {
   return [...new Set(all.filter((mode) => READING_MODES.has(mode)))].sort().join();
 }
 
-/** Why a text that was prepared under one reading would be another statement under the present one. */
-export function readOtherwise(text: Buffer, then: Reading, now: Reading): string | undefined {
-  if (then.modes === now.modes && then.charset === now.charset) return undefined;
+/** A text that was prepared, and under what. */
+export interface KeptText {
+  readonly text: Buffer;
+  /** The session's schema at that time: what its names mean. */
+  readonly schema: string | undefined;
+  readonly reading: Reading;
+}
+
+/** Whether a text that was prepared under one `sql_mode` would be another statement under that of now. */
+export function meansOtherwise(text: Buffer, then: Reading, now: Reading): boolean {
+  if (then.modes === now.modes) return false;
   const bytes = text.toString("latin1");
   const [before, after] = [then, now].map(({ modes }) => new Set(modes.split(",")));
-  for (const [mode, mark] of READING_MODES) {
-    if (before?.has(mode) !== after?.has(mode) && mark.test(bytes)) return "sql_mode";
-  }
-  // Without literals a text of ASCII means the same in any character set that a client may use.
-  return then.charset !== now.charset && /['"\x80-\xff]/.test(bytes) ? "character set" : undefined;
+  for (const [mode, mark] of READING_MODES) if (before?.has(mode) !== after?.has(mode) && mark.test(bytes)) return true;
+  return false;
+}
+
+/** The same of the character set. Without literals a text of ASCII means the same in any that a client may use. */
+export function isSpeltOtherwise(text: Buffer, then: Reading, now: Reading): boolean {
+  return then.charset !== now.charset && /['"\x80-\xff]/.test(text.toString("latin1"));
 }

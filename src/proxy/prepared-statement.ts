@@ -6,7 +6,7 @@ import { PacketReader } from "../wire/packet-reader.ts";
 import { PacketWriter } from "../wire/packet-writer.ts";
 import type { BackendConnection } from "./backend-connection.ts";
 import type { Cause } from "./cause.ts";
-import type { Reading } from "./prepared-reading.ts";
+import type { KeptText, Reading } from "./prepared-reading.ts";
 
 /** Bytes ahead of the parameters of an execute: command, id, flags, iterations. */
 export const EXECUTE_HEAD_BYTES = 10;
@@ -151,13 +151,8 @@ export function statementIdOf(payload: Buffer): number {
 }
 
 /** A statement that the client has prepared by the SQL statement PREPARE. */
-export interface TextPrepared {
+export interface TextPrepared extends KeptText {
   readonly name: string;
-  readonly text: Buffer;
-  /** The session's schema at that time: what its names mean. */
-  readonly schema: string | undefined;
-  /** How its text was read then. */
-  readonly reading: Reading;
   /** Connections that know it. */
   readonly on: Set<BackendConnection>;
 }

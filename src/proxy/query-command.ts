@@ -1,5 +1,7 @@
+import type { Judgement } from "../rules/decision-cache.ts";
 import type { SideEffect, StatementFacts, XaStatement } from "../sql/statement.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
+import type { KeptText } from "./prepared-reading.ts";
 import type { ReplyEnd } from "./reply-jobs.ts";
 import { hinted } from "./route-hints.ts";
 import { noteCalls, settleCalls } from "./routine-calls.ts";
@@ -45,8 +47,17 @@ const ABOUT_IT: ReadonlySet<StatementFacts["kind"]> = new Set(["commit", "rollba
 
 /** Routes a text by the rules in force in this turn. */
 export function routeText(session: Session, text: Buffer, schema: string | undefined): Route {
+  return routed(session, text, () => session.state.judge(text, schema));
+}
+
+/** The same of a text that was prepared. */
+export function routeKept(session: Session, kept: KeptText): Route {
+  return routed(session, kept.text, () => session.state.judgeKept(kept));
+}
+
+function routed(session: Session, text: Buffer, judge: () => Judgement): Route {
   const { state } = session;
-  const judgement = state.judge(text, schema);
+  const judgement = judge();
   if (judgement.facts.length === 1 && goesOnWithHandler(session, judgement.facts[0])) return routeFreely(session);
   const { routing } = state;
   const temporary = judgement.facts.flatMap((facts) => state.names.temporaryBackends(facts, routing));
@@ -60,7 +71,7 @@ export function routeText(session: Session, text: Buffer, schema: string | undef
     return { ...route, refusal: { ...route.refusal, notUnderstood: text } };
   }
   // What was called before a migration began may be known by now.
-  if (route.refusal?.reason === "pinned" && settleCalls(session)) return routeText(session, text, schema);
+  if (route.refusal?.reason === "pinned" && settleCalls(session)) return routed(session, text, judge);
   const hint = judgement.facts[0]?.routeHint;
   if (hint !== undefined) route = hinted(session, { judgement, route, hint, hidesTables: temporary.length > 0 });
   const withinXa = (facts: StatementFacts): boolean => state.transaction.isXa && ABOUT_IT.has(facts.kind);

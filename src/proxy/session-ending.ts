@@ -122,9 +122,7 @@ export class SessionEnding {
       }
       case COM.STMT_EXECUTE: {
         const statement = payload.length < 5 ? undefined : state.prepared.get(statementIdOf(payload));
-        return statement === undefined
-          ? "nothing yet"
-          : this.#asks(state.judge(statement.text, statement.schema).facts);
+        return statement === undefined ? "nothing yet" : this.#asks(state.judgeKept(statement).facts);
       }
       case COM.QUIT:
       case COM.RESET_CONNECTION:

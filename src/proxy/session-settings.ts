@@ -105,8 +105,8 @@ export class SessionSettings {
   #maxPacketBytes = 0;
   #modes: SqlModes;
   #initialModes: SqlModes;
-  #readingModes = "";
-  #initialReadingModes = "";
+  #sqlMode = "";
+  #initialSqlMode = "";
   #lazyForbidden = new Set<string>();
   #initiallyForbidden: ReadonlySet<string> = new Set();
 
@@ -125,7 +125,9 @@ export class SessionSettings {
   get reading(): Reading {
     const about = [...this.#settings.values()].filter(({ key }) => key === "names" || CHARACTER_SETS.has(key));
     return {
-      modes: this.#readingModes,
+      parsedBy: this.#modes,
+      sqlMode: this.#sqlMode,
+      modes: readingModes(this.#sqlMode),
       charset: about
         .map(({ sql }) => sql)
         .join("; ")
@@ -167,8 +169,8 @@ export class SessionSettings {
   begin(initial: InitialSettings): void {
     this.#initialModes = { ...modesOf(initial.sql_mode), charset: charsetClass(initial.character_set_client) };
     this.#modes = this.#initialModes;
-    this.#initialReadingModes = readingModes(initial.sql_mode);
-    this.#readingModes = this.#initialReadingModes;
+    this.#initialSqlMode = initial.sql_mode;
+    this.#sqlMode = this.#initialSqlMode;
     this.#lazyForbidden = new Set();
     for (const name of ["completion_type", "session_track_transaction_info", "transaction_read_only"] as const) {
       if (!LAZY_VALUES.test(initial[name])) this.#lazyForbidden.add(name);
@@ -268,7 +270,7 @@ export class SessionSettings {
   recordVariable(name: string, valueSql: string, value: string): Recorded {
     if (name === "sql_mode") {
       this.#modes = { ...this.#modes, ...modesOf(value) };
-      this.#readingModes = readingModes(value);
+      this.#sqlMode = value;
     }
     if (name === "max_execution_time") this.#maxExecutionMs = Number(value) || 0;
     if (name === "character_set_client") this.#modes = { ...this.#modes, charset: charsetClass(value) };
@@ -287,7 +289,7 @@ export class SessionSettings {
     this.#resets += 1;
     this.#maxExecutionMs = this.#initialMaxExecutionMs;
     this.#modes = this.#initialModes;
-    this.#readingModes = this.#initialReadingModes;
+    this.#sqlMode = this.#initialSqlMode;
     this.#lazyForbidden = new Set(this.#initiallyForbidden);
   }
 

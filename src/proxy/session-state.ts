@@ -1,9 +1,10 @@
 import type { Judgement } from "../rules/decision-cache.ts";
 import { scopeKey } from "../rules/decision-cache.ts";
 import type { Routing } from "../rules/routing.ts";
-import type { SqlModes } from "../sql/statement.ts";
+import type { SqlModes, StatementFacts } from "../sql/statement.ts";
 import { STATUS } from "../wire/capabilities.ts";
 import { type Cause, causeOf, type Tie } from "./cause.ts";
+import { type KeptText, meansOtherwise } from "./prepared-reading.ts";
 import type { PreparedStatement, TextPrepared } from "./prepared-statement.ts";
 import type { UnknownCall } from "./routine-calls.ts";
 import type { SessionBackend } from "./session-backends.ts";
@@ -76,8 +77,19 @@ export class SessionState {
 
   /** Judges a text by the rules in force and by what its names mean under `schema`. */
   judge(text: Buffer, schema: string | undefined): Judgement {
+    return this.#judgeBy(this.settings.modes, text, schema);
+  }
+
+  /**
+   * As {@link judge}, of a text that was prepared: by what it was then. A server reads it anew by the present `sql_mode` when the
+   * definition of one of its tables has changed, and does not say so: where it would use other tables then, these count, too.
+   */
+  judgeKept({ text, schema, reading }: KeptText): Judgement {
+    const kept = this.#judgeBy(reading.parsedBy, text, schema);
     const { modes } = this.settings;
-    return this.#context.traffic.cache.judge(text, this.#scopeKey(modes, schema), modes, this.names.scopeWith(schema));
+    if (modes === reading.parsedBy || !meansOtherwise(text, reading, this.settings.reading)) return kept;
+    const anew = this.judge(text, schema).decisions.filter(({ kind }) => kind === "one" || kind === "split");
+    return { facts: kept.facts.map(unreadable), decisions: [...kept.decisions, ...anew] };
   }
 
   /** As {@link judge}, of a prepared statement that is executed again and again. Only without temporary tables. */
@@ -86,7 +98,7 @@ export class SessionState {
     const { serial } = this.#context.traffic.cache;
     const { judged } = statement;
     if (judged !== undefined && judged.rulesSerial === serial && judged.modes === modes) return judged;
-    const { facts, decisions } = this.judge(statement.text, statement.schema);
+    const { facts, decisions } = this.judgeKept(statement);
     statement.judged = { facts, decisions, rulesSerial: serial, modes };
     return statement.judged;
   }
@@ -206,9 +218,20 @@ export class SessionState {
     return key;
   }
 
+  #judgeBy(modes: SqlModes, text: Buffer, schema: string | undefined): Judgement {
+    return this.#context.traffic.cache.judge(text, this.#scopeKey(modes, schema), modes, this.names.scopeWith(schema));
+  }
+
   #endTogether(tables: readonly string[]): void {
     for (const table of tables) this.#together.add(table);
     this.#context.seen.note(this.#together);
     this.#together.clear();
   }
+}
+
+/** What it sets is written in a way that other servers would not read now. */
+function unreadable(facts: StatementFacts): StatementFacts {
+  const { setAssignments } = facts;
+  if (setAssignments === undefined) return facts;
+  return { ...facts, setAssignments: setAssignments.map((one) => ({ ...one, literal: false })) };
 }

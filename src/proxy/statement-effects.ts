@@ -109,7 +109,7 @@ async function applyDynamic(
     state.pins.clear(`prepare ${key}`);
   } else if (statement === undefined) pin("execute", "a prepared text that is not known may have changed the session");
   else {
-    const { facts } = state.judge(statement.text, statement.schema);
+    const { facts } = state.judgeKept(statement);
     for (const one of facts) await applyEffects(state, one, statement.text, backend);
   }
 }

@@ -1,11 +1,11 @@
 import { quoteId } from "../base/table-name.ts";
 import type { StatementFacts } from "../sql/statement.ts";
 import type { ErrPacket } from "../wire/err-packet.ts";
-import { notSupported, preparedOtherwise, tooManyPrepared, unknownStatement } from "./client-errors.ts";
+import { notSupported, tooManyPrepared, unknownStatement } from "./client-errors.ts";
 import { asGreeted } from "./connection-id.ts";
-import { readOtherwise } from "./prepared-reading.ts";
+import { prepareAsBefore } from "./prepare-again.ts";
 import { preparedKey, type TextPrepared } from "./prepared-statement.ts";
-import { afterStatements, answerHere, routeText, statementTraits } from "./query-command.ts";
+import { afterStatements, answerHere, routeKept, routeText, statementTraits } from "./query-command.ts";
 import type { Session } from "./session.ts";
 import type { SessionBackend } from "./session-backends.ts";
 import { relayReply, relayTo } from "./simple-commands.ts";
@@ -69,7 +69,7 @@ async function prepareText(session: Session, payload: Buffer, name: string, text
 async function executeText(session: Session, payload: Buffer, statement: TextPrepared): Promise<void> {
   const { state } = session;
   const { text, schema, on } = statement;
-  const { facts } = state.judge(text, schema);
+  const { facts } = state.judgeKept(statement);
   const [only] = facts;
   if (only !== undefined && facts.length === 1 && (await answerHere(session, only))) return;
   await session.perform({
@@ -77,8 +77,11 @@ async function executeText(session: Session, payload: Buffer, statement: TextPre
     text,
     bytes: payload.length,
     schema: (backend) => (on.has(backend.connection) ? state.names.schema : schema),
-    route: () => routeText(session, text, schema),
-    prepare: (backend) => (on.has(backend.connection) ? undefined : prepareAgain(session, statement, backend)),
+    route: () => routeKept(session, statement),
+    prepare: (backend) =>
+      on.has(backend.connection)
+        ? undefined
+        : prepareAsBefore(session, backend, statement, () => prepareAgain(session, statement, backend)),
     send: (backend, lazyFlags) => relayReply(session, backend, payload, lazyFlags),
     after: (backend, end) => afterStatements(session, { text, facts, schema, backend, end }),
   });
@@ -89,12 +92,9 @@ async function prepareAgain(
   { name, text, reading, on }: TextPrepared,
   backend: SessionBackend,
 ): Promise<ErrPacket | undefined> {
-  const { settings } = session.state;
-  const { noBackslashEscapes, charset } = settings.modes;
-  const changed = readOtherwise(text, reading, settings.reading);
-  if (changed !== undefined) return preparedOtherwise(backend.name, changed);
+  const { noBackslashEscapes } = reading.parsedBy;
   // A second byte of a character may be a quote or a backslash there.
-  if (charset === "unsafe" && text.some((byte) => byte >= 0x80)) {
+  if (session.state.settings.modes.charset === "unsafe" && text.some((byte) => byte >= 0x80)) {
     return notSupported(
       `a text prepared by PREPARE, not of ASCII and in a character set such as gbk, on ${backend.name}`,
     );

@@ -57,6 +57,16 @@ test("the greeting is the server's: version, collation, status, and every capabi
   expect(missing & ~(CAP.MULTI_FACTOR_AUTHENTICATION | CAP.REMEMBER_OPTIONS | CAP.SSL_VERIFY_SERVER_CERT)).toBe(0);
 });
 
+test("a prepared statement that a server may read anew by another sql_mode goes where its tables are by either", async () => {
+  const client = await connect();
+  // To the mode that is set later they have a table, and two tables on different servers.
+  const texts = ["SELECT 'a\\' FROM orders -- ' AS it", "SELECT 'a\\' FROM orders JOIN other -- ' AS it"];
+  for (const text of texts) expect((await client.execute<RowDataPacket[]>(text))[0]).toHaveLength(1);
+  await client.query("SET sql_mode = 'NO_BACKSLASH_ESCAPES'");
+  expect((await client.execute<RowDataPacket[]>(texts[0] ?? ""))[0]).toEqual([{ it: "a' FROM orders -- " }]);
+  await expect(client.execute(texts[1] ?? "")).rejects.toMatchObject({ errno: 1235 });
+});
+
 describe("prepared statements", () => {
   const open = async (server: TestServer): Promise<number> =>
     Number((await server.root("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'"))[0]?.["Value"]);

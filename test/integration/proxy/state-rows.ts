@@ -401,6 +401,7 @@ const answers: readonly StateRow[] = [
 
 const PREPARED = "INSERT INTO orders (client, note) VALUES (?, ?)";
 const QUOTING = 'INSERT INTO orders (client, note) VALUES (?, "bytes")';
+const ANSI_QUOTING = `INSERT INTO "orders" ("client", "note") VALUES (?, 'a\\')`;
 const EXECUTE_WITH_CURSOR = Buffer.from([1, 1, 0, 0, 0]);
 
 const statements: readonly StateRow[] = [
@@ -423,18 +424,39 @@ const statements: readonly StateRow[] = [
     },
   },
   {
-    state: "a prepared statement whose text has another meaning by now is refused at the new home, and not another one",
+    state: "a prepared statement is at the new home what it was when it was prepared, whatever the sql_mode is by now",
     enter: async (client) => {
-      await all(client, `PREPARE quoting FROM 'INSERT INTO orders (client, note) VALUES (CONNECTION_ID(), "text")'`);
-      await client.connection.execute(QUOTING, [client.connection.threadId]);
-      await all(client, "SET sql_mode = 'ANSI_QUOTES'");
+      const { connection } = client;
+      const quoting = "INSERT INTO orders (client, note) VALUES (@me, \\'\\\\\\'it\\')";
+      await all(client, `SET @me = ${connection.threadId}`, `PREPARE quoting FROM '${quoting}'`);
+      await connection.execute(QUOTING, [connection.threadId]);
+      await all(client, "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'");
+      await connection.execute(ANSI_QUOTING, [connection.threadId]);
+      await all(client, `PREPARE slashed FROM 'INSERT INTO "orders" (client, note) VALUES (@me, ''a\\'')'`);
+      await all(client, "SET sql_mode = 'PIPES_AS_CONCAT'");
     },
     after: async (client) => {
-      await refused(client.connection.execute(QUOTING, [client.connection.threadId]), 1235, "another sql_mode");
-      await refused(all(client, "EXECUTE quoting"), 1235, "another sql_mode");
-      await all(client, "SET sql_mode = ''");
+      const { connection, notes } = client;
+      for (const text of [QUOTING, ANSI_QUOTING]) await connection.execute(text, [connection.threadId]);
+      await all(client, "EXECUTE quoting", "EXECUTE slashed");
+      expect(await notes()).toEqual({ old: ["bytes", "a\\"], new: ["bytes", "a\\", "'it", "a\\"] });
+      // And the mode of now is in force there again.
+      const asked = "SELECT @@sql_mode AS mode, 'a' || 'b' AS joined, \"x\\\"\" AS quoted FROM orders LIMIT 1";
+      expect((await connection.query(asked))[0]).toEqual([{ mode: "PIPES_AS_CONCAT", joined: "ab", quoted: 'x"' }]);
+    },
+  },
+  {
+    state:
+      "a prepared statement whose bytes mean something else by now is refused at the new home, and not another one",
+    enter: async (client) => {
+      await all(client, `PREPARE spelt FROM 'INSERT INTO orders (client, note) VALUES (CONNECTION_ID(), "text")'`);
       await client.connection.execute(QUOTING, [client.connection.threadId]);
-      expect(await client.notes()).toEqual({ old: ["bytes"], new: ["bytes"] });
+      await all(client, "SET NAMES latin1");
+    },
+    after: async (client) => {
+      await refused(client.connection.execute(QUOTING, [client.connection.threadId]), 1235, "another character set");
+      await refused(all(client, "EXECUTE spelt"), 1235, "another character set");
+      expect(await client.notes()).toEqual({ old: ["bytes"], new: [] });
     },
   },
   {

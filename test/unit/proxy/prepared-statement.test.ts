@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { executeFor, PreparedStatement, readExecute } from "../../../src/proxy/prepared-statement.ts";
+import { SessionSettings } from "../../../src/proxy/session-settings.ts";
 import { CAP } from "../../../src/wire/capabilities.ts";
+
+const MODES = { ansiQuotes: false, noBackslashEscapes: false };
 
 const HEAD = [0x17, 9, 0, 0, 0, 0, 1, 0, 0, 0];
 const TYPES = [0x08, 0x00, 0xfd, 0x00];
@@ -43,7 +46,7 @@ describe("an execute", () => {
     const statement = new PreparedStatement(
       9,
       Buffer.from("x"),
-      { schema: undefined, reading: { modes: "", charset: "" } },
+      { schema: undefined, reading: new SessionSettings(1, MODES).reading },
       2,
     );
     statement.longData.set(1, [Buffer.from("ab"), Buffer.from("c")]);

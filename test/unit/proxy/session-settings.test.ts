@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readOtherwise } from "../../../src/proxy/prepared-reading.ts";
+import { isSpeltOtherwise, meansOtherwise } from "../../../src/proxy/prepared-reading.ts";
 import { SessionSettings } from "../../../src/proxy/session-settings.ts";
 import { analyzeSql } from "../../../src/sql/classifier.ts";
 
@@ -82,23 +82,20 @@ describe("settings of a session", () => {
   test("tell whether a text that was prepared before would be the same statement now", () => {
     const made = settings();
     const then = made.reading;
-    const changed = (text: string): string | undefined => readOtherwise(Buffer.from(text), then, made.reading);
+    const means = (text: string): boolean => meansOtherwise(Buffer.from(text), then, made.reading);
+    const spelt = (text: string): boolean => isSpeltOtherwise(Buffer.from(text), then, made.reading);
     record(made, "SET sql_mode = 'STRICT_ALL_TABLES'");
-    expect(changed('SELECT "x"')).toBeUndefined();
+    expect(means('SELECT "x"')).toBe(false);
     record(made, "SET sql_mode = 'ANSI'");
-    expect([changed("SELECT 'x'"), changed('SELECT "x"'), changed("SELECT 1 || 2")]).toEqual([
-      undefined,
-      "sql_mode",
-      "sql_mode",
+    expect([means("SELECT 'x'"), means('SELECT "x"'), means("SELECT 1 || 2")]).toEqual([false, true, true]);
+    expect([made.reading.sqlMode, made.reading.parsedBy.ansiQuotes, then.parsedBy.ansiQuotes]).toEqual([
+      ...["ANSI", true, false],
     ]);
     record(made, "SET sql_mode = '', NAMES latin1");
-    expect([changed("SELECT 1"), changed("SELECT 'x'"), changed("SELECT ü")]).toEqual([
-      undefined,
-      "character set",
-      "character set",
-    ]);
+    expect(means('SELECT "x"')).toBe(false);
+    expect([spelt("SELECT 1"), spelt("SELECT 'x'"), spelt("SELECT ü")]).toEqual([false, true, true]);
     made.reset("reset");
-    expect(changed("SELECT 'x'")).toBeUndefined();
+    expect(spelt("SELECT 'x'")).toBe(false);
   });
 
   test("read back are replayed as constants", () => {

@@ -11,8 +11,8 @@ import { homesToAsk } from "../../../src/proxy/xa-command.ts";
 import { analyzeSql } from "../../../src/sql/classifier.ts";
 import { COM } from "../../../src/wire/capabilities.ts";
 
-const MEANING = { schema: undefined, reading: { modes: "", charset: "" } };
 const MODES = { ansiQuotes: false, noBackslashEscapes: false };
+const MEANING = { schema: undefined, reading: { parsedBy: MODES, sqlMode: "", modes: "", charset: "" } };
 
 interface Kept {
   readonly pins: SessionPins;
