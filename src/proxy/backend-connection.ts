@@ -412,9 +412,14 @@ export class BackendConnection {
       return;
     }
     this.#sendsFile = true;
-    const whole = await relayFile(client, this.#socket, this.#fileNumbers(client, request));
+    // Within envelopes nobody looks at the numbers of packets.
+    const first = client.compressed ? undefined : (request + 1) & 0xff;
+    const passing = this.#fileNumbers(client, request);
+    const whole = await relayFile(client, this.#socket, { first, passing }).catch((error: SwitchyardError) =>
+      this.#lose(error.message, error),
+    );
     this.#sendsFile = false;
-    if (whole || this.#lostReason !== undefined) return;
+    if (whole === true || this.#lostReason !== undefined) return;
     // An empty packet would have the server keep what has come so far. A closed connection is a file that has failed.
     this.#socket.end();
     const timer = setTimeout(() => this.destroy("the server did not close"), FILE_GRACE_MS);
@@ -444,14 +449,15 @@ export class BackendConnection {
     });
   }
 
-  #lose(reason: string): void {
+  /** Whoever waits for a reply hears `why`, or else that the connection was lost. */
+  #lose(reason: string, why?: SwitchyardError): void {
     if (this.#lostReason !== undefined) return;
     this.#lostReason = reason;
     this.#socket.destroy();
     const job = this.#job;
     this.#job = undefined;
     if (job !== undefined) {
-      const error = lost(this.name, reason, true);
+      const error = why ?? lost(this.name, reason, true);
       this.#tell(() => job.lost(error));
     }
     this.#closed.resolve(reason);

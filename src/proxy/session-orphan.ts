@@ -41,10 +41,7 @@ export class SessionOrphan {
       if (sentFlight === undefined || session.sentFlight !== sentFlight) continue;
       session.giveUp();
       const connection = session.backends.get(sentFlight.backend)?.connection;
-      // Half a file is ended by closing its connection.
-      if (connection !== undefined && !connection.sendsFile) {
-        await killStatement(context, session.applicant, connection);
-      }
+      if (connection !== undefined) await killStatement(context, session.applicant, connection);
       return;
     }
   }

@@ -6,6 +6,7 @@ import type { ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { CAP, COM } from "../../../src/wire/capabilities.ts";
 import { parseErr } from "../../../src/wire/err-packet.ts";
+import { frame } from "../../../src/wire/packet-writer.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { runMysql } from "./mysql-client.ts";
 import {
@@ -176,6 +177,28 @@ describe("LOAD DATA LOCAL INFILE", () => {
   });
 });
 
+describe("a file whose packets are numbered wrong", () => {
+  /**
+   * 1. A client answers the request for its file with a packet that has not the number that is due.
+   * 2. A server gives up the file behind that packet's header, skips another, and takes what follows for a command.
+   * 3. What follows, in the middle of a "file", is a write that no proxy has looked at.
+   */
+  test("ends the session, and no part of it reaches the server as a command", async () => {
+    const client = await connect();
+    client.send(query(LOAD));
+    expect((await client.next())[0]).toBe(0xfb);
+    client.sendFile(rows(1, 3));
+    const smuggled = frame(query("INSERT INTO other (id) VALUES (4711)"), 0);
+    client.sendFileFrom(98, Buffer.concat([Buffer.from([1, 0, 0, 98]), smuggled]));
+    expect(parseErr(await client.next()).errno).toBe(1835);
+    await expect(client.next()).rejects.toThrow();
+    const left = `SELECT ID FROM information_schema.PROCESSLIST WHERE ID = ${client.threadId}`;
+    await until(async () => (await servers.old.root(left)).length === 0, "the server has given it up");
+    expect(await count(servers.old)).toBe(0);
+    expect(await count(servers.old, "shop.other")).toBe(0);
+  });
+});
+
 describe("LOAD DATA LOCAL INFILE and a switch", () => {
   test("is held before it is sent, and then goes to the new home", async () => {
     const client = await connect();
@@ -236,8 +259,8 @@ describe("a file that the server takes slowly", () => {
   /**
    * 1. A transaction of somebody else's holds the row that the file's first row needs.
    * 2. The server asks for the file, and stops reading at its first row.
-   * 3. The client has 256 MB to send. What it can get rid of is what the sockets on the way hold, and no more: the
-   *    proxy keeps nothing.
+   * 3. The client has 256 MB to send. What it can get rid of is what the sockets on the way hold, and the little that
+   *    the proxy reads ahead.
    */
   test("is read from the client no faster", async () => {
     await servers.old.root("INSERT INTO shop.orders (id, note) VALUES (1, 'in the way')");
@@ -262,5 +285,23 @@ describe("a file that the server takes slowly", () => {
     await other.end();
     await until(async () => (await loads(servers.old)) === 0, "the server has given it up");
     await servers.old.root("DELETE FROM shop.orders");
+  });
+
+  /** A server that waits for a lock does not read, and does not see that the connection was closed. */
+  test("is given up soon when its client has gone, though the server waits for a lock", async () => {
+    await servers.old.root("INSERT INTO shop.orders (id, note) VALUES (1, 'in the way')");
+    const other = await harness.connect();
+    await other.query("BEGIN");
+    await other.query("UPDATE orders SET note = 'locked' WHERE id = 1");
+    const client = await connect();
+    client.send(query("LOAD DATA LOCAL INFILE 'x' REPLACE INTO TABLE orders (id, note)"));
+    expect((await client.next())[0]).toBe(0xfb);
+    // More than the sockets on the way to the server hold.
+    for (let at = 0; at < 20; at++) await client.sendFileSlowly(Buffer.alloc(1024 * 1024, "1\tx\n"));
+    client.close();
+    await until(async () => (await loads(servers.old)) === 0, "the server has given it up");
+    await other.query("COMMIT");
+    await other.end();
+    expect(await servers.old.root("SELECT note FROM shop.orders")).toEqual([{ note: "locked" }]);
   });
 });
