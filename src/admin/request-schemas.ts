@@ -28,6 +28,7 @@ export const createRequest = z.strictObject({
   from: name("the name of the source under `backends`"),
   to: name("the name of the target under `backends`"),
   tables: z.array(table, "a list of schema.table").min(1, "at least one table").max(1000, "at most 1000 tables"),
+  readFrom: name("the name of a replica of the source under `backends`").optional(),
 });
 
 const insistence = z.enum(["wait", "abort", "kill"], "wait, abort or kill");
@@ -62,6 +63,9 @@ const switchRequest = z
     path: ["pinned"],
   });
 
+/** The empty text stands for the home itself. */
+const readFrom = z.union([z.literal(""), name("the name of a replica under `backends`")]).optional();
+
 const ceiling = (max: number): z.ZodOptional<z.ZodNumber> =>
   z.number("a number").int("a whole number").min(0).max(max, `at most ${max}`).optional();
 
@@ -75,6 +79,7 @@ const tuneRequest = z.strictObject({
   throttleProxyP99Ms: ceiling(600_000),
   throttleSpeedPercent: z.number("a percentage").int("a whole number").min(1).max(100, "1 to 100").optional(),
   replicas: z.array(name("the name of a replica under `backends`"), "a list of names").max(20, "at most 20").optional(),
+  readFrom,
   reset: z.boolean("true or false").default(false),
 } satisfies Record<string, z.ZodType> & Record<ThrottleLimit, z.ZodType>);
 
@@ -94,7 +99,7 @@ export const ACTIONS = {
       oldTables: z.enum(["keep", "rename", "drop"], "keep, rename or drop").default("keep"),
     }),
   },
-  diff: { command: "diff-start", schema: z.strictObject(common) },
+  diff: { command: "diff-start", schema: z.strictObject({ ...common, readFrom }) },
   "diff-repair": {
     command: "diff-repair",
     schema: z.strictObject({ ...common, dryRun: z.boolean("true or false").default(false) }),

@@ -12,7 +12,11 @@ import { ReportedError } from "./remote-error.ts";
 const SAMPLES_SHOWN_MAX = 10;
 
 /** A finished diff as it is stored and reported. */
-type ShownReport = Partial<DiffReport> & { readonly direction?: Direction };
+type ShownReport = Partial<DiffReport> & {
+  readonly direction?: Direction;
+  readonly readFrom?: string;
+  readonly proves?: boolean;
+};
 
 /** What a repair reports. */
 type ShownRepair = RepairReport & { readonly complete: boolean };
@@ -38,15 +42,24 @@ export function diffCommands(context: CliContext): Command {
   return diff;
 }
 
+interface StartOptions {
+  readonly wait: boolean;
+  readonly readFrom?: string;
+  readonly reason?: string;
+}
+
 function addStart(context: CliContext, parent: Command): void {
   withServer(parent.command("start"))
     .description("compare now, and wait for the outcome; exits with 1 where something differs")
     .argument("<id>", "name of the migration")
     .option("--no-wait", "return as soon as the diff is ordered")
+    .option("--read-from <replica>", "read the home's rows from this replica of it; an empty text for the home itself")
     .option("--reason <text>", "kept in the history")
-    .action(async (id: string, options: { wait: boolean; reason?: string }, command: Command) => {
+    .action(async (id: string, options: StartOptions, command: Command) => {
       const session = openSession(context, command);
-      const body = options.reason === undefined ? {} : { reason: options.reason };
+      const { readFrom, reason } = options;
+      const given = Object.entries({ readFrom, reason }).filter(([, value]) => value !== undefined);
+      const body = Object.fromEntries(given);
       const placed = await session.client.order(diffPath(id), body);
       if (!options.wait) {
         session.print({ format: 1, order: placed.order.id }, `The diff of ${id} is ordered.`);
@@ -120,6 +133,13 @@ function describeReport(report: ShownReport): string {
   const differences = report.differences ?? 0;
   const head = facts([
     ["outcome", differences === 0 ? "clean: both sides are equal" : `${count(differences)} rows differ`],
+    ["read from", report.readFrom],
+    [
+      "note",
+      report.proves === false
+        ? "rows were copied from there, so this does not open the gate of a switch: diff start --read-from ''"
+        : undefined,
+    ],
     ["rows", count(report.rows ?? 0)],
     ["verified", report.verifiedAt === undefined ? undefined : `as of ${report.verifiedAt.replaceAll("\n", "")}`],
     ["finished", report.finishedAt],

@@ -38,6 +38,7 @@ interface CreateOptions {
   readonly to?: string;
   readonly tables?: string;
   readonly file?: string;
+  readonly readFrom?: string;
   readonly reason?: string;
   readonly wait?: boolean;
 }
@@ -49,7 +50,11 @@ function addCreate(context: CliContext, parent: Command): void {
     .option("--from <backend>", "the tables' present home, a name of `backends:`")
     .option("--to <backend>", "where they shall live")
     .option("--tables <list>", "schema.table, separated by commas")
-    .option("-f, --file <file>", "take from, to and tables from a YAML file")
+    .option("-f, --file <file>", "take from, to, tables and readFrom from a YAML file")
+    .option(
+      "--read-from <backend>",
+      "read rows from this replica of the source; the binary log still comes from the source",
+    )
     .option("--reason <text>", "kept in the history")
     .option("--wait", "wait until everything is copied and the stream has caught up")
     .action(async (id: string, options: CreateOptions, command: Command) => {
@@ -74,8 +79,8 @@ async function createBody(id: string, options: CreateOptions): Promise<Record<st
     ?.split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
-  const { from, to, reason } = options;
-  const given = Object.entries({ from, to, tables, reason }).filter(([, value]) => value !== undefined);
+  const { from, to, readFrom, reason } = options;
+  const given = Object.entries({ from, to, tables, readFrom, reason }).filter(([, value]) => value !== undefined);
   const body: Record<string, unknown> = { ...file, ...Object.fromEntries(given), id };
   const missing = ["from", "to", "tables"].filter((name) => body[name] === undefined);
   if (missing.length === 0) return body;
@@ -96,8 +101,8 @@ async function readRequestFile(file: string): Promise<Record<string, unknown>> {
       cause: error,
     });
   }
-  const { from, to, tables } = (found ?? {}) as Record<string, unknown>;
-  const given = Object.entries({ from, to, tables }).filter(([, value]) => value !== undefined);
+  const { from, to, tables, readFrom } = (found ?? {}) as Record<string, unknown>;
+  const given = Object.entries({ from, to, tables, readFrom }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given);
 }
 

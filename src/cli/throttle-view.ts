@@ -20,8 +20,9 @@ function describeSignal({ name, value, ceiling, verdict, ageMs, problem }: Signa
 }
 
 /** What an operator has said of the migration's speed. */
-export function describeTuning({ limits = {}, replicas = [] }: Tuning): string {
+export function describeTuning({ limits = {}, replicas = [], readFrom }: Tuning): string {
   const parts = Object.entries(limits).map(([name, value]) => `${name} ${count(value)}`);
   if (replicas.length > 0) parts.push(`replicas ${replicas.join(", ")}`);
+  if (readFrom !== undefined) parts.push(`rows read from ${readFrom}`);
   return parts.join(", ") || "as configured";
 }

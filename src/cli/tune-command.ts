@@ -23,14 +23,24 @@ export function addTune(context: CliContext, parent: Command): void {
   for (const [flag, , about] of OPTIONS) command.option(flag, about, wholeNumber);
   command
     .option("--watch-replicas <list>", "backends whose lag is watched, separated by commas; an empty text for none")
+    .option(
+      "--read-from <replica>",
+      "backend that rows are read from: a replica of the source; an empty text for the source",
+    )
     .option("--reset", "forget first what was said before: as configured under `limits:`")
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: Record<string, unknown>, self: Command) => {
       const session = openSession(context, self);
       const limits = OPTIONS.map(([flag, limit]) => [limit, options[attributeOf(flag)]] as const);
-      const { watchReplicas, reset, reason } = options;
+      const { watchReplicas, readFrom, reset, reason } = options;
       const replicas = typeof watchReplicas === "string" ? namesIn(watchReplicas) : undefined;
-      const all = [...limits, ["replicas", replicas], ["reset", reset], ["reason", reason]] as const;
+      const all = [
+        ...limits,
+        ["replicas", replicas],
+        ["readFrom", readFrom],
+        ["reset", reset],
+        ["reason", reason],
+      ] as const;
       const body = Object.fromEntries(all.filter(([, value]) => value !== undefined));
       const path = `/v1/migrations/${encodeURIComponent(id)}/tune`;
       const result = await session.follow(await session.client.order(path, body));

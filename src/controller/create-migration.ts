@@ -14,6 +14,8 @@ import { CLAIMS_PREFIX } from "../rules/store-keys.ts";
 import type { Compare, StoreWrite } from "../store/store.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { type CreateRequest, parseCreateRequest } from "./migration-requests.ts";
+import { requireReplica } from "./read-from.ts";
+import { readingFrom } from "./run-tune.ts";
 
 interface ServerUuids {
   readonly source: string;
@@ -33,7 +35,7 @@ interface Lacking {
  * An order whose migration exists already because an earlier leader made it is answered with that migration.
  *
  * @throws {SwitchyardError} `MIGRATION_REQUEST_INVALID`, `MIGRATION_EXISTS`, `MIGRATION_TABLE_CLAIMED`,
- *   `PREFLIGHT_REFUSED`
+ *   `PREFLIGHT_REFUSED`, `MYSQL_REPLICA_UNFIT`
  */
 export async function createMigration(
   context: ControllerContext,
@@ -57,6 +59,7 @@ export async function createMigration(
     try {
       const uuids = { source: await serverUuid(source), target: await serverUuid(target) };
       await refuseClaimed(context, request, uuids);
+      if (request.readFrom !== undefined) await requireReplica(context, request.readFrom, request.source, request.id);
       step("check both servers");
       refuseByFindings(request.id, await look(context, request, source, target));
       const lacking = await findLacking(target, request.tables);
@@ -124,7 +127,7 @@ function newDocument(
 ): MigrationDocument {
   const at = context.clock.now().toISOString();
   const reason = order.reason === undefined ? {} : { reason: order.reason };
-  return {
+  const document: MigrationDocument = {
     format: 1,
     id: request.id,
     source: request.source,
@@ -141,6 +144,7 @@ function newDocument(
     switchId: "",
     history: [{ at, who: order.who, what: createdBy(order), ...reason }],
   };
+  return request.readFrom === undefined ? document : readingFrom(document, request.readFrom);
 }
 
 /** Names the order, so that a leader who takes it over knows its own migration. */

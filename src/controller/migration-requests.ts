@@ -11,6 +11,8 @@ export interface CreateRequest {
   readonly target: string;
   /** Keys `schema.table`, sorted, each once. */
   readonly tables: readonly string[];
+  /** The replica of the source that rows are to be read from. */
+  readonly readFrom?: string;
 }
 
 /**
@@ -32,7 +34,8 @@ export function parseCreateRequest(id: string, options: Readonly<Record<string, 
     /^(?:mysql|sys|information_schema|performance_schema|_switchyard)\./i.test(key),
   );
   if (forbidden !== undefined) throw invalid(`${forbidden} belongs to the server or to Switchyard and cannot be moved`);
-  return { id, source, target, tables: unique };
+  const { readFrom } = options;
+  return { id, source, target, tables: unique, ...(typeof readFrom === "string" ? { readFrom } : {}) };
 }
 
 function invalid(what: string): SwitchyardError {

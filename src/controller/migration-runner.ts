@@ -11,6 +11,7 @@ import type { FoundDifferences } from "./difference-collector.ts";
 import { migrationThrottle } from "./migration-throttle.ts";
 import { type PausedStatus, PausedWatch } from "./paused-watch.ts";
 import { dueEvent } from "./phase-follower.ts";
+import { replicaOf } from "./read-from.ts";
 import { StrayMonitor } from "./stray-monitor.ts";
 import { StreamKeeper, type StreamKeeperEvents } from "./stream-keeper.ts";
 import { StreamMetrics } from "./stream-metrics.ts";
@@ -83,6 +84,7 @@ export class MigrationRunner {
     const events: StreamKeeperEvents = {
       failed,
       pace: this.throttle,
+      readFrom: () => replicaOf(context, this.#document.tuning?.readFrom),
       paused: (direction) => this.#document.streams[direction].paused,
     };
     this.keepers = {

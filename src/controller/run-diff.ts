@@ -1,6 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
-import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
+import type { DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import type { DiffOptions } from "../diff/diff-options.ts";
 import type { DiffReport } from "../diff/diff-report.ts";
@@ -11,12 +11,15 @@ import { endpointOf } from "./controller-context.ts";
 import { diffsAfter, surprised } from "./diff-verdict.ts";
 import { DifferenceCollector } from "./difference-collector.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
+import { replicaOf } from "./read-from.ts";
 import type { StreamKeeper, Surprises } from "./stream-keeper.ts";
 
 /** The store takes documents of up to 1 MiB. */
 const SAMPLES_BYTES_MAX = 512 * 1024;
 
 type Report = Readonly<Record<string, unknown>>;
+/** Set where the home's rows were read from a replica. */
+type Read = { readonly readFrom?: string; readonly proves?: boolean };
 
 /**
  * Compares every byte of both sides while traffic runs, keeps the report in the store, and enters the outcome into
@@ -31,14 +34,21 @@ export async function orderDiff(
   return await whileComparing(runner, async (signal) => {
     runner.differences = undefined;
     const before = runner.keepers[direction].surprises();
-    const options = diffOptions(runner, direction, signal);
-    step(`compare ${options.tables.length} tables of ${options.home.name} and ${options.other.name}`);
+    const readFrom = replicaFor(runner.document, direction, order);
+    const replica = replicaOf(runner.context, readFrom);
+    const base = diffOptions(runner, direction, signal);
+    const options = replica === undefined ? base : { ...base, readHomeFrom: replica };
+    step(
+      `compare ${options.tables.length} tables of ${options.home.name}${readFrom === undefined ? "" : `, read from ${readFrom},`} and ${options.other.name}`,
+    );
     const found = new DifferenceCollector();
     const report = withFewerSamples(await runDiff({ ...options, onDifferences: found.add }));
-    await keep(runner, direction, order, report, before);
+    const proves = report.differences > 0 || provesHome(runner.document, readFrom);
+    const read = readFrom === undefined ? {} : { readFrom, proves };
+    await keep(runner, { direction, order, read }, report, before);
     const foundMs = runner.context.clock.monotonicMs();
     if (report.differences > 0) runner.differences = { direction, foundMs, tables: found.tables };
-    return { direction, ...report };
+    return { direction, ...read, ...report };
   });
 }
 
@@ -106,25 +116,46 @@ export function withFewerSamples(report: DiffReport): DiffReport {
 
 async function keep(
   runner: MigrationRunner,
-  direction: Direction,
-  order: OrderDocument,
+  of: { readonly direction: Direction; readonly order: OrderDocument; readonly read: Read },
   report: DiffReport,
   before: Surprises,
 ): Promise<void> {
+  const { direction, order, read } = of;
+  const { readFrom, proves = true } = read;
   const { store, metrics } = runner.context;
   metrics.counter("diff_rows_total", { migration: runner.id }).add(report.rows);
   metrics.gauge("diff_differences", { migration: runner.id }).set(report.differences);
-  const value = JSON.stringify({ format: 1, migration: runner.id, direction, ...report });
+  const value = JSON.stringify({ format: 1, migration: runner.id, direction, ...read, ...report });
   await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
   const { finishedAt, verifiedAt, rows, differences } = report;
   const summary: DiffSummary = { direction, finishedAt, verifiedAt, rows, differences };
   const now = runner.keepers[direction].surprises();
-  const result = `${rows} rows compared, ${differences} differences${surprised(before, now) ? "; drift or DDL came meanwhile: run it again" : ""}`;
+  const notes = [
+    ...(readFrom === undefined ? [] : [`read from ${readFrom}`]),
+    ...(proves ? [] : ["rows were copied from there: read the source before a switch"]),
+    ...(surprised(before, now) ? ["drift or DDL came meanwhile: run it again"] : []),
+  ];
+  const result = [`${rows} rows compared, ${differences} differences`, ...notes].join("; ");
   await runner.record({ who: order.who, what: `diff of the ${direction} direction`, result }, (document) => ({
     ...document,
-    diffs: diffsAfter(document.diffs, summary, before, now),
+    diffs: proves ? diffsAfter(document.diffs, summary, before, now) : document.diffs,
   }));
-  if (differences === 0) runner.keepers[direction].markVerified(before);
+  if (proves && differences === 0) runner.keepers[direction].markVerified(before);
+}
+
+/**
+ * Whether a diff that found nothing says that the home is equal. What had gone wrong on a replica was copied from there, and is
+ * equal on both sides that are compared.
+ */
+export function provesHome({ copiedFrom = [] }: MigrationDocument, readFrom: string | undefined): boolean {
+  return readFrom === undefined || !copiedFrom.includes(readFrom);
+}
+
+/** The replica that a diff reads the home's rows from: as ordered, else as the migration was told for its copy. */
+function replicaFor({ tuning }: MigrationDocument, direction: Direction, order: OrderDocument): string | undefined {
+  const ordered = order.options["readFrom"];
+  if (typeof ordered === "string") return ordered === "" ? undefined : ordered;
+  return direction === "forward" ? tuning?.readFrom : undefined;
 }
 
 /** The direction that runs. @throws {SwitchyardError} `MIGRATION_PHASE_REFUSED` */

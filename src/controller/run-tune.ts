@@ -7,6 +7,7 @@ import {
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { endpointOf } from "./controller-context.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
+import { requireReplica } from "./read-from.ts";
 
 type Report = Readonly<Record<string, unknown>>;
 
@@ -14,11 +15,16 @@ type Report = Readonly<Record<string, unknown>>;
  * Changes how gently the copy and the diffs of a migration go, in force within a second, also for what is under way. Kept in
  * the journal, so that every later controller goes by it. What is not named stays as it was.
  *
- * @throws {SwitchyardError} `MIGRATION_REQUEST_INVALID` where a replica is not in `backends:`
+ * @throws {SwitchyardError} `MIGRATION_REQUEST_INVALID` where a replica is not in `backends:`, `MYSQL_REPLICA_UNFIT` where rows
+ *   cannot be read from it
  */
 export async function orderTune(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
   const change = tuningOf(order.options);
-  for (const replica of change.replicas ?? []) endpointOf(runner.context, replica);
+  const { context, id } = runner;
+  for (const replica of change.replicas ?? []) endpointOf(context, replica);
+  if (change.readFrom !== undefined && change.readFrom !== "") {
+    await requireReplica(context, change.readFrom, runner.document.source, id);
+  }
   const document = await runner.record(
     {
       who: order.who,
@@ -35,7 +41,16 @@ export function withTuning(document: MigrationDocument, change: Tuning, reset: b
   const { tuning = {}, ...rest } = document;
   const before: Tuning = reset ? {} : tuning;
   const limits = { ...before.limits, ...change.limits };
-  return { ...rest, tuning: { ...before, ...change, limits } };
+  const { readFrom, ...others } = { ...before, ...change, limits };
+  const next: MigrationDocument = { ...rest, tuning: others };
+  return readFrom === undefined || readFrom === "" ? next : readingFrom(next, readFrom);
+}
+
+/** The journal of a migration whose rows are read from a replica from now on. */
+export function readingFrom(document: MigrationDocument, readFrom: string): MigrationDocument {
+  const tuned = { ...document, tuning: { ...document.tuning, readFrom } };
+  if (document.phase !== "created" && document.phase !== "copying") return tuned;
+  return { ...tuned, copiedFrom: [...new Set([...(document.copiedFrom ?? []), readFrom])] };
 }
 
 function tuningOf(options: Readonly<Record<string, unknown>>): Tuning {
@@ -45,12 +60,17 @@ function tuningOf(options: Readonly<Record<string, unknown>>): Tuning {
       return typeof value === "number" ? [[name, value]] : [];
     }),
   );
-  const replicas = options["replicas"];
-  return { limits, ...(Array.isArray(replicas) ? { replicas: replicas.map(String) } : {}) };
+  const { replicas, readFrom } = options;
+  return {
+    limits,
+    ...(typeof readFrom === "string" ? { readFrom } : {}),
+    ...(Array.isArray(replicas) ? { replicas: replicas.map(String) } : {}),
+  };
 }
 
-function describe({ limits = {}, replicas }: Tuning): string {
+function describe({ limits = {}, replicas, readFrom }: Tuning): string {
   const parts = Object.entries(limits).map(([name, value]) => `${name} ${value}`);
   if (replicas !== undefined) parts.push(`replicas ${replicas.join(", ") || "none"}`);
+  if (readFrom !== undefined) parts.push(`rows read from ${readFrom || "the source"}`);
   return parts.join(", ") || "as configured";
 }

@@ -17,6 +17,8 @@ import { type ControllerContext, endpointOf } from "./controller-context.ts";
 /** What the owner of a stream hears of it, and how fast it lets its copy go. */
 export interface StreamKeeperEvents {
   readonly pace: Pace;
+  /** The replica that the copy reads from, if any. */
+  readonly readFrom: () => Endpoint | undefined;
   /** Who has paused the stream, if anybody has. */
   readonly paused: (direction: Direction) => StreamPause | undefined;
   /** The stream has stopped at something that a person must look at. */
@@ -94,6 +96,7 @@ export class StreamKeeper implements StreamPort {
       log: this.#context.log.child({ migration: this.#document.id, stream: this.#direction }),
       failpoint: this.#context.failpoint,
       pace: this.#events.pace,
+      ...(this.#direction === "forward" ? { readFrom: this.#events.readFrom } : {}),
     });
     this.#stream = stream;
     this.#ended = stream.run().catch((error: unknown) => {

@@ -73,6 +73,8 @@ export interface Tuning {
   readonly limits?: Readonly<Partial<Record<ThrottleLimit, number>>>;
   /** Names of `backends:` whose lag is watched: replicas of the source or of the target. */
   readonly replicas?: readonly string[];
+  /** Name in `backends:` of the replica of the source that the copy and the diffs read rows from; the source where absent. */
+  readonly readFrom?: string;
 }
 
 /**
@@ -97,6 +99,11 @@ export interface MigrationDocument {
   readonly diffs: readonly DiffSummary[];
   /** Absent where nothing was said: everything as configured. */
   readonly tuning?: Tuning;
+  /**
+   * Replicas that the copy was told to read from before it was done. A diff that reads the same one cannot see what had gone
+   * wrong there, and so says nothing about the source.
+   */
+  readonly copiedFrom?: readonly string[];
   /** Set from arming until the attempt has ended. */
   readonly attempt?: SwitchAttempt;
   /**

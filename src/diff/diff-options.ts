@@ -4,6 +4,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Pace } from "../base/pace.ts";
 import type { TableName } from "../base/table-name.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import type { SourceReplica } from "../mysql/source-replica.ts";
 import type { DiffProgress } from "./diff-report.ts";
 
 /** What a diff asks of the stream that writes to the other side. */
@@ -28,6 +29,8 @@ export interface DiffLimits {
   /** How long the stream may take to reach the position of the snapshot. */
   readonly stopTimeoutMs: number;
   readonly lockWaitMs: number;
+  /** How long a replica that is read from may take to get what the home has; the stream stands meanwhile. */
+  readonly replicaWaitMs: number;
   /** Attempts to lock a table in one pause of the stream, and how many such pauses; between two the stream runs. */
   readonly lockAttempts: number;
   readonly lockRounds: number;
@@ -45,6 +48,7 @@ export const DEFAULT_DIFF_LIMITS: DiffLimits = {
   tablesAtOnce: 2,
   stopTimeoutMs: 600_000,
   lockWaitMs: 500,
+  replicaWaitMs: 10_000,
   lockAttempts: 4,
   lockRounds: 20,
   lockRestMs: 2000,
@@ -69,6 +73,8 @@ export interface DiffOptions {
   readonly direction: "forward" | "reverse";
   /** Where writes go. */
   readonly home: Endpoint;
+  /** A replica of the home that the home's rows are read from; the home itself where left out. */
+  readonly readHomeFrom?: Endpoint;
   /** Where the stream writes. */
   readonly other: Endpoint;
   readonly tables: readonly TableName[];
@@ -88,4 +94,10 @@ export interface DiffOptions {
 /** How the sessions of a diff are known on the servers. */
 export function diffAttributes(options: DiffOptions): Record<string, string> {
   return { switchyard_migration: options.migration, switchyard_role: "diff" };
+}
+
+/** Options of a diff under way: `home` is the server that is read from. */
+export interface ReadingOptions extends DiffOptions {
+  /** Set where that is a replica. */
+  readonly replica?: SourceReplica;
 }

@@ -1,11 +1,12 @@
 import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { openLockedSnapshot } from "../mysql/locked-snapshot.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
 import { connectReaders, OPEN_READ_VIEW } from "../mysql/snapshot-readers.ts";
 import type { TableShape } from "../table/table-shape.ts";
-import { type DiffLimits, type DiffOptions, diffAttributes } from "./diff-options.ts";
+import { type DiffLimits, type DiffOptions, diffAttributes, type ReadingOptions } from "./diff-options.ts";
 
 /** A table on one server, as of the moment of its comparison. */
 export interface TableSide {
@@ -30,7 +31,7 @@ const READER_SESSION = "SET SESSION character_set_results = NULL, max_sort_lengt
  * Like {@link openAtOnce}, and while others keep the table locked, tries again: see {@link whileBusy}.
  */
 export async function openTable(
-  options: DiffOptions,
+  options: ReadingOptions,
   limits: DiffLimits,
   name: TableName,
   observer: Connection,
@@ -49,8 +50,9 @@ export async function whileBusy<T>(
     try {
       return await once();
     } catch (error) {
-      if (!isSwitchyardError(error, "MYSQL_SNAPSHOT_LOCK_TIMEOUT") || round >= limits.lockRounds) throw error;
-      options.log.info({ table: tableKey(name), round }, "the table is busy; its snapshot waits");
+      const passes = isSwitchyardError(error, "MYSQL_SNAPSHOT_LOCK_TIMEOUT", "MYSQL_REPLICA_BEHIND");
+      if (!passes || round >= limits.lockRounds) throw error;
+      options.log.info({ table: tableKey(name), round }, "the table is busy, or a replica is late; the snapshot waits");
       await options.clock.sleep(limits.lockRestMs, options.signal);
     }
   }
@@ -64,7 +66,7 @@ export async function whileBusy<T>(
  * side's read view is opened, and goes on in any case.
  */
 async function openAtOnce(
-  options: DiffOptions,
+  options: ReadingOptions,
   limits: DiffLimits,
   name: TableName,
   observer: Connection,
@@ -102,26 +104,31 @@ async function openAtOnce(
  * which is to be done in any case. Connections are added to `opened` as they are made.
  */
 export async function standAtHome(
-  options: DiffOptions,
+  options: ReadingOptions,
   limits: DiffLimits,
   name: TableName,
   opened: Connection[],
 ): Promise<TableSide & { readonly position: string }> {
-  const { signal, stream } = options;
+  const { signal, stream, replica } = options;
   await unlessAborted(signal, stream.pauseIntake());
+  // The stream may be ahead of a replica, and could not come back to what that one shows.
+  if (replica !== undefined && !(await unlessAborted(signal, replica.arrive(limits.replicaWaitMs)))) {
+    throw replica.behind(limits.replicaWaitMs);
+  }
   const home = await openHome(options, limits, name, opened);
+  await replica?.prove(GtidSet.parse(home.position));
   await unlessAborted(signal, stream.stopAt(home.position, { timeoutMs: limits.stopTimeoutMs, tables: [name] }));
   return home;
 }
 
 /** Waits for `work`, but not past the end of the diff. */
-async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(new SwitchyardError("CANCELLED", { what: "the diff was stopped" }));
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    await Promise.race([work, promise]);
+    return await Promise.race([work, promise]);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -5,9 +5,16 @@ import { type TableName, tableKey } from "../base/table-name.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
+import { SourceReplica } from "../mysql/source-replica.ts";
 import { compareOpenTable } from "./compare-open-table.ts";
 import { planComparison } from "./comparison-plan.ts";
-import { DEFAULT_DIFF_LIMITS, type DiffLimits, type DiffOptions, diffAttributes } from "./diff-options.ts";
+import {
+  DEFAULT_DIFF_LIMITS,
+  type DiffLimits,
+  type DiffOptions,
+  diffAttributes,
+  type ReadingOptions,
+} from "./diff-options.ts";
 import type { DiffReport, SchemaDifference, TableResult } from "./diff-report.ts";
 import { DiffTally } from "./diff-tally.ts";
 import { openTable } from "./open-table.ts";
@@ -33,7 +40,8 @@ export interface Observers {
  * @throws {SwitchyardError} `CANCELLED`, `DIFF_TABLE_CHANGED`, `DIFF_TABLES_UNLIKE`, what the
  *   stream's port throws, and the codes of connections and of locked snapshots.
  */
-export async function runDiff(options: DiffOptions): Promise<DiffReport> {
+export async function runDiff(given: DiffOptions): Promise<DiffReport> {
+  const options: DiffOptions = { ...given, home: given.readHomeFrom ?? given.home };
   const limits = { ...DEFAULT_DIFF_LIMITS, ...options.limits };
   const startedAt = options.clock.now().toISOString();
   const tally = new DiffTally(options, limits.progressIntervalMs);
@@ -46,10 +54,16 @@ export async function runDiff(options: DiffOptions): Promise<DiffReport> {
       other: await connectObserver(options.other, options, opened),
       pace,
     };
+    const replica = await readReplica(given, observers.home, opened);
     await requireComparable(options, observers);
     const schema = await compareSchemas(options, observers);
     await tally.estimate(observers.home);
-    const results = await compareAll(options, limits, observers, tally);
+    const results = await compareAll(
+      { ...options, ...(replica === undefined ? {} : { replica }) },
+      limits,
+      observers,
+      tally,
+    );
     return {
       // Tables are opened in order, so what the first holds, all others hold as well.
       verifiedAt: results[0]?.verifiedAt ?? "",
@@ -81,6 +95,19 @@ async function connectObserver(endpoint: Endpoint, options: DiffOptions, opened:
   return observer;
 }
 
+/** The replica that is read from, once it is known to be fit; nothing where the home itself is read. */
+async function readReplica(
+  given: DiffOptions,
+  session: Connection,
+  opened: Connection[],
+): Promise<SourceReplica | undefined> {
+  if (given.readHomeFrom === undefined) return undefined;
+  const source = await connectObserver(given.home, given, opened);
+  const replica = new SourceReplica({ replica: session, source, clock: given.clock, signal: given.signal });
+  await replica.check();
+  return replica;
+}
+
 /** Finds out before any table is locked whether all of them can be compared at all. */
 async function requireComparable(options: DiffOptions, observers: Observers): Promise<void> {
   for (const name of options.tables) {
@@ -98,7 +125,7 @@ async function compareSchemas(options: DiffOptions, { home, other }: Observers):
 
 /** Compares the tables, several at a time; the first that fails ends the others. */
 async function compareAll(
-  options: DiffOptions,
+  options: ReadingOptions,
   limits: DiffLimits,
   observers: Observers,
   tally: DiffTally,

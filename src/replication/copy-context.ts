@@ -3,6 +3,7 @@ import type { Logger } from "../base/logger.ts";
 import type { PacedWork } from "../base/pace.ts";
 import type { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import type { SourceReplica } from "../mysql/source-replica.ts";
 import type { CopiedTable } from "./copy-state.ts";
 import type { LedgerClaim } from "./ledger.ts";
 import type { StreamLimits } from "./stream-options.ts";
@@ -10,9 +11,12 @@ import type { StreamLimits } from "./stream-options.ts";
 /** What one cycle of the copy works with. */
 export interface CopyContext {
   readonly claim: LedgerClaim;
+  /** The server that rows are read from: the stream's source, or a replica of it. */
   readonly source: Endpoint;
+  /** Set where it is a replica. */
+  readonly replica?: SourceReplica;
   readonly target: Endpoint;
-  /** A session on the source for questions; not one that reads the snapshot. */
+  /** A session on that server for questions; not one that reads the snapshot. */
   readonly observer: Connection;
   /** A session on the target that no transaction is open on. */
   readonly control: Connection;

@@ -31,6 +31,7 @@ export function isRetryable(error: unknown): boolean {
     "MYSQL_CONNECTION_LOST",
     "MYSQL_UNREACHABLE",
     "MYSQL_SNAPSHOT_LOCK_TIMEOUT",
+    "MYSQL_REPLICA_BEHIND",
     "TIMEOUT",
     "CANCELLED",
     "BINLOG_CHECKSUM_WRONG",

@@ -3,6 +3,7 @@ import type { FailpointHook } from "../base/failpoints.ts";
 import { fullPace, type PacedWork } from "../base/pace.ts";
 import { quoteText } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { SourceReplica } from "../mysql/source-replica.ts";
 import type { CopyContext } from "./copy-context.ts";
 import { runCopyCycle } from "./copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
@@ -159,20 +160,20 @@ export class StreamAttempt {
     if (state.copied) return;
     const estimates = await estimateRows(observer, state);
     const pace = (this.#context.options.pace ?? fullPace).open();
-    const { source } = this.#context.options;
     try {
-      await this.#copyPaced({ claim, source, observer, control: writer, estimates, pace }, state, context);
+      await this.#copyPaced({ claim, control: writer, estimates, pace }, observer, state, context);
     } finally {
       pace.close();
     }
   }
 
   async #copyPaced(
-    of: Pick<CopyContext, "claim" | "source" | "observer" | "control" | "estimates" | "pace">,
+    of: Pick<CopyContext, "claim" | "control" | "estimates" | "pace">,
+    observer: Connection,
     state: CopyState,
     context: FollowContext,
   ): Promise<void> {
-    const { options, limits, gate, progress, lag, signal, failpoint } = this.#context;
+    const { options, limits, gate, progress, lag, signal } = this.#context;
     const { pace } = of;
     const near = (): boolean => lag.lagMs() <= limits.cycleLagMaxMs && pace.mayOpenSnapshot;
     while (!state.copied && !signal.aborted) {
@@ -183,24 +184,52 @@ export class StreamAttempt {
         if (signal.aborted) return;
       }
       this.#phase("copying");
-      const cycle: CopyContext = {
-        ...of,
-        target: options.target,
-        limits,
-        failpoint,
-        log: options.log,
-        signal,
-        isOver: this.#cycleEnd(pace),
-        whilePaused: () => gate.whilePaused(),
-        onRows: (table, rows) => progress.addRows(table.key, rows),
-      };
-      const outcome = await runCopyCycle(cycle, state, gate.executed, (position) => gate.reset(position));
+      const outcome = await this.#readingFrom(observer, (read) => {
+        const cycle = { ...of, ...read, ...this.#cycleSurroundings(pace) };
+        return runCopyCycle(cycle, state, gate.executed, (position) => gate.reset(position));
+      });
       for (const table of state.tables) progress.setTable(table.key, { done: state.gaps(table).length === 0 });
       if (outcome.kind === "copied") return;
       if (outcome.kind === "early") await options.clock.sleep(EARLY_SNAPSHOT_WAIT_MS, signal);
       this.#phase("catching-up");
       await this.#followUntil(context, near);
     }
+  }
+
+  /** Runs one cycle of the copy on the server that is to be read from now. */
+  async #readingFrom<T>(
+    observer: Connection,
+    cycle: (read: Pick<CopyContext, "source" | "observer" | "replica">) => Promise<T>,
+  ): Promise<T> {
+    const { options, signal } = this.#context;
+    const endpoint = options.readFrom?.();
+    if (endpoint === undefined) return await cycle({ source: options.source, observer });
+    const session = await connectSource(endpoint, this.#name, signal);
+    const cut = (): void => session.destroy();
+    signal.addEventListener("abort", cut, { once: true });
+    try {
+      const replica = new SourceReplica({ replica: session, source: observer, clock: options.clock, signal });
+      return await cycle({ source: endpoint, observer: session, replica });
+    } finally {
+      signal.removeEventListener("abort", cut);
+      await session.close();
+    }
+  }
+
+  #cycleSurroundings(
+    pace: PacedWork,
+  ): Pick<CopyContext, "target" | "limits" | "failpoint" | "log" | "signal" | "isOver" | "whilePaused" | "onRows"> {
+    const { options, limits, gate, progress, signal, failpoint } = this.#context;
+    return {
+      target: options.target,
+      limits,
+      failpoint,
+      log: options.log,
+      signal,
+      isOver: this.#cycleEnd(pace),
+      whilePaused: () => gate.whilePaused(),
+      onRows: (table, rows) => progress.addRows(table.key, rows),
+    };
   }
 
   /** When a cycle is over. Its time counts from the first row on: waiting for a lock must not use it up. */

@@ -19,6 +19,8 @@ export interface StreamLimits {
   /** How long the source's tables may be waited for, and how often, to take a snapshot. */
   readonly snapshotLockWaitMs: number;
   readonly snapshotAttempts: number;
+  /** How long a replica that rows are read from may take to get what the source has. */
+  readonly replicaWaitMs: number;
   /** Lag below which the next snapshot is opened, and below which the stream counts as running. */
   readonly cycleLagMaxMs: number;
   /** Source transactions that may share one target transaction while the stream is behind. */
@@ -48,6 +50,7 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   copyCycleMaxMs: 3_600_000,
   snapshotLockWaitMs: 500,
   snapshotAttempts: 60,
+  replicaWaitMs: 30_000,
   cycleLagMaxMs: 1000,
   groupTransactionsMax: 500,
   groupBytesMax: 1024 * 1024,
@@ -66,6 +69,8 @@ export interface StreamOptions {
   readonly direction: Direction;
   /** The server whose changes are followed. */
   readonly source: Endpoint;
+  /** Where the copy's rows are read, from the next snapshot on: a replica of the source, or the source itself. */
+  readonly readFrom?: () => Endpoint | undefined;
   /** The server that is written to; the ledger lives there. */
   readonly target: Endpoint;
   readonly tables: readonly TableName[];

@@ -85,9 +85,14 @@ export class TableSnapshots {
   async #open(table: CopiedTable, first: boolean): Promise<TableSnapshot | undefined> {
     const context = this.#context;
     if (this.#early || this.#cut.signal.aborted || (!first && context.isOver())) return undefined;
+    if (!(await this.#arrived())) {
+      this.#early = true;
+      return undefined;
+    }
     const snapshot = await this.#lock(table);
     this.#held.add(snapshot);
     const position = GtidSet.parse(snapshot.position);
+    await context.replica?.prove(position);
     if (!position.contains(this.#executed)) {
       this.#early = true;
       return undefined;
@@ -107,6 +112,15 @@ export class TableSnapshots {
     const [one] = readers;
     const tasks = one === undefined ? [] : await planCopy(one, this.#state, table, context.estimates, context.limits);
     return { number, readers, tasks, leave: this.#leaver(snapshot) };
+  }
+
+  /** Whether the server that is read from has all that the stream's source has, or had a moment ago. */
+  async #arrived(): Promise<boolean> {
+    const { replica, limits } = this.#context;
+    if (replica === undefined || (await replica.arrive(limits.replicaWaitMs))) return true;
+    // Before the first snapshot there is nothing that the stream could do meanwhile.
+    if (this.#executed.isEmpty) throw replica.behind(limits.replicaWaitMs);
+    return false;
   }
 
   #leaver(snapshot: LockedSnapshot<unknown>): TableSnapshot["leave"] {

@@ -23,6 +23,7 @@ export interface OpenOptions {
   readonly failpoint?: FailpointHook;
   readonly log?: Logger;
   readonly pace?: Pace;
+  readonly readFrom?: () => Endpoint | undefined;
   /** Of all connections to the source. */
   readonly compression?: Endpoint["compression"];
 }
@@ -52,6 +53,7 @@ export async function openStream(
     clock: systemClock,
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
     ...(options.pace === undefined ? {} : { pace: options.pace }),
+    ...(options.readFrom === undefined ? {} : { readFrom: options.readFrom }),
   });
   const ended = stream.run().then(
     () => undefined,
