@@ -21,6 +21,7 @@ export function copyOf(buffer: Buffer, length: number): Buffer {
  * left alone.
  */
 export function giveBack(chunk: Buffer): void {
+  if (chunk.length < POOLED_BYTES_MIN) return;
   const { buffer } = chunk;
   if (!lent.delete(buffer)) return;
   const same = free.get(buffer.byteLength) ?? [];

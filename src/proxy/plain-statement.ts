@@ -1,5 +1,5 @@
 import type { SwitchyardError } from "../base/errors.ts";
-import type { Judgement } from "../rules/decision-cache.ts";
+import type { Judgement } from "../rules/judgement.ts";
 import type { StatementFacts, StatementKind } from "../sql/statement.ts";
 import { COM } from "../wire/capabilities.ts";
 import { statementOffset } from "../wire/query-attributes.ts";
@@ -65,7 +65,7 @@ export class PlainStatements implements ReplyWaiter {
     const { state, applicant } = this.#session;
     if (state.hasTies) return false;
     const text = payload.subarray(statementOffset(payload, applicant.capabilities));
-    const plain = this.#judge(state.judge(text, state.names.schema));
+    const plain = this.#judge(state.judgeShape(text));
     return plain !== undefined && this.#go(plain, payload, text);
   }
 

@@ -1,5 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
-import type { Judgement } from "../rules/decision-cache.ts";
+import type { Judgement } from "../rules/judgement.ts";
 import type { SqlModes } from "../sql/statement.ts";
 import { CAP, COM, hasFlag } from "../wire/capabilities.ts";
 import { PacketReader } from "../wire/packet-reader.ts";

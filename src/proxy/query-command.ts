@@ -1,4 +1,4 @@
-import type { Judgement } from "../rules/decision-cache.ts";
+import type { Judgement } from "../rules/judgement.ts";
 import type { SideEffect, StatementFacts, XaStatement } from "../sql/statement.ts";
 import { savepointUnknown, transactionInProgress } from "./client-errors.ts";
 import type { KeptText } from "./prepared-reading.ts";

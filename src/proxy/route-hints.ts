@@ -1,4 +1,4 @@
-import type { Judgement } from "../rules/decision-cache.ts";
+import type { Judgement } from "../rules/judgement.ts";
 import type { StatementFacts, StatementKind } from "../sql/statement.ts";
 import { notSupported } from "./client-errors.ts";
 import type { Session } from "./session.ts";

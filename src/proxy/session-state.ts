@@ -1,5 +1,5 @@
-import type { Judgement } from "../rules/decision-cache.ts";
 import { scopeKey } from "../rules/decision-cache.ts";
+import type { Judgement } from "../rules/judgement.ts";
 import type { Routing } from "../rules/routing.ts";
 import type { SqlModes, StatementFacts } from "../sql/statement.ts";
 import { STATUS } from "../wire/capabilities.ts";
@@ -90,6 +90,18 @@ export class SessionState {
     if (modes === reading.parsedBy || !meansOtherwise(text, reading, this.settings.reading)) return kept;
     const anew = this.judge(text, schema).decisions.filter(({ kind }) => kind === "one" || kind === "split");
     return { facts: kept.facts.map(unreadable), decisions: [...kept.decisions, ...anew] };
+  }
+
+  /** As {@link judge}, for those who ask only where it goes: the facts may be those of a text with other literals. */
+  judgeShape(text: Buffer): Judgement {
+    const { modes } = this.settings;
+    const { schema } = this.names;
+    return this.#context.traffic.cache.judgeShape(
+      text,
+      this.#scopeKey(modes, schema),
+      modes,
+      this.names.scopeWith(schema),
+    );
   }
 
   /** As {@link judge}, of a prepared statement that is executed again and again. Only without temporary tables. */

@@ -1,4 +1,4 @@
-import type { Judgement } from "../rules/decision-cache.ts";
+import type { Judgement } from "../rules/judgement.ts";
 import type { Decision } from "../rules/routing.ts";
 import type { StatementFacts } from "../sql/statement.ts";
 import type { ErrPacket } from "../wire/err-packet.ts";

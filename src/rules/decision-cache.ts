@@ -1,22 +1,14 @@
 import { analyzeSql } from "../sql/classifier.ts";
 import type { SqlModes, StatementFacts } from "../sql/statement.ts";
-import type { Decision, NameScope, Routing } from "./routing.ts";
+import type { Judgement, RuledJudgement } from "./judgement.ts";
+import type { NameScope, Routing } from "./routing.ts";
+import { ShapeCache } from "./shape-cache.ts";
 
 /** Bounds of the cache; longer texts are judged each time and not kept. */
 export interface DecisionCacheLimits {
   readonly textBytesMax: number;
   /** Of each of two halves: when the younger is full, the older is dropped. */
   readonly textsMax: number;
-}
-
-/** What is known of a text, and where each of its statements goes by the rules in force. */
-export interface Judgement {
-  readonly facts: readonly StatementFacts[];
-  readonly decisions: readonly Decision[];
-}
-
-interface Entry extends Judgement {
-  readonly routing: Routing;
 }
 
 /** A power of two. */
@@ -32,14 +24,16 @@ export class DecisionCache {
   readonly #limits: DecisionCacheLimits;
   #routing: Routing;
   #serial = 0;
-  #young = new Map<string, Entry>();
-  #old = new Map<string, Entry>();
+  #young = new Map<string, RuledJudgement>();
+  #old = new Map<string, RuledJudgement>();
   /** Hashes of texts that were not kept. Those that come once, as with a key in the text, would only push others out. */
   readonly #lately = new Int32Array(CAME_LATELY);
+  readonly #shapes: ShapeCache;
 
   constructor(routing: Routing, limits: DecisionCacheLimits = DEFAULT_LIMITS) {
     this.#routing = routing;
     this.#limits = limits;
+    this.#shapes = new ShapeCache(limits.textsMax);
   }
 
   get routing(): Routing {
@@ -51,9 +45,9 @@ export class DecisionCache {
     return this.#serial;
   }
 
-  /** Texts kept at present. */
+  /** Texts and shapes kept at present. */
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#young.size + this.#old.size + this.#shapes.size;
   }
 
   /** Every judgement from now on is by these rules. */
@@ -82,7 +76,20 @@ export class DecisionCache {
     return fresh;
   }
 
-  #decide(facts: readonly StatementFacts[], scope: NameScope): Entry {
+  /**
+   * As {@link judge}, but of statements on rows the facts may be those of another text, which differs in the values of
+   * literals alone: their places in the text, and what would tell such a value, are not to be used.
+   */
+  judgeShape(text: Buffer, scopeKey: string, modes: SqlModes, scope: NameScope): Judgement {
+    if ((scope.temporaryTables?.size ?? 0) > 0) return this.judge(text, scopeKey, modes, scope);
+    const known = this.#shapes.find(text, scopeKey, modes);
+    if (known !== undefined && known.routing === this.#routing) return known;
+    const judgement = known === undefined ? this.judge(text, scopeKey, modes, scope) : this.#decide(known.facts, scope);
+    this.#shapes.found({ ...judgement, routing: this.#routing });
+    return judgement;
+  }
+
+  #decide(facts: readonly StatementFacts[], scope: NameScope): RuledJudgement {
     const routing = this.#routing;
     return { facts, decisions: routing.decideAll(facts, scope), routing };
   }
@@ -97,7 +104,7 @@ export class DecisionCache {
     return came;
   }
 
-  #keep(key: string, entry: Entry): void {
+  #keep(key: string, entry: RuledJudgement): void {
     if (this.#young.size >= this.#limits.textsMax) {
       this.#old = this.#young;
       this.#young = new Map();

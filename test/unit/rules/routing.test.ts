@@ -272,6 +272,50 @@ describe("the cache of decisions", () => {
     expect(judge(cache, "select * from orders")).toBe(kept);
   });
 
+  describe("by shapes", () => {
+    const shapeOf = (cache: DecisionCache, sql: string, schema = "shop") =>
+      cache.judgeShape(Buffer.from(sql), scopeKey(PLAIN, schema), PLAIN, { schema });
+    const byId = (id: number): string => `select * from orders where id = ${id}`;
+
+    test("judges statements on rows once that differ in literals alone, and others each by itself", () => {
+      const cache = new DecisionCache(new Routing(RULES, 0));
+      for (const id of [1, 2]) shapeOf(cache, byId(id));
+      expect(shapeOf(cache, byId(3))).toBe(shapeOf(cache, byId(40)));
+      for (const id of [1, 2, 3])
+        expect(shapeOf(cache, `kill ${id}`).facts[0]?.kill).toEqual({ what: "connection", id });
+      for (const id of [1, 2, 3])
+        expect(shapeOf(cache, `${byId(id)}; use app${id}`).facts[1]?.useSchema).toBe(`app${id}`);
+    });
+
+    test("never gives a decision of rules that are no longer in force, nor of another schema", () => {
+      const cache = new DecisionCache(new Routing(initialRules("old"), 0));
+      for (const id of [1, 2, 3]) expect(shapeOf(cache, byId(id)).decisions[0]).toMatchObject({ backend: "old" });
+      cache.use(new Routing(RULES, 0));
+      for (const id of [4, 5, 6]) expect(shapeOf(cache, byId(id)).decisions[0]).toMatchObject({ backend: "new" });
+      for (const id of [7, 8, 9])
+        expect(shapeOf(cache, byId(id), "app").decisions[0]).toMatchObject({ backend: "old" });
+      for (const id of [7, 8, 9]) expect(shapeOf(cache, byId(id)).decisions[0]).toMatchObject({ backend: "new" });
+    });
+
+    test("is bounded, and keeps what comes often", () => {
+      const cache = new DecisionCache(new Routing(RULES, 0), { textBytesMax: 100, textsMax: 10 });
+      for (let table = 0; table < 200; table++) {
+        for (let times = 0; times < 3; times++) shapeOf(cache, `select 1 from t${table}`);
+        shapeOf(cache, byId(table));
+      }
+      expect(cache.size).toBeLessThanOrEqual(40);
+      expect(shapeOf(cache, byId(-1 >>> 0))).toBe(shapeOf(cache, byId(5)));
+    });
+
+    test("is not asked where the session has temporary tables", () => {
+      const cache = new DecisionCache(new Routing(RULES, 0));
+      for (const id of [1, 2, 3]) shapeOf(cache, byId(id));
+      const shadow = { schema: "shop", temporaryTables: new Set(["shop.orders"]) };
+      const judgement = cache.judgeShape(Buffer.from(byId(4)), scopeKey(PLAIN, "shop"), PLAIN, shadow);
+      expect(judgement.decisions[0]).toMatchObject({ kind: "any" });
+    });
+  });
+
   test("is not asked where the session has temporary tables", () => {
     const cache = new DecisionCache(new Routing(RULES, 0));
     keep(cache, "select * from orders");
