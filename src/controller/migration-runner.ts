@@ -83,6 +83,7 @@ export class MigrationRunner {
     const failed = (direction: Direction, error: unknown): void => void this.#streamFailed(direction, error);
     const events: StreamKeeperEvents = {
       failed,
+      drifted: (direction) => this.#drifting(direction),
       pace: this.throttle,
       readFrom: () => replicaOf(context, this.#document.tuning?.readFrom),
       paused: (direction) => this.#document.streams[direction].paused,
@@ -316,6 +317,17 @@ export class MigrationRunner {
       phase: nextPhase(this.id, document.phase, event),
     }));
     this.log.info({ from, to: this.#document.phase }, what);
+  }
+
+  /**
+   * Before a transaction commits that found rows other than they should be, what a diff has proven is withdrawn: nobody
+   * would know of it where this process is killed right after. Without a diff, {@link #follow} tells it soon enough.
+   */
+  async #drifting(direction: Direction): Promise<void> {
+    if (this.#document.diffs.length === 0 && this.diff === undefined) return;
+    const drift = this.keepers[direction].surprises().drift - this.#driftSeen;
+    await this.#drifted(direction, Math.max(drift, 1));
+    this.#driftSeen += Math.max(drift, 0);
   }
 
   /** Rows were not as expected: what a diff has proven no longer holds. */

@@ -129,16 +129,17 @@ async function keep(
   await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
   const { finishedAt, verifiedAt, rows, differences } = report;
   const summary: DiffSummary = { direction, finishedAt, verifiedAt, rows, differences };
-  const now = runner.keepers[direction].surprises();
+  const surprises = () => runner.keepers[direction].surprises();
   const notes = [
     ...(readFrom === undefined ? [] : [`read from ${readFrom}`]),
     ...(proves ? [] : ["rows were copied from there: read the source before a switch"]),
-    ...(surprised(before, now) ? ["drift or DDL came meanwhile: run it again"] : []),
+    ...(surprised(before, surprises()) ? ["drift or DDL came meanwhile: run it again"] : []),
   ];
   const result = [`${rows} rows compared, ${differences} differences`, ...notes].join("; ");
   await runner.record({ who: order.who, what: `diff of the ${direction} direction`, result }, (document) => ({
     ...document,
-    diffs: proves ? diffsAfter(document.diffs, summary, before, now) : document.diffs,
+    // Asked with each try to write: drift may withdraw it meanwhile.
+    diffs: proves ? diffsAfter(document.diffs, summary, before, surprises()) : document.diffs,
   }));
   if (proves && differences === 0) runner.keepers[direction].markVerified(before);
 }

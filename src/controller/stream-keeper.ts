@@ -23,6 +23,8 @@ export interface StreamKeeperEvents {
   readonly paused: (direction: Direction) => StreamPause | undefined;
   /** The stream has stopped at something that a person must look at. */
   failed(direction: Direction, error: unknown): void;
+  /** Rows were not as expected; what found it is committed once this has resolved. */
+  drifted(direction: Direction): Promise<void>;
 }
 
 /** Rows that were not as expected, and DDL of others, since the stream was opened. */
@@ -97,6 +99,7 @@ export class StreamKeeper implements StreamPort {
       failpoint: this.#context.failpoint,
       pace: this.#events.pace,
       ...(this.#direction === "forward" ? { readFrom: this.#events.readFrom } : {}),
+      onDrift: () => this.#events.drifted(this.#direction),
     });
     this.#stream = stream;
     this.#ended = stream.run().catch((error: unknown) => {

@@ -15,6 +15,9 @@ import { RowEventsRefused, rowEventsStatement } from "./row-events.ts";
 import type { ExpectedStatement } from "./row-renderer.ts";
 import type { StreamGate } from "./stream-gate.ts";
 
+/** So much of the keys of rows that were not as expected goes into the log. */
+const KEYS_BYTES_MAX = 300;
+
 export interface ApplierOptions {
   /** With several statements at once, counting rows found. */
   readonly connection: Connection;
@@ -41,7 +44,8 @@ export interface ApplierEvents {
   beat(number: number, commitMicros: number): void;
   done(piece: TransactionPiece): void;
   applied(transactions: number, rows: number): void;
-  drift(rows: number): void;
+  /** Rows were not as expected. The transaction that found it commits once this has resolved, and never if it rejects. */
+  drift(rows: number): Promise<void>;
 }
 
 /**
@@ -135,6 +139,7 @@ export class Applier {
     const writes = group.sent || group.bytes > 0;
     if (writes) {
       await this.#send(group);
+      if (group.drift > 0) await this.#tellDrift(group);
       await failpoint("catch-up-before-commit");
       await connection.query("COMMIT");
       this.#recorded(newestOf(group));
@@ -147,7 +152,6 @@ export class Applier {
     this.#newest = newestOf(group);
     if (writes) {
       events.applied(group.pieces.filter(({ touches }) => touches === "all" || touches.size > 0).length, group.rows);
-      events.drift(group.drift);
       await failpoint("catch-up-after-commit");
     } else {
       this.#dirty = true;
@@ -185,12 +189,24 @@ export class Applier {
         await connection.query("ROLLBACK");
         throw altered(expected, group);
       }
-      if (result.affectedRows !== expected.rows) this.#drifted(group, expected, result.affectedRows);
+      if (result.affectedRows !== expected.rows) this.#drifted(group, i, result.affectedRows);
     }
     group.flushed();
   }
 
-  #drifted(group: Group, expected: ExpectedStatement, found: number): void {
+  /** Known before it is committed: a process that is killed right after would take it along. */
+  async #tellDrift(group: Group): Promise<void> {
+    const { connection, events } = this.#options;
+    try {
+      await events.drift(group.drift);
+    } catch (error) {
+      await connection.query("ROLLBACK").catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #drifted(group: Group, index: number, found: number): void {
+    const expected = group.expected[index] as ExpectedStatement;
     const missed = Math.abs(expected.rows - found);
     group.drift += missed;
     const gtid = group.pieces.at(-1)?.gtid;
@@ -200,6 +216,7 @@ export class Applier {
         verb: expected.verb,
         expected: expected.rows,
         found,
+        keys: group.keysOf(index),
         upTo: gtid === undefined ? "" : formatGtid(gtid),
       },
       "rows on the target were not as the stream left them",
@@ -234,6 +251,8 @@ class Group {
   readonly logged = new RowBatch();
   sql: Buffer[] = [];
   expected: ExpectedStatement[] = [];
+  /** For each of {@link sql} how many of {@link expected} are in it and before it. */
+  expectedThrough: number[] = [];
   bytes = 0;
   rows = 0;
   drift = 0;
@@ -246,14 +265,23 @@ class Group {
     for (const rows of piece.changes.logged) this.logged.add(rows);
     this.sql.push(piece.changes.sql);
     this.expected.push(...piece.changes.expected);
+    this.expectedThrough.push(this.expected.length);
     this.bytes += piece.changes.sql.length + piece.changes.loggedBytes;
     this.rows += piece.changes.rows;
+  }
+
+  /** The keys of the rows that a statement was to find, as it names them; the first ones where there are many. */
+  keysOf(index: number): string {
+    const sql = this.sql[this.expectedThrough.findIndex((through) => index < through)];
+    const { keysFrom = 0, keysTo = 0 } = this.expected[index] ?? {};
+    return sql?.toString("utf8", keysFrom, Math.min(keysTo, keysFrom + KEYS_BYTES_MAX)) ?? "";
   }
 
   flushed(): void {
     this.sent = true;
     this.sql = [];
     this.expected = [];
+    this.expectedThrough = [];
     this.bytes = 0;
   }
 }

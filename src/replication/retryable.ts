@@ -35,5 +35,9 @@ export function isRetryable(error: unknown): boolean {
     "TIMEOUT",
     "CANCELLED",
     "BINLOG_CHECKSUM_WRONG",
+    // What was not as expected could not be written down.
+    "STORE_UNAVAILABLE",
+    "STORE_OUTCOME_UNKNOWN",
+    "CUTOVER_JOURNAL_CHANGED",
   );
 }

@@ -12,6 +12,9 @@ export interface ExpectedStatement {
   readonly verb: "insert" | "update" | "delete";
   /** Rows that it must find. */
   rows: number;
+  /** Where in {@link RenderedChanges.sql} the keys of these rows begin, for an update or a removal, and end. */
+  keysFrom: number;
+  keysTo: number;
 }
 
 /** Rendered changes: statements that end in semicolons, and what each must do. */
@@ -87,7 +90,7 @@ export class RowRenderer {
       this.#begin(table, "delete");
       this.#out.raw(layout.deleteHead);
     }
-    layout.writeCondition(this.#out, image);
+    this.#writeKey(layout, image);
     this.#count();
   }
 
@@ -96,9 +99,18 @@ export class RowRenderer {
     this.#out.raw(layout.updateHead);
     layout.writeAssignments(this.#out, after);
     this.#out.ascii(" WHERE ");
-    layout.writeCondition(this.#out, before);
+    this.#writeKey(layout, before);
     this.#count();
     this.#close();
+  }
+
+  #writeKey(layout: TableLayout, image: RowImage): void {
+    const from = this.#out.length;
+    layout.writeCondition(this.#out, image);
+    // What tells a row of a table without a key apart is all of it, and that is nobody else's business.
+    if (this.#open === undefined || layout.shape.primaryKey.length === 0) return;
+    if (this.#open.keysTo === 0) this.#open.keysFrom = from;
+    this.#open.keysTo = this.#out.length;
   }
 
   /** Whether the open statement takes one more row of this kind. */
@@ -110,7 +122,7 @@ export class RowRenderer {
 
   #begin(table: string, verb: ExpectedStatement["verb"]): void {
     this.#close();
-    this.#open = { table, verb, rows: 0 };
+    this.#open = { table, verb, rows: 0, keysFrom: 0, keysTo: 0 };
     this.#openStart = this.#out.length;
     this.#expected.push(this.#open);
   }

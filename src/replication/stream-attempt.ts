@@ -142,8 +142,9 @@ export class StreamAttempt {
         beat: (number) => lag.seen(number),
         done: (piece) => lag.done(piece.commitMicros),
         applied: (transactions, rows) => progress.addApplied(transactions, rows),
-        drift: (rows) => {
+        drift: async (rows) => {
           progress.drift += rows;
+          await options.onDrift?.();
         },
       },
     };

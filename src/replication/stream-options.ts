@@ -87,6 +87,12 @@ export interface StreamOptions {
   readonly failpoint?: FailpointHook;
   /** How fast the copy may go; as fast as it can where left out. Catch-up is not asked to wait. */
   readonly pace?: Pace;
+  /**
+   * Called when rows of the target were not as expected, once the status counts them and before the transaction that found
+   * it commits; where it rejects, nothing is committed and the stream tries again. A transaction that comes again is
+   * counted again.
+   */
+  readonly onDrift?: () => Promise<void>;
   /** Called when the status has changed in a way that people want to see at once; poll {@link Stream.status} for the rest. */
   readonly onStatus?: (status: StreamStatus) => void;
 }

@@ -164,8 +164,8 @@ export class Stream {
         return;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        // A server that is away for long may still come back; anything else that only repeats itself will not pass.
-        const away = isSwitchyardError(error, "MYSQL_UNREACHABLE", "MYSQL_CONNECTION_LOST");
+        // A server or a store that is away for long may still come back; anything else that only repeats itself will not pass.
+        const away = isSwitchyardError(error, "MYSQL_UNREACHABLE", "MYSQL_CONNECTION_LOST", "STORE_UNAVAILABLE");
         if (this.#progress.steps !== before || away) failures = away ? Math.min(failures, AWAY_FAILURES) : 0;
         if (!isRetryable(error) || failures >= this.#limits.failuresMax) {
           this.#failure = error;

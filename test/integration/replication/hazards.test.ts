@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { SwitchyardError } from "../../../src/base/errors.ts";
+import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import {
   checksums,
@@ -211,6 +213,28 @@ describe("what was not as expected is never silent", () => {
     await ends.source.root(`UPDATE ${table} SET n = 5 WHERE id = 1; DELETE FROM ${table} WHERE id IN (2, 3, 4)`);
     await opened.stream.waitFor(await executedOn(ends.source), { timeoutMs: 5000 });
     expect(opened.stream.status().drift).toBe(3);
+  });
+
+  // 1. An update misses its row on the target. 2. The process is killed once that is committed. 3. Nobody knows of it, and
+  // the diff from before opens the gate of a switch.
+  test("drift is told, with its key, before it is committed, and nothing is committed where it cannot be told", async () => {
+    const seen: unknown[] = [];
+    const logged: string[] = [];
+    let table = "";
+    const onDrift = async (): Promise<void> => {
+      seen.push(await ends.target.root(`SELECT n FROM ${table} WHERE id = 2`));
+      if (seen.length === 1) throw new SwitchyardError("STORE_UNAVAILABLE", { what: "it is away" });
+    };
+    const log: Logger = { ...silentLogger, error: (fields) => void logged.push(JSON.stringify(fields)) };
+    const moving = await running({ onDrift, log });
+    table = moving.table;
+    await ends.target.root(`DELETE FROM ${table} WHERE id = 1`);
+    await ends.source.root(`BEGIN; UPDATE ${table} SET n = 77, v = 'told to nobody' WHERE id IN (1, 2); COMMIT`);
+    await moving.opened.stream.waitFor(await executedOn(ends.source), { timeoutMs: 5000 });
+    expect(seen).toEqual([[{ n: "2" }], [{ n: "2" }]]);
+    expect(await ends.target.root(`SELECT n FROM ${table} WHERE id = 2`)).toEqual([{ n: "77" }]);
+    expect(logged.filter((line) => line.includes('"keys":"(`id`=1)"'))).toHaveLength(2);
+    expect(logged.join()).not.toContain("told to nobody");
   });
 
   test("an update to the same values counts no drift", async () => {

@@ -22,6 +22,7 @@ export interface OpenOptions {
   readonly limits?: Partial<StreamLimits>;
   readonly failpoint?: FailpointHook;
   readonly log?: Logger;
+  readonly onDrift?: () => Promise<void>;
   readonly pace?: Pace;
   readonly readFrom?: () => Endpoint | undefined;
   /** Of all connections to the source. */
@@ -51,6 +52,7 @@ export async function openStream(
     limits: { heartbeatMs: 100, reconnectFirstMs: 20, reconnectMaxMs: 300, visibilityWaitMs: 300, ...options.limits },
     log: options.log ?? (process.env["STREAM_LOG"] ? consoleLogger() : silentLogger),
     clock: systemClock,
+    ...(options.onDrift === undefined ? {} : { onDrift: options.onDrift }),
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
     ...(options.pace === undefined ? {} : { pace: options.pace }),
     ...(options.readFrom === undefined ? {} : { readFrom: options.readFrom }),
