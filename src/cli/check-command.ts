@@ -23,6 +23,10 @@ export function checkCommand(
       "--print-accounts",
       "print the statements that make the applications' accounts on the target; needs --tables",
     )
+    .option(
+      "--print-objects",
+      "print the statements that make views, routines and events on the target, for after the copy; needs --tables",
+    )
     .addOption(new Option("--role <role>", "with --print-grants: what for").choices(GRANT_ROLES).default("serve"))
     .option("--host <host>", "with --print-grants: host of the account", "%")
     .option("--with-passwords", "with --print-grants: put the configured passwords in")

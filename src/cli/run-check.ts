@@ -5,6 +5,7 @@ import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
 import { printAccounts } from "../preflight/checks/accounts.ts";
 import type { Finding } from "../preflight/finding.ts";
 import { type GrantStatement, grantStatements } from "../preflight/grants.ts";
+import { printObjects } from "../preflight/print-objects.ts";
 import { type GrantRole, OLDEST_VERSION } from "../preflight/requirements.ts";
 import { runPreflight } from "../preflight/run-preflight.ts";
 import { ServerView } from "../preflight/server-view.ts";
@@ -19,6 +20,7 @@ export interface CheckOptions extends CommonOptions {
   readonly tables?: string;
   readonly printGrants?: string | true;
   readonly printAccounts?: boolean;
+  readonly printObjects?: boolean;
   readonly role: GrantRole;
   readonly host: string;
   readonly withPasswords?: boolean;
@@ -43,6 +45,7 @@ export async function runCheck(config: Config, options: CheckOptions, context: C
   };
   if (options.printGrants !== undefined) showGrants(subject, options.printGrants);
   else if (options.printAccounts === true) await showAccounts(subject);
+  else if (options.printObjects === true) await showObjects(subject);
   else await check(subject, context);
 }
 
@@ -156,6 +159,27 @@ async function showAccounts({ config, options, tables, print }: Subject): Promis
   const head = `-- on ${to.name} (${to.host}:${to.port}), as an administrator`;
   const text = statements.length === 0 ? `-- nothing is missing on ${to.name}` : [head, ...statements].join("\n");
   print({ format: 1, backend: to.name, statements }, text);
+}
+
+async function showObjects({ config, options, tables, print }: Subject): Promise<void> {
+  if (tables.length === 0) throw needsTables("--print-objects");
+  const [from, to] = ends(config, options);
+  const script = await withConnections([from, to], ([source, target]) =>
+    printObjects({
+      source: new ServerView("source", from, source),
+      target: new ServerView("target", to, target),
+      tables,
+      targetTables: "present",
+    }),
+  );
+  const { lines, leftOut, definers } = script;
+  const head = [
+    `-- on ${to.name} (${to.host}:${to.port}), as an administrator, once the tables have been copied and before the switch:`,
+    "-- mysql --default-character-set=utf8mb4 < this",
+  ];
+  const notes = [...definers.map((what) => `-- definer ${what}`), ...leftOut.map((what) => `-- left out: ${what}`)];
+  const body = lines.length === 0 ? [`-- nothing is missing on ${to.name}`] : [...head, ...lines];
+  print({ format: 1, backend: to.name, ...script }, [...body, ...notes].join("\n"));
 }
 
 function needsTables(option: string): SwitchyardError {

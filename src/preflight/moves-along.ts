@@ -54,7 +54,7 @@ export function movesAlong(along: Along, context: CheckContext): Finding {
       subject,
       observed: same === true ? `${name} uses it, and is on both servers` : `${name} uses it; ${lacks}`,
       expected: "the same on the target by the time of the switch",
-      fix: `Create it there once the tables have been copied, as ${show} says on the source.`,
+      fix: `Create it there once the tables have been copied, as "check --print-objects" prints it (${show} on the source).`,
     },
     missing,
   );

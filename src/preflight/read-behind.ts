@@ -1,5 +1,6 @@
 import type { NamesBehind } from "../rules/rules-document.ts";
 import { SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
+import { exactTexts } from "./exact-texts.ts";
 import { leftInSession } from "./left-in-session.ts";
 import { namesBehind, type Touched } from "./names-behind.ts";
 import type { ServerView } from "./server-view.ts";
@@ -74,9 +75,13 @@ export class DefinitionsOfServer {
     for (const key of new Set([...tableRows.map(({ db, name }) => `${db}.${name}`), ...ruled])) {
       tables.set(key.toLowerCase(), [...(tables.get(key.toLowerCase()) ?? []), key]);
     }
-    const routineRows = await server.rows(
-      "SELECT ROUTINE_SCHEMA db, ROUTINE_NAME name, ROUTINE_DEFINITION body, SQL_MODE mode " +
-        `FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ${SERVER_SCHEMAS}`,
+    const routineRows = await exactTexts(
+      server,
+      await server.rows(
+        "SELECT ROUTINE_TYPE kind, ROUTINE_SCHEMA db, ROUTINE_NAME name, ROUTINE_SCHEMA own_db, ROUTINE_NAME own_name, " +
+          "ROUTINE_DEFINITION body, SQL_MODE mode " +
+          `FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ${SERVER_SCHEMAS}`,
+      ),
     );
     for (const { db, name } of routineRows) routines.add(`${db}.${name}`.toLowerCase());
     const known: KnownNames = { schemas, whole, tables: new Set(tables.keys()), routines };
@@ -163,9 +168,13 @@ async function views(server: ServerView): Promise<Definition[]> {
 }
 
 async function triggers(server: ServerView, known: KnownNames, variables: ReadonlySet<string>): Promise<Definition[]> {
-  const rows = await server.rows(
-    "SELECT EVENT_OBJECT_SCHEMA db, EVENT_OBJECT_TABLE name, ACTION_STATEMENT body, SQL_MODE mode " +
-      `FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ${SERVER_SCHEMAS} AND TRIGGER_NAME NOT LIKE '${OURS}'`,
+  const rows = await exactTexts(
+    server,
+    await server.rows(
+      "SELECT 'TRIGGER' kind, EVENT_OBJECT_SCHEMA db, EVENT_OBJECT_TABLE name, TRIGGER_SCHEMA own_db, TRIGGER_NAME own_name, " +
+        "ACTION_STATEMENT body, SQL_MODE mode " +
+        `FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ${SERVER_SCHEMAS} AND TRIGGER_NAME NOT LIKE '${OURS}'`,
+    ),
   );
   return rows.map((row) =>
     defined("trigger", `${row["db"]}.${row["name"]}`, row["db"] ?? "", row, { known, variables }),

@@ -1,4 +1,5 @@
 import { bothServers, type Check } from "../check.ts";
+import { exactTexts } from "../exact-texts.ts";
 import { type Finding, judge } from "../finding.ts";
 import { tablesNamedIn } from "../names-in-text.ts";
 
@@ -11,11 +12,15 @@ export const eventsCheck: Check = {
   async run(context) {
     const findings: Finding[] = [];
     for (const server of bothServers(context)) {
-      const rows = await server.rows(
-        "SELECT EVENT_SCHEMA db, EVENT_NAME name, EVENT_DEFINITION body, STATUS status FROM information_schema.EVENTS",
+      const rows = await exactTexts(
+        server,
+        await server.rows(
+          "SELECT 'EVENT' kind, EVENT_SCHEMA own_db, EVENT_NAME own_name, EVENT_DEFINITION body, STATUS status " +
+            "FROM information_schema.EVENTS",
+        ),
       );
       for (const row of rows) {
-        const used = tablesNamedIn(row["body"] ?? "", row["db"] ?? "", context.tables);
+        const used = tablesNamedIn(row["body"] ?? "", row["own_db"] ?? "", context.tables);
         if (used.length === 0) continue;
         findings.push(
           judge(
@@ -23,9 +28,9 @@ export const eventsCheck: Check = {
             false,
             {
               subject: used.join(", "),
-              observed: `event ${row["db"]}.${row["name"]} on ${server.subject} names it, ${(row["status"] ?? "").toLowerCase()}`,
+              observed: `event ${row["own_db"]}.${row["own_name"]} on ${server.subject} names it, ${(row["status"] ?? "").toLowerCase()}`,
               expected: "no event that uses the tables",
-              fix: `ALTER EVENT ${row["db"]}.${row["name"]} DISABLE; or leave the table out. Moving events is not built yet.`,
+              fix: `ALTER EVENT ${row["own_db"]}.${row["own_name"]} DISABLE; or leave the table out. "check --print-objects" prints it for the target, disabled.`,
             },
             row["status"] === "ENABLED" ? "error" : "warning",
           ),

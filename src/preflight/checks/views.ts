@@ -18,7 +18,7 @@ export const viewsCheck: Check = {
   title: "every view on the tables can move along with them",
   severities: ["error", "warning"],
   remedy:
-    "Move all tables of the view, and create it on the target before the switch; or drop it, or leave the table out.",
+    "Move all tables of the view, and create it on the target before the switch, as `check --print-objects` says; or drop it, or leave the table out.",
   async run(context) {
     const { source, target } = context;
     const definitions = await DefinitionsOfServer.of(source);

@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { mysqlTool } from "../../../servers/programs.ts";
 import { openAdmin } from "../../../src/mysql/admin-connection.ts";
 import type { Finding } from "../../../src/preflight/finding.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
@@ -20,6 +23,7 @@ beforeAll(async () => {
   await servers.old.root(`CREATE DATABASE shop;
     CREATE TABLE shop.orders (id INT PRIMARY KEY, note VARCHAR(20));
     CREATE TABLE shop.items (id INT PRIMARY KEY);
+    CREATE TABLE shop.other_engine (id INT PRIMARY KEY) ENGINE = MyISAM;
     CREATE TABLE shop.keyless (id INT)`);
   await servers.plain.root("CREATE DATABASE shop");
   folder = mkdtempSync(join(tmpdir(), "switchyard-check-"));
@@ -46,6 +50,24 @@ function writeConfig(changes: { password?: string; port?: number } = {}): void {
   );
   const config = { backends: { ...backends, new: { ...backends["new"], ...changes } }, default: "old" };
   writeFileSync(join(folder, "switchyard.yaml"), JSON.stringify(config));
+}
+
+/** As an administrator does it: by the server's own program, which knows DELIMITER. */
+async function intoMysql(server: TestServer, script: string): Promise<void> {
+  const { command, args } = mysqlTool("mysql");
+  const child = spawn(command, [
+    ...args,
+    `--socket=${server.socket}`,
+    `--user=${server.rootUser}`,
+    "--default-character-set=utf8mb4",
+  ]);
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  child.stdin.end(script);
+  const [code] = (await once(child, "close")) as [number | null];
+  expect(code, errors).toBe(0);
 }
 
 interface Ran {
@@ -85,7 +107,7 @@ describe("check", () => {
   });
 
   test.each([
-    ["a table without a key", ["--to", "new", "--tables", "shop.keyless"], "primary-key"],
+    ["a table of another engine", ["--to", "new", "--tables", "shop.other_engine"], "storage-engine"],
     ["a table that is not there", ["--to", "new", "--tables", "shop.nothing"], "tables-exist"],
     ["a server without GTIDs", ["--to", "plain", "--tables", TABLES], "gtid"],
   ])("ends with 3 and names what to mend: %s", async (_, args, id) => {
@@ -158,5 +180,41 @@ describe("what check prints for an administrator", () => {
       "Grants for app@%": "GRANT SELECT, INSERT ON `shop`.* TO `app`@`%`",
     });
     await login.close();
+  });
+
+  /**
+   * A view reads another that comes after it by name and calls a function; a procedure was made in a mode in which
+   * double quotes are names; one view needs a table that stays.
+   */
+  test("is what stands behind names and moves along, in an order in which it can be made", async () => {
+    await servers.old.root(`USE shop;
+      CREATE FUNCTION twice (n INT) RETURNS INT DETERMINISTIC READS SQL DATA
+        BEGIN DECLARE m INT; SELECT MAX(id) INTO m FROM shop.items; RETURN n * 2 + COALESCE(m, 0) * 0; END;
+      CREATE VIEW zz AS SELECT id, shop.twice(id) AS double_id FROM shop.orders;
+      CREATE VIEW aa AS SELECT COUNT(*) AS n FROM shop.zz;
+      CREATE VIEW stays AS SELECT o.id FROM shop.orders o JOIN shop.keyless k ON k.id = o.id;
+      SET sql_mode = 'ANSI_QUOTES';
+      CREATE PROCEDURE "list $$" () SQL SECURITY INVOKER BEGIN SELECT 'it''s' AS "quoted;", id FROM "orders"; END;
+      SET sql_mode = DEFAULT;
+      CREATE EVENT tidy ON SCHEDULE EVERY 1 DAY COMMENT 'ENABLE DO' DO DELETE FROM shop.orders WHERE id < 0`);
+    await servers.new.root(`CREATE DATABASE IF NOT EXISTS shop;
+      CREATE TABLE shop.orders (id INT PRIMARY KEY, note VARCHAR(20)); CREATE TABLE shop.items (id INT PRIMARY KEY)`);
+    const args = ["check", "--print-objects", "--to", "new", "--tables", TABLES];
+    const first = await run(...args);
+    expect(first.stdout).toContain("-- left out: view shop.stays: it also uses shop.keyless");
+    await intoMysql(servers.new, first.stdout);
+    expect((await run(...args)).stdout).toMatch(/^-- nothing is missing on new\n-- left out: [^\n]*\n$/);
+    for (const what of ["VIEW zz", "VIEW aa", "FUNCTION twice", "PROCEDURE `list $$`"]) {
+      const [here, there] = await Promise.all(
+        [servers.old, servers.new].map((server) => server.root(`USE shop; SHOW CREATE ${what}`)),
+      );
+      expect(there, what).toEqual(here);
+    }
+    const events = await servers.new.root("SELECT STATUS s, EVENT_COMMENT c FROM information_schema.EVENTS");
+    expect(events).toEqual([{ s: "DISABLED", c: "ENABLE DO" }]);
+    await servers.old.root(
+      "DROP VIEW shop.aa, shop.zz, shop.stays; DROP FUNCTION shop.twice; DROP PROCEDURE shop.`list $$`; DROP EVENT shop.tidy",
+    );
+    await servers.new.root("DROP DATABASE shop");
   });
 });

@@ -271,6 +271,8 @@ export const IGNORED_HINTS: readonly RoutingCase[] = [
 
 /** After a CALL the session cannot leave: one session each. */
 export const CALLS: readonly RoutingCase[] = [
+  ...on("new", { "SELECT id FROM spoken": "a view with quotes in a text" }),
+  ...on("new", { "CALL quoting()": "a procedure whose text the information schema shows without its escapes" }),
   ...on("new", { "CALL adds_order('p')": "a procedure that writes", "CALL shop.ADDS_ORDER('q')": "in other letters" }),
   ...on("old", { "CALL reads_other()": "a procedure that reads a table that has not moved", "CALL nothing()": "none" }),
   { sql: "CALL calls_another('r')", runs: "new", why: "a procedure that calls one" },

@@ -36,7 +36,7 @@ const BEHIND = `
   USE shop;
   CREATE TABLE loud LIKE other; CREATE TABLE quiet LIKE other; CREATE TABLE torn LIKE other;
   CREATE VIEW seen AS SELECT id, note FROM orders; CREATE VIEW above AS SELECT id FROM seen;
-  CREATE VIEW calm AS SELECT id FROM other; CREATE VIEW mixed AS SELECT id FROM orders JOIN other USING (id);
+  CREATE VIEW calm AS SELECT id FROM other; CREATE VIEW spoken AS SELECT id, 'it''s -- \\' ''' AS said FROM orders; CREATE VIEW mixed AS SELECT id FROM orders JOIN other USING (id);
   CREATE FUNCTION newest() RETURNS INT READS SQL DATA RETURN (SELECT MAX(id) FROM orders);
   CREATE VIEW by_function AS SELECT newest() AS id;
   CREATE FUNCTION last_of_other() RETURNS INT READS SQL DATA RETURN (SELECT MAX(id) FROM other);
@@ -44,6 +44,7 @@ const BEHIND = `
   CREATE PROCEDURE reads_other() SELECT COUNT(*) FROM other;
   CREATE PROCEDURE nothing() BEGIN END;
   CREATE PROCEDURE adds_order(n VARCHAR(9)) BEGIN INSERT INTO orders (note) VALUES (n); END;
+  CREATE PROCEDURE quoting() BEGIN DECLARE x TEXT DEFAULT 'it''s -- '; INSERT INTO orders (note) VALUES ('e'); END;
   CREATE PROCEDURE calls_another(n VARCHAR(9)) CALL adds_order(n);
   CREATE PROCEDURE both_homes() BEGIN SELECT 1 FROM orders; SELECT 1 FROM other; END;
   CREATE PROCEDURE remembers(OUT n INT) BEGIN SELECT COUNT(*) INTO n FROM other; SET @seen = n + 41.5; END;
