@@ -79,7 +79,7 @@ async function ask(endpoint: Endpoint, ruled: readonly string[], over: AbortSign
   }
 }
 
-/** mysql2 leaves a statement unanswered when its connection is cut: nobody must wait for that. */
+/** Connecting itself is not cut short: nobody must wait for that. */
 function cancelled(over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const fail = (): void => reject(new SwitchyardError("CANCELLED", { what: "the servers were no longer asked" }));

@@ -1,4 +1,6 @@
+import type { Duplex } from "node:stream";
 import mysql, { type ConnectionOptions, type Connection as Mysql2Connection } from "mysql2/promise";
+import { deferred } from "../base/deferred.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { ConnectionLost } from "./connection-lost.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -32,15 +34,16 @@ export interface AdminConnection {
   exec(sql: string, params?: readonly AdminValue[]): Promise<AdminOutcome>;
   /** Calls `listener` once, when the session has ended by itself; at once if it has already. */
   onClose(listener: (reason: string) => void): void;
-  /** Ends the session; never throws. */
+  /** Ends the session; one whose server does not close in time is cut. Never throws. */
   close(): Promise<void>;
-  /** Cuts the connection at once. */
+  /** Cuts the connection at once; a statement that is under way rejects. The server may still carry it out. */
   destroy(): void;
 }
 
 /** Errors of mysql2 that are not the server's: the socket's, or its own about a connection that has ended. */
 const ACCESS_ERRNOS: ReadonlySet<number> = new Set([1044, 1045, 1130, 1698, 1862, 3118, 3159, 3955, 4151]);
 const CONNECT_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 1000;
 
 /**
  * Opens an administrative session.
@@ -94,7 +97,11 @@ function connectionOptions(endpoint: Endpoint, options: AdminOptions, tls: boole
 class Mysql2Admin implements AdminConnection {
   readonly #endpoint: Endpoint;
   readonly #connection: Mysql2Connection;
+  readonly #stream: Duplex;
   readonly #listeners: ((reason: string) => void)[] = [];
+  readonly #closed = deferred<void>();
+  /** Those who wait for an answer: mysql2 does not tell them when a connection is cut. */
+  readonly #waiting = new Set<(error: unknown) => void>();
   #ended: string | undefined;
   #closing = false;
 
@@ -102,8 +109,8 @@ class Mysql2Admin implements AdminConnection {
     this.#endpoint = endpoint;
     this.#connection = connection;
     connection.on("error", (error) => this.#end(messageOf(error)));
-    const stream = (connection as unknown as { connection: { stream: NodeJS.EventEmitter } }).connection.stream;
-    stream.on("close", () => this.#end("the server closed the connection"));
+    this.#stream = (connection as unknown as { connection: { stream: Duplex } }).connection.stream;
+    this.#stream.on("close", () => this.#end("the server closed the connection"));
   }
 
   get threadId(): number {
@@ -136,34 +143,40 @@ class Mysql2Admin implements AdminConnection {
   async close(): Promise<void> {
     this.#closing = true;
     if (this.#ended !== undefined) return;
-    try {
-      await this.#connection.end();
-    } catch {
-      this.#connection.destroy();
-    }
+    const timer = setTimeout(() => this.destroy(), CLOSE_TIMEOUT_MS);
+    this.#connection.end().catch(() => this.destroy());
+    await this.#closed.promise;
+    clearTimeout(timer);
   }
 
   destroy(): void {
     this.#closing = true;
     this.#connection.destroy();
+    this.#end("cut by us");
   }
 
   async #run(sql: string, params: readonly AdminValue[]): Promise<unknown> {
     if (this.#ended !== undefined) throw new ConnectionLost(this.#endpoint.name, this.#ended, false);
+    const values = params.map((value) => (typeof value === "bigint" ? value.toString() : value));
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#waiting.add(reject);
+    this.#connection.query(sql, values).then(([result]) => resolve(result), reject);
     try {
-      const [result] = await this.#connection.query(
-        sql,
-        params.map((value) => (typeof value === "bigint" ? value.toString() : value)),
-      );
-      return result;
+      return await promise;
     } catch (error) {
       throw statementError(error, this.#endpoint);
+    } finally {
+      this.#waiting.delete(reject);
     }
   }
 
   #end(reason: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
+    // What mysql2 does closes only our half, and waits for a server that may never do its part.
+    this.#stream.destroy();
+    this.#closed.resolve();
+    for (const reject of this.#waiting) reject(new Error(reason));
     if (this.#closing) return;
     for (const listener of this.#listeners.splice(0)) listener(reason);
   }

@@ -109,4 +109,21 @@ describe("an administrative session", () => {
     await admin.close();
     expect(reasons).toHaveLength(1);
   });
+
+  test("leaves no socket to a server that stands still, and no statement unanswered", async () => {
+    const sockets = (): number => process.getActiveResourcesInfo().filter((one) => /TCP|TLS/.test(one)).length;
+    const before = sockets();
+    const [cut, closed] = [await openAdmin(endpoint), await openAdmin(endpoint)];
+    process.kill(servers.a.pid, "SIGSTOP");
+    try {
+      const asked = [cut, closed].map((admin) => admin.rows("SELECT 1").catch((error: unknown) => error));
+      cut.destroy();
+      expect(await asked[0]).toMatchObject({ code: "MYSQL_CONNECTION_LOST", sent: true });
+      await closed.close();
+      expect(await asked[1]).toMatchObject({ code: "MYSQL_CONNECTION_LOST", sent: true });
+      await expect.poll(sockets).toBe(before);
+    } finally {
+      process.kill(servers.a.pid, "SIGCONT");
+    }
+  });
 });
