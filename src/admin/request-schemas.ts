@@ -83,11 +83,23 @@ const tuneRequest = z.strictObject({
   reset: z.boolean("true or false").default(false),
 } satisfies Record<string, z.ZodType> & Record<ThrottleLimit, z.ZodType>);
 
+const repointRequest = z
+  .strictObject({
+    ...common,
+    source: name("the name of the new source under `backends`").optional(),
+    target: name("the name of the new target under `backends`").optional(),
+  })
+  .refine(({ source, target }) => (source === undefined) !== (target === undefined), {
+    message: "one of source and target: one server is replaced at a time",
+    path: ["source"],
+  });
+
 /** The bodies of `POST /v1/migrations/:id/<action>`, each with the order that it becomes. */
 export const ACTIONS = {
   pause: { command: "migration-pause", schema: z.strictObject(common) },
   resume: { command: "migration-resume", schema: z.strictObject(common) },
   tune: { command: "migration-tune", schema: tuneRequest },
+  repoint: { command: "migration-repoint", schema: repointRequest },
   cancel: {
     command: "migration-cancel",
     schema: z.strictObject({ ...common, keepData: z.boolean("true or false").default(false) }),

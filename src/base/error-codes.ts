@@ -173,10 +173,14 @@ export const ERROR_CODES = {
   REPLICATION_SIDECAR_FORMAT: { retryable: false, exit: 1 },
   /** The source has purged transactions that the stream still needs. The migration must be created again. */
   STREAM_POSITION_PURGED: { retryable: false, exit: 1 },
+  /** The source will soon purge binary logs that the stream needs, so the copy has stopped. Nothing is lost yet: let the source keep its logs for longer, then resume. */
+  STREAM_RUNWAY_SHORT: { retryable: false, exit: 1 },
   /** The stream has applied more than the position at which it was to stop. */
   STREAM_POSITION_PASSED: { retryable: false, exit: 1 },
-  /** The stream follows another server than before: the address in the configuration leads elsewhere now. */
+  /** The stream would follow another server than before: the address in the configuration leads elsewhere now. `migration repoint` accepts a replica in its place. */
   STREAM_SOURCE_CHANGED: { retryable: false, exit: 1 },
+  /** The stream would write to another server than before: the address in the configuration leads elsewhere now. `migration repoint` accepts a replica in its place. */
+  STREAM_TARGET_CHANGED: { retryable: false, exit: 1 },
   /** The source has lost transactions that were applied already, or gave their GTIDs to others: it was restored, or crashed with sync_binlog other than 1. */
   STREAM_SOURCE_WENT_BACK: { retryable: false, exit: 1 },
 
@@ -283,6 +287,8 @@ export const ERROR_CODES = {
   MIGRATION_BUSY: { retryable: true, exit: 3 },
   /** What was asked for does not fit the migration's phase. Nothing was changed. */
   MIGRATION_PHASE_REFUSED: { retryable: false, exit: 3 },
+  /** The server cannot take the place of the one that it would replace. The message lists why, with both sets of GTIDs where they are the reason. Nothing was changed. */
+  MIGRATION_REPOINT_REFUSED: { retryable: true, exit: 3 },
   /** The request names backends, tables or options that do not exist or contradict each other. Nothing was changed. */
   MIGRATION_REQUEST_INVALID: { retryable: false, exit: 2 },
 } as const satisfies Record<string, ErrorKind>;

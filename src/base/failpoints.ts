@@ -37,6 +37,8 @@ export const FAILPOINTS = [
   "abort-after-settled",
   "abort-after-unlock",
   "abort-after-fence-restored",
+  "repoint-after-ledger",
+  "repoint-after-journal",
   "complete-after-streams-stopped",
   "complete-after-journal",
   "complete-after-old-tables",

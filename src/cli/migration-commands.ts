@@ -140,6 +140,12 @@ function addOrders(context: CliContext, parent: Command): void {
   addOrder(context, parent, "pause", "stop a migration's stream; changes wait in the server's binary log");
   addOrder(context, parent, "resume", "let a paused or stopped stream go on");
   addTune(context, parent);
+  addOrder(context, parent, "repoint", "put a replica that has taken over in the place of one of the two servers")
+    .option("--source <backend>", "the name of `backends:` that is the source from now on")
+    .option(
+      "--target <backend>",
+      "the same for the target; a name as before says that its address leads elsewhere now",
+    );
   addOrder(
     context,
     parent,
@@ -160,8 +166,10 @@ function addOrder(context: CliContext, parent: Command, action: string, descript
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: Record<string, unknown>, command: Command) => {
       const session = openSession(context, command);
-      const { reason, keepData, oldTables } = options;
-      const given = Object.entries({ reason, keepData, oldTables }).filter(([, value]) => value !== undefined);
+      const { reason, keepData, oldTables, source, target } = options;
+      const given = Object.entries({ reason, keepData, oldTables, source, target }).filter(
+        ([, value]) => value !== undefined,
+      );
       const path = `/v1/migrations/${encodeURIComponent(id)}/${action}`;
       const result = await session.follow(await session.client.order(path, Object.fromEntries(given)));
       session.print({ format: 1, ...result }, `${action} of migration ${id}: done${describeResult(result)}`);

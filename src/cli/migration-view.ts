@@ -72,6 +72,10 @@ function streamFacts(
   const live = status?.stream?.direction === direction ? status.stream : undefined;
   if (live === undefined && state.error === undefined && state.paused === undefined) return [];
   const lines: (readonly [string, string])[] = [[direction, describeStream(live)]];
+  if (live?.runwayMs !== undefined) {
+    const needed = live.neededBytes === undefined ? "" : `, ${count(live.neededBytes)} bytes of it are needed`;
+    lines.push(["  runway", `the source keeps its log for ${duration(Math.max(0, live.runwayMs))} more${needed}`]);
+  }
   if (state.paused !== undefined) {
     lines.push(["  paused", `by ${state.paused.by}: ${state.paused.reason}`]);
     const late = describePause(status?.paused);

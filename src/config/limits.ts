@@ -87,6 +87,19 @@ export const LIMITS = {
     about: "A holder stops trusting its lease this much earlier.",
   },
   copyCycleMaxSeconds: { default: 3600, min: 1, max: 86_400, about: "How long one snapshot of a copy stays open." },
+  runwayWarnSeconds: {
+    default: 7200,
+    min: 0,
+    max: 31_536_000,
+    about: "Warns when the source keeps the binary log that a stream needs for less than this.",
+  },
+  runwayStopSeconds: {
+    default: 1800,
+    min: 0,
+    max: 31_536_000,
+    about:
+      "A copy gives way to its stream when the source keeps the binary log that is needed for less than this, and stops where that does not help.",
+  },
   diffSliceMaxSeconds: {
     default: 600,
     min: 1,

@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
+import { presentName } from "../rules/rules-edits.ts";
 import { ensureRules as ensureStoredRules } from "../rules/rules-store.ts";
 import type { ControllerBase } from "./controller-context.ts";
 
@@ -9,7 +10,7 @@ import type { ControllerBase } from "./controller-context.ts";
  */
 export async function ensureRules(context: Pick<ControllerBase, "store" | "defaultBackend">): Promise<void> {
   const { rules } = await ensureStoredRules(context.store, context.defaultBackend);
-  if (rules.default === context.defaultBackend) return;
+  if (rules.default === presentName(rules, context.defaultBackend)) return;
   throw new SwitchyardError("CONFIG_DEFAULT_CHANGED", {
     what: `default: is "${context.defaultBackend}" in the configuration, and "${rules.default}" in the stored rules`,
     changed: "Nothing was changed.",

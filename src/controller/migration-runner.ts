@@ -47,13 +47,13 @@ export class MigrationRunner {
   readonly id: string;
   readonly context: ControllerContext;
   readonly log: Logger;
-  readonly keepers: Readonly<Record<Direction, StreamKeeper>>;
   /** What the last diff has found and no repair has mended since. */
   differences: FoundDifferences | undefined;
   /** The diff or repair under way, if any. */
   diff: { readonly abort: AbortController; progress: Readonly<Record<string, unknown>> } | undefined;
   /** How fast the copy and the diffs may go. */
   readonly throttle: Throttle;
+  #keepers: Readonly<Record<Direction, StreamKeeper>>;
   readonly #metrics: StreamMetrics;
   readonly #strays: StrayMonitor;
   readonly #pausedWatch: PausedWatch;
@@ -80,19 +80,36 @@ export class MigrationRunner {
       document: () => this.#document,
       direction: () => activeDirection(this.#document) ?? "forward",
     });
-    const failed = (direction: Direction, error: unknown): void => void this.#streamFailed(direction, error);
+    this.#keepers = this.#newKeepers();
+    this.#pausedWatch = new PausedWatch(context);
+  }
+
+  /** The streams between the servers that the journal names; others after {@link replaceServers}. */
+  get keepers(): Readonly<Record<Direction, StreamKeeper>> {
+    return this.#keepers;
+  }
+
+  /** The journal names another server than before: ends the streams between the former ones. */
+  async replaceServers(): Promise<void> {
+    const former = this.#keepers;
+    this.#keepers = this.#newKeepers();
+    this.#driftSeen = 0;
+    await Promise.all([former.forward.close(), former.reverse.close()]);
+    await Promise.all([former.forward.cool(), former.reverse.cool()]);
+  }
+
+  #newKeepers(): Readonly<Record<Direction, StreamKeeper>> {
     const events: StreamKeeperEvents = {
-      failed,
+      failed: (direction, error) => void this.#streamFailed(direction, error),
       drifted: (direction) => this.#drifting(direction),
       pace: this.throttle,
-      readFrom: () => replicaOf(context, this.#document.tuning?.readFrom),
+      readFrom: () => replicaOf(this.context, this.#document.tuning?.readFrom),
       paused: (direction) => this.#document.streams[direction].paused,
     };
-    this.keepers = {
-      forward: new StreamKeeper(context, document, "forward", events),
-      reverse: new StreamKeeper(context, document, "reverse", events),
+    return {
+      forward: new StreamKeeper(this.context, this.#document, "forward", events),
+      reverse: new StreamKeeper(this.context, this.#document, "reverse", events),
     };
-    this.#pausedWatch = new PausedWatch(context);
   }
 
   /** The journal as this runner last read or wrote it. */

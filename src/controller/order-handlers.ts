@@ -8,6 +8,7 @@ import { orderCancel, orderComplete } from "./run-end.ts";
 import { orderForget } from "./run-forget.ts";
 import { orderPause, orderResume } from "./run-pause.ts";
 import { orderRepair } from "./run-repair.ts";
+import { orderRepoint } from "./run-repoint.ts";
 import { orderSwitch } from "./run-switch.ts";
 import { orderTune } from "./run-tune.ts";
 
@@ -34,6 +35,8 @@ export async function carryOut(runner: MigrationRunner, order: OrderDocument, st
       return await orderResume(runner, order);
     case "migration-tune":
       return await orderTune(runner, order);
+    case "migration-repoint":
+      return await orderRepoint(runner, order, step);
     case "diff-start":
       return await orderDiff(runner, order, step);
     case "diff-repair":

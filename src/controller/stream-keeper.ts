@@ -91,9 +91,14 @@ export class StreamKeeper implements StreamPort {
       direction: this.#direction,
       source: this.#source,
       target: this.#target,
+      servers: this.#servers(),
       tables: this.#document.tables.map(parseTableKey),
       ...(token === undefined ? {} : { startToken: token }),
       copyCycleMaxMs: this.#context.limits.copyCycleMaxSeconds * 1000,
+      limits: {
+        runwayWarnMs: this.#context.limits.runwayWarnSeconds * 1000,
+        runwayStopMs: this.#context.limits.runwayStopSeconds * 1000,
+      },
       clock: this.#context.clock,
       log: this.#context.log.child({ migration: this.#document.id, stream: this.#direction }),
       failpoint: this.#context.failpoint,
@@ -215,6 +220,13 @@ export class StreamKeeper implements StreamPort {
 
   async stop(): Promise<void> {
     await this.closeLedger();
+  }
+
+  #servers(): { readonly source: string; readonly target: string } {
+    const { sourceUuid, targetUuid } = this.#document;
+    return this.#direction === "forward"
+      ? { source: sourceUuid, target: targetUuid }
+      : { source: targetUuid, target: sourceUuid };
   }
 
   #running(): Stream {

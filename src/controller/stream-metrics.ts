@@ -34,6 +34,9 @@ export class StreamMetrics {
     const { runwayMs } = status;
     if (runwayMs === undefined) this.#metrics.remove("binlog_runway_seconds", labels);
     else this.#metrics.gauge("binlog_runway_seconds", labels).set(runwayMs / 1000);
+    if (status.neededBytes !== undefined) {
+      this.#metrics.gauge("binlog_needed_bytes", labels).set(status.neededBytes);
+    }
     this.#recordState(direction, status.state);
   }
 
@@ -79,7 +82,12 @@ export class StreamMetrics {
 
   /** A stream that has ended has no lag and no state. */
   #forget(): void {
-    for (const name of ["stream_lag_seconds", "stream_state", "binlog_runway_seconds"] as const) {
+    for (const name of [
+      "stream_lag_seconds",
+      "stream_state",
+      "binlog_runway_seconds",
+      "binlog_needed_bytes",
+    ] as const) {
       this.#metrics.remove(name, { migration: this.#migration });
     }
   }

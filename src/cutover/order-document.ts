@@ -4,6 +4,7 @@ export const ORDER_COMMANDS = [
   "migration-pause",
   "migration-resume",
   "migration-tune",
+  "migration-repoint",
   "migration-cancel",
   "migration-complete",
   "diff-start",

@@ -174,7 +174,12 @@ export const METRICS = {
   },
   binlog_runway_seconds: {
     type: "gauge",
-    help: "How much longer the source keeps the binary log that a stream still needs: its retention less the lag. Absent where it keeps it for ever.",
+    help: "How much longer the source keeps the binary log that a stream still needs, by age, or by space and the rate at which it grows. Absent where it keeps it for ever.",
+    labels: ["migration", "direction"],
+  },
+  binlog_needed_bytes: {
+    type: "gauge",
+    help: "Bytes of the source's binary log from the file that a stream still needs to its end.",
     labels: ["migration", "direction"],
   },
   diff_rows_total: { type: "counter", help: "Rows compared by diffs.", labels: ["migration"] },

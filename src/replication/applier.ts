@@ -288,7 +288,7 @@ class Group {
 
 function newestOf(group: Group): NewestTransaction | undefined {
   const last = group.pieces.at(-1);
-  return last === undefined ? undefined : { gtid: formatGtid(last.gtid), commitUs: BigInt(last.commitMicros) };
+  return last === undefined ? undefined : { gtid: formatGtid(last.gtid), commitUs: BigInt(last.originalCommitMicros) };
 }
 
 function executedWith(gate: StreamGate, group: Group): string {

@@ -30,4 +30,6 @@ export interface CopyContext {
   readonly onRows: (table: CopiedTable, rows: number) => void;
   /** Rows of each table, by the source's own guess. */
   readonly estimates: ReadonlyMap<string, number>;
+  /** `server_uuid` of the source: a snapshot of any other server is not used. Empty where a replica is read. */
+  readonly sourceUuid: string;
 }

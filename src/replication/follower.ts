@@ -116,7 +116,7 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
     events: {
       ...context.events,
       done: (piece) => {
-        context.newest = { gtid: formatGtid(piece.gtid), commitUs: BigInt(piece.commitMicros) };
+        context.newest = { gtid: formatGtid(piece.gtid), commitUs: BigInt(piece.originalCommitMicros) };
         context.events.done(piece);
       },
     },

@@ -32,6 +32,8 @@ export interface TransactionPiece {
   readonly kind: "piece";
   readonly gtid: Gtid;
   readonly commitMicros: number;
+  /** When the server that it came from first has committed it. */
+  readonly originalCommitMicros: number;
   readonly first: boolean;
   readonly last: boolean;
   /** What it changes of the migrating tables; empty where it is ours. Only the first piece is asked. */
@@ -205,6 +207,7 @@ export class Intake {
       kind: "piece",
       gtid: transaction.event.gtid,
       commitMicros: transaction.event.commitMicros,
+      originalCommitMicros: transaction.event.originalCommitMicros,
       first: transaction.first,
       last,
       touches: last ? transaction.touches : "all",
@@ -235,10 +238,11 @@ export class Intake {
   #verify(event: GtidEvent): void {
     const { newest } = this.#options;
     if (newest === undefined || !this.#isKnown(event.gtid)) return;
-    if (BigInt(event.commitMicros) === newest.commitUs) return;
+    const { commitMicros, originalCommitMicros } = event;
+    if ([commitMicros, originalCommitMicros].some((micros) => BigInt(micros) === newest.commitUs)) return;
     throw new SwitchyardError("STREAM_SOURCE_WENT_BACK", {
       what: `the source gave the GTID ${newest.gtid} to another transaction than the one that was applied`,
-      details: [`applied    committed at ${newest.commitUs} µs`, `the source  committed at ${event.commitMicros} µs`],
+      details: [`applied    committed at ${newest.commitUs} µs`, `the source  committed at ${originalCommitMicros} µs`],
       changed: "Nothing was applied since.",
       fix: "The source has lost transactions (a crash with sync_binlog other than 1, or a restore). Cancel the migration and create it again.",
     });

@@ -34,8 +34,6 @@ export class LagMeter {
   #offsetMicros: number | undefined;
   #workingOn: number | undefined;
   #lastDone: number | undefined;
-  /** How long the source keeps its binary log; 0 where it never purges by age. */
-  #retentionSeconds: number | undefined;
   #warned = false;
 
   constructor(options: LagMeterOptions) {
@@ -92,28 +90,15 @@ export class LagMeter {
     return Math.max(...ages);
   }
 
-  /**
-   * How much longer the source keeps what the stream still needs: its retention, less the lag. Unknown before the
-   * source has answered, and where it never purges by age.
-   */
-  runwayMs(): number | undefined {
-    if (this.#retentionSeconds === undefined || this.#retentionSeconds === 0) return undefined;
-    const lagMs = this.lagMs();
-    return Number.isFinite(lagMs) ? this.#retentionSeconds * 1000 - lagMs : undefined;
-  }
-
   async #beatOnce(connection: Connection): Promise<void> {
     const { clock, name } = this.#options;
     const number = ++this.#beat;
     if (this.#beats.length < BEATS_MAX) this.#beats.push({ number, atMs: clock.monotonicMs() });
     await writeBeat(connection, name, number);
     const before = clock.monotonicMs();
-    const row = await connection.one(
-      "SELECT UNIX_TIMESTAMP(NOW(6)) AS now, @@global.binlog_expire_logs_seconds AS retention",
-    );
+    const row = await connection.one("SELECT UNIX_TIMESTAMP(NOW(6)) AS now");
     const middle = (before + clock.monotonicMs()) / 2;
     this.#offsetMicros = Math.round(Number(row?.["now"]) * 1e6) - middle * 1000;
-    this.#retentionSeconds = Number(row?.["retention"] ?? 0);
     this.#warned = false;
   }
 

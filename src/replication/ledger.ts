@@ -11,7 +11,10 @@ export const APPLIER_ATTRIBUTE = "switchyard_applier";
 /** The transaction that was applied last, to recognise a server that gave its GTID to another one. */
 export interface NewestTransaction {
   readonly gtid: string;
-  /** Commit timestamp in microseconds, as the source wrote it into its binary log. */
+  /**
+   * When it was committed first, in microseconds: the same in the logs of all servers that have it. Versions before kept
+   * the time at which the followed server itself committed it.
+   */
   readonly commitUs: bigint;
 }
 
@@ -156,6 +159,63 @@ export function ledgerTaken(claim: ProvenClaim): SwitchyardError {
 export async function closeLedger(connection: Connection, migration: string, direction: Direction): Promise<void> {
   await connection.query(
     `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, holder = '' ${ofStream(migration, direction)}`,
+  );
+}
+
+/** What a stream has of the server that it follows, as its ledger says. */
+export interface AppliedHistory {
+  /** All that was applied or skipped. */
+  readonly ledger: GtidSet;
+  /** That, and all that snapshots of the copy held. */
+  readonly history: GtidSet;
+  readonly newest: NewestTransaction | undefined;
+  readonly sourceUuid: string;
+}
+
+/**
+ * What a stream has, read with locks; undefined where it has never claimed its ledger. One that has not begun under its
+ * start token yet has what is written there. To be called after {@link closeLedger}: otherwise more may be applied at once.
+ */
+export async function readApplied(
+  connection: Connection,
+  migration: string,
+  direction: Direction,
+  startToken: string | undefined,
+): Promise<AppliedHistory | undefined> {
+  const rows = await connection.rows(
+    `SELECT worker, gtids, start_token, newest_gtid, newest_commit_us, source_uuid FROM ${SIDECAR.ledger}` +
+      ` ${ofStream(migration, direction)} FOR SHARE`,
+  );
+  const base = rows.find((row) => row["worker"] === "0");
+  if (startToken !== undefined && base?.["start_token"] !== startToken) {
+    const start = await readStartPosition(connection, migration, direction, startToken);
+    return start === undefined ? undefined : { ledger: start, history: start, newest: undefined, sourceUuid: "" };
+  }
+  if (base === undefined) return undefined;
+  const snapshots =
+    direction === "reverse"
+      ? []
+      : await connection.rows(`SELECT gtids FROM ${SIDECAR.snapshot} WHERE migration = '${migration}' FOR SHARE`);
+  const union = (sets: readonly Record<string, string | null>[], start: GtidSet): GtidSet =>
+    sets.reduce((all, row) => all.union(GtidSet.parse(row["gtids"] ?? "")), start);
+  const ledger = union(rows, GtidSet.empty);
+  const sourceUuid = base["source_uuid"] ?? "";
+  return { ledger, history: union(snapshots, ledger), newest: newestOf(rows), sourceUuid };
+}
+
+/**
+ * From now on the ledger's transactions are followed on another server. Whoever still follows the former one can neither
+ * apply nor claim the ledger.
+ */
+export async function adoptSource(
+  connection: Connection,
+  migration: string,
+  direction: Direction,
+  sourceUuid: string,
+): Promise<void> {
+  await connection.query(
+    `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, holder = '', source_uuid = '${sourceUuid}'` +
+      ` ${ofStream(migration, direction)}`,
   );
 }
 

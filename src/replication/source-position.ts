@@ -3,6 +3,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import type { NewestTransaction } from "./ledger.ts";
+import { requireServer } from "./server-identity.ts";
 
 /** What a dump is asked for. */
 export interface DumpStart {
@@ -44,7 +45,7 @@ export async function checkSource(connection: Connection, expected: SourceExpect
       "SELECT @@global.server_uuid AS uuid, @@global.gtid_executed AS executed, @@global.gtid_purged AS purged",
     );
     const sourceUuid = row?.["uuid"] ?? "";
-    if (expected.uuid !== "" && expected.uuid !== sourceUuid) throw sourceChanged(expected.uuid, sourceUuid);
+    requireServer("source", expected.uuid, sourceUuid);
     const purged = GtidSet.parse(row?.["purged"] ?? "");
     if (!executed.contains(purged)) throw positionPurged(purged.subtract(executed));
     const missing = executed.subtract(GtidSet.parse(row?.["executed"] ?? ""));
@@ -67,15 +68,6 @@ function dumpStart(
     executed: comparable ? executed.subtract(last) : executed,
     compare: comparable ? newest : undefined,
   };
-}
-
-function sourceChanged(known: string, now: string): SwitchyardError {
-  return new SwitchyardError("STREAM_SOURCE_CHANGED", {
-    what: "the stream's source is another server than before",
-    details: [`before  server_uuid ${known}`, `now     server_uuid ${now}`],
-    changed: "Nothing was applied.",
-    fix: "Point the backend at the server that it named when the migration was created.",
-  });
 }
 
 function wentBack(missing: GtidSet): SwitchyardError {

@@ -10,6 +10,8 @@ import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
 import { type FollowContext, follow } from "./follower.ts";
 import type { LagMeter } from "./lag-meter.ts";
 import { claimLedger, type LedgerClaim } from "./ledger.ts";
+import type { RunwayMeter } from "./runway-meter.ts";
+import { requireServer, serverUuid } from "./server-identity.ts";
 import { ensureSidecar } from "./sidecar-format.ts";
 import type { StatementSpell } from "./statement-spell.ts";
 import type { StreamGate } from "./stream-gate.ts";
@@ -26,6 +28,7 @@ export interface AttemptContext {
   readonly gate: StreamGate;
   readonly progress: StreamProgress;
   readonly lag: LagMeter;
+  readonly runway: RunwayMeter;
   readonly signal: AbortSignal;
   readonly replicaUuid: string;
   readonly spell: StatementSpell;
@@ -33,6 +36,13 @@ export interface AttemptContext {
   readonly onClaim: (epoch: bigint) => void;
   /** Both servers have the sidecar. */
   readonly onReady: () => void;
+}
+
+interface CopyWork {
+  readonly claim: LedgerClaim;
+  readonly state: CopyState;
+  readonly context: FollowContext;
+  readonly sourceUuid: string;
 }
 
 const EARLY_SNAPSHOT_WAIT_MS = 100;
@@ -68,9 +78,12 @@ export class StreamAttempt {
       opened.push(observer);
       const writer = await connectWriter(options.target, this.#name, { signal });
       opened.push(writer);
+      const sourceUuid = await serverUuid(observer);
+      requireServer("source", options.servers?.source ?? "", sourceUuid);
+      requireServer("target", options.servers?.target ?? "", await serverUuid(writer));
       await ensureSidecar(observer);
       await ensureSidecar(writer);
-      await this.#work(observer, writer);
+      await this.#work(observer, writer, sourceUuid);
     } finally {
       signal.removeEventListener("abort", onAbort);
       clearTimeout(grace);
@@ -78,7 +91,7 @@ export class StreamAttempt {
     }
   }
 
-  async #work(observer: Connection, writer: Connection): Promise<void> {
+  async #work(observer: Connection, writer: Connection, sourceUuid: string): Promise<void> {
     const { options, limits, gate, onClaim, onReady } = this.#context;
     const claim = await claimLedger(writer, options.migration, options.direction, options.startToken, {
       copiers: limits.copyReaders,
@@ -86,12 +99,13 @@ export class StreamAttempt {
       again: this.#context.ownEpoch === undefined ? undefined : { epoch: this.#context.ownEpoch },
     });
     onClaim(claim.epoch);
+    requireServer("source", claim.sourceUuid, sourceUuid);
     await this.#context.failpoint("stream-after-claim");
     gate.reset(claim.executed);
     onReady();
     const state = await this.#loadState(observer, writer, claim);
     const context = this.#followContext(claim, writer, state, await packetBytesMax(writer));
-    await this.#copy(observer, writer, claim, state, context);
+    await this.#copy(observer, writer, { claim, state, context, sourceUuid });
     await this.#follow(writer, state, context);
   }
 
@@ -154,29 +168,28 @@ export class StreamAttempt {
   async #copy(
     observer: Connection,
     writer: Connection,
-    claim: LedgerClaim,
-    state: CopyState,
-    context: FollowContext,
+    { claim, state, context, sourceUuid }: CopyWork,
   ): Promise<void> {
     if (state.copied) return;
     const estimates = await estimateRows(observer, state);
     const pace = (this.#context.options.pace ?? fullPace).open();
     try {
-      await this.#copyPaced({ claim, control: writer, estimates, pace }, observer, state, context);
+      await this.#copyPaced({ claim, control: writer, estimates, pace, sourceUuid }, observer, state, context);
     } finally {
       pace.close();
     }
   }
 
   async #copyPaced(
-    of: Pick<CopyContext, "claim" | "control" | "estimates" | "pace">,
+    of: Pick<CopyContext, "claim" | "control" | "estimates" | "pace" | "sourceUuid">,
     observer: Connection,
     state: CopyState,
     context: FollowContext,
   ): Promise<void> {
-    const { options, limits, gate, progress, lag, signal } = this.#context;
+    const { options, limits, gate, progress, lag, runway, signal } = this.#context;
     const { pace } = of;
     const near = (): boolean => lag.lagMs() <= limits.cycleLagMaxMs && pace.mayOpenSnapshot;
+    await this.#spareRunway(context);
     while (!state.copied && !signal.aborted) {
       // Before the first snapshot there is nothing to catch up with meanwhile.
       if (!(await pace.whenMayOpen(signal, gate.executed.isEmpty ? Number.POSITIVE_INFINITY : FIRST_LOOK_MS))) {
@@ -194,13 +207,16 @@ export class StreamAttempt {
       if (outcome.kind === "early") await options.clock.sleep(EARLY_SNAPSHOT_WAIT_MS, signal);
       this.#phase("catching-up");
       await this.#followUntil(context, near);
+      if (runway.isShort) await this.#spareRunway(context);
     }
   }
 
   /** Runs one cycle of the copy on the server that is to be read from now. */
   async #readingFrom<T>(
     observer: Connection,
-    cycle: (read: Pick<CopyContext, "source" | "observer" | "replica">) => Promise<T>,
+    cycle: (
+      read: Pick<CopyContext, "source" | "observer" | "replica"> & { readonly sourceUuid?: string },
+    ) => Promise<T>,
   ): Promise<T> {
     const { options, signal } = this.#context;
     const endpoint = options.readFrom?.();
@@ -210,7 +226,8 @@ export class StreamAttempt {
     signal.addEventListener("abort", cut, { once: true });
     try {
       const replica = new SourceReplica({ replica: session, source: observer, clock: options.clock, signal });
-      return await cycle({ source: endpoint, observer: session, replica });
+      // What it shows is proven against the source, whichever server it is.
+      return await cycle({ source: endpoint, observer: session, replica, sourceUuid: "" });
     } finally {
       signal.removeEventListener("abort", cut);
       await session.close();
@@ -220,7 +237,7 @@ export class StreamAttempt {
   #cycleSurroundings(
     pace: PacedWork,
   ): Pick<CopyContext, "target" | "limits" | "failpoint" | "log" | "signal" | "isOver" | "whilePaused" | "onRows"> {
-    const { options, limits, gate, progress, signal, failpoint } = this.#context;
+    const { options, limits, gate, progress, runway, signal, failpoint } = this.#context;
     return {
       target: options.target,
       limits,
@@ -229,19 +246,39 @@ export class StreamAttempt {
       signal,
       isOver: this.#cycleEnd(pace),
       whilePaused: () => gate.whilePaused(),
-      onRows: (table, rows) => progress.addRows(table.key, rows),
+      onRows: (table, rows) => {
+        progress.addRows(table.key, rows);
+        // A table that counts only as a whole cannot give way to the stream in between.
+        if (table.kinds === undefined) runway.require();
+      },
     };
   }
 
   /** When a cycle is over. Its time counts from the first row on: waiting for a lock must not use it up. */
   #cycleEnd(pace: PacedWork): () => boolean {
-    const { options, limits } = this.#context;
+    const { options, limits, runway } = this.#context;
     let overAt: number | undefined;
     return () => {
       const now = options.clock.monotonicMs();
       overAt ??= now + limits.copyCycleMaxMs;
-      return now >= overAt || pace.shouldCloseSnapshot;
+      return now >= overAt || pace.shouldCloseSnapshot || runway.isShort;
     };
+  }
+
+  /**
+   * A copy begins, or goes on, only where the source will keep for long enough what the stream needs after it. Where it is
+   * late the stream goes first; where that does not help, the copy stops before anything is lost.
+   */
+  async #spareRunway(context: FollowContext): Promise<void> {
+    const { gate, lag, limits, runway, signal } = this.#context;
+    await runway.look();
+    if (runway.isShort && !gate.executed.isEmpty) {
+      this.#phase("catching-up");
+      await this.#followUntil(context, () => lag.lagMs() <= limits.cycleLagMaxMs);
+      if (signal.aborted) return;
+      await runway.look();
+    }
+    runway.require();
   }
 
   async #follow(writer: Connection, state: CopyState, context: FollowContext): Promise<void> {

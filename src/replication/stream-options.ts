@@ -37,6 +37,10 @@ export interface StreamLimits {
   readonly idlePositionMs: number;
   /** How long a transaction may be in the source's log before the source counts it as executed. */
   readonly visibilityWaitMs: number;
+  /** How often the source is asked how long it keeps its log; below which time that is logged, and a copy stops. */
+  readonly runwayEveryMs: number;
+  readonly runwayWarnMs: number;
+  readonly runwayStopMs: number;
   readonly reconnectFirstMs: number;
   readonly reconnectMaxMs: number;
   /** Failures in a row, without progress between them, after which the stream gives up. */
@@ -59,6 +63,9 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   dumpHeartbeatMs: 5000,
   idlePositionMs: 5000,
   visibilityWaitMs: 30_000,
+  runwayEveryMs: 30_000,
+  runwayWarnMs: 7_200_000,
+  runwayStopMs: 1_800_000,
   reconnectFirstMs: 100,
   reconnectMaxMs: 5000,
   failuresMax: 100,
@@ -73,6 +80,11 @@ export interface StreamOptions {
   readonly readFrom?: () => Endpoint | undefined;
   /** The server that is written to; the ledger lives there. */
   readonly target: Endpoint;
+  /**
+   * `server_uuid` of both, as the migration knows them: no other server is followed or written to. Left out, the
+   * ledger alone says which server was followed before.
+   */
+  readonly servers?: { readonly source: string; readonly target: string };
   readonly tables: readonly TableName[];
   /**
    * The token under which a switch has written this stream's start position. Such a stream never copies. Left out

@@ -40,6 +40,7 @@ export class StreamProgress {
     readonly gate: StreamGate;
     readonly lagMs: number;
     readonly runwayMs: number | undefined;
+    readonly neededBytes: number | undefined;
     readonly closed: boolean;
     readonly failure: unknown;
   }): StreamStatus {
@@ -52,6 +53,7 @@ export class StreamProgress {
       tables,
       lagMs: now.lagMs,
       ...(now.runwayMs === undefined ? {} : { runwayMs: now.runwayMs }),
+      ...(now.neededBytes === undefined ? {} : { neededBytes: now.neededBytes }),
       appliedTransactions: this.appliedTransactions,
       drift: this.drift,
       ddl: this.ddl,

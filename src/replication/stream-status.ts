@@ -11,6 +11,8 @@ export interface StreamStatus {
   readonly lagMs: number;
   /** How much longer the source keeps the binary log that the stream still needs; left out where it is not known. */
   readonly runwayMs?: number;
+  /** Bytes of the source's binary log from the file that the stream still needs to its end. */
+  readonly neededBytes?: number;
   /** Source transactions applied since this stream was opened. */
   readonly appliedTransactions: number;
   /** Rows that were not what the stream expected, since it was opened. */

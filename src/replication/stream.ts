@@ -8,6 +8,7 @@ import type { GtidSet } from "../gtid/gtid-set.ts";
 import { newReplicaUuid } from "./follower.ts";
 import { LagMeter } from "./lag-meter.ts";
 import { isRetryable } from "./retryable.ts";
+import { RunwayMeter } from "./runway-meter.ts";
 import { StatementSpell } from "./statement-spell.ts";
 import { StreamAttempt } from "./stream-attempt.ts";
 import { StreamGate } from "./stream-gate.ts";
@@ -33,6 +34,7 @@ export class Stream {
   readonly #gate = new StreamGate();
   readonly #progress: StreamProgress;
   readonly #lag: LagMeter;
+  readonly #runway: RunwayMeter;
   readonly #closing = new AbortController();
   readonly #replicaUuid = newReplicaUuid();
   readonly #spell: StatementSpell;
@@ -59,6 +61,16 @@ export class Stream {
       log: options.log,
       signal: this.#closing.signal,
     });
+    this.#runway = new RunwayMeter({
+      name,
+      source: options.source,
+      clock: options.clock,
+      log: options.log,
+      signal: this.#closing.signal,
+      limits: this.#limits,
+      executed: () => this.#gate.executed,
+      lagMs: () => this.#lag.lagMs(),
+    });
   }
 
   /**
@@ -74,7 +86,8 @@ export class Stream {
     return this.#progress.status({
       gate: this.#gate,
       lagMs: this.#lag.lagMs(),
-      runwayMs: this.#lag.runwayMs(),
+      runwayMs: this.#runway.leftMs(),
+      neededBytes: this.#runway.neededBytes,
       closed: this.#closing.signal.aborted,
       failure: this.#failure,
     });
@@ -191,6 +204,7 @@ export class Stream {
       gate: this.#gate,
       progress: this.#progress,
       lag: this.#lag,
+      runway: this.#runway,
       signal: this.#closing.signal,
       replicaUuid: this.#replicaUuid,
       spell: this.#spell,
@@ -199,7 +213,7 @@ export class Stream {
         this.#epoch = epoch;
       },
       onReady: () => {
-        if (!beating.started) void this.#lag.run();
+        if (!beating.started) void Promise.all([this.#lag.run(), this.#runway.run()]);
         beating.started = true;
       },
     });

@@ -6,6 +6,7 @@ import type { CopyContext } from "./copy-context.ts";
 import { type CopyTask, planCopy } from "./copy-plan.ts";
 import type { CopiedTable, CopyState } from "./copy-state.ts";
 import { epochUpdate, ledgerTaken, ledgerUpdate } from "./ledger.ts";
+import { requireServer, serverUuid } from "./server-identity.ts";
 import { SIDECAR } from "./sidecar.ts";
 import { readerAttributes, SOURCE_SESSION } from "./stream-session.ts";
 import { definitionChanged, sameDefinition, showCreate } from "./table-definitions.ts";
@@ -148,6 +149,7 @@ export class TableSnapshots {
       attributes: readerAttributes(claim),
       signal: AbortSignal.any([signal, this.#cut.signal]),
       onLocked: async (connection) => {
+        requireServer("source", this.#context.sourceUuid, await serverUuid(connection));
         await connection.query("SET SESSION sql_mode = ''");
         const now = await showCreate(connection, table.name);
         if (!sameDefinition(now, table.definition)) throw definitionChanged(table.name, "since the stream began");

@@ -19,7 +19,7 @@ import {
 
 /**
  * What may be left out of a document may be so since a format that older programs do not read: one that passed it over
- * would route by less than it was told. Format 2 has `behind` in the rules, and `endPinnedAfterMs` and `endOpenAfterMs` in
+ * would route by less than it was told. Format 2 has `behind` and `repointed` in the rules, and `endPinnedAfterMs` and `endOpenAfterMs` in
  * armings and holds; what the first format says means the same.
  */
 export const RULES_KIND: DocumentKind = {

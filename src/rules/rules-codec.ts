@@ -29,6 +29,7 @@ export function parseRules(text: string): RulesDocument {
       ...rule.optionalCount("endOpenAfterMs"),
     })),
     switchId: fields.text("switchId"),
+    ...(fields.has("repointed") ? { repointed: fields.map("repointed", (one) => ({ to: one.text("to") })) } : {}),
     ...(fields.has("behind") ? { behind: fields.map("behind", parseBehind) } : {}),
   };
 }

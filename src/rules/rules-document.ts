@@ -87,6 +87,11 @@ export interface RulesDocument {
   readonly holds: Readonly<Record<string, HoldRule>>;
   /** Fresh with each switch and rollback: two switches to the same place are still told apart. */
   readonly switchId: string;
+  /**
+   * By backend whose place another one has taken: that other one. So a configuration that still names the former as default
+   * is known to mean it. Left out where none was.
+   */
+  readonly repointed?: Readonly<Record<string, { readonly to: string }>>;
   /** By backend. Left out where no server was asked yet. */
   readonly behind?: Readonly<Record<string, NamesBehind>>;
 }

@@ -91,6 +91,42 @@ export function withoutTable(rules: RulesDocument, table: string): RulesDocument
   return changed(rules, { tables: without(rules.tables, table) });
 }
 
+/**
+ * Another backend has taken the place of one, as a replica does that takes over: whatever is at home on the former is at
+ * home on it, tables without a rule too. Only the tables of the migrations in `except` stay: each has a stream that must
+ * be proven first. What stands behind names there is what stood behind them on the former, until somebody asks it.
+ */
+export function withRepointed(
+  rules: RulesDocument,
+  { from, to }: { readonly from: string; readonly to: string },
+  except: ReadonlySet<string>,
+): RulesDocument {
+  if (from === to) return changed(rules, {});
+  const tables = Object.fromEntries(
+    Object.entries(rules.tables).map(([table, rule]) => {
+      return [table, rule.to === from && !except.has(rule.migration) ? { ...rule, to } : rule] as const;
+    }),
+  );
+  const behind = rules.behind?.[to] === undefined ? rules.behind?.[from] : undefined;
+  return changed(rules, {
+    tables,
+    default: rules.default === from ? to : rules.default,
+    repointed: { ...without(rules.repointed ?? {}, to), [from]: { to } },
+    ...(behind === undefined ? {} : { behind: { ...rules.behind, [to]: behind } }),
+  });
+}
+
+/** The backend that has the place of this one now; itself where no other has. */
+export function presentName(rules: RulesDocument, backend: string): string {
+  const passed = new Set([backend]);
+  for (let name = backend; ; ) {
+    const next = rules.repointed?.[name]?.to;
+    if (next === undefined || passed.has(next)) return name;
+    passed.add(next);
+    name = next;
+  }
+}
+
 /** What these servers were found to have behind their names, see {@link mergedBehind}. Undefined where nothing changes. */
 export function withBehind(
   rules: RulesDocument,

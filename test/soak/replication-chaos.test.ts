@@ -91,3 +91,29 @@ describe("under writers that change keys and swap unique values", () => {
     expect([...hit.keys()].sort()).toEqual([...POINTS].sort());
   }, 180_000);
 });
+
+test("a copy gives way to its stream before the source purges what is needed, and ends after it", async () => {
+  // 1. a snapshot stays open for longer than the source's log allows; 2. the cycle ends there, and the stream goes on from
+  // the log; 3. with all of the log's time before it again, the copy goes on from the next snapshot.
+  await ends.source.root(`CREATE DATABASE runway; CREATE TABLE runway.t (id INT PRIMARY KEY);
+    INSERT INTO runway.t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i FROM n;
+    SET GLOBAL binlog_expire_logs_seconds = 100`);
+  let snapshots = 0;
+  opened = await openStream(ends, ["runway.t"], {
+    migration: "runway",
+    limits: { chunkRowsMax: 100, copyReaders: 1, cycleLagMaxMs: 200, runwayStopMs: 92_000, runwayEveryMs: 1000 },
+    failpoint: async (point) => {
+      if (point === "copy-after-snapshot") snapshots += 1;
+      if (point !== "copy-after-chunk-commit" || snapshots > 1) return;
+      await ends.source.root(
+        `DELETE FROM runway.t WHERE id = ${snapshots * 3}; INSERT INTO runway.t SELECT MAX(id) + 1 FROM runway.t`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 4500));
+    },
+  });
+  await untilRunning(opened, 120_000);
+  const { source, target } = await settled(ends, opened, ["runway.t"]);
+  expect(target).toEqual(source);
+  expect(snapshots).toBe(2);
+  await ends.source.root("SET GLOBAL binlog_expire_logs_seconds = DEFAULT");
+}, 180_000);

@@ -9,6 +9,7 @@ import type { CopyContext } from "../../../src/replication/copy-context.ts";
 import { runCopyCycle } from "../../../src/replication/copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "../../../src/replication/copy-state.ts";
 import { claimLedger } from "../../../src/replication/ledger.ts";
+import { serverUuid } from "../../../src/replication/server-identity.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { DEFAULT_STREAM_LIMITS } from "../../../src/replication/stream-options.ts";
 import { connectSource, connectWriter } from "../../../src/replication/stream-session.ts";
@@ -80,6 +81,7 @@ async function prepared(
     whilePaused: () => Promise.resolve(),
     pace: fullPace.open(),
     onRows: () => undefined,
+    sourceUuid: await serverUuid(observer),
     estimates: new Map(),
     ...changes,
   };

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import {
   checksums,
@@ -368,12 +369,88 @@ describe("keys of every kind", () => {
   });
 });
 
+describe("a commit that waits for a replica to confirm it", () => {
+  // 1. a commit is in the source's log and waits (AFTER_SYNC): nobody sees its rows yet; 2. a copier that takes the end of
+  // the log for what its snapshot holds reads the table, and passes over all that is before; 3. the commit becomes visible.
+  test("is lost by a copier that goes by the log, and not by ours, which goes by the table's lock", async () => {
+    const schema = `h${++sequence}`;
+    const table = `${schema}.t`;
+    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY, v VARCHAR(20));
+      INSERT INTO ${table} WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, 'x' FROM n;
+      INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'; SET GLOBAL rpl_semi_sync_source_timeout = 60000`);
+    const naive = { rows: new Set<string>(), upTo: GtidSet.empty };
+    const keys = async (): Promise<Set<string>> =>
+      new Set((await ends.source.root(`SELECT id FROM ${table}`)).map((row) => row["id"] ?? ""));
+    let writing: Promise<unknown> | undefined;
+    const stall = async (): Promise<void> => {
+      await ends.source.root("SET GLOBAL rpl_semi_sync_source_enabled = ON");
+      writing = ends.source.root(
+        `BEGIN; INSERT INTO ${table} VALUES (500, 'late'); UPDATE ${table} SET v = 'late' WHERE id = 95; COMMIT`,
+      );
+      while (naive.upTo.isEmpty) naive.upTo = (await loggedOn(ends.source)).subtract(await executedOn(ends.source));
+      naive.rows = await keys();
+      // The stream sees the transaction in the log, too, before anybody sees its rows.
+      setTimeout(() => void ends.source.root("SET GLOBAL rpl_semi_sync_source_enabled = OFF"), 400);
+    };
+    const opened = await open([table], {
+      migration: schema,
+      limits: { chunkRowsMax: 10, copyCycleMaxMs: 1, copyReaders: 1 },
+      failpoint: async (point) => {
+        if (point === "copy-after-chunk-commit" && writing === undefined) await stall();
+      },
+    });
+    await untilRunning(opened);
+    await writing;
+    await equal({ schema, table, opened });
+    // What the log holds beyond the naive copier's position does not bring the row either: it is before that.
+    expect((await executedOn(ends.source)).contains(naive.upTo)).toBe(true);
+    expect([naive.rows.has("500"), (await keys()).has("500")]).toEqual([false, true]);
+    await ends.source.root("UNINSTALL PLUGIN rpl_semi_sync_source");
+  });
+});
+
+/** Every transaction that the newest file of the server's log has. */
+async function loggedOn(server: TestServer): Promise<GtidSet> {
+  const [status] = await server.root("SHOW BINARY LOG STATUS");
+  const events = await server.root(`SHOW BINLOG EVENTS IN '${status?.["File"]}'`);
+  const texts = events.map((event) => /GTID_NEXT= '([0-9a-f:-]+)'/.exec(event["Info"] ?? "")?.[1] ?? "");
+  return texts.filter((text) => text !== "").reduce((set, text) => set.union(GtidSet.parse(text)), GtidSet.empty);
+}
+
 describe("a source that is not what it was", () => {
   test("another server behind the same name", async () => {
     const { opened, schema, table } = await running();
     await opened.stream.close();
     const next = await open([table], { migration: schema }, { source: servers.another, target: ends.target });
     expect(await failure(next)).toContain("STREAM_SOURCE_CHANGED");
+  });
+
+  test.each([
+    ["source", "STREAM_SOURCE_CHANGED"],
+    ["target", "STREAM_TARGET_CHANGED"],
+  ] as const)("nor the %s that the migration knows, before anything was read or written", async (end, code) => {
+    const schema = `h${++sequence}`;
+    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (id INT PRIMARY KEY)`);
+    const uuids = await Promise.all(
+      [ends.source, ends.target].map(
+        async (server) => (await server.root("SELECT @@server_uuid AS u"))[0]?.["u"] ?? "",
+      ),
+    );
+    const known = { source: uuids[0] ?? "", target: uuids[1] ?? "", [end]: "3e11fa47-71ca-11e1-9e33-c80aa9429562" };
+    expect(await failure(await open([`${schema}.t`], { migration: schema, servers: known }))).toContain(code);
+    expect(await ends.target.root(`SHOW DATABASES LIKE '${schema}'`)).toEqual([]);
+  });
+
+  test("keeps its log for so short that a copy could not end: it does not begin, and goes on once that is mended", async () => {
+    const schema = `h${++sequence}`;
+    const table = `${schema}.t`;
+    await ends.source.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY); INSERT INTO ${table} VALUES (1);
+      SET GLOBAL binlog_expire_logs_seconds = 600`);
+    const refused = await open([table], { migration: schema });
+    expect(await failure(refused)).toMatch(/STREAM_RUNWAY_SHORT.*for 600 s more, and 1800 s is the least/);
+    expect(refused.stream.status()).toMatchObject({ rowsCopied: 0, runwayMs: expect.closeTo(600_000, -4) });
+    await ends.source.root("SET GLOBAL binlog_expire_logs_seconds = DEFAULT");
+    await equal({ schema, table, opened: await open([table], { migration: schema }) });
   });
 
   test("that purged what is still needed", async () => {

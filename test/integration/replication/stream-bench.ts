@@ -21,6 +21,7 @@ export interface OpenOptions {
   readonly startToken?: string;
   readonly limits?: Partial<StreamLimits>;
   readonly failpoint?: FailpointHook;
+  readonly servers?: { readonly source: string; readonly target: string };
   readonly log?: Logger;
   readonly onDrift?: () => Promise<void>;
   readonly pace?: Pace;
@@ -53,6 +54,7 @@ export async function openStream(
     log: options.log ?? (process.env["STREAM_LOG"] ? consoleLogger() : silentLogger),
     clock: systemClock,
     ...(options.onDrift === undefined ? {} : { onDrift: options.onDrift }),
+    ...(options.servers === undefined ? {} : { servers: options.servers }),
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
     ...(options.pace === undefined ? {} : { pace: options.pace }),
     ...(options.readFrom === undefined ? {} : { readFrom: options.readFrom }),

@@ -10,7 +10,6 @@ class World {
   readonly sourceOffsetSeconds = 31_536_000;
   readonly beats: number[] = [];
   away = false;
-  retention = "600";
   readonly #stop = new AbortController();
   readonly #sleepers: (() => void)[] = [];
 
@@ -45,7 +44,7 @@ class World {
         this.beats.push(Number(/, (\d+)\) AS fresh/.exec(sql)?.[1]));
         return Promise.resolve({});
       },
-      one: () => Promise.resolve({ now: String(this.ms / 1000 + this.sourceOffsetSeconds), retention: this.retention }),
+      one: () => Promise.resolve({ now: String(this.ms / 1000 + this.sourceOffsetSeconds) }),
       destroy: () => undefined,
       close: () => Promise.resolve(),
     } as unknown as Connection;
@@ -110,30 +109,5 @@ describe("the lag of a stream", () => {
     world.meter.seen(7);
     world.ms += 1000;
     expect(world.meter.lagMs()).toBe(Number.POSITIVE_INFINITY);
-  });
-});
-
-describe("the runway of a stream", () => {
-  test("is what the source's retention leaves after the lag, and shrinks while the stream falls behind", async () => {
-    const world = new World();
-    void world.meter.run();
-    expect(world.meter.runwayMs()).toBeUndefined();
-    await world.beat();
-    expect(world.meter.runwayMs(), "nothing has come through yet").toBeUndefined();
-    world.meter.done(world.sourceMicros());
-    world.meter.seen(world.beats[0] ?? 0);
-    expect(world.meter.runwayMs()).toBe(600_000);
-    world.meter.working(world.sourceMicros());
-    world.ms += 45_000;
-    expect(Math.round(world.meter.runwayMs() ?? 0)).toBe(555_000);
-  });
-
-  test("is not told where the source keeps its log for ever", async () => {
-    const world = new World();
-    world.retention = "0";
-    void world.meter.run();
-    await world.beat();
-    world.meter.done(world.sourceMicros());
-    expect(world.meter.runwayMs()).toBeUndefined();
   });
 });

@@ -1,0 +1,192 @@
+import type { Clock } from "../base/clock.ts";
+import { deferred } from "../base/deferred.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
+import type { GtidSet } from "../gtid/gtid-set.ts";
+import { Connection } from "../mysql/connection.ts";
+import type { Endpoint } from "../mysql/endpoint.ts";
+import { isMysqlError } from "../mysql/mysql-error.ts";
+import { newDumpServerId, newReplicaUuid } from "./follower.ts";
+import { bytesFrom, growthPerSecond, type LogFile, type RunwayFacts, runwayMs, runwayShort } from "./runway.ts";
+import { connectSource, readerAttributes, type StreamName } from "./stream-session.ts";
+
+export interface RunwayMeterOptions {
+  readonly name: StreamName;
+  readonly source: Endpoint;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly limits: {
+    /** How often the source is asked. */
+    readonly runwayEveryMs: number;
+    /** Below it a line is logged. */
+    readonly runwayWarnMs: number;
+    /** Below it a copy gives way to the stream, and does not go on where that does not help. */
+    readonly runwayStopMs: number;
+  };
+  /** What is applied now. */
+  readonly executed: () => GtidSet;
+  readonly lagMs: () => number;
+}
+
+const SETTINGS =
+  "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('binlog_expire_logs_seconds', 'binlog_expire_logs_auto_purge', 'binlog_space_limit')";
+const HEARTBEAT_MS = 100;
+const PROBE_TIMEOUT_MS = 60_000;
+/** The server's error for a log that it does not have. */
+const LOG_ENDED = 1236;
+
+interface NeededLog {
+  readonly file: string;
+  readonly commitMicros: number;
+}
+
+/** Keeps an eye on how long the source will still have what the stream needs. */
+export class RunwayMeter {
+  readonly #options: RunwayMeterOptions;
+  #facts: RunwayFacts | undefined;
+  #files: { readonly files: readonly LogFile[]; readonly atMs: number } | undefined;
+  #warned = false;
+
+  constructor(options: RunwayMeterOptions) {
+    this.#options = options;
+  }
+
+  /** Asks again and again until the signal aborts. Never throws: what is not known does not stop anything. */
+  async run(): Promise<void> {
+    const { clock, limits, signal } = this.#options;
+    while (!signal.aborted) {
+      await this.look().catch((error: unknown) => {
+        if (!signal.aborted) {
+          this.#options.log.warn({ error: messageOf(error) }, "how long the source keeps its log could not be read");
+        }
+      });
+      this.#warn();
+      await clock.sleep(limits.runwayEveryMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** How much longer the source keeps what is needed; undefined where that is for ever, or not known. */
+  leftMs(): number | undefined {
+    if (this.#facts === undefined) return undefined;
+    return runwayMs(this.#facts, this.#options.clock.monotonicMs(), this.#options.lagMs());
+  }
+
+  /** Bytes of the source's log that are still needed, as it last said. */
+  get neededBytes(): number | undefined {
+    return this.#facts?.neededBytes;
+  }
+
+  /** So little is left that a copy must give way. */
+  get isShort(): boolean {
+    const left = this.leftMs();
+    return left !== undefined && left < this.#options.limits.runwayStopMs;
+  }
+
+  /** @throws {SwitchyardError} `STREAM_RUNWAY_SHORT` */
+  require(): void {
+    if (this.isShort) throw runwayShort(this.leftMs() ?? 0, this.#options.limits.runwayStopMs);
+  }
+
+  /** Asks the source now. @throws {SwitchyardError} what connections and decoder throw */
+  async look(): Promise<void> {
+    const { clock, name, source, signal, executed } = this.#options;
+    const over = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
+    const connection = await connectSource(source, name, over);
+    const destroy = (): void => connection.destroy();
+    over.addEventListener("abort", destroy, { once: true });
+    try {
+      const settings = new Map(
+        (await connection.rows(SETTINGS)).map((row) => [row["Variable_name"] ?? "", row["Value"] ?? ""]),
+      );
+      const files = (await connection.rows("SHOW BINARY LOGS")).map((row): LogFile => {
+        return { name: row["Log_name"] ?? "", bytes: Number(row["File_size"] ?? 0) };
+      });
+      const row = await connection.one("SELECT UNIX_TIMESTAMP(NOW(6)) AS now");
+      const atMs = clock.monotonicMs();
+      const applied = executed();
+      // Before a stream has begun it needs nothing of the past.
+      const found = applied.isEmpty ? undefined : await this.#oldestNeeded(applied, files.at(-1), over);
+      const needed = found === "purged" ? undefined : found;
+      const ageMs = needed === undefined ? 0 : Number(row?.["now"]) * 1000 - needed.commitMicros / 1000;
+      const look = { files, atMs };
+      this.#facts = {
+        atMs,
+        ...keptFor(settings),
+        purged: found === "purged",
+        neededAgeMs: Math.max(0, ageMs),
+        neededBytes: needed === undefined ? 0 : bytesFrom(files, needed.file),
+        bytesPerSecond: growthPerSecond(this.#files, look),
+      };
+      this.#files = look;
+    } finally {
+      over.removeEventListener("abort", destroy);
+      connection.destroy();
+    }
+  }
+
+  /** The first transaction that the log still holds and that is not applied; undefined where there is none. */
+  async #oldestNeeded(
+    applied: GtidSet,
+    end: LogFile | undefined,
+    signal: AbortSignal,
+  ): Promise<NeededLog | "purged" | undefined> {
+    const { source, name } = this.#options;
+    const connection = await Connection.connect(source, { attributes: readerAttributes(name), signal });
+    const destroy = (): void => connection.destroy();
+    signal.addEventListener("abort", destroy, { once: true });
+    const found = deferred<NeededLog | "purged" | undefined>();
+    const decoder = new BinlogDecoder();
+    let file = "";
+    const request = {
+      serverId: newDumpServerId(),
+      executed: applied.encodeBinary(),
+      heartbeatMs: HEARTBEAT_MS,
+      replicaUuid: newReplicaUuid(),
+    };
+    const dumping = connection.binlogDump(request, (packet) => {
+      if (found.settled) return;
+      const event = decoder.decode(packet);
+      if (event.kind === "rotate") file = event.file;
+      // While it reads over what is applied it sends heartbeats, too.
+      else if (event.kind === "heartbeat" && isBehind(event, end)) found.resolve(undefined);
+      else if (event.kind === "gtid") found.resolve({ file, commitMicros: event.commitMicros });
+    });
+    dumping.then(
+      () => found.resolve(undefined),
+      // Purged already: what follows the log next says so, and what is missing.
+      (error: unknown) => (isMysqlError(error, LOG_ENDED) ? found.resolve("purged") : found.reject(error)),
+    );
+    try {
+      return await found.promise;
+    } finally {
+      signal.removeEventListener("abort", destroy);
+      connection.destroy();
+      await dumping.catch(() => undefined);
+    }
+  }
+
+  #warn(): void {
+    const left = this.leftMs();
+    const low = left !== undefined && left < this.#options.limits.runwayWarnMs;
+    if (low && !this.#warned) {
+      this.#options.log.warn(
+        { leftSeconds: Math.round(left / 1000), neededBytes: this.neededBytes },
+        "the source will soon purge binary logs that the stream still needs",
+      );
+    }
+    this.#warned = low;
+  }
+}
+
+function isBehind(at: { readonly file: string; readonly position: number }, end: LogFile | undefined): boolean {
+  return end === undefined || at.file > end.name || (at.file === end.name && at.position >= end.bytes);
+}
+
+function keptFor(settings: ReadonlyMap<string, string>): Pick<RunwayFacts, "retentionMs" | "spaceBytes"> {
+  const seconds = Number(settings.get("binlog_expire_logs_seconds") ?? 0);
+  const byAge = settings.get("binlog_expire_logs_auto_purge") !== "OFF" && seconds > 0;
+  const space = Number(settings.get("binlog_space_limit") ?? 0);
+  return { retentionMs: byAge ? seconds * 1000 : undefined, spaceBytes: space > 0 ? space : undefined };
+}
