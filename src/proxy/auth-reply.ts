@@ -5,8 +5,10 @@ import { AUTH, parseAuthMoreData, parseAuthSwitch } from "../wire/auth-packets.t
 import { type ErrPacket, parseErr } from "../wire/err-packet.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
 import type { ReplyTracker } from "../wire/reply-tracker.ts";
+import { severalFactors } from "./client-errors.ts";
 import type { ReplyEnd, ReplyJob } from "./reply-jobs.ts";
 
+const EMPTY = Buffer.alloc(0);
 const AUTH_BYTES_MAX = 64 * 1024;
 
 /** The reply to a change of user: a conversation about the password that ends with OK or ERR. The client sees none of it. */
@@ -19,6 +21,7 @@ export class AuthReply implements ReplyJob {
   readonly #send: (payload: Buffer, sequence: number) => void;
   #ok: Buffer | undefined;
   #error: ErrPacket | undefined;
+  #severalFactors = false;
 
   constructor(tracker: ReplyTracker, answers: AuthAnswers, send: (payload: Buffer, sequence: number) => void) {
     this.#tracker = tracker;
@@ -40,7 +43,7 @@ export class AuthReply implements ReplyJob {
       this.#tracker.wants(payload.length, payload[0] ?? -1);
       const kind = this.#tracker.take(payload);
       if (kind === "ok") this.#ok = Buffer.from(payload);
-      else if (kind === "error") this.#error = parseErr(payload);
+      else if (kind === "error") this.#error = this.#severalFactors ? severalFactors() : parseErr(payload);
       else {
         const answer = this.#answer(payload);
         if (answer !== undefined) this.#send(answer, (sequence + 1) & 0xff);
@@ -58,6 +61,11 @@ export class AuthReply implements ReplyJob {
   }
 
   #answer(payload: Buffer): Buffer | undefined {
+    if (payload[0] === AUTH.NEXT_FACTOR) {
+      // Nothing is no answer to any factor: the server refuses.
+      this.#severalFactors = true;
+      return EMPTY;
+    }
     if (payload[0] !== AUTH.SWITCH) return this.#answers.more(parseAuthMoreData(payload));
     const { plugin, nonce } = parseAuthSwitch(payload);
     return this.#answers.first(plugin, Buffer.from(nonce));

@@ -12,7 +12,7 @@ import { buildHandshakeResponse, buildTlsRequest, type HandshakeResponse } from 
 import { okStatus } from "../wire/ok-packet.ts";
 import { BackendConnection } from "./backend-connection.ts";
 import type { Compression } from "./client-compression.ts";
-import { capabilitiesLacking } from "./client-errors.ts";
+import { capabilitiesLacking, severalFactors } from "./client-errors.ts";
 import type { Applicant } from "./client-login.ts";
 import type { BackendAddress } from "./proxy-config.ts";
 
@@ -186,6 +186,9 @@ async function converse(
         if (answer !== undefined) send(answer);
         break;
       }
+      case AUTH.NEXT_FACTOR:
+        link.end("the account has several factors");
+        return { refused: severalFactors() };
       default:
         throw new SwitchyardError("WIRE_UNEXPECTED_PACKET", {
           what: `a packet that starts with ${packet[0]} in a login`,
@@ -220,6 +223,8 @@ function responseFor(dialed: DialedBackend, applicant: Applicant, options: Backe
     capabilities:
       ((relayed & greeting.capabilities) |
         (relayed & CAP.FOUND_ROWS) |
+        // Else a server says of an account of several factors that its password is wrong.
+        (greeting.capabilities & CAP.MULTI_FACTOR_AUTHENTICATION) |
         ALWAYS |
         withDatabase |
         COMPRESSION_FLAGS[compression]) >>>

@@ -49,6 +49,15 @@ export function methodNotRelayed(): ErrPacket {
   );
 }
 
+/** The password was right, and the server asks for what else the account needs, which goes to whoever holds the connection. */
+export function severalFactors(): ErrPacket {
+  return error(
+    1251,
+    "08004",
+    "Switchyard: this account has several authentication factors, and the proxy can pass on the password alone; let the application use an account that has the password only, or connect to the server itself",
+  );
+}
+
 export function backendUnreachable(backend: string): ErrPacket {
   return error(
     2003,

@@ -70,6 +70,14 @@ export async function killAt(victim: Session, told?: string): Promise<void> {
   if (connection !== undefined) await killStatement(victim.context, victim.applicant, connection);
 }
 
+/**
+ * Whether the server that greeted a session still knows it by that id. A server that was started again counts threads from the
+ * beginning: what it allows to be killed by this id by then is another session.
+ */
+export function isKnownByItsGreeting(victim: Session): boolean {
+  return victim.backends.get(victim.loginBackend)?.connection.threadId === victim.threadId;
+}
+
 /** The backend of the greeting where it still knows the session by that id, else any that has it. */
 function judgeOf(victim: Session): Judge | undefined {
   const all = victim.backends.all.map(({ name, connection }) => ({ backend: name, threadId: connection.threadId }));

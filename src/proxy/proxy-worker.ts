@@ -9,7 +9,7 @@ import { BackendProbe } from "./backend-probe.ts";
 import { OFFERED_BY_DEFAULT } from "./client-compression.ts";
 import { TrustedNetworks } from "./client-origin.ts";
 import { type ConfiguredUser, ConfiguredUsers } from "./configured-users.ts";
-import { killAt } from "./kill-command.ts";
+import { isKnownByItsGreeting, killAt } from "./kill-command.ts";
 import { KillRelay } from "./kill-relay.ts";
 import { Listener } from "./listener.ts";
 import { participate } from "./participation.ts";
@@ -76,7 +76,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
   const byThread = new Map<number, Session>();
   const killHere = (thread: number): void => {
     const victim = byThread.get(thread);
-    if (victim !== undefined) void killAt(victim, victim.loginBackend);
+    if (victim !== undefined && isKnownByItsGreeting(victim)) void killAt(victim, victim.loginBackend);
   };
   const kills = new KillRelay({ store, clock, log, lease: () => licence.lease, killHere });
   kills.listen();

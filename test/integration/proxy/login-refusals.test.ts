@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 import { connect as secure } from "node:tls";
 import mysql from "mysql2/promise";
@@ -9,6 +10,7 @@ import { CAP } from "../../../src/wire/capabilities.ts";
 import { buildGreeting, parseGreeting } from "../../../src/wire/greeting.ts";
 import { buildTlsRequest } from "../../../src/wire/handshake-response.ts";
 import { frame } from "../../../src/wire/packet-writer.ts";
+import { makeCertificates } from "../../support/etcd.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { type ClientRun, runMysql } from "./mysql-client.ts";
 import { type Harness, type HarnessOptions, PASSWORD, seed, startHarness, USER } from "./proxy-harness.ts";
@@ -176,8 +178,67 @@ test.each(["TLSv1.2", "TLSv1.3"] as const)("TLS is agreed on as %s where the cli
   expect(await runMysql(proxy.port, args)).toMatchObject({ code: 0, error: "" });
 });
 
+describe("a client that verifies the certificate", () => {
+  const run = (port: number, mode: string, ca: string): Promise<ClientRun> =>
+    runMysql(port, [
+      `--user=${USER}`,
+      `--password=${PASSWORD}`,
+      `--ssl-mode=${mode}`,
+      `--ssl-ca=${ca}`,
+      "-Ne",
+      "SELECT 1",
+    ]);
+
+  test("of the proxy finds what it would find at a server: its authority and its name, or neither", async () => {
+    const { server, stranger } = makeCertificates();
+    const pair = (cert: string, key: string) => ({ cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") });
+    const proxy = await start({ tls: pair(server.cert, server.key) });
+    for (const mode of ["VERIFY_CA", "VERIFY_IDENTITY"]) {
+      expect(await run(proxy.port, mode, server.ca)).toMatchObject({ code: 0, out: "1\n" });
+      expect((await run(proxy.port, mode, stranger)).error).toMatch(/^ERROR 2026 .*certificate verify failed/);
+    }
+    const ca = readFileSync(server.ca, "utf8");
+    const client = await proxy.connect({ ssl: { ca, verifyIdentity: true } });
+    await client.end();
+    await expect(proxy.connect({ ssl: { ca: readFileSync(stranger, "utf8") } })).rejects.toThrow(/certificate/);
+    await proxy.close();
+    // One of the same authority for another name.
+    const other = await start({ tls: pair(server.ca, server.ca.replace(".pem", ".key")) });
+    expect(await run(other.port, "VERIFY_CA", server.ca)).toMatchObject({ code: 0 });
+    expect((await run(other.port, "VERIFY_IDENTITY", server.ca)).error).toMatch(/^ERROR 2026 /);
+    await expect(other.connect({ ssl: { ca, verifyIdentity: true } })).rejects.toThrow(/does not match/);
+  });
+});
+
+test("an account of several factors is refused by name, where the server would ask for the next one", async () => {
+  // Here the second one can never be had, so that the server itself says no; a client may have others.
+  await servers.old.root(`INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';
+    CREATE USER factors@'%' IDENTIFIED BY 'factors-1' AND IDENTIFIED WITH auth_socket`);
+  const proxy = await start();
+  const { direct, through } = await both(["--user=factors", "--password1=factors-1"], proxy);
+  expect(direct.error).toMatch(/^ERROR 1698/);
+  expect(through).toEqual(direct);
+  await proxy.close();
+  await withStandIn(Buffer.from("\x02authentication_webauthn\0challenge"), async (standIn) => {
+    await expect(standIn.connect()).rejects.toMatchObject({
+      errno: 1251,
+      message: expect.stringContaining("this account has several authentication factors"),
+    });
+  });
+});
+
 test("is refused by name where the server asks for a method that shows no password", async () => {
-  // A server as of accounts in LDAP: it greets as the real one, and then asks for its own method.
+  const asks = buildAuthSwitch({ plugin: "authentication_ldap_sasl_client", nonce: Buffer.alloc(20, 1) });
+  await withStandIn(asks, async (standIn) => {
+    await expect(standIn.connect()).rejects.toMatchObject({
+      errno: 1251,
+      message: expect.stringContaining("accounts need caching_sha2_password or sha256_password"),
+    });
+  });
+});
+
+/** A server that greets as the real one, and then asks every account for something else than a password. */
+async function withStandIn(asks: Buffer, use: (proxy: Harness) => Promise<void>): Promise<void> {
   const real = dial(servers.old.port, "127.0.0.1");
   const [greeting] = (await once(real, "data")) as [Buffer];
   real.destroy();
@@ -185,24 +246,15 @@ test("is refused by name where the server asks for a method that shows no passwo
     socket.on("error", () => undefined);
     const { capabilities, ...rest } = parseGreeting(greeting.subarray(4));
     socket.write(frame(buildGreeting({ ...rest, capabilities: (capabilities & ~CAP.SSL) >>> 0 }), 0));
-    socket.once("data", () => {
-      socket.write(
-        frame(buildAuthSwitch({ plugin: "authentication_ldap_sasl_client", nonce: Buffer.alloc(20, 1) }), 2),
-      );
-    });
+    socket.once("data", () => socket.write(frame(asks, 2)));
   }).listen(0, "127.0.0.1");
   await once(standIn, "listening");
   const { port } = standIn.address() as AddressInfo;
-  harness = await startHarness({
-    ...servers,
-    old: Object.create(servers.old, { port: { value: port } }) as TestServer,
-  });
-  await expect(harness.connect()).rejects.toMatchObject({
-    errno: 1251,
-    message: expect.stringContaining("accounts need caching_sha2_password or sha256_password"),
-  });
+  const old = Object.create(servers.old, { port: { value: port } }) as TestServer;
+  harness = await startHarness({ ...servers, old });
+  await use(harness);
   standIn.close();
-});
+}
 
 const REQUEST = buildTlsRequest(CAP.PROTOCOL_41 | CAP.SSL | CAP.SECURE_CONNECTION, 1 << 24, 45);
 

@@ -4,7 +4,7 @@ import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { type Metrics, noMetrics } from "../../../src/metrics/metrics.ts";
 import type { CompressionWishes, CompressionWord } from "../../../src/mysql/compression-choice.ts";
 import type { TlsSettings } from "../../../src/mysql/endpoint.ts";
-import type { ProxyLimits, ProxyWorkerConfig } from "../../../src/proxy/proxy-config.ts";
+import type { FrontTls, ProxyLimits, ProxyWorkerConfig } from "../../../src/proxy/proxy-config.ts";
 import { type ProxyWorker, startProxyWorker } from "../../../src/proxy/proxy-worker.ts";
 import { parseProxyDocument } from "../../../src/rules/proxy-codec.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
@@ -39,7 +39,7 @@ export interface HarnessOptions {
   readonly limits?: Partial<ProxyLimits>;
   /** Stands between the worker and the store, to take it away. */
   readonly wrap?: (store: Store) => Store;
-  readonly tls?: "generated" | "disabled";
+  readonly tls?: FrontTls;
   readonly log?: Logger;
   readonly metrics?: Metrics;
   readonly backendTls?: TlsSettings;

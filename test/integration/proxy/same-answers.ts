@@ -95,6 +95,9 @@ const PREPARED = [
   "SELECT nope FROM orders",
 ];
 
+/** For reading only, for update, scrollable, and what else may stand in the flags. Servers have the first. */
+const CURSORS = [1, 2, 4, 3, 5, 7];
+
 export type Answers = readonly (readonly [name: string, packets: readonly string[]])[];
 
 export interface Asked {
@@ -154,13 +157,15 @@ async function prepared(
     return buildExecute(execute, client.capabilities);
   };
   await ask(`execute ${text}`, run(0));
-  const opened = await ask(`open ${text}`, run(1));
-  if (opened.length > 1) {
-    for (const rows of [2, 9, 1]) {
-      await ask(`fetch ${rows} of ${text}`, onStatement(COM.STMT_FETCH, id, new PacketWriter().u32(rows).payload()));
+  for (const cursor of text === PREPARED[0] ? CURSORS : CURSORS.slice(0, 1)) {
+    const opened = await ask(`open ${text} with ${cursor}`, run(cursor));
+    if (opened.length > 1) {
+      for (const rows of [2, 9, 1]) {
+        await ask(`fetch ${rows} of ${text}`, onStatement(COM.STMT_FETCH, id, new PacketWriter().u32(rows).payload()));
+      }
     }
+    await ask(`reset ${text}`, onStatement(COM.STMT_RESET, id));
   }
-  await ask(`reset ${text}`, onStatement(COM.STMT_RESET, id));
   client.send(onStatement(COM.STMT_CLOSE, id));
 }
 

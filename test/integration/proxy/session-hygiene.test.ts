@@ -4,10 +4,12 @@ import type { Connection, ResultSetHeader, RowDataPacket } from "mysql2/promise"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { PacketInbox } from "../../../src/mysql/packet-inbox.ts";
 import { PacketLink } from "../../../src/mysql/packet-link.ts";
-import { CAP } from "../../../src/wire/capabilities.ts";
+import { KILLS_PREFIX } from "../../../src/rules/store-keys.ts";
+import { CAP, COM } from "../../../src/wire/capabilities.ts";
 import { type Greeting, parseGreeting } from "../../../src/wire/greeting.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { arm, disarm, drained, type Harness, hold, seed, startHarness, swap, USER } from "./proxy-harness.ts";
+import { command, RawClient } from "./raw-client.ts";
 
 /** `shop.orders` has moved to `new`, `shop.other` has not. */
 let servers: Record<"old" | "new", TestServer>;
@@ -115,6 +117,49 @@ test("a session outlives the connection that its own wait_timeout has ended, and
   expect(row).toEqual({ timeout: 1, mine: 7 });
 });
 
+test("a KILL by an id that a server has given anew is not one of the session that was greeted by it before", async () => {
+  const client = await connect();
+  const id = Number(client.threadId);
+  await client.query("SET SESSION wait_timeout = 1");
+  await sleep(1500);
+  const killed = async (): Promise<unknown> => {
+    const sql = "SELECT SLEEP(0.6) AS slept FROM (SELECT 1) one LEFT JOIN orders ON orders.id = 0";
+    const running = client.query<RowDataPacket[]>(sql).then(([[row]]) => row?.["slept"]);
+    const where = "FROM performance_schema.processlist WHERE INFO LIKE 'SELECT SLEEP(0.6)%'";
+    await expect.poll(() => servers.new.root(`SELECT 1 ${where}`)).toHaveLength(1);
+    // As another worker asks all others, once the server has allowed it.
+    const value = JSON.stringify({ format: 1, thread: id });
+    await harness.store.transact([], [{ put: `${KILLS_PREFIX}${Math.random()}`, value }]);
+    return await running.catch(({ errno }: { errno: number }) => errno);
+  };
+  expect(await killed(), "at the new home, while the server that greeted it knows it by another id").toBe(0);
+});
+
+test("a client has one connection of its own at each server, once its tables are there, and nothing else moves it", async () => {
+  const at = async (server: TestServer): Promise<number> => {
+    const sql = `SELECT COUNT(*) AS n FROM performance_schema.processlist WHERE USER = '${USER}'`;
+    return Number((await server.root(sql))[0]?.["n"]);
+  };
+  const counts = async (): Promise<readonly number[]> => [await at(servers.old), await at(servers.new)];
+  await expect.poll(counts).toEqual([0, 0]);
+  const [first, ...others] = [await connect(), await connect(), await connect()];
+  for (const client of [first, ...others]) await client.query("SELECT COUNT(*) FROM other");
+  expect(await counts()).toEqual([3, 0]);
+  for (let times = 0; times < 3; times++) await first.query("SELECT COUNT(*) FROM orders");
+  expect(await counts()).toEqual([3, 1]);
+});
+
+test("a client that closes only its sending half counts as gone", async () => {
+  await connect();
+  const sql = `SELECT 1 FROM performance_schema.processlist WHERE USER = '${USER}'`;
+  await expect.poll(() => servers.old.root(sql)).toHaveLength(1);
+  const socket = await RawClient.socket(harness.port);
+  expect(await servers.old.root(sql)).toHaveLength(2);
+  socket.end();
+  await expect.poll(() => servers.old.root(sql)).toHaveLength(1);
+  socket.destroy();
+});
+
 test.each(["SELECT LAST_INSERT_ID() AS `x y`;", "select last_insert_id( )", "SELECT @@last_insert_id"])(
   "%s is the id of the session's last insert, at whichever home it was, as text and prepared",
   async (sql) => {
@@ -183,6 +228,80 @@ describe("where a session is told the truth of one server alone", () => {
       return (await client.query<RowDataPacket[]>("SHOW WARNINGS"))[0].length;
     };
     expect([await warnings(harness.port), await warnings(servers.old.port)]).toEqual([0, 1]);
+  });
+
+  test("user variables of a trigger that nobody has read are known at the home of the statement alone", async () => {
+    await servers.new.root("CREATE TRIGGER shop.noted BEFORE INSERT ON shop.orders FOR EACH ROW SET @noted = NEW.note");
+    const client = await connect();
+    await client.query("INSERT INTO orders (note) VALUES ('seen')");
+    await servers.new.root("DROP TRIGGER shop.noted");
+    const noted = async (table: string): Promise<unknown> =>
+      (await client.query(`SELECT @noted AS noted FROM (SELECT 1) one LEFT JOIN ${table} ON FALSE`))[0];
+    expect([await noted("orders"), await noted("other")]).toEqual([[{ noted: "seen" }], [{ noted: null }]]);
+  });
+
+  test("the isolation of one transaction alone is not handed down to the next by a BEGIN within it", async () => {
+    const isolation = async (port: number): Promise<unknown> => {
+      const client = await connect(port);
+      await client.query("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED");
+      for (let times = 0; times < 2; times++) {
+        await client.query("BEGIN");
+        await client.query("SELECT COUNT(*) FROM orders");
+      }
+      // The server shows what it has noted within a tenth of a second.
+      await sleep(150);
+      const sql = "SELECT trx_isolation_level AS level FROM information_schema.INNODB_TRX";
+      const rows = await servers.new.root(sql);
+      await client.query("ROLLBACK");
+      return rows;
+    };
+    expect(await isolation(servers.new.port)).toEqual([{ level: "READ UNCOMMITTED" }]);
+    expect(await isolation(harness.port)).toEqual([{ level: "REPEATABLE READ" }]);
+  });
+
+  test("SET TRANSACTION for the next one is answered without its characteristics, where the client watches them", async () => {
+    const told = async (port: number): Promise<boolean> => {
+      await connect(port);
+      const raw = await RawClient.connect(port, CAP.SESSION_TRACK);
+      await raw.ask(command(COM.QUERY, "SET session_track_transaction_info = CHARACTERISTICS"));
+      const [ok] = await raw.ask(command(COM.QUERY, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"));
+      raw.close();
+      return ok?.includes("SERIALIZABLE") ?? false;
+    };
+    expect([await told(servers.old.port), await told(harness.port)]).toEqual([true, false]);
+  });
+
+  test("a PREPARE whose text cannot be told beforehand is refused", async () => {
+    const client = await harness.connect({ multipleStatements: true });
+    clients.push(client);
+    const several = client.query("SET @t = 'SELECT COUNT(*) FROM orders'; PREPARE p FROM @t");
+    await expect(several).rejects.toMatchObject({ errno: 1235 });
+    await client.query("SET @t = CONCAT('SELECT COUNT(*) FROM orders -- ', REPEAT('x', 128 * 1024))");
+    await expect(client.query("PREPARE p FROM @t")).rejects.toMatchObject({ errno: 1235 });
+    await client.query("SET @t = 'SELECT COUNT(*) AS n FROM orders WHERE FALSE'");
+    await client.query("PREPARE p FROM @t");
+    expect((await client.query("EXECUTE p"))[0]).toEqual([{ n: 0 }]);
+  });
+
+  test("a view or routine that nobody has read is looked for at the default home, and refused; then it goes to its tables", async () => {
+    const made = "CREATE VIEW shop.seen AS SELECT note FROM shop.orders";
+    await servers.new.root(`${made}; CREATE PROCEDURE shop.counts() SELECT COUNT(*) FROM shop.orders`);
+    await servers.new.root("DELETE FROM shop.orders; INSERT INTO shop.orders (note) VALUES ('new')");
+    await servers.old.root("TRUNCATE shop.orders; INSERT INTO shop.orders (note) VALUES ('old')");
+    const client = await connect();
+    const seen = async (): Promise<unknown> => (await client.query("SELECT note FROM seen"))[0];
+    await expect(seen()).rejects.toMatchObject({ errno: 1146 });
+    await expect(client.query("CALL counts()")).rejects.toMatchObject({ errno: 1235 });
+    await servers.old.root(made);
+    expect(await seen(), "of a view that is made over the old tables, past the proxy").toEqual([{ note: "old" }]);
+    const found = {
+      views: { "shop.seen": ["shop.orders"] },
+      triggers: {},
+      routines: { "shop.counts": ["shop.orders"] },
+    };
+    await harness.change((rules) => ({ ...rules, generation: rules.generation + 1, behind: { new: found } }));
+    await expect.poll(seen).toEqual([{ note: "new" }]);
+    expect((await client.query("CALL counts()"))[0]).toMatchObject([[{ "COUNT(*)": 1 }], {}]);
   });
 
   test("an xid that is in use is told at the first statement that uses a table", async () => {

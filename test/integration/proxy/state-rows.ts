@@ -460,6 +460,17 @@ const statements: readonly StateRow[] = [
     },
   },
   {
+    state: "a PREPARE of a variable, sent together with other statements, pins until it is deallocated",
+    enter: (client) => all(client, "SET @text = 'DO 1'; PREPARE unread FROM @text"),
+    blocked: "it has statements prepared by PREPARE",
+    after: async (client) => {
+      await refused(client.connection.query(insert(client, "never")), 1235, "it has statements prepared by PREPARE");
+      await refused(all(client, "EXECUTE unread"), 1235, "the prepared text is not known");
+      await all(client, "DEALLOCATE PREPARE unread");
+      await goesOn(client);
+    },
+  },
+  {
     state: "COM_STMT_SEND_LONG_DATA that waits for its execute goes to the new home",
     raw: true,
     enter: async (client) => {
