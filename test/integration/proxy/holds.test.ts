@@ -304,6 +304,33 @@ describe("a hold", () => {
     expect([await notes("old", "other"), await notes("old"), await notes("new")]).toEqual([[], [], ["again"]]);
   });
 
+  // 1. A hold has drained: nothing is open on the old home, and the switch counts on it.
+  // 2. Sessions that were ready get something that ties them there, by statements that no hold concerns.
+  // 3. The tables move before anybody has heard of it.
+  test("that has drained moves its tables past sessions that tie themselves to the old home then, which write nothing there", async () => {
+    const [temporary, seeded, inside] = [await user(), await user(), await user()];
+    await arm(harness);
+    await hold(harness);
+    await drained(harness);
+    await temporary.query("CREATE TEMPORARY TABLE scratch (id INT)");
+    await seeded.query("SET rand_seed1 = 7");
+    await inside.query("CREATE TEMPORARY TABLE scratch (id INT)");
+    await inside.query("BEGIN");
+    await inside.query(insert("other", "inside"));
+    const waits = watch(temporary.query(insert("orders", "waited")));
+    await harness.told((said) => said.armed["orders"]?.blocked.length === 3, "all three are named");
+    await swap(harness);
+    expect(await settled(waits), "beside its temporary table it uses the new home").toBe("done");
+    await expect(seeded.query(insert("orders", "seeded"))).rejects.toMatchObject({ errno: 1235 });
+    await expect(inside.query(insert("orders", "inside"))).rejects.toMatchObject({ errno: 1235 });
+    await inside.query("ROLLBACK");
+    expect([await notes("old"), await notes("new"), await notes("old", "other")]).toEqual([[], ["waited"], []]);
+    for (const one of [temporary, inside]) await one.query("DROP TEMPORARY TABLE scratch");
+    await seeded.reset();
+    for (const one of [temporary, seeded, inside]) await one.query(insert("orders", "free"));
+    expect([await notes("old"), await notes("new")]).toEqual([[], ["waited", "free", "free", "free"]]);
+  });
+
   test("keeps prepared statements and goes on with them at the new home", async () => {
     const one = await user();
     const statement = await one.prepare("INSERT INTO orders (client, note) VALUES (?, ?)");

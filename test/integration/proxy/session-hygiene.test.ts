@@ -121,7 +121,7 @@ test("a KILL by an id that a server has given anew is not one of the session tha
   const client = await connect();
   const id = Number(client.threadId);
   await client.query("SET SESSION wait_timeout = 1");
-  await sleep(1500);
+  await sleep(1200);
   const killed = async (): Promise<unknown> => {
     const sql = "SELECT SLEEP(0.6) AS slept FROM (SELECT 1) one LEFT JOIN orders ON orders.id = 0";
     const running = client.query<RowDataPacket[]>(sql).then(([[row]]) => row?.["slept"]);
