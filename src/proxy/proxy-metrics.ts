@@ -3,6 +3,7 @@ import type { StatementKind } from "../sql/statement.ts";
 import type { Disconnect } from "./disconnect.ts";
 import type { HoldQueueLimits } from "./hold-queue.ts";
 import type { ReportedSession } from "./session-report.ts";
+import { StatementTimes } from "./statement-times.ts";
 
 /** Why the proxy answered a statement with an error of its own. */
 export type RefusalReason =
@@ -35,6 +36,8 @@ export class ProxyMetrics {
   readonly #generation: Gauge;
   readonly #stale: Gauge;
   readonly #leaseLeft: Gauge;
+  /** Of statements that have been answered since the last report. */
+  readonly times = new StatementTimes();
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;

@@ -54,6 +54,7 @@ export class Session implements TrafficSession, CommandTaker {
   #applicant: Applicant;
   #user: string;
   #flight: Flight | undefined;
+  #tookOffMs = 0;
   /** The flight whose bytes have gone out last. */
   #sent: Flight | undefined;
   #held: HeldStatement | undefined;
@@ -296,6 +297,7 @@ export class Session implements TrafficSession, CommandTaker {
 
   /** A statement is on its way from this turn on. */
   takeOff(flight: Flight): void {
+    if (this.#flight === undefined) this.#tookOffMs = this.context.clock.monotonicMs();
     this.#flight = flight;
     this.#sent = flight;
   }
@@ -303,6 +305,7 @@ export class Session implements TrafficSession, CommandTaker {
   /** The statement that has taken off has ended, and with it the command. */
   landed(): void {
     this.#flight = undefined;
+    this.context.metrics.times.add(this.context.clock.monotonicMs() - this.#tookOffMs);
     this.context.traffic.settled(this);
     this.commandDone();
   }
@@ -439,9 +442,11 @@ export class Session implements TrafficSession, CommandTaker {
     const cause = this.#openingCause(work);
     context.metrics.statement(route.backend, work.kind);
     this.#sent = this.#flight;
+    const sentMs = context.clock.monotonicMs();
     let end: ReplyEnd;
     try {
       end = await work.send(backend, stays ? state.transaction.lazyFlags : 0);
+      context.metrics.times.add(context.clock.monotonicMs() - sentMs);
     } catch (error) {
       if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) this.lostInFlight(backend);
       throw error;
