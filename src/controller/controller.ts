@@ -36,7 +36,10 @@ const JOIN_RETRY_MS = 1000;
 export function startController(options: ControllerOptions): Controller {
   const stop = new AbortController();
   const ended = deferred<void>();
-  const work = run(options, stop.signal).then(ended.resolve, ended.reject);
+  const work = run(options, stop.signal).then(
+    () => ended.resolve(),
+    (error: unknown) => ended.reject(error),
+  );
   return {
     ended: ended.promise,
     async close() {

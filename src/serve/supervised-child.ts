@@ -160,7 +160,7 @@ export class SupervisedChild {
     this.#ended = ended.promise;
     worker.process.once("exit", (code, signal) => {
       this.#options.door?.leave(taker);
-      void this.#exited({ code, signal, startedAt, served, pid }).then(ended.resolve);
+      void this.#exited({ code, signal, startedAt, served, pid }).then(() => ended.resolve());
     });
   }
 
