@@ -9,6 +9,7 @@ const HEADER_MS = 5000;
 /** Networks whose load balancers are believed: each connection from there must begin with a header of the PROXY protocol. */
 export class TrustedNetworks {
   #list = new BlockList();
+  #none = true;
 
   constructor(networks: readonly string[]) {
     this.replace(networks);
@@ -24,10 +25,11 @@ export class TrustedNetworks {
       else list.addSubnet(address, Number(prefix), family);
     }
     this.#list = list;
+    this.#none = networks.length === 0;
   }
 
   has(address: string): boolean {
-    return this.#list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+    return !this.#none && this.#list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
   }
 }
 
