@@ -17,6 +17,9 @@ const RULES = resolve(import.meta.dirname, "../../../packaging/prometheus/alerts
 const ABSENT: Readonly<Record<string, string>> = {
   store_connected: "said of an etcd alone, and this store is embedded",
   store_stale_seconds: "said of an etcd alone, and this store is embedded",
+  throttle_over: "said while rows are copied or compared, and none are when this is scraped",
+  throttle_share: "the same",
+  throttle_signal: "the same",
 };
 
 let promtool: Command;

@@ -150,6 +150,7 @@ describe("an order", () => {
     ["pause", {}, "migration-pause", {}],
     ["resume", {}, "migration-resume", {}],
     ["tune", { throttleCommitMs: 0 }, "migration-tune", { throttleCommitMs: 0, reset: false }],
+    ["repoint", { source: "db1b" }, "migration-repoint", { source: "db1b" }],
     ["cancel", {}, "migration-cancel", { keepData: false }],
     ["complete", { oldTables: "drop" }, "migration-complete", { oldTables: "drop" }],
     ["diff", {}, "diff-start", {}],

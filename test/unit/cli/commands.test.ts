@@ -197,6 +197,7 @@ describe("an order", () => {
     await run("migration pause orders --reason r");
     await run("migration resume orders");
     await run("migration tune orders --max-commit-ms 80 --speed 40 --watch-replicas r1,r2 --reset");
+    await run("migration repoint orders --source db1b --reason r");
     await run("migration cancel orders --keep-data");
     await run("migration complete orders --old-tables rename");
     await run("rollback orders --dry-run --open-transactions kill --force --reason r");
@@ -215,6 +216,7 @@ describe("an order", () => {
         migration: "orders",
         options: { throttleCommitMs: 80, throttleSpeedPercent: 40, replicas: ["r1", "r2"], reset: true },
       },
+      { command: "migration-repoint", migration: "orders", options: { source: "db1b" }, reason: "r" },
       { command: "migration-cancel", migration: "orders", options: { keepData: true } },
       { command: "migration-complete", migration: "orders", options: { oldTables: "rename" } },
       {
