@@ -73,12 +73,18 @@ async function prove(session: Session, applicant: Applicant, change: ChangeUser)
   return { ok: answer.ok };
 }
 
-/** The connection had been closed by the server, for being idle: a login takes its place. */
-async function proveAnew(session: Session, applicant: Applicant, schema: string | undefined): Promise<Proven> {
-  const { backends, context, loginBackend } = session;
+/**
+ * The connection had been closed by the server, for being idle: a login takes its place, when no hold is in force. A
+ * client that has gone by then is not logged in.
+ */
+export async function proveAnew(session: Session, applicant: Applicant, schema: string | undefined): Promise<Proven> {
+  const { backends, client, context, loginBackend } = session;
   session.becomes(applicant, schema);
   await backends.closeOthers(loginBackend);
-  await context.traffic.holdFree();
+  const left = new AbortController();
+  void client.gone.then(() => left.abort());
+  await context.traffic.holdFree(left.signal);
+  if (client.isGone) return { refused: backendLost(loginBackend) };
   const problem = await backends.open(
     loginBackend,
     () => session.applicant,
