@@ -1,0 +1,2 @@
+SET SESSION binlog_format = MIXED;
+UPDATE t SET v = v + 1;
