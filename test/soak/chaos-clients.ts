@@ -2,6 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import mysql, { type Connection } from "mysql2/promise";
 import { randomTransaction } from "../integration/replication/chaos-writers.ts";
 
+/** A table without a key, in which a row that is applied twice is there twice. */
+export const KEYLESS = "keyless";
+
 const RETRY_MS = 100;
 const THINK_MS = 10;
 
@@ -33,12 +36,22 @@ export class ChaosClients {
     this.#work = Promise.resolve();
   }
 
+  /** Rows that are alike come and go. */
+  #keyless(): string {
+    const a = Math.floor(this.#random() * 20);
+    const table = `${this.#schema}.${KEYLESS}`;
+    if (this.#random() < 0.3) return `DELETE FROM ${table} WHERE a = ${a} LIMIT 1`;
+    if (this.#random() < 0.3) return `UPDATE ${table} SET b = 'changed' WHERE a = ${a} LIMIT 2`;
+    return `INSERT INTO ${table} VALUES (${a}, 'new'), (${a}, NULL)`;
+  }
+
   async #run(url: () => string): Promise<void> {
     let connection: Connection | undefined;
     while (this.#writing) {
       try {
         connection ??= await connected(url());
         for (const statement of randomTransaction(this.#schema, this.#random)) await connection.query(statement);
+        await connection.query(this.#keyless());
         await sleep(THINK_MS);
       } catch {
         connection?.destroy();

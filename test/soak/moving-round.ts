@@ -38,10 +38,13 @@ const FOLLOWING: readonly Failpoint[] = ["catch-up-before-commit", "catch-up-aft
 export const REPLICATION_POINTS: readonly Failpoint[] = [...new Set([...COPYING, ...KEYING, ...FOLLOWING])];
 
 /** Slow enough that a copy takes longer than a snapshot may stay open. */
-const COPY_BYTES_PER_SECOND = 6_000_000;
+const COPY_BYTES_PER_SECOND = 4_000_000;
 const BACKLOG_MS = 1500;
-const STRETCH_MS_MAX = 20_000;
-const PAUSE_MS_MAX = 700;
+const STRETCH_MS_MAX = 30_000;
+const PAUSE_MS_MAX = 400;
+const POINT_WAIT_MS = 5000;
+/** What is left of the copy comes before them. */
+const KEYS_WAIT_MS = 20_000;
 const STATE_WAIT_MS = 90_000;
 const EQUAL_WAIT_MS = 60_000;
 const LOOK_MS = 100;
@@ -66,18 +69,18 @@ export class MovingRound {
     const logs = { old: await newLog(pair.servers.old), new: await newLog(pair.servers.new) };
     for (const link of Object.values(pair.links)) link.bytesPerSecond = COPY_BYTES_PER_SECOND;
     await this.#succeeds("migration", "create", id, "--from", "old", "--to", "new", "--tables", pair.tables.join(","));
-    await this.#faults("copying", [...COPYING, "random", "random", "random"]);
+    await this.#faults("copying", this.#shuffled(COPYING, 4));
     for (const link of Object.values(pair.links)) link.bytesPerSecond = Number.POSITIVE_INFINITY;
-    await this.#faults("keys", KEYING);
+    await this.#faults("keys", KEYING, KEYS_WAIT_MS);
     await this.#inPhase("running");
     await this.#backlog();
-    await this.#faults("running", [...FOLLOWING, "random", "random", "random", "random"]);
+    await this.#faults("running", this.#shuffled(FOLLOWING, 6));
     await this.#equal("old");
     await this.#moves("switch", "new");
-    await this.#faults("reverse", [...FOLLOWING, "random", "random", "random", "random"]);
+    await this.#faults("reverse", this.#shuffled(FOLLOWING, 6));
     await this.#equal("new");
     await this.#moves("rollback", "old");
-    await this.#faults("running again", ["random"]);
+    await this.#faults("running again", this.#shuffled([], 3));
     await this.#equal("old");
     await this.#succeeds("migration", "cancel", id);
     for (const home of ["old", "new"] as const) {
@@ -88,16 +91,21 @@ export class MovingRound {
     }
   }
 
-  /** One fault after the other, in any order, for as long as a stretch may last; a named point is one at which the stream's process is killed. */
-  async #faults(during: string, plan: readonly (Failpoint | "random")[]): Promise<void> {
+  /**
+   * One fault after the other, for as long as a stretch may last; a named point is one at which the stream's process is
+   * killed, if it comes there in time.
+   */
+  async #faults(during: string, plan: readonly (Failpoint | "random")[], waitMs = POINT_WAIT_MS): Promise<void> {
     const { pair, random, tally, isOver, tell } = this.#o;
     const endMs = performance.now() + STRETCH_MS_MAX;
-    for (const one of shuffled(plan, random)) {
+    for (const one of plan) {
       if (isOver() || performance.now() > endMs) return;
       await sleep(random() * PAUSE_MS_MAX);
       const name = one === "random" ? randomFault(random, this.#o.only) : one;
       const kills =
-        name === one ? Number(await killAt(one as Failpoint, pair)) : await breakBy(name as never, pair, random);
+        name === one
+          ? Number(await killAt(one as Failpoint, pair, waitMs))
+          : await breakBy(name as never, pair, random);
       const reached = kills > 0 || name !== one;
       const shown = `${during}: ${name}${reached ? "" : ", not reached"}`;
       tell(shown);
@@ -114,7 +122,7 @@ export class MovingRound {
     await this.#succeeds("migration", "pause", this.#o.id);
     await sleep(BACKLOG_MS);
     await this.#succeeds("migration", "resume", this.#o.id);
-    await this.#faults("catching up", ["catch-up-before-commit", "catch-up-after-commit", "random"]);
+    await this.#faults("catching up", this.#shuffled(["catch-up-before-commit", "catch-up-after-commit"], 2));
   }
 
   /** With nobody writing, both servers come to say the same of every table, and `home` holds what clients know of. */
@@ -163,6 +171,15 @@ export class MovingRound {
     pair.write();
   }
 
+  /** The points, and so many faults at random moments, in any order. */
+  #shuffled(points: readonly Failpoint[], more: number): readonly (Failpoint | "random")[] {
+    const plan = [...points, ...Array.from({ length: more }, () => "random" as const)];
+    return plan
+      .map((one) => ({ one, at: this.#o.random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ one }) => one);
+  }
+
   async #succeeds(...args: readonly string[]): Promise<void> {
     const { exit, stdout, stderr } = await this.#o.pair.serve.run(...args);
     if (exit !== 0) throw new Error(`${args.join(" ")} ended with ${exit}:\n${stdout}${stderr}`);
@@ -197,11 +214,4 @@ export class MovingRound {
     const answer = await this.#o.pair.serve.get(`/v1/migrations/${this.#o.id}`);
     return answer["migration"] as MigrationView;
   }
-}
-
-function shuffled<T>(list: readonly T[], random: () => number): readonly T[] {
-  return list
-    .map((one) => ({ one, at: random() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ one }) => one);
 }

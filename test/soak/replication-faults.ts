@@ -4,7 +4,6 @@ import type { FaultyLink } from "../support/faulty-link.ts";
 import type { ServeProcess } from "../support/serve-process.ts";
 import type { TestServer } from "../support/servers.ts";
 
-const POINT_WAIT_MS = 10_000;
 const POINT_LOOK_MS = 20;
 
 /** What can be broken, by the name of the end of the stream that it is at. */
@@ -116,9 +115,11 @@ export async function breakBy(name: FaultName, breakable: Breakable, random: () 
 }
 
 /** Lets the stream's process be killed where it next comes to `point`; false where it does not come there in time. */
-export async function killAt(point: Failpoint, { serve }: Breakable): Promise<boolean> {
+export async function killAt(point: Failpoint, { serve, links }: Breakable, waitMs: number): Promise<boolean> {
   serve.armFailpoints(point);
-  const deadline = performance.now() + POINT_WAIT_MS;
+  // A stream claims when it has lost its connections.
+  if (point === "stream-after-claim") links.new.cut();
+  const deadline = performance.now() + waitMs;
   while (serve.failpointsLeft.length > 0 && performance.now() < deadline) await sleep(POINT_LOOK_MS);
   const killed = serve.failpointsLeft.length === 0;
   serve.armFailpoints();

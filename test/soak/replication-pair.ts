@@ -3,7 +3,7 @@ import { FaultyLink } from "../support/faulty-link.ts";
 import { LedgerWriters } from "../support/ledger-writers.ts";
 import type { ServeProcess } from "../support/serve-process.ts";
 import { TestSystem } from "../support/system.ts";
-import { ChaosClients } from "./chaos-clients.ts";
+import { ChaosClients, KEYLESS } from "./chaos-clients.ts";
 import type { Breakable } from "./replication-faults.ts";
 
 const CHAOS = "chaos";
@@ -56,8 +56,10 @@ export class ReplicationPair implements Breakable {
       const tables = [
         ...["entry", "counter", "fat", "whole"].map((table) => `ledger.${table}`),
         ...(await createTables(system.old, CHAOS)),
+        `${CHAOS}.${KEYLESS}`,
       ];
       await system.old.root(LARGE.join("; "));
+      await system.old.root(`CREATE TABLE ${CHAOS}.${KEYLESS} (a INT, b VARCHAR(20))`);
       await fill(system);
       for (const server of [system.old, system.new]) {
         const { user } = system.application;

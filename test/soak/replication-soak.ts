@@ -57,6 +57,9 @@ async function run({ minutes, seed, only }: Run): Promise<number> {
   const stuck = Promise.withResolvers<never>();
   stuck.promise.catch(() => undefined);
   const timer = setTimeout(() => stuck.reject(new Error("it stands still")), minutes * 60_000 + GRACE_MS);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => stuck.reject(new Error(`it was ended by ${signal}`)));
+  }
   let rounds = 0;
   try {
     const isOver = (): boolean => performance.now() - startedMs > minutes * 60_000;
