@@ -13,6 +13,8 @@ export interface Trap {
   readonly load: string;
   /** Run several times, on either home; `@round` counts the times. */
   readonly changes: string;
+  /** Run once on the new home, when its tables have been copied: what moves along by hand. */
+  readonly along: string;
   /** What the refusal or the error must contain. */
   readonly expected: string;
 }
@@ -40,6 +42,7 @@ function readTrap(name: string): Trap {
     schema: text("schema.sql"),
     load: text("load.sql"),
     changes: text("changes.sql"),
+    along: text("along.sql"),
     expected: refusal || stop,
   };
 }

@@ -63,6 +63,14 @@ export class TrapJourney {
     });
   }
 
+  /** Makes on the new home what does not move by itself. */
+  async takeAlong(): Promise<void> {
+    const some = this.#luggage.filter(({ trap }) => trap.along !== "");
+    await each(some, async ({ trap }) => {
+      await this.#note(trap, "what moves along", () => run(this.system.new, trap, "SELECT 1", trap.along));
+    });
+  }
+
   /** Copies all tables, while the changes run that `meanwhile` makes. */
   async copy(meanwhile: () => Promise<void>): Promise<void> {
     const serve = await this.system.serve();

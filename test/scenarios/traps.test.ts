@@ -33,6 +33,7 @@ describe("a trap that travels", () => {
     await journey.copy(() => journey.change(system.old));
     await journey.change(system.old);
     await journey.compare("before the switch");
+    await journey.takeAlong();
     await journey.all("diff", "start");
     await journey.all("switch");
     await journey.change(system.new);

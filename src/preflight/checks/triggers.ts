@@ -1,45 +1,48 @@
-import { quoteTable, tableKey } from "../../base/table-name.ts";
+import { quoteId, tableKey } from "../../base/table-name.ts";
 import { bothServers, type Check, type CheckContext } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
+import { movesAlong, parted } from "../moves-along.ts";
+import type { Touched } from "../names-behind.ts";
 import { tablesNamedIn } from "../names-in-text.ts";
 import { DefinitionsOfServer } from "../read-behind.ts";
 import { refusedLater, tooManyBehind } from "../refused-later.ts";
+import type { ServerView } from "../server-view.ts";
+import { guardStatements, isGuarded, type TriggerFacts } from "../trigger-guard.ts";
 
 /** Triggers of ours begin so; they keep writes off an old home. */
 const OURS = "switchyard_";
+/** Of the statements of one fix. */
+const FIX_CHARS_MAX = 6000;
 
-/** A trigger fires again when a stream writes the row that it has already changed elsewhere. */
+/** A trigger, and its place among those of the same moment. */
+interface Listed extends TriggerFacts {
+  readonly place: number;
+}
+
+/**
+ * A trigger would fire again when a stream writes the row that it has already changed elsewhere, and there is no setting of
+ * a session against it. One that leaves our accounts alone by itself can be on both homes all the time.
+ */
 export const triggersCheck: Check = {
   id: "triggers",
-  title: "no trigger is on the tables, and none of another table uses them",
+  title: "triggers on the tables leave our streams alone, and no other table's use them",
   severities: ["error", "warning"],
-  remedy: "Drop the trigger, or leave the table out.",
+  remedy:
+    "Guard the trigger as the finding says, and create it on the target before the switch; or drop it, or leave the table out.",
   async run(context) {
     const findings: Finding[] = [];
     const moving = new Set(context.tables.map((table) => tableKey(table).toLowerCase()));
+    const [here, there] = [await listed(context.source), await listed(context.target)];
     for (const server of bothServers(context)) {
-      const rows = await server.rows(
-        "SELECT TRIGGER_SCHEMA db, TRIGGER_NAME name, EVENT_OBJECT_SCHEMA table_db, EVENT_OBJECT_TABLE table_name, " +
-          "ACTION_STATEMENT body FROM information_schema.TRIGGERS " +
-          "WHERE TRIGGER_SCHEMA NOT IN ('sys', 'mysql', '_switchyard')",
-      );
-      for (const row of rows) {
-        const name = `${row["db"] ?? ""}.${row["name"] ?? ""}`;
-        const on = `${row["table_db"] ?? ""}.${row["table_name"] ?? ""}`;
-        const own = moving.has(on.toLowerCase());
-        if (own && (row["name"] ?? "").startsWith(OURS)) continue;
-        const used = own ? [on] : tablesNamedIn(row["body"] ?? "", row["db"] ?? "", context.tables);
-        if (used.length === 0) continue;
-        findings.push(
-          judge("triggers", false, {
-            subject: used.join(", "),
-            observed: own ? `${server.subject} has trigger ${name} on it` : `trigger ${name} on ${on} uses it`,
-            expected: "no trigger",
-            fix: `DROP TRIGGER ${quoteTable({ schema: row["db"] ?? "", table: row["name"] ?? "" })}; or leave the table out. Moving triggers is not built yet.`,
-          }),
-        );
+      for (const trigger of server === context.source ? here : there) {
+        if (moving.has(tableKey(trigger.table).toLowerCase())) continue;
+        const used = tablesNamedIn(trigger.body, trigger.schema, context.tables);
+        if (used.length > 0) findings.push(fromOutside(trigger, used));
       }
     }
+    const on = (all: readonly Listed[]): Listed[] =>
+      all.filter(({ table, name }) => moving.has(tableKey(table).toLowerCase()) && !name.startsWith(OURS));
+    findings.push(...(await onTheTables(context, on(here), on(there))));
     findings.push(
       ...(await refusedTriggers(context, moving)),
       ...(await tooManyBehind(context, "triggers", ["triggers"])),
@@ -55,6 +58,112 @@ export const triggersCheck: Check = {
     ];
   },
 };
+
+function fromOutside(trigger: Listed, used: readonly string[]): Finding {
+  return judge("triggers", false, {
+    subject: used.join(", "),
+    observed: `trigger ${nameOf(trigger)} on ${tableKey(trigger.table)} uses it`,
+    expected: "no trigger of a table that stays",
+    fix: `DROP TRIGGER ${quoted(trigger)}; or move its table along, or leave the table out.`,
+  });
+}
+
+async function onTheTables(
+  context: CheckContext,
+  here: readonly Listed[],
+  there: readonly Listed[],
+): Promise<readonly Finding[]> {
+  const { source, target, targetTables } = context;
+  const findings: Finding[] = [];
+  const { triggers } = await DefinitionsOfServer.of(source);
+  const onTarget = new Map(there.map((trigger) => [nameOf(trigger), trigger]));
+  for (const trigger of here) {
+    const along = touchedBy(trigger, triggers);
+    const guarded = bothServers(context).every(({ endpoint }) => isGuarded(trigger.body, endpoint.user));
+    if (!guarded && along.unknown === undefined && parted(along, context).staying.length === 0) {
+      findings.push(unguarded(source, target, trigger));
+      continue;
+    }
+    const other = onTarget.get(nameOf(trigger));
+    const same = other === undefined ? undefined : JSON.stringify(other) === JSON.stringify(trigger);
+    const missing = targetTables === "present" ? "error" : "warning";
+    const show = `SHOW CREATE TRIGGER ${quoted(trigger)}`;
+    findings.push(
+      movesAlong({ id: "triggers", name: `trigger ${nameOf(trigger)}`, touched: along, same, missing, show }, context),
+    );
+  }
+  const known = new Set(here.map(nameOf));
+  for (const trigger of there) {
+    if (known.has(nameOf(trigger))) continue;
+    findings.push(
+      judge("triggers", false, {
+        subject: tableKey(trigger.table),
+        observed: `${target.subject} has trigger ${nameOf(trigger)} on it, and the source has not`,
+        expected: "the same triggers on both",
+        fix: `On the target: DROP TRIGGER ${quoted(trigger)};`,
+      }),
+    );
+  }
+  return findings;
+}
+
+/** What all triggers of its table touch; a text that cannot be read touches what is not known. */
+function touchedBy(trigger: Listed, all: readonly Touched[]): Touched {
+  const own = tableKey(trigger.table);
+  const touched = all.filter(({ spelled }) => spelled.toLowerCase() === own.toLowerCase());
+  return {
+    spelled: own,
+    tables: [...new Set([own, ...touched.flatMap(({ tables }) => tables)])].sort(),
+    unknown: touched.find(({ unknown }) => unknown !== undefined)?.unknown,
+    leaves: [],
+  };
+}
+
+function unguarded(source: ServerView, target: ServerView, trigger: Listed): Finding {
+  const [user, other] = [source.endpoint.user, target.endpoint.user];
+  const statements = user === other ? guardStatements(trigger, user) : undefined;
+  const drop = `DROP TRIGGER ${quoted(trigger)}; or leave the table out.`;
+  const why =
+    user !== other
+      ? "A guard names one user: log in to both servers as the same."
+      : "A guard can name a user of letters, digits, dots, dashes and underscores only.";
+  const guard = statements !== undefined && statements.length > FIX_CHARS_MAX ? undefined : statements;
+  const long = statements === undefined ? why : "Its body is too long to be shown with the guard: docs/triggers.md.";
+  return judge("triggers", false, {
+    subject: tableKey(trigger.table),
+    observed: `${source.subject} has trigger ${nameOf(trigger)} on it`,
+    expected: "no trigger, or one that does nothing for our streams",
+    fix: `${guard === undefined ? long : `${guard} (docs/triggers.md)`} Or ${drop}`,
+  });
+}
+
+const nameOf = ({ schema, name }: Listed): string => `${schema}.${name}`;
+const quoted = ({ schema, name }: Listed): string => `${quoteId(schema)}.${quoteId(name)}`;
+
+/** All triggers; those that are ours have no place. */
+async function listed(server: ServerView): Promise<readonly Listed[]> {
+  const rows = await server.rows(
+    "SELECT TRIGGER_SCHEMA db, TRIGGER_NAME name, EVENT_OBJECT_SCHEMA table_db, EVENT_OBJECT_TABLE table_name, " +
+      "CONCAT(ACTION_TIMING, ' ', EVENT_MANIPULATION) at, DEFINER definer, SQL_MODE mode, ACTION_STATEMENT body " +
+      "FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ('sys', 'mysql', '_switchyard') " +
+      "ORDER BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER",
+  );
+  const before = new Map<string, number>();
+  return rows.map((row) => {
+    const table = { schema: row["table_db"] ?? "", table: row["table_name"] ?? "" };
+    const when = row["at"] ?? "";
+    const moment = `${tableKey(table)} ${when}`;
+    const place = before.get(moment) ?? 0;
+    if (!(row["name"] ?? "").startsWith(OURS)) before.set(moment, place + 1);
+    const [schema, name, definer] = [row["db"] ?? "", row["name"] ?? "", row["definer"] ?? ""];
+    return { schema, name, table, when, definer, mode: row["mode"] ?? "", body: bodyOf(row["body"] ?? ""), place };
+  });
+}
+
+/** Where a trigger was made among other statements, its server has kept what separates them. */
+function bodyOf(text: string): string {
+  return text.replace(/[;\s]+$/, "");
+}
 
 /** Writes to tables of which it is not known what their triggers touch. */
 async function refusedTriggers({ source }: CheckContext, moving: ReadonlySet<string>): Promise<readonly Finding[]> {

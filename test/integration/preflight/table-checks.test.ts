@@ -220,6 +220,35 @@ describe("what uses the tables from outside", () => {
     ]);
   });
 
+  test("a trigger that leaves our account alone may stay: the refusal says how, and the target must have the same by the switch", async () => {
+    const log = "CREATE TABLE log (id INT PRIMARY KEY)";
+    await source(`${PLAIN}; ${log}`);
+    await source("CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = 'x' -- as ever");
+    const fix = (await triggersCheck.run(await servers.context(["shop.orders"])))[0]?.fix ?? "";
+    await servers.source.root(fix.slice(0, fix.indexOf("UNLOCK TABLES;") + 14));
+    await servers.source.root("INSERT INTO shop.orders VALUES (1, 'y')");
+    expect(await servers.source.root("SELECT note FROM shop.orders")).toEqual([{ note: "x" }]);
+    const told = (found: string): string => `shop.orders: trigger shop.stamp uses it; ${found}`;
+    expect(problems(await run(triggersCheck))).toEqual([`warning ${told("the target has none")}`]);
+    const [shown] = await servers.source.root("SHOW CREATE TRIGGER shop.stamp");
+    await servers.target.root(`CREATE DATABASE shop; USE shop; ${PLAIN}; SET sql_mode = '${shown?.["sql_mode"]}'`);
+    const present = async (): Promise<string[]> => problems(await run(triggersCheck, undefined, "present"));
+    expect(await present()).toEqual([`error ${told("the target has none")}`]);
+    const create = `USE shop; SET sql_mode = '${shown?.["sql_mode"]}'; ${shown?.["SQL Original Statement"]}`;
+    await servers.target.root(create.replace("'x'", "'z'"));
+    expect(await present()).toEqual([`error ${told("the target's is defined otherwise")}`]);
+    await servers.target.root(`DROP TRIGGER shop.stamp; ${create}`);
+    expect(await present()).toEqual([]);
+    await servers.target.root("CREATE TRIGGER shop.more AFTER INSERT ON shop.orders FOR EACH ROW SET @a = 1");
+    expect((await present())[0]).toContain("has trigger shop.more on it, and the source has not");
+    await source(
+      "DROP TRIGGER stamp; CREATE TRIGGER stamp AFTER INSERT ON orders FOR EACH ROW INSERT INTO log VALUES (NEW.id)",
+    );
+    expect((await present())[0]).toBe(
+      `error ${told("it also uses shop.log").replace("shop.orders: ", "shop.orders: ")}`,
+    );
+  });
+
   test("a trigger of another table that writes one is refused", async () => {
     await source(`${PLAIN}; CREATE TABLE log (id INT PRIMARY KEY)`);
     await source(

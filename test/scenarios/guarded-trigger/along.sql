@@ -1,0 +1,5 @@
+CREATE TRIGGER doubled BEFORE INSERT ON t FOR EACH ROW switchyard_guard: BEGIN IF CAST(SUBSTRING_INDEX(USER(), '@', 1) AS BINARY) = CAST('switchyard' AS BINARY) THEN LEAVE switchyard_guard; END IF; SET NEW.v = NEW.v * 2; END;
+CREATE TRIGGER told AFTER UPDATE ON t FOR EACH ROW switchyard_guard: BEGIN IF CAST(SUBSTRING_INDEX(USER(), '@', 1) AS BINARY) = CAST('switchyard' AS BINARY) THEN LEAVE switchyard_guard; END IF;
+  BEGIN DECLARE what VARCHAR(20) DEFAULT CONCAT('from ', OLD.v); INSERT INTO told (t, what) VALUES (NEW.id, what); END; END;
+CREATE TRIGGER counted AFTER INSERT ON documents FOR EACH ROW switchyard_guard: BEGIN IF CAST(SUBSTRING_INDEX(USER(), '@', 1) AS BINARY) = CAST('switchyard' AS BINARY) THEN LEAVE switchyard_guard; END IF; UPDATE t SET n = n + 1 WHERE id = 1; END;
+CREATE TRIGGER gone BEFORE DELETE ON documents FOR EACH ROW switchyard_guard: BEGIN IF CAST(SUBSTRING_INDEX(USER(), '@', 1) AS BINARY) = CAST('switchyard' AS BINARY) THEN LEAVE switchyard_guard; END IF; INSERT INTO told (t, what) VALUES (OLD.n, 'gone'); END;
