@@ -66,7 +66,7 @@ const AGAIN = "the configuration was read again";
 const UNUSABLE = "the configuration was read again and cannot be used; nothing has changed";
 const KEPT = "these keys of the configuration have changed and stay as they were until the next start";
 
-/** Where the proxy listens; one that was started again took another free port. */
+/** Where clients come in. */
 function proxyAddress(): { readonly host: string; readonly port: number } {
   const started = serve.log.findLast((line) => line["msg"] === "started" && line["child"] === "proxy-1");
   const [, host = "", port] = /^(.*):(\d+)$/.exec(String(started?.["address"])) ?? [];
@@ -74,9 +74,7 @@ function proxyAddress(): { readonly host: string; readonly port: number } {
 }
 
 async function client(): Promise<Connection> {
-  // Node may forget a connection that came in the very moment in which its cluster stopped listening.
-  const patience = { connectTimeout: 1000 };
-  const one = await mysql.createConnection({ ...proxyAddress(), user: "app", password: "a", ...patience });
+  const one = await mysql.createConnection({ ...proxyAddress(), user: "app", password: "a" });
   // A connection that serve ends is what some of these tests are about.
   one.on("error", () => undefined);
   clients.push(one);
