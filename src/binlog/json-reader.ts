@@ -8,7 +8,7 @@ const DEPTH_MAX = 100;
 const LITERALS = ["null", "true", "false"] as const;
 
 /** Type codes inside of the binary form. */
-const TYPE = {
+export const JSON_TYPE = {
   OBJECT: 0,
   LARGE_OBJECT: 1,
   ARRAY: 2,
@@ -56,34 +56,34 @@ export class JsonReader {
 
   #value(type: number, reader: EventReader, depth: number): JsonNode {
     switch (type) {
-      case TYPE.OBJECT:
-      case TYPE.LARGE_OBJECT:
-        return this.#object(reader, type === TYPE.LARGE_OBJECT, depth + 1);
-      case TYPE.ARRAY:
-      case TYPE.LARGE_ARRAY:
-        return this.#array(reader, type === TYPE.LARGE_ARRAY, depth + 1);
-      case TYPE.LITERAL:
+      case JSON_TYPE.OBJECT:
+      case JSON_TYPE.LARGE_OBJECT:
+        return this.#object(reader, type === JSON_TYPE.LARGE_OBJECT, depth + 1);
+      case JSON_TYPE.ARRAY:
+      case JSON_TYPE.LARGE_ARRAY:
+        return this.#array(reader, type === JSON_TYPE.LARGE_ARRAY, depth + 1);
+      case JSON_TYPE.LITERAL:
         return literal(reader.u8());
-      case TYPE.INT16:
-        return scalar(String(reader.buffer.readInt16LE(reader.skip(2))));
-      case TYPE.UINT16:
-        return scalar(String(reader.u16()));
-      case TYPE.INT32:
-        return scalar(String(reader.buffer.readInt32LE(reader.skip(4))));
-      case TYPE.UINT32:
-        return scalar(String(reader.u32()));
-      case TYPE.INT64:
-        return scalar(String(reader.buffer.readBigInt64LE(reader.skip(8))));
-      case TYPE.UINT64:
-        return scalar(String(reader.buffer.readBigUInt64LE(reader.skip(8))));
-      case TYPE.DOUBLE:
+      case JSON_TYPE.INT16:
+        return integer("signed", reader.buffer.readInt16LE(reader.skip(2)));
+      case JSON_TYPE.UINT16:
+        return integer("unsigned", reader.u16());
+      case JSON_TYPE.INT32:
+        return integer("signed", reader.buffer.readInt32LE(reader.skip(4)));
+      case JSON_TYPE.UINT32:
+        return integer("unsigned", reader.u32());
+      case JSON_TYPE.INT64:
+        return integer("signed", reader.buffer.readBigInt64LE(reader.skip(8)));
+      case JSON_TYPE.UINT64:
+        return integer("unsigned", reader.buffer.readBigUInt64LE(reader.skip(8)));
+      case JSON_TYPE.DOUBLE:
         return scalar(finite(reader.buffer.readDoubleLE(reader.skip(8))));
-      case TYPE.STRING: {
+      case JSON_TYPE.STRING: {
         const length = variableLength(reader);
         this.#spend(length);
         return { kind: "string", value: reader.text(length) };
       }
-      case TYPE.OPAQUE: {
+      case JSON_TYPE.OPAQUE: {
         const ownType = reader.u8();
         const length = variableLength(reader);
         this.#spend(length);
@@ -138,10 +138,10 @@ export class JsonReader {
     const type = values.u8();
     const at = values.skip(large ? 4 : 2);
     const isInline =
-      type === TYPE.LITERAL ||
-      type === TYPE.INT16 ||
-      type === TYPE.UINT16 ||
-      (large && (type === TYPE.INT32 || type === TYPE.UINT32));
+      type === JSON_TYPE.LITERAL ||
+      type === JSON_TYPE.INT16 ||
+      type === JSON_TYPE.UINT16 ||
+      (large && (type === JSON_TYPE.INT32 || type === JSON_TYPE.UINT32));
     if (isInline) return this.#value(type, new EventReader(values.buffer, at, end), depth);
     const offset = large ? values.buffer.readUInt32LE(at) : values.buffer.readUInt16LE(at);
     return this.#value(type, within(values, base + offset, end), depth);
@@ -183,4 +183,8 @@ function finite(value: number): string {
 
 function scalar(text: string): JsonNode {
   return { kind: "scalar", text };
+}
+
+function integer(kind: "signed" | "unsigned", value: number | bigint): JsonNode {
+  return { kind: "scalar", text: String(value), integer: kind };
 }

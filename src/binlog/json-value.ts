@@ -6,12 +6,13 @@ import { dateTimeParts } from "./temporal-value.ts";
 
 /**
  * A JSON value in the server's binary form, unpacked. `scalar` carries JSON text that reads back as the same type:
- * a double always has a point or an exponent. `opaque` is a value of an SQL type that JSON text cannot express.
+ * a double always has a point or an exponent; only whether an integer has a sign is kept apart. `opaque` is a value of
+ * an SQL type that JSON text cannot express.
  */
 export type JsonNode =
   | { readonly kind: "object"; readonly members: readonly (readonly [string, JsonNode])[] }
   | { readonly kind: "array"; readonly elements: readonly JsonNode[] }
-  | { readonly kind: "scalar"; readonly text: string }
+  | { readonly kind: "scalar"; readonly text: string; readonly integer?: "signed" | "unsigned" }
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "opaque"; readonly type: number; readonly data: Buffer };
 
@@ -19,20 +20,6 @@ export type JsonNode =
 export function readJson(buffer: Buffer, start: number, end: number): JsonNode {
   if (start === end) return { kind: "scalar", text: "null" };
   return new JsonReader(buffer, start, end).read();
-}
-
-/** Whether a value inside is of an SQL type that JSON text cannot express. */
-export function hasOpaque(node: JsonNode): boolean {
-  switch (node.kind) {
-    case "opaque":
-      return true;
-    case "object":
-      return node.members.some(([, member]) => hasOpaque(member));
-    case "array":
-      return node.elements.some(hasOpaque);
-    default:
-      return false;
-  }
 }
 
 /**
@@ -66,6 +53,9 @@ function base64Lines(data: Buffer): string {
   return data.toString("base64").replaceAll(/(.{76})(?=.)/g, "$1\\n");
 }
 
+/** The digits in front of the point are counted in whole groups of nine, so that they may seem more than the 65 of a column. */
+const DECIMAL_DIGITS_MAX = 81;
+
 /** A DECIMAL inside JSON: its precision and scale come with it. */
 export function opaqueDecimal(data: Buffer): {
   readonly text: string;
@@ -74,7 +64,7 @@ export function opaqueDecimal(data: Buffer): {
 } {
   const precision = data[0] ?? 0;
   const scale = data[1] ?? 0;
-  if (precision < 1 || scale > precision || precision > 65) {
+  if (precision < 1 || scale > precision || precision > DECIMAL_DIGITS_MAX) {
     throw malformed(`DECIMAL(${precision},${scale}) inside JSON`);
   }
   return { text: decimalText(data, 2, precision, scale), precision, scale };

@@ -6,6 +6,7 @@ import type { GtidEvent, PayloadEvent, RowsEvent } from "../binlog/binlog-event.
 import { RowWalker } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { type TransactionPart, TransactionReader } from "../binlog/transaction-reader.ts";
+import { wholeRows } from "../binlog/whole-rows.ts";
 import { formatGtid, type Gtid } from "../gtid/gtid-set.ts";
 import { SIDECAR_SCHEMA } from "../rules/sidecar-schema.ts";
 import type { CopiedTable } from "./copy-state.ts";
@@ -134,16 +135,17 @@ export class Intake {
     }
   }
 
-  #rows(event: RowsEvent): Promise<void> | undefined {
+  #rows(logged: RowsEvent): Promise<void> | undefined {
     const transaction = this.#running();
     if (transaction.own) return undefined;
-    if (event.table.schema === SIDECAR_SCHEMA) {
-      this.#sidecarRows(event, transaction);
+    if (logged.table.schema === SIDECAR_SCHEMA) {
+      this.#sidecarRows(logged, transaction);
       return undefined;
     }
-    const followed = this.#follow(event.table);
+    const followed = this.#follow(logged.table);
     if (followed === "other") return undefined;
-    if (event.partialJson) throw partialJson(tableKey(event.table));
+    const event = wholeRows(logged);
+    if (event === undefined) throw partialJson(tableKey(logged.table));
     transaction.touches.add(tableKey(event.table));
     if (followed.asRowEvents && hasFullImages(event)) this.#keep(event, followed.layout);
     else this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);

@@ -1,53 +1,53 @@
-import { SwitchyardError } from "../base/errors.ts";
 import { COLUMN } from "../binlog/column-type.ts";
-import { hasOpaque, type JsonNode, jsonText, opaqueDecimal, opaqueTemporal, readJson } from "../binlog/json-value.ts";
+import { type JsonNode, jsonText, opaqueDecimal, opaqueTemporal, readJson } from "../binlog/json-value.ts";
+import { SIGNED_FROM_TEXT_MAX } from "../table/json-types.ts";
+import {
+  binaryValue,
+  decimalValue,
+  integerValue,
+  jsonDocument,
+  type SqlJson,
+  temporalValue,
+} from "./json-expression.ts";
 
 /**
- * A JSON value of a row image as an SQL expression that stores the same value with the same types.
+ * A JSON value of a row image as an SQL expression that stores the same value with the same types: its text where that
+ * says them all, and otherwise functions that make it again.
  *
- * Plain JSON travels as its text. Values of SQL types inside it, which text would turn into numbers and strings, are
- * rebuilt with functions; those that no expression makes (binary strings, bits, geometries) are refused.
+ * @throws {SwitchyardError} `REPLICATION_VALUE_UNSUPPORTED` for a binary value of a type of which no expression is
  */
 export function jsonLiteral(buffer: Buffer, start: number, end: number): string {
-  const node = readJson(buffer, start, end);
-  return hasOpaque(node) ? expression(node) : textLiteral(jsonText(node));
+  return jsonDocument(sqlJson(readJson(buffer, start, end)));
 }
 
-function textLiteral(text: string): string {
-  return `_utf8mb4 0x${Buffer.from(text, "utf8").toString("hex")}`;
-}
-
-function expression(node: JsonNode): string {
-  if (!hasOpaque(node)) return `CAST(${textLiteral(jsonText(node))} AS JSON)`;
+function sqlJson(node: JsonNode): SqlJson {
   switch (node.kind) {
-    case "object":
-      return `JSON_OBJECT(${node.members.map(([key, value]) => `${keyLiteral(key)}, ${expression(value)}`).join(", ")})`;
-    case "array":
-      return `JSON_ARRAY(${node.elements.map(expression).join(", ")})`;
+    case "object": {
+      const members = node.members.map(([key, value]) => [key, sqlJson(value)] as const);
+      return members.every(([, { kind }]) => kind === "text") ? text(node) : { kind: "object", members };
+    }
+    case "array": {
+      const elements = node.elements.map(sqlJson);
+      return elements.every(({ kind }) => kind === "text") ? text(node) : { kind: "array", elements };
+    }
     case "opaque":
-      return `CAST(${opaque(node.type, node.data)} AS JSON)`;
+      return { kind: "value", sql: opaque(node.type, node.data) };
+    case "scalar": {
+      const unsigned = node.integer === "unsigned";
+      if (node.integer === undefined || unsigned === Number(node.text) > SIGNED_FROM_TEXT_MAX) return text(node);
+      return { kind: "value", sql: integerValue(node.text, unsigned) };
+    }
     default:
-      return `CAST(${textLiteral(jsonText(node))} AS JSON)`;
+      return text(node);
   }
 }
 
-function keyLiteral(key: string): string {
-  return key === "" ? "''" : textLiteral(key);
+function text(node: JsonNode): SqlJson {
+  return { kind: "text", text: jsonText(node) };
 }
 
 function opaque(type: number, data: Buffer): string {
-  if (type === COLUMN.NEWDECIMAL) {
-    const { text, precision, scale } = opaqueDecimal(data);
-    return `CAST('${text}' AS DECIMAL(${precision},${scale}))`;
-  }
+  if (type === COLUMN.NEWDECIMAL) return decimalValue(opaqueDecimal(data).text);
   const temporal = opaqueTemporal(type, data);
-  if (temporal === undefined) {
-    throw new SwitchyardError("REPLICATION_VALUE_UNSUPPORTED", {
-      what: `a JSON document holds a value of SQL type ${type}, which no expression can write`,
-      changed: "The stream stopped before this row; nothing of its transaction was kept.",
-      fix: "Store the value as a JSON string (for example base64 text), then resume.",
-    });
-  }
-  const sqlType = type === COLUMN.DATE ? "DATE" : type === COLUMN.TIME ? "TIME(6)" : "DATETIME(6)";
-  return `CAST('${temporal}' AS ${sqlType})`;
+  return temporal === undefined ? binaryValue(type, data) : temporalValue(type, temporal);
 }

@@ -193,12 +193,12 @@ export class TableLayout {
   }
 }
 
-/** A change came as differences of JSON values, which the target's value is not known to fit. */
+/** A change came as differences of JSON values, without the values that they belong to. */
 export function partialJson(table: string): SwitchyardError {
   return new SwitchyardError("BINLOG_EVENT_REFUSED", {
-    what: `a change of ${table} was logged as a partial update of JSON values (binlog_row_value_options=PARTIAL_JSON)`,
+    what: `a change of ${table} was logged as a partial update of JSON values, without the values before (binlog_row_image is not FULL)`,
     changed: "The stream stopped before this row; nothing of its transaction was kept.",
-    fix: "Set binlog_row_value_options='' on the source, also for sessions that set it themselves, then cancel the migration and create it again.",
+    fix: "Set binlog_row_image=FULL or binlog_row_value_options='' on the source, also for sessions that set it themselves, then cancel the migration and create it again.",
   });
 }
 

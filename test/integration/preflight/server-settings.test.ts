@@ -60,12 +60,6 @@ const CASES: readonly Case[] = [
   error(binaryLogCheck, "source", ...global("binlog_row_image", "'MINIMAL'", "'FULL'"), "binlog_row_image=MINIMAL"),
   error(binaryLogCheck, "target", ...global("binlog_row_image", "'NOBLOB'", "'FULL'"), "binlog_row_image=NOBLOB"),
   error(binaryLogCheck, "source", ...global("binlog_format", "'STATEMENT'", "'ROW'"), "binlog_format=STATEMENT"),
-  error(
-    binaryLogCheck,
-    "source",
-    ...global("binlog_row_value_options", "'PARTIAL_JSON'", "''"),
-    "binlog_row_value_options=PARTIAL_JSON",
-  ),
   error(binlogRetentionCheck, "source", ...global("sync_binlog", "0", "1"), "sync_binlog=0"),
   error(
     binlogRetentionCheck,
@@ -167,7 +161,6 @@ describe("a setting that would lose rows or change what clients see", () => {
 describe("a fix that is printed", () => {
   test.each([
     ["binlog_row_image", "'MINIMAL'", binaryLogCheck],
-    ["binlog_row_value_options", "'PARTIAL_JSON'", binaryLogCheck],
     ["sync_binlog", "0", binlogRetentionCheck],
     ["binlog_expire_logs_seconds", "60", binlogRetentionCheck],
     ["auto_increment_increment", "7", autoIncrementCheck],

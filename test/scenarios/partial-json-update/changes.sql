@@ -1,2 +1,10 @@
 SET SESSION binlog_row_value_options = PARTIAL_JSON;
-UPDATE t SET j = JSON_SET(j, '$.b', 2);
+UPDATE t SET j = JSON_SET(j, '$.b', @round, '$.new', CAST(@round + 0.25 AS DECIMAL(5,2))), n = n + 1 WHERE id = 1;
+UPDATE t SET j = JSON_REPLACE(j, '$.a', 'short', '$.d', CAST(2.50 AS DECIMAL(4,2)), '$.u', CAST(@round AS UNSIGNED)) WHERE id = 2;
+UPDATE t SET j = JSON_REMOVE(JSON_ARRAY_INSERT(j, '$[0]', CONCAT('round ', @round), '$[3]', TIME'10:11:12'), '$[1]') WHERE id = 3;
+UPDATE t SET j = JSON_SET(j, '$.list[2]', JSON_OBJECT('x', @round)), k = JSON_ARRAY_APPEND(k, '$', @round) WHERE id = 1;
+UPDATE t SET j = JSON_REMOVE(j, '$.list[0]'), txt = CONCAT('t', @round) WHERE id < 3 AND JSON_LENGTH(j, '$.list') > 2;
+INSERT INTO t SELECT id + 10 * @round, j, n, k, txt FROM t WHERE id < 10;
+UPDATE t SET j = JSON_SET(j, '$.a', REPEAT('x', 70000)), id = id + 5 WHERE id = 10 * @round + 2;
+UPDATE t SET j = JSON_REPLACE(j, '$.a', 'x') WHERE id = 10 * @round + 7;
+SET SESSION binlog_row_value_options = '';

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { COLUMN } from "../../../src/binlog/column-type.ts";
 import { applyJsonDiffs, decodeJsonDiffs, type JsonDiff } from "../../../src/binlog/json-diff.ts";
 import { parseJsonPath } from "../../../src/binlog/json-path.ts";
 import { type JsonNode, jsonText, readJson } from "../../../src/binlog/json-value.ts";
-import { differencesStart, RowWalker } from "../../../src/binlog/row-walker.ts";
+import { writeJson } from "../../../src/binlog/json-writer.ts";
+import { differencesStart, type RowImage, RowWalker, VALUE_NULL } from "../../../src/binlog/row-walker.ts";
+import { wholeRows } from "../../../src/binlog/whole-rows.ts";
 import { describeLog } from "../../support/decoded-lines.ts";
 
 const LOG = join(import.meta.dirname, "../../golden/binlog/json-partial.binlog");
@@ -39,6 +42,61 @@ describe("partial updates of JSON values", () => {
     }
     expect(applied).toBeGreaterThan(25);
   });
+
+  test("make whole rows, as the next update of the row shows them", () => {
+    const known = new Map<string, string>();
+    let made = 0;
+    for (const { event } of describeLog(readFileSync(LOG))) {
+      if (event.kind !== "rows" || event.table.table !== "parts" || event.operation !== "update") continue;
+      const whole = wholeRows(event);
+      if (whole === undefined) throw new Error("the log has all images before whole");
+      const walker = new RowWalker(whole);
+      while (walker.next()) {
+        const before = shown(walker.before);
+        expect(known.get(before[0] ?? "") ?? String(before)).toBe(String(before));
+        expect(walker.after.starts.every((start) => start >= VALUE_NULL)).toBe(true);
+        known.set(shown(walker.after)[0] ?? "", String(shown(walker.after)));
+        made += event.partialJson ? 1 : 0;
+      }
+    }
+    expect(made).toBeGreaterThan(15);
+  });
+
+  test("make no whole rows where the log has not the values before", () => {
+    const events = describeLog(readFileSync(LOG.replace(".binlog", "-minimal.binlog"))).map(({ event }) => event);
+    const partial = events.filter((event) => event.kind === "rows" && event.partialJson);
+    expect(partial.length).toBeGreaterThan(0);
+    expect(partial.map((event) => event.kind === "rows" && wholeRows(event))).toContain(undefined);
+  });
+
+  test("a value that is written has the bytes that the server gave it", () => {
+    let values = 0;
+    for (const { event } of describeLog(readFileSync(LOG))) {
+      if (event.kind !== "rows" || event.operation !== "write") continue;
+      const walker = new RowWalker(event);
+      while (walker.next()) {
+        for (const [i, { type }] of event.table.columns.entries()) {
+          const start = walker.after.starts[i] as number;
+          if (type !== COLUMN.JSON || start < 0) continue;
+          const bytes = walker.after.buffer.subarray(start, walker.after.ends[i]);
+          const written = writeJson(readJson(bytes, 0, bytes.length));
+          expect(written.equals(bytes), jsonText(readJson(bytes, 0, bytes.length)).slice(0, 200)).toBe(true);
+          values++;
+        }
+      }
+    }
+    expect(values).toBeGreaterThan(15);
+  });
+
+  /** The row's key, and its JSON values as text. */
+  const shown = ({ buffer, starts, ends }: RowImage): string[] =>
+    [0, 1, 3, 4].map((column) => {
+      const start = starts[column] as number;
+      if (start < 0) return "NULL";
+      return column === 0
+        ? String(buffer.readInt32LE(start))
+        : jsonText(readJson(buffer, start, ends[column] as number));
+    });
 
   const node = (value: unknown): JsonNode => {
     if (Array.isArray(value)) return { kind: "array", elements: value.map(node) };
