@@ -14,6 +14,7 @@ import { epochUpdate, type LedgerClaim, ledgerTaken } from "./ledger.ts";
 import { type LoadColumns, loadColumns, loadStatement } from "./load-columns.ts";
 import { LoadEncoder } from "./load-encoder.ts";
 import { refusedRows } from "./refused-rows.ts";
+import { insertRows, type RowsInsert, TypedRows } from "./typed-rows.ts";
 
 /** What the copiers of one cycle share, and each one's own pace. */
 export interface CopyCycle {
@@ -109,20 +110,15 @@ export class ChunkCopier {
   /** Gives the rows that have been read to the target, behind the chunk before; resolves when that one is loaded. */
   #flush(run: TaskRun, through: Key | undefined, last: boolean): Promise<void> {
     const before = this.#loading;
-    const { parts, rows } = run.take();
-    this.#loading = before.then(() => this.#load(run, parts, rows, through, last));
+    const batch = run.take();
+    this.#loading = before.then(() => this.#load(run, batch, through, last));
     this.#loading.catch(() => undefined);
     return before;
   }
 
-  async #load(
-    run: TaskRun,
-    parts: readonly Buffer[],
-    rows: number,
-    through: Key | undefined,
-    last: boolean,
-  ): Promise<void> {
+  async #load(run: TaskRun, batch: RowsTaken, through: Key | undefined, last: boolean): Promise<void> {
     const { claim, failpoint } = this.#cycle;
+    const { rows, loads } = batch;
     const { table } = run.task;
     await this.#cycle.whilePaused();
     // A table that counts only as a whole would begin anew after each stop, and so is only slowed.
@@ -133,16 +129,16 @@ export class ChunkCopier {
     }
     const [begun, loaded] = await Promise.all([
       this.#writer.queryMulti(`BEGIN; ${epochUpdate(claim, this.#copier)}`),
-      rows === 0 ? undefined : this.#writer.loadLocal(run.load, chunksOf(parts)),
+      loads === 0 ? undefined : this.#writer.loadLocal(run.load, chunksOf(batch.parts)),
     ]);
     if (begun[1]?.affectedRows !== 1) {
       await this.#writer.query("ROLLBACK");
       throw ledgerTaken(claim);
     }
-    if (loaded !== undefined && (loaded.affectedRows !== rows || loaded.warnings > 0)) {
-      const error = await refusedRows(this.#writer, table.key, { sent: rows, ...loaded });
-      await this.#writer.query("ROLLBACK");
-      throw error;
+    if (loaded !== undefined) await this.#verify(table.key, loads, loaded);
+    if (rows > loads) {
+      const inserted = await insertRows(this.#writer, table.key, batch.inserts);
+      await this.#verify(table.key, rows - loads, inserted);
     }
     const chunk = run.extended(rows, through, last);
     await this.#writer.query(recordChunk(claim.migration, table, chunk));
@@ -152,6 +148,26 @@ export class ChunkCopier {
     this.#cycle.onRows(table, rows);
     await failpoint("copy-after-chunk-commit");
   }
+
+  /** Rolls back unless as many rows were written as were sent, and all as they were. */
+  async #verify(
+    table: string,
+    sent: number,
+    written: { readonly affectedRows: number; readonly warnings: number },
+  ): Promise<void> {
+    if (written.affectedRows === sent && written.warnings === 0) return;
+    const error = await refusedRows(this.#writer, table, { sent, ...written });
+    await this.#writer.query("ROLLBACK");
+    throw error;
+  }
+}
+
+/** Rows that have been read and not written yet: so many bytes for a load, of so many of them, and statements for the others. */
+interface RowsTaken {
+  readonly rows: number;
+  readonly loads: number;
+  readonly parts: readonly Buffer[];
+  readonly inserts: readonly RowsInsert[];
 }
 
 /** One task under way: the statements, the rows not loaded yet, the chunk recorded so far. */
@@ -160,6 +176,7 @@ class TaskRun {
   readonly select: string;
   readonly load: string;
   readonly encoder: LoadEncoder;
+  readonly #typed: TypedRows | undefined;
   /** Whether chunks can end between keys; otherwise the table counts only as a whole. */
   readonly ordered: boolean;
   readonly #snapshot: number;
@@ -177,7 +194,8 @@ class TaskRun {
     this.task = task;
     this.select = selectStatement(table, columns, range);
     this.load = loadStatement(quoteTable(table.name), columns);
-    this.encoder = new LoadEncoder(stored.length);
+    this.#typed = columns.types.length === 0 ? undefined : new TypedRows(quoteTable(table.name), columns);
+    this.encoder = new LoadEncoder(stored.length, undefined, this.#typed);
     this.ordered = table.kinds !== undefined;
     this.#keyFields = rowKeyColumns(table.shape).map((position) => {
       const column = table.shape.columns[position];
@@ -190,7 +208,7 @@ class TaskRun {
   }
 
   get bytes(): number {
-    return this.#partBytes + this.encoder.length;
+    return this.#partBytes + this.encoder.length + (this.#typed?.bytes ?? 0);
   }
 
   collect(): void {
@@ -199,9 +217,11 @@ class TaskRun {
     this.#partBytes += part.length;
   }
 
-  take(): { readonly parts: readonly Buffer[]; readonly rows: number } {
+  take(): RowsTaken {
     if (this.encoder.length > 0) this.collect();
-    const taken = { parts: this.#parts, rows: this.rows };
+    const { rows } = this;
+    const loads = rows - (this.#typed?.rows ?? 0);
+    const taken = { rows, loads, parts: this.#parts, inserts: this.#typed?.take() ?? [] };
     this.#parts = [];
     this.#partBytes = 0;
     this.#rowsTaken = this.encoder.rows;

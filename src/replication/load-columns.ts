@@ -1,5 +1,6 @@
 import { quoteId } from "../base/table-name.ts";
 import { digitsAreNumbers, fiveDigitsAreNumbers } from "../table/enum-labels.ts";
+import { jsonTypesExpression } from "../table/json-types.ts";
 
 /** A stored column as far as copying it needs to know it. */
 export interface CopiedColumn {
@@ -16,13 +17,21 @@ const WIDE_CHARSETS: ReadonlySet<string> = new Set(["ucs2", "utf16", "utf16le", 
 
 /** How the rows of one table leave the source and enter the target without a bit changing. */
 export interface LoadColumns {
-  /** Expressions for the SELECT, one for each stored column. */
+  /** Expressions for the SELECT, one for each stored column, and behind them those of {@link types}. */
   readonly select: readonly string[];
+  /** Positions, among the stored columns, of those whose types the last fields of a row tell where they are not NULL. */
+  readonly types: readonly number[];
   /** Column list of `LOAD DATA`: a column, or a variable that {@link assignments} turns into it. */
   readonly targets: readonly string[];
   /** `SET` clauses of `LOAD DATA`. */
   readonly assignments: readonly string[];
+  /** The columns that are written, in order, and what stands before and behind the bytes of a value in an INSERT. */
+  readonly names: readonly string[];
+  readonly around: readonly Around[];
 }
+
+/** An SQL expression around an operand. */
+export type Around = readonly [before: string, behind: string];
 
 /**
  * Columns whose plain text is not their value, or cannot be loaded as bytes:
@@ -31,47 +40,46 @@ export interface LoadColumns {
  * - BIT is bytes, which LOAD DATA would take for a string of digits or truncate.
  * - ENUM and SET travel by number: labels may hold separators or look like numbers. Where no label of an ENUM can be
  *   taken for digits, these are stored as text, which alone stores the number 0 without a warning; else five digits are.
- * - JSON refuses bytes that claim no character set.
+ * - JSON refuses bytes that claim no character set. What its text does not say of its types comes as a field of its own:
+ *   a row that has any cannot be loaded, and is to be inserted.
  *
  * Everything else is sent as the bytes that the column holds, under `CHARACTER SET binary`.
  */
 export function loadColumns(columns: readonly CopiedColumn[]): LoadColumns {
-  const select: string[] = [];
+  const names = columns.map(({ name }) => quoteId(name));
+  const around = columns.map(aroundValue);
+  const types = columns.flatMap(({ dataType }, i) => (dataType === "json" ? [i] : []));
+  const selected = columns.map(({ dataType }, i) => {
+    if (dataType === "float") return `CAST(${names[i]} AS DOUBLE)`;
+    return NUMBERED.has(dataType) ? `CAST(${names[i]} AS UNSIGNED)` : (names[i] as string);
+  });
   const targets: string[] = [];
   const assignments: string[] = [];
-  for (const [index, column] of columns.entries()) {
-    const name = quoteId(column.name);
-    const variable = `@v${index}`;
-    switch (column.dataType) {
-      case "float":
-        select.push(`CAST(${name} AS DOUBLE)`);
-        targets.push(name);
-        break;
-      case "enum":
-        select.push(`CAST(${name} AS UNSIGNED)`);
-        if (takesDigits(column)) targets.push(name);
-        else {
-          targets.push(variable);
-          assignments.push(`${name} = ${enumValue(column, variable)}`);
-        }
-        break;
-      case "bit":
-      case "set":
-        select.push(`CAST(${name} AS UNSIGNED)`);
-        targets.push(variable);
-        assignments.push(`${name} = CAST(${variable} AS UNSIGNED)`);
-        break;
-      case "json":
-        select.push(name);
-        targets.push(variable);
-        assignments.push(`${name} = CONVERT(${variable} USING utf8mb4)`);
-        break;
-      default:
-        select.push(name);
-        targets.push(name);
-    }
+  for (const [i, [before, behind]] of around.entries()) {
+    const name = names[i] as string;
+    targets.push(before === "" ? name : `@v${i}`);
+    if (before !== "") assignments.push(`${name} = ${before}@v${i}${behind}`);
   }
-  return { select, targets, assignments };
+  const select = [...selected, ...types.map((i) => jsonTypesExpression(names[i] as string))];
+  return { select, types, targets, assignments, names, around };
+}
+
+const NUMBERED: ReadonlySet<string> = new Set(["enum", "bit", "set"]);
+const AS_IS: Around = ["", ""];
+const AS_NUMBER: Around = ["CAST(", " AS UNSIGNED)"];
+
+function aroundValue(column: CopiedColumn): Around {
+  switch (column.dataType) {
+    case "enum":
+      return takesDigits(column) ? AS_IS : aroundEnum(column);
+    case "bit":
+    case "set":
+      return AS_NUMBER;
+    case "json":
+      return ["CONVERT(", " USING utf8mb4)"];
+    default:
+      return AS_IS;
+  }
 }
 
 /** The `LOAD DATA LOCAL` statement for a quoted table; reads what {@link LoadEncoder} writes. */
@@ -83,11 +91,10 @@ export function loadStatement(quotedTable: string, columns: LoadColumns): string
   );
 }
 
-function enumValue(column: CopiedColumn, variable: string): string {
-  const { columnType, charset = "" } = column;
+function aroundEnum({ columnType, charset = "" }: CopiedColumn): Around {
   // The server reads no number from more than five bytes.
   const asText = columnType !== undefined && !WIDE_CHARSETS.has(charset) && fiveDigitsAreNumbers(columnType);
-  return asText ? `CONVERT(LPAD(${variable}, 5, '0') USING utf8mb4)` : `CAST(${variable} AS UNSIGNED)`;
+  return asText ? ["CONVERT(LPAD(", ", 5, '0') USING utf8mb4)"] : AS_NUMBER;
 }
 
 function takesDigits(column: CopiedColumn): boolean {

@@ -12,20 +12,36 @@ ESCAPES[TAB] = 0x74;
 ESCAPES[NEWLINE] = 0x6e;
 ESCAPES[0x00] = 0x30;
 
+/** Takes the rows that cannot be loaded. */
+export interface RowsAside {
+  /** Positions of the columns that have a field more, behind all others. */
+  readonly columns: readonly number[];
+  /** The row is valid during the call only. */
+  add(row: TextRow): void;
+}
+
 /**
  * Turns raw rows of the text protocol into the bytes of a `LOAD DATA` file: fields separated by tabs, rows ended by
  * newlines, NULL as `\N`, special bytes escaped with a backslash. Values pass as bytes; none is decoded.
  */
 export class LoadEncoder {
   readonly #row: TextRow;
+  readonly #columns: number;
+  readonly #aside: RowsAside | undefined;
   readonly #bufferBytes: number;
   #buffer: Buffer;
   #length = 0;
   #rows = 0;
 
-  /** For rows of `columns` fields. Buffers of about `bufferBytes` are handed out; a larger row makes a larger one. */
-  constructor(columns: number, bufferBytes = 256 * 1024) {
-    this.#row = new TextRow(columns);
+  /**
+   * For rows of `columns` fields, and of one more for each of `aside.columns`. Where any of these is not NULL the row is
+   * given to `aside` and not encoded, but counted. Buffers of about `bufferBytes` are handed out; a larger row makes a
+   * larger one.
+   */
+  constructor(columns: number, bufferBytes = 256 * 1024, aside?: RowsAside) {
+    this.#row = new TextRow(columns + (aside?.columns.length ?? 0));
+    this.#columns = columns;
+    this.#aside = aside;
     this.#bufferBytes = bufferBytes;
     this.#buffer = Buffer.allocUnsafe(bufferBytes);
   }
@@ -101,9 +117,15 @@ export class LoadEncoder {
 
   #addPart(payload: Buffer, from: number, to: number): void {
     const { offsets, lengths } = this.#row.scan(payload, from, to);
+    this.#rows += 1;
+    if (this.#aside !== undefined && this.#isAside(lengths)) {
+      this.#aside.add(this.#row);
+      return;
+    }
+    const columns = this.#columns;
     // Each byte becomes at most two, each field has one separator, and NULL takes two bytes for its one.
-    this.#reserve((to - from) * 2 + offsets.length + 1);
-    for (let column = 0; column < offsets.length; column += 1) {
+    this.#reserve((to - from) * 2 + columns + 1);
+    for (let column = 0; column < columns; column += 1) {
       if (column > 0) this.#buffer[this.#length++] = TAB;
       const start = offsets[column] ?? 0;
       const length = lengths[column] ?? NULL_LENGTH;
@@ -115,7 +137,13 @@ export class LoadEncoder {
       }
     }
     this.#buffer[this.#length++] = NEWLINE;
-    this.#rows += 1;
+  }
+
+  #isAside(lengths: Int32Array): boolean {
+    for (let column = this.#columns; column < lengths.length; column += 1) {
+      if (lengths[column] !== NULL_LENGTH) return true;
+    }
+    return false;
   }
 
   #escape(payload: Buffer, start: number, end: number): void {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { quoteTable } from "../base/table-name.ts";
+import { quoteTable, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { storedColumns, type TableShape } from "../table/table-shape.ts";
@@ -7,6 +7,7 @@ import { proveEpoch } from "./ledger.ts";
 import { loadColumns, loadStatement } from "./load-columns.ts";
 import { LoadEncoder } from "./load-encoder.ts";
 import { connectWriter, type StreamName } from "./stream-session.ts";
+import { insertRows, TypedRows } from "./typed-rows.ts";
 
 /** The copier whose ledger row proves the epoch; nothing is copied any more while rows are repaired. */
 const COPIER = 1;
@@ -121,14 +122,21 @@ export class RowRepairer {
     await this.#writer.query(`DELETE FROM ${table} WHERE ${where}`);
     const stored = storedColumns(batch.shape);
     const columns = loadColumns(stored);
-    const encoder = new LoadEncoder(stored.length);
+    const typed = columns.types.length === 0 ? undefined : new TypedRows(table, columns);
+    const encoder = new LoadEncoder(stored.length, undefined, typed);
     await batch.home.stream(`SELECT ${columns.select.join(", ")} FROM ${table} WHERE ${where}`, {
       columns: () => undefined,
       row: (payload) => encoder.add(payload),
     });
-    if (encoder.rows === 0) return true;
-    const loaded = await this.#writer.loadLocal(loadStatement(table, columns), once(encoder.take()));
-    return loaded.affectedRows === encoder.rows && loaded.warnings === 0;
+    const inserts = typed?.rows ?? 0;
+    const loads = encoder.rows - inserts;
+    if (loads > 0) {
+      const loaded = await this.#writer.loadLocal(loadStatement(table, columns), once(encoder.take()));
+      if (loaded.affectedRows !== loads || loaded.warnings > 0) return false;
+    }
+    if (typed === undefined || inserts === 0) return true;
+    const inserted = await insertRows(this.#writer, tableKey(batch.shape.name), typed.take());
+    return inserted.affectedRows === inserts && inserted.warnings === 0;
   }
 
   async #allEqual(batch: RepairBatch, conditions: readonly string[]): Promise<boolean> {
