@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteId, quoteTable, type TableName, tableKey } from "../base/table-name.ts";
+import { jsonTypesExpression } from "../table/json-types.ts";
 import { compareKeys, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
 import { rowKey, rowKeyColumns, rowKeyNames } from "../table/row-key.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
@@ -156,9 +157,9 @@ function fieldExpressions(
     case "enum":
     case "set":
       return { expressions: [name, `${name} + 0`], charset: mine.charset };
-    // A date and the string of the same characters have the same text.
+    // A date and the string of the same characters have the same text, wherever they are in the document.
     case "json":
-      return { expressions: [name, `JSON_TYPE(${name})`], charset: "utf8mb4" };
+      return { expressions: [name, jsonTypesExpression(name)], charset: "utf8mb4" };
     case "bit":
     case "geometry":
     case "vector":
