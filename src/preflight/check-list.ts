@@ -24,6 +24,7 @@ import { serverIdentityCheck } from "./checks/server-identity.ts";
 import { serverVersionCheck } from "./checks/server-version.ts";
 import { sessionDefaultsCheck } from "./checks/session-defaults.ts";
 import { sidecarCheck } from "./checks/sidecar.ts";
+import { spatialSystemsCheck } from "./checks/spatial-systems.ts";
 import { storageEngineCheck } from "./checks/storage-engine.ts";
 import { targetEmptyCheck } from "./checks/target-empty.ts";
 import { timeZoneCheck } from "./checks/time-zone.ts";
@@ -60,6 +61,7 @@ export const CHECKS_OF_TABLES: readonly Check[] = [
   storageEngineCheck,
   primaryKeyCheck,
   columnTypesCheck,
+  spatialSystemsCheck,
   charsetsCheck,
   enumLabelsCheck,
   generatedColumnsCheck,

@@ -8,6 +8,7 @@ import { foreignKeysCheck } from "../../../src/preflight/checks/foreign-keys.ts"
 import { generatedColumnsCheck } from "../../../src/preflight/checks/generated-columns.ts";
 import { primaryKeyCheck } from "../../../src/preflight/checks/primary-key.ts";
 import { routinesCheck } from "../../../src/preflight/checks/routines.ts";
+import { spatialSystemsCheck } from "../../../src/preflight/checks/spatial-systems.ts";
 import { storageEngineCheck } from "../../../src/preflight/checks/storage-engine.ts";
 import { tablesExistCheck } from "../../../src/preflight/checks/tables-exist.ts";
 import { targetEmptyCheck } from "../../../src/preflight/checks/target-empty.ts";
@@ -90,8 +91,36 @@ describe("a table", () => {
     const many =
       "CREATE TABLE orders (id BIGINT UNSIGNED PRIMARY KEY, a TINYINT, b SMALLINT, c MEDIUMINT, d INT, e DECIMAL(20,5), " +
       "f FLOAT, g DOUBLE, h BIT(7), i YEAR, j DATE, k TIME(3), l DATETIME(6), m TIMESTAMP(2) NULL, n CHAR(3), " +
-      "o BINARY(4), p VARBINARY(9), q TINYTEXT, r LONGTEXT, s MEDIUMBLOB, t ENUM('x','y'), u SET('a','b'), v JSON)";
-    await compare(columnTypesCheck, many, "CREATE TABLE orders (id INT PRIMARY KEY, p POINT)", "p point");
+      "o BINARY(4), p VARBINARY(9), q TINYTEXT, r LONGTEXT, s MEDIUMBLOB, t ENUM('x','y'), u SET('a','b'), v JSON, " +
+      "w VECTOR(3), ge GEOMETRY, po POINT SRID 4326, ls LINESTRING, pg POLYGON, mp MULTIPOINT, ml MULTILINESTRING, " +
+      "mg MULTIPOLYGON, gc GEOMETRYCOLLECTION)";
+    await source(many);
+    expect(problems(await run(columnTypesCheck))).toEqual([]);
+    // No type of this server is unknown: one of a server to come is put into the shape that it gave.
+    const { source: view, ...others } = await servers.context(["shop.orders"]);
+    const shape = await view.shape({ schema: "shop", table: "orders" });
+    const columns = shape.columns.map((column) => ({
+      ...column,
+      dataType: column.name === "w" ? "uuid" : column.dataType,
+    }));
+    const findings = await columnTypesCheck.run({
+      ...others,
+      source: Object.create(view, { shape: { value: async () => ({ ...shape, columns }) } }),
+    });
+    await servers.close();
+    expect(problems(findings).join("\n")).toContain("w vector(3)");
+  });
+
+  test("with geometries needs the source's spatial reference systems on the target", async () => {
+    const system = (name: string): string =>
+      `CREATE OR REPLACE SPATIAL REFERENCE SYSTEM 990001 NAME '${name}' DEFINITION 'GEOGCS["${name}",DATUM["d",SPHEROID["s",6378137,298.25]],PRIMEM["Greenwich",0],UNIT["degree",0.017],AXIS["Lat",NORTH],AXIS["Lon",EAST]]'`;
+    await source(`${PLAIN}; ${system("one")}`);
+    expect(problems(await run(spatialSystemsCheck))).toEqual([]);
+    await source("DROP TABLE orders; CREATE TABLE orders (id INT PRIMARY KEY, g POLYGON)");
+    expect(problems(await run(spatialSystemsCheck)).join("\n")).toMatch(/^error .* missing: SRID 990001$/);
+    await servers.target.root(system("two"));
+    expect(problems(await run(spatialSystemsCheck)).join("\n")).toMatch(/^warning .* otherwise: SRID 990001$/);
+    for (const server of [servers.source, servers.target]) await server.root("DROP SPATIAL REFERENCE SYSTEM 990001");
   });
 
   test("must have labels that the server shows as they are: it shows a ? for an emoji", async () => {
