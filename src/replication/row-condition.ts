@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
 import { valueText } from "../binlog/value-text.ts";
+import { jsonTypesExpression } from "../table/json-types.ts";
 import type { ColumnShape } from "../table/table-shape.ts";
 import { jsonLiteral } from "./json-literal.ts";
 import type { SqlWriter } from "./sql-writer.ts";
@@ -14,7 +15,7 @@ const SPELLED_BYTES_MAX = 1024;
  * values tells rows apart. Equal is what has the same bits: not what a collation, or a number's type, holds for equal.
  *
  * Where it costs nothing the column itself is compared as well, so that an index of it is used. JSON is compared by its
- * text, which is all that the copy carries of it.
+ * text and by the types that this does not say.
  */
 export function exactCondition(column: ColumnShape, name: string, type: ColumnType): ValueWriter {
   switch (type.type) {
@@ -29,10 +30,13 @@ export function exactCondition(column: ColumnShape, name: string, type: ColumnTy
       };
     case COLUMN.JSON:
       return (out, buffer, start, end) => {
-        const value = jsonLiteral(buffer, start, end);
+        const value = `CAST(${jsonLiteral(buffer, start, end)} AS JSON)`;
         out
           .utf8(`CAST(CAST(${name} AS CHAR) AS BINARY)=`)
-          .ascii(`CAST(CAST(CAST(${value} AS JSON) AS CHAR) AS BINARY)`);
+          .ascii(`CAST(CAST(${value} AS CHAR) AS BINARY) AND `)
+          .utf8(jsonTypesExpression(name))
+          // JSON_TABLE takes a column, and not every value that is spelled.
+          .ascii(`<=>(SELECT ${jsonTypesExpression("given.j")} FROM (SELECT ${value} AS j) given)`);
       };
     case COLUMN.GEOMETRY:
     case COLUMN.VECTOR:

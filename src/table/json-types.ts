@@ -24,18 +24,18 @@ const BY_FUNCTIONS_ONLY = "'DECIMAL','DATE','TIME','DATETIME','TIMESTAMP','BLOB'
 const LIST = "`switchyard json`";
 
 /**
- * An expression for the types that the text of a JSON column does not say: an object of {@link JsonSqlType} by the number
+ * An expression for the types that the text of a JSON column, or of another JSON value, does not say: an object of {@link JsonSqlType} by the number
  * of the value, or NULL where the text says all. Equal documents have equal texts and equal types, and only they have.
  *
  * Values are counted as the paths `$**.*` and `$**[*]` of an array around the document find them: from 1 on, first the
  * members of all objects, then the document itself, then the elements of all arrays; a container comes before what is in it.
  */
-export function jsonTypesExpression(quotedColumn: string): string {
+export function jsonTypesExpression(json: string): string {
   const type = `JSON_TYPE(${LIST}.v)`;
   const signed = `${LIST}.v <= ${SIGNED_FROM_TEXT_MAX}`;
   return (
     `(SELECT JSON_OBJECTAGG(${LIST}.n, ${type}) FROM JSON_TABLE(` +
-    `JSON_EXTRACT(JSON_ARRAY(${quotedColumn}), '$**.*', '$**[*]'), '$[*]'` +
+    `JSON_EXTRACT(JSON_ARRAY(${json}), '$**.*', '$**[*]'), '$[*]'` +
     ` COLUMNS (n FOR ORDINALITY, v JSON PATH '$')) ${LIST} WHERE ${type} IN (${BY_FUNCTIONS_ONLY})` +
     ` OR ${type} = 'UNSIGNED INTEGER' AND ${signed} OR ${type} = 'INTEGER' AND NOT ${signed})`
   );

@@ -11,6 +11,8 @@ DELETE FROM t WHERE CAST(f AS CHAR) = '0' AND CAST(d AS CHAR) = '-0' LIMIT 1;
 INSERT INTO t (f, d) VALUES (0.0, -0.0), (0.0, 0.0);
 UPDATE documents SET note = CONCAT('r', @round) WHERE BINARY CAST(doc AS CHAR) IN ('1.0', '-0.0', 'null');
 UPDATE documents SET doc = JSON_SET(doc, '$.b', @round) WHERE doc->>'$.a' = 'X' COLLATE utf8mb4_bin;
+UPDATE documents SET note = CONCAT('t', @round) WHERE JSON_TYPE(doc->'$[0]') = 'DECIMAL' OR JSON_TYPE(doc) = 'TIME';
+UPDATE documents SET note = CONCAT('u', @round) WHERE JSON_TYPE(doc->'$[1]') = 'UNSIGNED INTEGER' AND doc->'$[1]' = 7;
 DELETE FROM documents WHERE doc->'$[1]' IS NOT NULL LIMIT 1;
 INSERT INTO documents VALUES ('[18446744073709551615, 1e20]', 'n'), (NULL, 'n');
 UPDATE spelled SET d = d WHERE f = 0;

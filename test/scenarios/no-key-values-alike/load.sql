@@ -7,5 +7,6 @@ INSERT INTO t (l, o) VALUES (REPEAT('x', 5000), REPEAT('y', 5000)), (REPEAT('x',
 INSERT INTO t (e, s, i) VALUES (0, '', 0), ('', '', 0), ('a', 'p', 257), ('a', 'p,q', 1), (0, NULL, NULL);
 INSERT INTO t (j, k, m, p, q, z) VALUES ('0000-00-00', '0000-00-00', 0, 0, 0, 0), ('2024-00-10', '2024-00-10 01:02:03.000001', '-00:00:00.000001', '1970-01-01 00:00:01', 1901, 42), ('2024-00-10', '2024-00-10 01:02:03.000002', '00:00:00.000001', '1970-01-01 00:00:02', 2155, 42);
 INSERT INTO documents VALUES ('1', 'n'), ('1.0', 'n'), ('"1"', 'n'), ('-0.0', 'n'), ('{"a": "x", "b": 1}', 'n'), ('{"a": "X", "b": 1}', 'n'), ('null', 'n'), (NULL, 'n'), ('[18446744073709551615, 1e20]', 'n'), ('[18446744073709551615, 1e20]', 'n');
+INSERT INTO documents VALUES ('[1.5, 7]', 'n'), (JSON_ARRAY(1.5, 7), 'n'), (JSON_ARRAY(1.5e0, CAST(7 AS UNSIGNED)), 'n'), ('"10:11:12.000000"', 'n'), (CAST(TIME'10:11:12' AS JSON), 'n');
 INSERT INTO spelled (f, d, g, n, c, v, w, x, y, l, o, e, s, i, j, k, m, p, q, z, doc) SELECT f, d, g, n, c, v, w, x, y, l, o, e, s, i, j, k, m, p, q, z, '[1]' FROM t;
 INSERT INTO spelled (f, d, g, n, c, v, w, x, y, l, o, e, s, i, j, k, m, p, q, z) SELECT f, d, g, n, c, v, w, x, y, l, o, e, s, i, j, k, m, p, q, z FROM t;
