@@ -30,7 +30,9 @@ export async function dump(server: TestServer, schema: string, tables: readonly 
     const columns = await columnsOf(server, schema, table);
     const from = `${id(schema)}.${id(table)}`;
     const shown = columns.map((column) => `IFNULL(${shownAs(column)}, '~')`).join(", ");
-    const rows = await server.root(`SET time_zone = '+00:00'; SELECT CONCAT_WS(' ', ${shown}) AS line FROM ${from}`);
+    const rows = await server.root(
+      `SET time_zone = '+00:00', group_concat_max_len = 16777216; SELECT CONCAT_WS(' ', ${shown}) AS line FROM ${from}`,
+    );
     const [create] = await server.root(`SHOW CREATE TABLE ${from}`);
     // The counter of the next home is ahead on purpose.
     lines.push(`${key} ${String(create?.["Create Table"]).replace(/ AUTO_INCREMENT=\d+/, "")}`);
@@ -57,13 +59,28 @@ function shownAs({ name, type }: Column): string {
   if (type === "float" || type === "double") return `CAST(${column} AS DOUBLE)`;
   if (type === "enum" || type === "set") return `CONCAT(CAST(${column} AS UNSIGNED), '=', HEX(${column}))`;
   if (type === "bit") return `CAST(${column} AS UNSIGNED)`;
-  // Its size in the server's own format differs where a number or a date inside has become another type.
+  // Not its size: a DECIMAL inside has room for as many digits as the expression that made it, and no function tells.
   if (type === "json") {
-    const size = `JSON_STORAGE_SIZE(JSON_EXTRACT(JSON_ARRAY(${column}), '$[0]'))`;
-    return `CONCAT(JSON_TYPE(${column}), ' ', ${size}, ' ', ${bytes(`CAST(${column} AS CHAR)`)})`;
+    return `CONCAT(JSON_TYPE(${column}), ' ', ${typesInside(column)}, ' ', ${bytes(`CAST(${column} AS CHAR)`)})`;
   }
+  if (SPATIAL.test(type)) {
+    const wkb = `ST_AsWKB(${column}, 'axis-order=long-lat')`;
+    return `CONCAT_WS(' ', ST_SRID(${column}), ST_GeometryType(${column}), ${bytes(wkb)}, ${bytes(column)})`;
+  }
+  if (type === "vector") return `CONCAT(VECTOR_DIM(${column}), ' ', ${bytes(column)})`;
   if (/text|blob|char|binary/.test(type)) return bytes(column);
   return `HEX(${column})`;
+}
+
+const SPATIAL = /^(?:multi)?(?:point|linestring|polygon)$|^geom/;
+
+/** The types of all members and of all elements, at any depth. */
+function typesInside(column: string): string {
+  const list = (path: string): string => {
+    const found = `JSON_TABLE(${column}, '${path}' COLUMNS (n FOR ORDINALITY, part JSON PATH '$')) parts`;
+    return bytes(`(SELECT IFNULL(GROUP_CONCAT(JSON_TYPE(part) ORDER BY n), '') FROM ${found})`);
+  };
+  return `CONCAT(${list("$**.*")}, ' ', ${list("$**[*]")})`;
 }
 
 function bytes(value: string): string {

@@ -1,2 +1,2 @@
 SET SESSION binlog_row_value_options = PARTIAL_JSON, binlog_transaction_compression = ON;
-UPDATE t SET j = JSON_SET(j, '$.b', 2);
+UPDATE t SET j = JSON_SET(j, '$.b', @round);

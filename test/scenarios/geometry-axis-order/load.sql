@@ -1,0 +1,1 @@
+INSERT INTO t VALUES (1, ST_GeomFromText('POINT(10 170)', 4326), ST_GeomFromText('POINT(10 170)', 3857)), (2, ST_GeomFromText('POINT(-90 180)', 4326), NULL), (3, ST_GeomFromText('LINESTRING(89.9 -179.99999999999997, 0 0)', 4326, 'axis-order=lat-long'), NULL);

@@ -1,0 +1,1 @@
+INSERT INTO t (id, g, v) VALUES (1, ST_GeomFromText('POINT(1 2)', 0), 0), (2, ST_GeomFromText('POINT(1 2)', 4326), 0), (3, ST_GeomFromText('POLYGON((0 0, 0 1, 1 1, 0 0))', 4258), 0), (4, ST_GeomFromText('POINT(500000 100)', 32633), 0), (5, ST_GeomFromText('GEOMETRYCOLLECTION EMPTY', 4326), 0), (6, NULL, 0);

@@ -1,0 +1,2 @@
+INSERT INTO t VALUES (1, CONCAT(REPEAT('[', 100), REPEAT(']', 100))), (2, CONCAT(REPEAT('{"a": [', 49), '"x"', REPEAT(']}', 49)));
+UPDATE t SET j = JSON_SET(j, CONCAT('$', REPEAT('.a[0]', 49)), CAST(1.50 AS DECIMAL(3,2))) WHERE id = 2;
