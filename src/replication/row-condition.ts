@@ -55,14 +55,20 @@ export function exactCondition(column: ColumnShape, name: string, type: ColumnTy
   }
 }
 
-/** The two zeros are equal, and only their texts differ. */
+/**
+ * The two zeros are equal, and only their texts differ. Where the column itself were compared with one of them, the server
+ * would put that one in the column's place in the second condition as well.
+ */
 function floatCondition(column: ColumnShape, name: string, type: ColumnType): ValueWriter {
   const write = valueWriter(column, type, "compare");
   return (out, buffer, start, end) => {
+    const text = valueText(type, false, buffer, start);
+    if (Number(text) === 0) {
+      out.utf8(`ABS(${name})=0e0 AND CAST(${name} AS CHAR) ${text.startsWith("-") ? "" : "NOT "}LIKE '-%'`);
+      return;
+    }
     out.utf8(`${name}=`);
     write(out, buffer, start, end);
-    const text = valueText(type, false, buffer, start);
-    if (Number(text) === 0) out.utf8(` AND CAST(${name} AS CHAR) ${text.startsWith("-") ? "" : "NOT "}LIKE '-%'`);
   };
 }
 

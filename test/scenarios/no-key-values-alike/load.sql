@@ -1,6 +1,6 @@
 SET sql_mode = '';
-INSERT INTO t (f, d) VALUES (0.0, -0.0), (-0.0, 0.0), (-0.0, -0.0), (0.0, 0.0), (1e-45, 5e-324), (0.1, 0.30000000000000004), (0.1, 0.3);
-INSERT INTO t (g, n) VALUES (-0.0, 0), (0, 0), (12345.67, -1.5), (12345.66, -1.5);
+INSERT INTO t (f, d) VALUES (0.0, -0e0), (-0e0, 0.0), (-0e0, -0e0), (0.0, 0.0), (1e-45, 5e-324), (0.1, 0.30000000000000004), (0.1, 0.3);
+INSERT INTO t (g, n) VALUES (-0e0, 0), (0, 0), (12345.67, -1.5), (12345.66, -1.5);
 INSERT INTO t (c, v, w) VALUES ('a', 'a', 'a'), ('A', 'a', 'a'), ('a', 'a ', 'a'), ('a', 'a', 'A'), ('á', 'á', 'á'), ('a', x'80ff', 'ř'), ('', '', ''), (NULL, '', NULL);
 INSERT INTO t (x, y) VALUES ('a', 'a'), ('a', 'a\0'), ('A', 'a'), (x'00', x'00'), ('', '');
 INSERT INTO t (l, o) VALUES (REPEAT('x', 5000), REPEAT('y', 5000)), (REPEAT('x', 5001), REPEAT('y', 5000)), (REPEAT('X', 5000), REPEAT('y', 5000)), ('', ''), (NULL, '');

@@ -24,8 +24,8 @@ const typed = (type: number, rest: Partial<ColumnType> = {}): ColumnType => ({ t
 describe("a value finds its row by every bit", () => {
   test("so a zero has its sign, and no other number asks for one", () => {
     const type = typed(COLUMN.DOUBLE);
-    expect(condition("double", type, double(-0))).toBe("`c`=-0.0e0 AND CAST(`c` AS CHAR) LIKE '-%'");
-    expect(condition("double", type, double(0))).toBe("`c`=0.0e0 AND CAST(`c` AS CHAR) NOT LIKE '-%'");
+    expect(condition("double", type, double(-0))).toBe("ABS(`c`)=0e0 AND CAST(`c` AS CHAR) LIKE '-%'");
+    expect(condition("double", type, double(0))).toBe("ABS(`c`)=0e0 AND CAST(`c` AS CHAR) NOT LIKE '-%'");
     expect(condition("double", type, double(-1.5))).toBe("`c`=-1.5e0");
   });
 
