@@ -18,7 +18,7 @@ beforeAll(async () => {
   });
   await servers.old.root(`CREATE DATABASE shop;
     CREATE TABLE shop.orders (id INT PRIMARY KEY);
-    CREATE TABLE shop.keyless (id INT);
+    CREATE TABLE shop.engine (id INT PRIMARY KEY) ENGINE = MyISAM;
     INSERT INTO shop.orders VALUES (1), (2)`);
   folder = mkdtempSync(join(tmpdir(), "switchyard-refusals-"));
   const { host } = servers.old;
@@ -87,7 +87,7 @@ describe("a migration that cannot begin is one clear error, and nothing is half 
       3,
       /PREFLIGHT_REFUSED[\s\S]*GRANT .* ON .* TO 'weak'@'%';/,
     ],
-    ["a table without a key", "new", "shop.keyless", 3, /PREFLIGHT_REFUSED[\s\S]*shop\.keyless/],
+    ["a table of another engine", "new", "shop.engine", 3, /PREFLIGHT_REFUSED[\s\S]*shop\.engine/],
     ["a table that is not there", "new", "shop.nothing", 3, /PREFLIGHT_REFUSED[\s\S]*shop\.nothing/],
     ["GTIDs off", "plain", undefined, 3, /PREFLIGHT_REFUSED[\s\S]*gtid_mode/],
     ["a backend that is not configured", "elsewhere", undefined, 2, /MIGRATION_REQUEST_INVALID[\s\S]*elsewhere/],
