@@ -5,6 +5,9 @@ const AHEAD_BYTES_MAX = 16 * 1024 ** 2;
 /** What a chunk takes beside its bytes, which may be a single one. */
 const CHUNK_BYTES = 128;
 
+/** Places of chunks that have been taken, from which on they are forgotten once they are half of all. */
+const TAKEN_MAX = 1024;
+
 /** Bytes that were read of the clients of one worker beyond what each of them may send ahead, together. */
 export class ReadAhead {
   readonly #bytesMax: number;
@@ -37,7 +40,9 @@ export class ReadAhead {
 export class ClientBacklog {
   readonly #pipelineBytesMax: number;
   readonly #ahead: ReadAhead;
-  readonly #chunks: Buffer[] = [];
+  #chunks: (Buffer | undefined)[] = [];
+  /** The first that has not been taken: to take from the front of a long list would move all that follows, each time. */
+  #first = 0;
   #bytes = 0;
   /** As many of them as count in {@link #ahead}. */
   #beyond = 0;
@@ -60,15 +65,20 @@ export class ClientBacklog {
   }
 
   take(): Buffer | undefined {
-    const chunk = this.#chunks.shift();
+    const chunk = this.#chunks[this.#first];
     if (chunk === undefined) return undefined;
+    this.#chunks[this.#first] = undefined;
+    this.#first += 1;
+    if (this.#first === this.#chunks.length) this.#empty();
+    else if (this.#first >= TAKEN_MAX) this.#forgetTaken();
     this.#bytes -= chunk.length + CHUNK_BYTES;
     if (this.#beyond > 0) this.#count();
     return chunk;
   }
 
   takeAll(): Buffer[] {
-    const chunks = this.#chunks.splice(0);
+    const chunks = this.#chunks.slice(this.#first) as Buffer[];
+    this.#empty();
     this.#bytes = 0;
     this.#count();
     return chunks;
@@ -76,8 +86,19 @@ export class ClientBacklog {
 
   /** Is not full any more until it has been emptied, where that is allowed. Answers whether it is. */
   further(): boolean {
-    this.#further = true;
+    if (this.#beyond > 0) this.#further = true;
     return !this.isFull;
+  }
+
+  #forgetTaken(): void {
+    if (this.#first < this.#chunks.length / 2) return;
+    this.#chunks = this.#chunks.slice(this.#first);
+    this.#first = 0;
+  }
+
+  #empty(): void {
+    this.#chunks = [];
+    this.#first = 0;
   }
 
   #count(): void {

@@ -28,6 +28,11 @@ export async function killStatement(
     const wishes = { bootNonce, database: undefined, timeoutMs: limits.loginTimeoutMs };
     const login = await loginBackend(dialed, applicant, wishes);
     if ("refused" in login) return login.refused.message;
+    // A server that was started anew may have given the id to somebody else.
+    if (connection.isLost) {
+      await login.connection.quit();
+      return "its connection is gone";
+    }
     const late = setTimeout(() => login.connection.destroy("the server did not answer a KILL"), limits.loginTimeoutMs);
     const answer = await login.connection.query(`KILL QUERY ${connection.threadId}`).finally(() => clearTimeout(late));
     await login.connection.quit();

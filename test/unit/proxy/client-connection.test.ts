@@ -61,3 +61,23 @@ describe("a client that sends on behind a command that takes long", () => {
     expect(client.isGone).toBe(true);
   });
 });
+
+describe("a backlog of a great many tiny chunks", () => {
+  const MANY = 130_000;
+
+  test("gives them back in their order, in a time that grows with their number only", () => {
+    const backlog = new ClientBacklog(1000, new ReadAhead(64 * MIB));
+    for (let i = 0; i < MANY; i++) backlog.add(Buffer.from([i & 0xff]));
+    const began = performance.now();
+    let wrong = 0;
+    for (let i = 0; i < MANY; i++) {
+      if (backlog.take()?.[0] !== (i & 0xff)) wrong += 1;
+      // More comes while it is emptied.
+      if (i % 1000 === 0) backlog.add(Buffer.from([0]));
+    }
+    expect(wrong).toBe(0);
+    expect(performance.now() - began).toBeLessThan(500);
+    expect(backlog.takeAll()).toHaveLength(MANY / 1000);
+    expect(backlog.take()).toBeUndefined();
+  });
+});
