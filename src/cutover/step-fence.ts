@@ -34,7 +34,11 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
     timeoutMs: Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs),
   });
   await requireNoDrift(attempt, stream);
-  const [now] = await Promise.all([oldSession(attempt).executed(), stream.closeLedger()]);
+  const [looked, closed] = await Promise.allSettled([oldSession(attempt).executed(), stream.closeLedger()]);
+  // Neither may be under way when an abort begins: a ledger that is closed late would stop the stream that goes on.
+  if (closed.status === "rejected") throw closed.reason;
+  if (looked.status === "rejected") throw looked.reason;
+  const now = looked.value;
   if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
 }
 

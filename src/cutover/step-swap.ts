@@ -52,7 +52,9 @@ export async function swap(attempt: Attempt): Promise<void> {
 }
 
 async function readyToSwap(attempt: Attempt): Promise<void> {
-  await Promise.all([newSession(attempt).liftGuard(), oldSession(attempt).prove()]);
+  await newSession(attempt).liftGuard();
+  // The last thing before the transaction: however long the other took, the old home has been locked until now.
+  await oldSession(attempt).prove();
 }
 
 function requireHold(attempt: Attempt, state: SwitchState): void {
