@@ -249,6 +249,8 @@ export class LongTail {
       this.#dotted = this.#before === DOT;
       this.#qualified = this.#dotted && this.#afterName;
       this.#form = firstForm(byte, this.#qualified);
+      // `1.e5` is a number, and another word may begin behind it.
+      if (this.#dotted && !this.#qualified && (byte | 0x20) === 0x65) this.#form = FORM.EXPONENT;
     } else if (this.#form !== FORM.NAME) {
       this.#form = nextForm(this.#form, byte);
       // A number ends where its digits do: in `.1TABLE` and `1e5TABLE` a keyword follows.

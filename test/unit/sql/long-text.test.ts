@@ -63,6 +63,7 @@ describe("a statement whose end has not come", () => {
     ["INSERT INTO t VALUES ('a\\\\', (SELECT 1))", "SELECT"],
     ["INSERT INTO t VALUES (.1TABLE u)", "a number and what follows it"],
     ["INSERT INTO t VALUES (1e5TABLE u)", "a number and what follows it"],
+    ["SELECT 1 FROM t WHERE a = 1.e5INTO OUTFILE 'x'", "a number and what follows it"],
     ["INSERT INTO t VALUES (1e+5TABLE u)", "a number and what follows it"],
     ["SELECT 1 FROM t WHERE a = 1.UNION TABLE u", "UNION"],
     ["SELECT 1 FROM t WHERE a = .UNION TABLE u", "UNION"],
