@@ -26,8 +26,11 @@ interface StoredObject {
   /** `schema.name` as the server spells it. */
   readonly name: string;
   readonly definer: string;
-  /** What must be equal for two of them to be the same; without the definer, who may be another there. */
   readonly body: string;
+  /** What else must be equal for two of them to be the same; without the definer, who may be another there. */
+  readonly more: string;
+  /** Of an event. */
+  readonly enabled: boolean;
 }
 
 /** Functions before the views that call them; events last, for they may call all others. */
@@ -45,16 +48,35 @@ export async function printObjects(context: CheckContext): Promise<ObjectScript>
   const [here, there] = [await storedObjects(source), await storedObjects(target)];
   const { wanted, leftOut } = await movingObjects(context, here);
   const known = new Map(there.map((one) => [keyOfObject(one), one]));
-  const missing = wanted.filter((one) => known.get(keyOfObject(one))?.body !== one.body);
+  const missing: StoredObject[] = [];
+  const enabled: string[] = [];
+  for (const one of wanted) {
+    const other = known.get(keyOfObject(one));
+    if (other === undefined || !(await areSame(context, one, other))) missing.push(one);
+    else if (other.enabled) enabled.push(`event ${one.name}: it is on ${target.subject} already, and enabled there`);
+  }
   const lines: string[] = [];
   for (const object of await inOrder(source, missing)) {
     lines.push(...(await statementsOf(source, object, known.has(keyOfObject(object)))));
   }
-  return { lines, leftOut, definers: await missingDefiners(target, missing) };
+  return { lines, leftOut: [...leftOut, ...enabled], definers: await missingDefiners(target, missing) };
 }
 
 function keyOfObject({ kind, name }: StoredObject): string {
   return `${kind} ${name}`;
+}
+
+async function areSame({ source, target }: CheckContext, one: StoredObject, other: StoredObject): Promise<boolean> {
+  if (one.body !== other.body || one.more !== other.more) return false;
+  if (one.kind === "VIEW" || one.kind === "EVENT") return true;
+  const [here] = await exactTexts(source, [rowOf(one)]);
+  const [there] = await exactTexts(target, [rowOf(other)]);
+  return here?.["body"] === there?.["body"];
+}
+
+function rowOf({ kind, name, body }: StoredObject): Readonly<Record<string, string>> {
+  const { schema, table } = parseTableKey(name);
+  return { kind, own_db: schema, own_name: table, body };
 }
 
 async function movingObjects(
@@ -79,9 +101,8 @@ async function movingObjects(
     }
   }
   for (const event of objects.filter(({ kind }) => kind === "EVENT")) {
-    const { schema, table } = parseTableKey(event.name);
-    const row = { kind: "EVENT", own_db: schema, own_name: table, body: event.body };
-    const [exact] = await exactTexts(context.source, [row]);
+    const [exact] = await exactTexts(context.source, [rowOf(event)]);
+    const { schema } = parseTableKey(event.name);
     if (tablesNamedIn(exact?.["body"] ?? "", schema, context.tables).length > 0) wanted.push(event);
   }
   return { wanted, leftOut };
@@ -90,13 +111,14 @@ async function movingObjects(
 async function storedObjects(server: ServerView): Promise<readonly StoredObject[]> {
   const own = "('sys', 'mysql', 'information_schema', 'performance_schema', '_switchyard')";
   const rows = await server.rows(
-    "SELECT 'VIEW' kind, TABLE_SCHEMA db, TABLE_NAME name, DEFINER definer, " +
-      "CONCAT_WS('|', CHECK_OPTION, SECURITY_TYPE, VIEW_DEFINITION) body FROM information_schema.VIEWS " +
+    "SELECT 'VIEW' kind, TABLE_SCHEMA db, TABLE_NAME name, DEFINER definer, VIEW_DEFINITION body, " +
+      "CONCAT_WS('|', CHECK_OPTION, SECURITY_TYPE) more, '' status FROM information_schema.VIEWS " +
       `WHERE TABLE_SCHEMA NOT IN ${own} UNION ALL ` +
-      "SELECT ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER, " +
-      "CONCAT_WS('|', SECURITY_TYPE, SQL_MODE, DTD_IDENTIFIER, ROUTINE_DEFINITION) FROM information_schema.ROUTINES " +
+      "SELECT ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER, ROUTINE_DEFINITION, " +
+      "CONCAT_WS('|', SECURITY_TYPE, SQL_MODE, DTD_IDENTIFIER), '' FROM information_schema.ROUTINES " +
       `WHERE ROUTINE_SCHEMA NOT IN ${own} UNION ALL ` +
-      "SELECT 'EVENT', EVENT_SCHEMA, EVENT_NAME, DEFINER, EVENT_DEFINITION FROM information_schema.EVENTS " +
+      "SELECT 'EVENT', EVENT_SCHEMA, EVENT_NAME, DEFINER, EVENT_DEFINITION, CONCAT_WS('|', EVENT_TYPE, EXECUTE_AT, " +
+      "INTERVAL_VALUE, INTERVAL_FIELD, STARTS, ENDS, SQL_MODE, TIME_ZONE), STATUS FROM information_schema.EVENTS " +
       `WHERE EVENT_SCHEMA NOT IN ${own}`,
   );
   return rows.map((row) => ({
@@ -104,6 +126,8 @@ async function storedObjects(server: ServerView): Promise<readonly StoredObject[
     name: `${row["db"]}.${row["name"]}`,
     definer: row["definer"] ?? "",
     body: row["body"] ?? "",
+    more: row["more"] ?? "",
+    enabled: row["status"] === "ENABLED",
   }));
 }
 
