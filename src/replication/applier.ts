@@ -104,6 +104,8 @@ export class Applier {
     events.working(first.commitMicros);
     let piece = first;
     for (;;) {
+      // Inside of a transaction: what it has changed by row events goes before the statements that follow upon it.
+      if (group.mustPrecede(piece)) await this.#send(group);
       group.add(piece);
       if (!piece.last) {
         if (group.bytes >= limits.groupBytesMax) await this.#send(group);
@@ -115,7 +117,7 @@ export class Applier {
       const next = await queue.shift();
       if (next === undefined) break;
       if (next.kind === "tick") break;
-      if (gate.verdict(next.gtid, next.touches, () => gtidsOf(group)) === "hold") {
+      if (group.mustPrecede(next) || gate.verdict(next.gtid, next.touches, () => gtidsOf(group)) === "hold") {
         this.#pending = next;
         break;
       }
@@ -256,6 +258,8 @@ class Group {
   bytes = 0;
   rows = 0;
   drift = 0;
+  /** Row events have been gathered that are not sent yet. */
+  hasLogged = false;
   /** Something of it has been sent: its record in the ledger is fixed. */
   sent = false;
 
@@ -263,11 +267,17 @@ class Group {
     if (piece.first) this.pieces.push(piece);
     if (piece.changes === undefined) return;
     for (const rows of piece.changes.logged) this.logged.add(rows);
+    this.hasLogged ||= piece.changes.logged.length > 0;
     this.sql.push(piece.changes.sql);
     this.expected.push(...piece.changes.expected);
     this.expectedThrough.push(this.expected.length);
     this.bytes += piece.changes.sql.length + piece.changes.loggedBytes;
     this.rows += piece.changes.rows;
+  }
+
+  /** Within one sending statements come before row events: these of the group must be sent before the piece is added. */
+  mustPrecede(piece: TransactionPiece): boolean {
+    return this.hasLogged && piece.changes?.behindLogged === true;
   }
 
   /** The keys of the rows that a statement was to find, as it names them; the first ones where there are many. */
@@ -279,6 +289,7 @@ class Group {
 
   flushed(): void {
     this.sent = true;
+    this.hasLogged = false;
     this.sql = [];
     this.expected = [];
     this.expectedThrough = [];

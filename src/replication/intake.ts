@@ -26,6 +26,8 @@ import type { Touched } from "./touch-history.ts";
 export interface PieceChanges extends RenderedChanges {
   readonly logged: readonly LoggedRows[];
   readonly loggedBytes: number;
+  /** Some statements change a table whose other changes go by row events: none of these may be sent behind them. */
+  readonly behindLogged: boolean;
 }
 
 /** A piece of a transaction on its way to the target; small transactions are one piece. */
@@ -94,6 +96,7 @@ export class Intake {
   #logged: LoggedRows[] = [];
   #loggedBytes = 0;
   #loggedRows = 0;
+  #behindLogged = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -147,8 +150,15 @@ export class Intake {
     const event = wholeRows(logged);
     if (event === undefined) throw partialJson(tableKey(logged.table));
     transaction.touches.add(tableKey(event.table));
+    let wait: Promise<void> | undefined;
     if (followed.asRowEvents && hasFullImages(event)) this.#keep(event, followed.layout);
-    else this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
+    else {
+      // What a client logs with fewer columns: within a piece statements come first, and earlier changes of the table would not.
+      if (followed.asRowEvents && this.#logged.length > 0) wait = this.#pushPiece(false);
+      this.#behindLogged ||= followed.asRowEvents;
+      this.#renderer.add(event, followed.layout, followed.judge, transaction.event.gtid);
+    }
+    if (wait !== undefined) return wait;
     return this.#renderer.length + this.#loggedBytes >= PIECE_BYTES ? this.#pushPiece(false) : undefined;
   }
 
@@ -167,7 +177,14 @@ export class Intake {
     if (this.#renderer.length === 0 && this.#logged.length === 0) return undefined;
     const rendered = this.#renderer.take();
     const rows = rendered.rows + this.#loggedRows;
-    const changes = { ...rendered, rows, logged: this.#logged, loggedBytes: this.#loggedBytes };
+    const changes = {
+      ...rendered,
+      rows,
+      logged: this.#logged,
+      loggedBytes: this.#loggedBytes,
+      behindLogged: this.#behindLogged,
+    };
+    this.#behindLogged = false;
     this.#logged = [];
     this.#loggedBytes = 0;
     this.#loggedRows = 0;
