@@ -12,8 +12,11 @@ export interface SourceReplicaOptions {
 }
 
 const POLL_MS = 100;
-/** How long a transaction may be on a replica before its source counts it as executed, as with `semisync` AFTER_SYNC. */
-const VISIBILITY_WAIT_MS = 10_000;
+/**
+ * How long a transaction may be on a replica before its source counts it as executed: with `semisync` AFTER_SYNC that is when
+ * another replica has answered, or after `rpl_semi_sync_source_timeout`, 10 s by default.
+ */
+const VISIBILITY_WAIT_MS = 30_000;
 
 /**
  * A replica that rows are read from in place of its source. What is read there is known by the exact set of transactions that
