@@ -72,6 +72,7 @@ export class Connection {
   readonly #facts: LoginFacts;
   #dumping = false;
   #closing = false;
+  #serverUuid = "";
 
   private constructor(link: PacketLink, endpoint: Endpoint, facts: LoginFacts) {
     this.#link = link;
@@ -101,7 +102,10 @@ export class Connection {
         attributes: new Map(Object.entries({ program_name: "switchyard", ...options.attributes })),
       });
       const connection = new Connection(link, endpoint, facts);
-      if (options.answerQuietMs !== undefined) watchAnswers(connection, options.answerQuietMs, askOf(endpoint));
+      if (options.answerQuietMs !== undefined) {
+        connection.#serverUuid = await serverUuidOf(connection);
+        watchAnswers(connection, options.answerQuietMs, askOf(endpoint));
+      }
       return connection;
     } catch (error) {
       link?.end(messageOf(error));
@@ -113,6 +117,11 @@ export class Connection {
 
   get threadId(): number {
     return this.#facts.greeting.threadId;
+  }
+
+  /** `server_uuid` of the server behind this session. Known where answers are asked after, empty otherwise. */
+  get serverUuid(): string {
+    return this.#serverUuid;
   }
 
   get serverVersion(): string {
@@ -273,11 +282,17 @@ function askOf(endpoint: Endpoint): () => Promise<ServerSessions> {
   return async () => {
     const connection = await Connection.connect(endpoint);
     try {
-      return { own: connection.threadId, sessions: await connection.rows(SESSIONS_SQL) };
+      const serverUuid = await serverUuidOf(connection);
+      return { serverUuid, own: connection.threadId, sessions: await connection.rows(SESSIONS_SQL) };
     } finally {
       connection.destroy();
     }
   };
+}
+
+async function serverUuidOf(connection: Connection): Promise<string> {
+  const row = await connection.one("SELECT @@global.server_uuid AS uuid");
+  return row?.["uuid"] ?? "";
 }
 
 /** A rejection that comes before the caller looks at it must not end the process. */
