@@ -103,6 +103,8 @@ export const ERROR_CODES = {
   MYSQL_LOCAL_INFILE_REFUSED: { retryable: false, exit: 1 },
   /** A table could not be locked for a snapshot within the attempts allowed: others held it. The message names who. */
   MYSQL_SNAPSHOT_LOCK_TIMEOUT: { retryable: true, exit: 1 },
+  /** Sessions of one address came up on several servers, or not on the one that was checked. What one server shows is never taken for another's. Give an address that leads to one server. */
+  MYSQL_SERVERS_MIXED: { retryable: true, exit: 1 },
   /** Rows cannot be read from this server in place of its source: it is no replica of it, has transactions of its own, or leaves some out. */
   MYSQL_REPLICA_UNFIT: { retryable: false, exit: 3 },
   /** A replica that rows are to be read from does not get what its source has; it may have stopped. */

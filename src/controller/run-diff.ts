@@ -81,11 +81,13 @@ export function diffOptions(runner: MigrationRunner, direction: Direction, signa
   const { context, document, id } = runner;
   const [home, other] =
     direction === "forward" ? [document.source, document.target] : [document.target, document.source];
+  const homeUuid = direction === "forward" ? document.sourceUuid : document.targetUuid;
   const keeper = runner.keepers[direction];
   return {
     migration: id,
     direction,
     home: endpointOf(context, home),
+    ...(homeUuid === "" ? {} : { homeUuid }),
     other: endpointOf(context, other),
     tables: document.tables.map(parseTableKey),
     stream: {

@@ -73,6 +73,8 @@ export interface DiffOptions {
   readonly direction: "forward" | "reverse";
   /** Where writes go. */
   readonly home: Endpoint;
+  /** `server_uuid` of the home, as the stream knows it: no other server is read in its place. Any where left out. */
+  readonly homeUuid?: string;
   /** A replica of the home that the home's rows are read from; the home itself where left out. */
   readonly readHomeFrom?: Endpoint;
   /** Where the stream writes. */
@@ -96,7 +98,7 @@ export function diffAttributes(options: DiffOptions): Record<string, string> {
   return { switchyard_migration: options.migration, switchyard_role: "diff" };
 }
 
-/** Options of a diff under way: `home` is the server that is read from. */
+/** Options of a diff under way: `home` and `homeUuid` are of the server that is read from. */
 export interface ReadingOptions extends DiffOptions {
   /** Set where that is a replica. */
   readonly replica?: SourceReplica;

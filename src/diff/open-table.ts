@@ -144,6 +144,7 @@ async function openHome(
   const snapshot = await openLockedSnapshot({
     endpoint: options.home,
     table: name,
+    ...(options.homeUuid === undefined ? {} : { serverUuid: options.homeUuid }),
     connections: 1,
     lockWaitMs: limits.lockWaitMs,
     attempts: limits.lockAttempts,

@@ -2,6 +2,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { Mutex } from "../base/mutex.ts";
 import { fullPace, type PacedWork } from "../base/pace.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
+import { ANSWER_QUIET_MS } from "../mysql/answer-watch.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
@@ -59,7 +60,7 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
     const schema = await compareSchemas(options, observers);
     await tally.estimate(observers.home);
     const results = await compareAll(
-      { ...options, ...(replica === undefined ? {} : { replica }) },
+      { ...options, ...(replica === undefined ? {} : { replica, homeUuid: observers.home.serverUuid }) },
       limits,
       observers,
       tally,
@@ -88,7 +89,7 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
 }
 
 async function connectObserver(endpoint: Endpoint, options: DiffOptions, opened: Connection[]): Promise<Connection> {
-  const wishes = { attributes: diffAttributes(options), signal: options.signal };
+  const wishes = { attributes: diffAttributes(options), signal: options.signal, answerQuietMs: ANSWER_QUIET_MS };
   const observer = await Connection.connect(endpoint, wishes);
   opened.push(observer);
   await observer.query("SET SESSION wait_timeout = 86400");

@@ -11,6 +11,8 @@ import { describeWriter, type TableWriter, tableWriters } from "./table-writers.
 export interface LockedSnapshotOptions<T> {
   readonly endpoint: Endpoint;
   readonly table: TableName;
+  /** `server_uuid` of the only server that the snapshot may be of; where left out, any, but one for all connections. */
+  readonly serverUuid?: string;
   /** How many connections read the snapshot. */
   readonly connections: number;
   /** How long the lock may be waited for at a time. */
@@ -57,7 +59,10 @@ const LOCKER_TIMEOUT_SECONDS = 86_400;
  *   is not asked for while a long transaction holds the table, and each wait is ended by KILL QUERY after `lockWaitMs`,
  *   so that even where writers wait behind it they do not wait for long.
  *
- * @throws {SwitchyardError} `MYSQL_SNAPSHOT_LOCK_TIMEOUT` after all attempts, naming who held the table.
+ * An address may lead to several servers. All connections must be on one: a lock says nothing of the rows of another.
+ *
+ * @throws {SwitchyardError} `MYSQL_SNAPSHOT_LOCK_TIMEOUT` after all attempts, naming who held the table;
+ *   `MYSQL_SERVERS_MIXED`
  */
 export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): Promise<LockedSnapshot<T>> {
   const opened: Connection[] = [];
@@ -70,6 +75,7 @@ export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): 
     const wishes = { ...(attributes ? { attributes } : {}), ...(signal ? { signal } : {}) };
     const [locker, observer, ...readers] = await connectReaders(endpoint, options.connections + 2, wishes, opened);
     assert(locker !== undefined && observer !== undefined, "as many connections come up as were asked for");
+    requireOneServer(opened, options);
     const waitSeconds = Math.ceil(options.lockWaitMs / 1000) + 1;
     await locker.query(`SET SESSION lock_wait_timeout = ${waitSeconds}, wait_timeout = ${LOCKER_TIMEOUT_SECONDS}`);
     await lockTable(locker, observer, options);
@@ -91,6 +97,23 @@ export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): 
   } finally {
     options.signal?.removeEventListener("abort", cut);
   }
+}
+
+function requireOneServer<T>(
+  connections: readonly Connection[],
+  { endpoint, serverUuid }: LockedSnapshotOptions<T>,
+): void {
+  const uuids = new Set(connections.map((connection) => connection.serverUuid));
+  if (serverUuid !== undefined) uuids.add(serverUuid);
+  if (uuids.size === 1) return;
+  throw new SwitchyardError("MYSQL_SERVERS_MIXED", {
+    what: `sessions to server "${endpoint.name}" at ${endpoint.host}:${endpoint.port} are not all on one server`,
+    details: [...uuids].map(
+      (uuid) => `server_uuid ${uuid}${uuid === serverUuid ? " (the one that is to be read)" : ""}`,
+    ),
+    changed: "Nothing was changed, and nothing was read.",
+    fix: "Give the backend an address that leads to one server, and not to whichever a balancer chooses.",
+  });
 }
 
 /** Returns with the table locked on `locker`. */

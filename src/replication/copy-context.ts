@@ -30,6 +30,6 @@ export interface CopyContext {
   readonly onRows: (table: CopiedTable, rows: number) => void;
   /** Rows of each table, by the source's own guess. */
   readonly estimates: ReadonlyMap<string, number>;
-  /** `server_uuid` of the source: a snapshot of any other server is not used. Empty where a replica is read. */
+  /** `server_uuid` of the server that rows are read from: a snapshot of any other is not used. */
   readonly sourceUuid: string;
 }

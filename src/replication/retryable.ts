@@ -32,6 +32,7 @@ export function isRetryable(error: unknown): boolean {
     "MYSQL_UNREACHABLE",
     "MYSQL_SNAPSHOT_LOCK_TIMEOUT",
     "MYSQL_REPLICA_BEHIND",
+    "MYSQL_SERVERS_MIXED",
     "TIMEOUT",
     "CANCELLED",
     "BINLOG_CHECKSUM_WRONG",

@@ -226,8 +226,9 @@ export class StreamAttempt {
     signal.addEventListener("abort", cut, { once: true });
     try {
       const replica = new SourceReplica({ replica: session, source: observer, clock: options.clock, signal });
-      // What it shows is proven against the source, whichever server it is.
-      return await cycle({ source: endpoint, observer: session, replica, sourceUuid: "" });
+      // What is checked and proven is of this session's server; another one behind the same address may be anything.
+      const sourceUuid = await serverUuid(session);
+      return await cycle({ source: endpoint, observer: session, replica, sourceUuid });
     } finally {
       signal.removeEventListener("abort", cut);
       await session.close();

@@ -6,7 +6,7 @@ import type { CopyContext } from "./copy-context.ts";
 import { type CopyTask, planCopy } from "./copy-plan.ts";
 import type { CopiedTable, CopyState } from "./copy-state.ts";
 import { epochUpdate, ledgerTaken, ledgerUpdate } from "./ledger.ts";
-import { requireServer, serverUuid } from "./server-identity.ts";
+import { requireServer } from "./server-identity.ts";
 import { SIDECAR } from "./sidecar.ts";
 import { readerAttributes, SOURCE_SESSION } from "./stream-session.ts";
 import { definitionChanged, sameDefinition, showCreate } from "./table-definitions.ts";
@@ -139,7 +139,7 @@ export class TableSnapshots {
   }
 
   #lock(table: CopiedTable): Promise<LockedSnapshot<unknown>> {
-    const { source, limits, claim, signal } = this.#context;
+    const { source, limits, claim, signal, replica, sourceUuid } = this.#context;
     return openLockedSnapshot({
       endpoint: source,
       table: table.name,
@@ -148,8 +148,10 @@ export class TableSnapshots {
       attempts: limits.snapshotAttempts,
       attributes: readerAttributes(claim),
       signal: AbortSignal.any([signal, this.#cut.signal]),
+      ...(replica === undefined ? {} : { serverUuid: sourceUuid }),
       onLocked: async (connection) => {
-        requireServer("source", this.#context.sourceUuid, await serverUuid(connection));
+        // Another server in the source's place is for an operator to accept.
+        if (replica === undefined) requireServer("source", sourceUuid, connection.serverUuid);
         await connection.query("SET SESSION sql_mode = ''");
         const now = await showCreate(connection, table.name);
         if (!sameDefinition(now, table.definition)) throw definitionChanged(table.name, "since the stream began");

@@ -5,6 +5,7 @@ import { Connection } from "../../../src/mysql/connection.ts";
 import { openLockedSnapshot } from "../../../src/mysql/locked-snapshot.ts";
 import { closeLedger } from "../../../src/replication/ledger.ts";
 import { writeStartPosition } from "../../../src/replication/start-position.ts";
+import { FaultyLink } from "../../support/faulty-link.ts";
 import { clientEndpoint, ownEndpoint, schemasOf } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import {
@@ -74,6 +75,31 @@ function writer(
 }
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe("an address that leads to several servers", () => {
+  test("gives no snapshot: the lock and the position would be of one, and the rows of another", async () => {
+    const { schema, table } = await tableOf100Rows();
+    await ends.target.root(`CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY, v INT)`);
+    const { user, password } = await ownEndpoint(ends.source, "source-reader", [schema]);
+    await ownEndpoint(ends.target, "source-reader", [schema]);
+    let dials = 0;
+    let servers = [ends.source, ends.source, ends.target];
+    const link = await FaultyLink.start(() => (servers[dials++ % servers.length] ?? ends.source).port);
+    const endpoint = { ...ends.source.endpoint(user, password), port: link.port };
+    const name = { schema, table: "t" };
+    const snapshot = { endpoint, table: name, connections: 1, lockWaitMs: 500, attempts: 5 };
+    try {
+      await expect(openLockedSnapshot(snapshot)).rejects.toThrow("MYSQL_SERVERS_MIXED");
+      const serverUuid = (await ends.source.root("SELECT @@server_uuid AS u"))[0]?.["u"] ?? "";
+      servers = [ends.target];
+      await expect(openLockedSnapshot({ ...snapshot, serverUuid })).rejects.toThrow("MYSQL_SERVERS_MIXED");
+      servers = [ends.source];
+      await (await openLockedSnapshot({ ...snapshot, serverUuid })).close();
+    } finally {
+      await link.close();
+    }
+  });
+});
 
 describe("stopping at a position", () => {
   test("shows on the target exactly what a snapshot of the source shows, while clients write on", async () => {
