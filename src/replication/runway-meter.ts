@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { deferred } from "../base/deferred.ts";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
@@ -154,7 +154,8 @@ export class RunwayMeter {
       else if (event.kind === "gtid") found.resolve({ file, commitMicros: event.commitMicros });
     });
     dumping.then(
-      () => found.resolve(undefined),
+      // Cut by us when its time was over: that nothing was heard does not mean that nothing is needed.
+      () => found.reject(unheard(source)),
       // Purged already: what follows the log next says so, and what is missing.
       (error: unknown) => (isMysqlError(error, LOG_ENDED) ? found.resolve("purged") : found.reject(error)),
     );
@@ -178,6 +179,13 @@ export class RunwayMeter {
     }
     this.#warned = low;
   }
+}
+
+function unheard(source: Endpoint): SwitchyardError {
+  return new SwitchyardError("MYSQL_CONNECTION_LOST", {
+    what: `server "${source.name}" did not say in time which of its log is still needed`,
+    changed: "Nothing was changed.",
+  });
 }
 
 function isBehind(at: { readonly file: string; readonly position: number }, end: LogFile | undefined): boolean {

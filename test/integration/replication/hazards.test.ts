@@ -1,7 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import { Connection } from "../../../src/mysql/connection.ts";
+import { RunwayMeter } from "../../../src/replication/runway-meter.ts";
+import { DEFAULT_STREAM_LIMITS } from "../../../src/replication/stream-options.ts";
+import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import {
   checksums,
@@ -451,6 +456,32 @@ describe("a source that is not what it was", () => {
     expect(refused.stream.status()).toMatchObject({ rowsCopied: 0, runwayMs: expect.closeTo(600_000, -4) });
     await ends.source.root("SET GLOBAL binlog_expire_logs_seconds = DEFAULT");
     await equal({ schema, table, opened: await open([table], { migration: schema }) });
+  });
+
+  test("says nothing until its time is over: it is not known what is needed, and not that nothing is", async () => {
+    const over = new AbortController();
+    const { binlogDump } = Connection.prototype;
+    const deaf = vi.spyOn(Connection.prototype, "binlogDump").mockImplementation(function (this: Connection, request) {
+      setTimeout(() => over.abort(), 100);
+      return binlogDump.call(this, request, () => undefined);
+    });
+    try {
+      const executed = (await executedOn(ends.source)).union(GtidSet.parse("3e11fa47-71ca-11e1-9e33-c80aa9429562:1"));
+      const meter = new RunwayMeter({
+        name: { migration: "runway", direction: "forward" },
+        source: await ownEndpoint(ends.source, "source-reader", []),
+        clock: systemClock,
+        log: silentLogger,
+        signal: over.signal,
+        limits: DEFAULT_STREAM_LIMITS,
+        executed: () => executed,
+        lagMs: () => 0,
+      });
+      await expect(meter.look()).rejects.toThrow("did not say in time");
+      expect(meter.leftMs()).toBeUndefined();
+    } finally {
+      deaf.mockRestore();
+    }
   });
 
   test("that purged what is still needed", async () => {
