@@ -29,6 +29,7 @@ export class PausedWatch {
   #askAtMs = 0;
   #asking: Promise<void> | undefined;
   #warned = false;
+  readonly #closing = new AbortController();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -60,18 +61,24 @@ export class PausedWatch {
     return status;
   }
 
+  /** Cuts a question under way: a server that has frozen would never answer it. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await this.#asking;
   }
 
   async #ask(home: string): Promise<void> {
     const { clock } = this.#context;
+    const { signal } = this.#closing;
     try {
-      const connection = await Connection.connect(endpointOf(this.#context, home));
+      const connection = await Connection.connect(endpointOf(this.#context, home), { signal });
+      const cut = (): void => connection.destroy();
+      signal.addEventListener("abort", cut, { once: true });
       try {
         const row = await connection.one("SELECT @@global.binlog_expire_logs_seconds AS seconds");
         this.#retentionMs = Number(row?.["seconds"] ?? 0) * 1000;
       } finally {
+        signal.removeEventListener("abort", cut);
         await connection.close();
       }
       this.#problem = undefined;
