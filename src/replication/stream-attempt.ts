@@ -248,7 +248,7 @@ export class StreamAttempt {
       isOver: this.#cycleEnd(pace),
       whilePaused: () => gate.whilePaused(),
       onRows: (table, rows) => {
-        progress.addRows(table.key, rows);
+        progress.addRows(table.key, rows, table.kinds !== undefined);
         // A table that counts only as a whole cannot give way to the stream in between.
         if (table.kinds === undefined) runway.require();
       },

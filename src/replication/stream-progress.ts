@@ -12,7 +12,7 @@ export class StreamProgress {
   appliedRows = 0;
   drift = 0;
   ddl = 0;
-  /** Grows with everything that has been committed; two equal readings mean no progress between them. */
+  /** Grows with everything that has been committed for good; two equal readings mean no progress between them. */
   steps = 0;
 
   constructor(tables: readonly TableName[]) {
@@ -21,13 +21,16 @@ export class StreamProgress {
 
   setTable(key: string, progress: Partial<{ rowsCopied: number; rowsEstimated: number; done: boolean }>): void {
     const table = this.#tables.get(key);
-    if (table !== undefined) Object.assign(table, progress);
+    if (table === undefined) return;
+    if (progress.done === true && !table.done) this.steps++;
+    Object.assign(table, progress);
   }
 
-  addRows(key: string, rows: number): void {
+  /** @param kept whether the next attempt goes on behind them; those of a table that counts only as a whole are cleared then */
+  addRows(key: string, rows: number, kept: boolean): void {
     const table = this.#tables.get(key);
     if (table !== undefined) table.rowsCopied += rows;
-    this.steps++;
+    if (kept) this.steps++;
   }
 
   addApplied(transactions: number, rows: number): void {

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SwitchyardError } from "../../../src/base/errors.ts";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { fullPace } from "../../../src/base/pace.ts";
@@ -17,7 +19,7 @@ import { readDefinition } from "../../../src/replication/table-definitions.ts";
 import { createTargetTables } from "../../../src/replication/target-tables.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
-import type { Ends } from "./stream-bench.ts";
+import { type Ends, openStream, untilRunning } from "./stream-bench.ts";
 
 let ends: Ends;
 let sequence = 0;
@@ -188,6 +190,31 @@ describe("a copy that stops in the middle", () => {
     const outcome = await runCopyCycle(context, loaded, GtidSet.empty, () => undefined);
     expect(outcome).toEqual({ kind: "copied" });
     expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`)).toEqual([{ n: "36" }]);
+  });
+});
+
+describe("a copy that is interrupted behind each chunk", () => {
+  test.each([
+    ["comes to its end where each attempt goes on behind the last", "id INT PRIMARY KEY, v INT", undefined],
+    ["stops after so many attempts where each begins anew", "id INT, v INT", "TIMEOUT"],
+  ])("%s", async (_what, columns, ending) => {
+    const schema = `y${++sequence}`;
+    await ends.source.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${schema}.t (${columns}); INSERT INTO ${schema}.t ${numbers(15)}`,
+    );
+    const one = await openStream(ends, [`${schema}.t`], {
+      migration: schema,
+      limits: { chunkRowsMax: 10, copyReaders: 1, failuresMax: 1, reconnectMaxMs: 20 },
+      failpoint: async (point) => {
+        if (point === "copy-after-chunk-commit") throw new SwitchyardError("TIMEOUT", { what: "interrupted" });
+      },
+    });
+    try {
+      if (ending === undefined) await untilRunning(one, 8000);
+      else expect(String(await Promise.race([one.ended, sleep(8000)]))).toContain(ending);
+    } finally {
+      await one.stream.close();
+    }
   });
 });
 
