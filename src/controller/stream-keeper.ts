@@ -9,6 +9,7 @@ import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import { closeLedger, retireLedger } from "../replication/ledger.ts";
+import { requireServer, serverUuid } from "../replication/server-identity.ts";
 import { writeStartPosition } from "../replication/start-position.ts";
 import { Stream } from "../replication/stream.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
@@ -202,9 +203,11 @@ export class StreamKeeper implements StreamPort {
   }
 
   async writeStart(token: string, position: string): Promise<void> {
-    await this.#onTarget((connection) =>
-      writeStartPosition(connection, this.#document.id, this.#direction, token, GtidSet.parse(position)),
-    );
+    await this.#onTarget(async (connection) => {
+      // The connection may be another one than the stream's own: where the address leads elsewhere, it is another server.
+      requireServer("target", this.#servers().target, await serverUuid(connection));
+      await writeStartPosition(connection, this.#document.id, this.#direction, token, GtidSet.parse(position));
+    });
   }
 
   async start(token: string): Promise<void> {

@@ -52,6 +52,8 @@ export function endsOf(document: MigrationDocument, kind: "switch" | "rollback")
     tables: document.tables,
     oldHome: forward ? document.source : document.target,
     newHome: forward ? document.target : document.source,
+    oldUuid: forward ? document.sourceUuid : document.targetUuid,
+    newUuid: forward ? document.targetUuid : document.sourceUuid,
     feeding,
     returning,
   };

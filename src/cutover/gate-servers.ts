@@ -1,18 +1,20 @@
 import { messageOf } from "../base/errors.ts";
 import { describeHolder } from "./fence.ts";
 import type { GateContext } from "./gate.ts";
-import type { GateFinding, LockHolder } from "./ports.ts";
+import { isKnownServer, SERVER_CHANGED_FIX } from "./known-server.ts";
+import type { GateFinding, LockHolder, SwitchEnds } from "./ports.ts";
 import { registeredNonces } from "./proxy-view.ts";
 import type { Insistence } from "./switch-options.ts";
 
 interface ServerFacts {
+  readonly uuid: string;
   readonly holders: readonly LockHolder[];
   /** Connections that come through registered proxies. */
   readonly proxied: ReadonlySet<string>;
   readonly settings: { readonly increment: string; readonly offset: string };
 }
 
-/** Both servers answer, count ids alike, and no old transaction keeps the tables of the old home. */
+/** Both servers answer, are those that the streams use, count ids alike, and no old transaction keeps the tables of the old home. */
 export async function serverFindings(context: GateContext): Promise<readonly GateFinding[]> {
   const { ends, limits, openTransactions } = context;
   const [old, fresh] = await Promise.all([facts(context, ends.oldHome), facts(context, ends.newHome)]);
@@ -31,6 +33,7 @@ export async function serverFindings(context: GateContext): Promise<readonly Gat
   const countingNew = `${fresh.settings.increment}/${fresh.settings.offset}`;
   return [
     reach,
+    knownFinding(ends, old.uuid, fresh.uuid),
     {
       id: "long-transactions",
       ok: inTheWay.length === 0,
@@ -48,6 +51,23 @@ export async function serverFindings(context: GateContext): Promise<readonly Gat
       fix: "Set both variables alike on the two servers.",
     },
   ];
+}
+
+/** The streams' connections may lead to other servers than a new one to the same address. */
+function knownFinding(ends: SwitchEnds, oldUuid: string, newUuid: string): GateFinding {
+  const pairs = [
+    { backend: ends.oldHome, known: ends.oldUuid, now: oldUuid },
+    { backend: ends.newHome, known: ends.newUuid, now: newUuid },
+  ];
+  const others = pairs.filter(({ known, now }) => !isKnownServer(known, now));
+  return {
+    id: "servers-known",
+    ok: others.length === 0,
+    title: "both addresses lead to the servers that the streams use",
+    observed: others.map(({ backend, now }) => `${backend} is server_uuid ${now}`).join("; ") || "both do",
+    expected: pairs.map(({ backend, known }) => `${backend} is server_uuid ${known}`).join(", "),
+    fix: SERVER_CHANGED_FIX,
+  };
 }
 
 const EXPECTED: Readonly<Record<Insistence, (drainTimeoutMs: number) => string>> = {
@@ -80,6 +100,7 @@ async function facts(context: GateContext, backend: string): Promise<ServerFacts
     const kills = context.openTransactions === "kill";
     const nonces = kills ? await registeredNonces(context.ports.store) : [];
     return await context.ports.home(backend).inspect(async (view) => ({
+      uuid: await view.serverUuid(),
       holders: await view.holders(),
       proxied: new Set(kills ? await view.connectionsOf(nonces) : []),
       settings: await view.autoIncrementSettings(),

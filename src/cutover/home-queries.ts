@@ -39,6 +39,10 @@ export class HomeQueries implements HomeView {
     this.#own = own;
   }
 
+  async serverUuid(): Promise<string> {
+    return await readServerUuid(this.#source);
+  }
+
   async executed(): Promise<string> {
     return await readExecuted(this.#source);
   }
@@ -88,6 +92,12 @@ export class HomeQueries implements HomeView {
   #names(): string {
     return this.#tables.map((name) => `(${quoteText(name.schema)}, ${quoteText(name.table)})`).join(", ");
   }
+}
+
+/** `server_uuid` of the server that answers. */
+export async function readServerUuid(source: RowSource): Promise<string> {
+  const [row] = await source.rows("SELECT @@global.server_uuid AS uuid");
+  return row?.["uuid"] ?? "";
 }
 
 /** `gtid_executed` without the line breaks that the server puts in. */

@@ -4,7 +4,8 @@ import { parseTableKey, type TableName } from "../base/table-name.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
-import { HomeQueries } from "./home-queries.ts";
+import { HomeQueries, readServerUuid } from "./home-queries.ts";
+import { requireKnownServer } from "./known-server.ts";
 import { takeTablesOver } from "./lock-takeover.ts";
 import { type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
 import { MysqlSession } from "./mysql-session.ts";
@@ -57,9 +58,9 @@ export class MysqlHome implements Home {
     }
   }
 
-  async open({ takeOver, stillOurs }: OpenSession): Promise<HomeSession> {
+  async open({ takeOver, serverUuid, stillOurs }: OpenSession): Promise<HomeSession> {
     const { migration, clock } = this.#options;
-    const [main, helper] = await this.#pair();
+    const [main, helper] = await this.#pair(serverUuid);
     try {
       const order: TakeLockOver = { migration, server: this.backend, clock, stillOurs };
       if (takeOver === "keep-lock") await this.#keepLock(main, helper, order);
@@ -74,8 +75,8 @@ export class MysqlHome implements Home {
     return new MysqlSession(main, helper, facts, (this.#idleSeconds() * 1000) / 5);
   }
 
-  async watchStrays(position: string): Promise<StrayWatch> {
-    const connection = await this.#connect();
+  async watchStrays(position: string, serverUuid?: string): Promise<StrayWatch> {
+    const connection = await this.#connectTo(serverUuid);
     const { migration, clock } = this.#options;
     return new BinlogStrayWatch(connection, { migration, clock, tables: this.#tables, from: GtidSet.parse(position) });
   }
@@ -96,10 +97,10 @@ export class MysqlHome implements Home {
     });
   }
 
-  async #pair(): Promise<readonly [Connection, Connection]> {
-    const main = await this.#connect();
+  async #pair(serverUuid: string | undefined): Promise<readonly [Connection, Connection]> {
+    const main = await this.#connectTo(serverUuid);
     try {
-      const helper = await this.#connect();
+      const helper = await this.#connectTo(serverUuid);
       await Promise.all([main.query(this.#settings()), helper.query(this.#settings())]);
       return [main, helper];
     } catch (error) {
@@ -121,6 +122,18 @@ export class MysqlHome implements Home {
 
   #idleSeconds(): number {
     return Math.max(60, Math.ceil((10 * this.#options.limits.holdBudgetMs) / 1000));
+  }
+
+  /** Each connection is asked for itself: the address may lead elsewhere from one to the next. */
+  async #connectTo(serverUuid: string | undefined): Promise<Connection> {
+    const connection = await this.#connect();
+    try {
+      if (serverUuid !== undefined) requireKnownServer(this, serverUuid, await readServerUuid(connection));
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
   }
 
   async #connect(): Promise<Connection> {

@@ -57,6 +57,10 @@ export class MysqlSession implements HomeSession {
     return this.#main.threadId;
   }
 
+  serverUuid(): Promise<string> {
+    return this.#view.serverUuid();
+  }
+
   async executed(): Promise<string> {
     return await readExecuted(this.#guarded(this.#main));
   }

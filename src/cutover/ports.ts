@@ -48,6 +48,9 @@ export interface SwitchEnds {
   readonly oldHome: string;
   /** Backend that takes them afterwards. */
   readonly newHome: string;
+  /** `server_uuid` of both as the journal knows them: the servers that the streams use. Empty where it knows none. */
+  readonly oldUuid: string;
+  readonly newUuid: string;
   /** Direction of the stream that feeds the new home. */
   readonly feeding: Direction;
   /** Direction of the stream that will feed the old home afterwards. */
@@ -126,11 +129,16 @@ export interface Home {
   /**
    * Opens the migration's session here: the one that holds the user-level lock `switchyard:<migration>`.
    *
-   * @throws {SwitchyardError} `CUTOVER_SESSION_HELD` when another session holds it and `takeOver` is `never`.
+   * @throws {SwitchyardError} `CUTOVER_SESSION_HELD` when another session holds it and `takeOver` is `never`;
+   *   `CUTOVER_SERVER_CHANGED` where another server than {@link OpenSession.serverUuid} answers.
    */
   open(options: OpenSession): Promise<HomeSession>;
-  /** Follows the binary log from `position` and collects writes to the tables that are not ours. */
-  watchStrays(position: string): Promise<StrayWatch>;
+  /**
+   * Follows the binary log from `position` and collects writes to the tables that are not ours.
+   *
+   * @throws {SwitchyardError} `CUTOVER_SERVER_CHANGED` where another server than `serverUuid` answers
+   */
+  watchStrays(position: string, serverUuid?: string): Promise<StrayWatch>;
 }
 
 export interface OpenSession {
@@ -140,6 +148,11 @@ export interface OpenSession {
    * then holds the lock. To be used only by the controller that has settled the rules.
    */
   readonly takeOver: "never" | "kill-holder" | "keep-lock";
+  /**
+   * The only server that will do: whoever begins an attempt must work on the servers that the streams use, wherever the
+   * address leads since. Left out by whoever clears one away, on the server that has the place now.
+   */
+  readonly serverUuid?: string;
   /**
    * Called before tables are queued for, and again each time it is known who holds the lock and before that session is
    * KILLed; what it throws ends the opening. It has to read the journal: a session that was there before a read that
@@ -151,6 +164,8 @@ export interface OpenSession {
 
 /** Facts of a server that can be read without holding anything. */
 export interface HomeView {
+  /** `server_uuid` of the server that answers. */
+  serverUuid(): Promise<string>;
   executed(): Promise<string>;
   /** Transactions that hold metadata locks on the tables, oldest first. */
   holders(): Promise<readonly LockHolder[]>;

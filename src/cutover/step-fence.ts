@@ -91,9 +91,9 @@ async function requireNoStrays(
   to: string,
 ): Promise<void> {
   const { ports, ends } = attempt;
-  const home = side === "old" ? ends.oldHome : ends.newHome;
+  const [home, uuid] = side === "old" ? [ends.oldHome, ends.oldUuid] : [ends.newHome, ends.newUuid];
   const timeoutMs = Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs);
-  const watch = from === undefined ? attempt.newWatch : await ports.home(home).watchStrays(from);
+  const watch = from === undefined ? attempt.newWatch : await ports.home(home).watchStrays(from, uuid);
   if (watch === undefined) {
     throw new SwitchyardError("INTERNAL_INVARIANT", {
       what: `"${home}" is to be looked at for strays before it was watched`,

@@ -11,8 +11,8 @@ import { readMigration } from "./journal.ts";
  */
 export async function openSessions(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
-  attempt.oldSession = await ports.home(ends.oldHome).open({ takeOver: "never" });
-  attempt.newSession = await ports.home(ends.newHome).open({ takeOver: "never" });
+  attempt.oldSession = await ports.home(ends.oldHome).open({ takeOver: "never", serverUuid: ends.oldUuid });
+  attempt.newSession = await ports.home(ends.newHome).open({ takeOver: "never", serverUuid: ends.newUuid });
   const { document } = await readMigration(ports.store, ends.migration);
   if (isUnderWay(document, token)) return;
   throw new SwitchyardError("CUTOVER_SUPERSEDED", {
@@ -38,7 +38,7 @@ export async function clearNewHome(attempt: Attempt): Promise<void> {
     await session.installGuards(token);
     await requireNoFences(attempt);
   }
-  attempt.newWatch = await ports.home(ends.newHome).watchStrays(from);
+  attempt.newWatch = await ports.home(ends.newHome).watchStrays(from, ends.newUuid);
   const ahead = BigInt(attempt.options.limits.autoIncrementAhead);
   await raiseCounters(oldSession(attempt), session, token, ahead);
 }

@@ -4,9 +4,12 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
+import type { Attempt } from "../../../src/cutover/attempt.ts";
 import { raiseCounters } from "../../../src/cutover/counters.ts";
 import { lockTables } from "../../../src/cutover/fence.ts";
+import type { MysqlHome } from "../../../src/cutover/mysql-home.ts";
 import type { HomeSession, SwitchPorts } from "../../../src/cutover/ports.ts";
+import { openSessions } from "../../../src/cutover/step-sessions.ts";
 import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
@@ -40,6 +43,23 @@ describe("the fence on a real server", () => {
     await cleaner.dropFences("clean");
     await cleaner.close();
   });
+
+  test.each(["oldUuid", "newUuid"] as const)(
+    "is not begun where an address leads to another server than the streams use (%s), nor is that one watched",
+    async (moved) => {
+      const [oldUuid, newUuid] = await Promise.all([uuidOf(servers.old), uuidOf(servers.new)]);
+      const ends = { oldHome: "old", newHome: "new", oldUuid, newUuid, [moved]: "uuid-before" };
+      const home = (name: "old" | "new"): MysqlHome => homeOn(servers[name]);
+      const attempt = { ports: { home }, ends } as unknown as Attempt;
+      await expect(openSessions(attempt)).rejects.toMatchObject({ code: "CUTOVER_SERVER_CHANGED" });
+      await closeAll(attempt.oldSession, attempt.newSession);
+      const other = moved === "oldUuid" ? "old" : "new";
+      expect(await servers[other].root("SELECT IS_USED_LOCK('switchyard:m1') id")).toEqual([{ id: null }]);
+      await expect(home(other).watchStrays("", "uuid-before")).rejects.toMatchObject({
+        code: "CUTOVER_SERVER_CHANGED",
+      });
+    },
+  );
 
   test("names the open transaction that stands in its way, and leaves nothing pending behind it", async () => {
     session = await homeOn(servers.old).open({ takeOver: "never" });
@@ -389,6 +409,11 @@ describe("the fence on a real server", () => {
     await blocker.close();
   });
 });
+
+async function uuidOf(server: TestServer): Promise<string> {
+  const [row] = await server.root("SELECT @@global.server_uuid uuid");
+  return row?.["uuid"] ?? "";
+}
 
 /** Whether everything after `from` is DDL of ours. */
 async function onlyOurs(server: TestServer, from: string, to: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../../../src/base/errors.ts";
+import { requireKnownServer } from "../../../src/cutover/known-server.ts";
 import type {
   Home,
   HomeSession,
@@ -34,11 +35,12 @@ export class SimHome implements Home {
     return await look(new SimView(this.#server, this.#process, undefined));
   }
 
-  async open({ takeOver, stillOurs }: OpenSession): Promise<HomeSession> {
+  async open({ takeOver, serverUuid = "", stillOurs }: OpenSession): Promise<HomeSession> {
     const server = this.#server;
     const world = server.world;
     await this.#process.gate();
     await world.delay(1);
+    requireKnownServer(this, serverUuid, `u-${server.name}`);
     const connection = server.connect(undefined, true);
     this.#closeWithProcess(connection);
     if (server.sessionsShared) {
@@ -128,6 +130,10 @@ class SimView implements HomeView {
     this.server = server;
     this.process = process;
     this.connection = connection;
+  }
+
+  serverUuid(): Promise<string> {
+    return Promise.resolve(`u-${this.server.name}`);
   }
 
   executed(): Promise<string> {

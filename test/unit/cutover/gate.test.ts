@@ -56,7 +56,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
     await store.transact([], [{ put: PROXIES_PREFIX + id, value: JSON.stringify(document) }]);
     if (alive !== false) await store.transact([], [{ put: ALIVE_PREFIX + id, value: "{}" }]);
   }
-  const view: HomeView = {
+  const view: Omit<HomeView, "serverUuid"> = {
     executed: () => Promise.resolve(""),
     holders: () => Promise.resolve([]),
     autoIncrementSettings: () => Promise.resolve({ increment: "1", offset: "1" }),
@@ -71,10 +71,12 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
     namesBehind: () => Promise.resolve(world.names ?? {}),
     diffIsOpen: () => world.diffOpen === true,
     stream: () => ({ health: () => Promise.resolve(health) }),
-    home: () => ({
+    home: (backend: string) => ({
       ownUser: "mover",
       inspect: <T>(look: (seen: HomeView) => Promise<T>) =>
-        world.unreachable ? Promise.reject(new Error("refused")) : look(view),
+        world.unreachable
+          ? Promise.reject(new Error("refused"))
+          : look({ serverUuid: () => Promise.resolve(`uuid-${backend}`), ...view }),
     }),
   } as unknown as SwitchPorts;
   const state = await readState(store, "m");
@@ -112,6 +114,16 @@ describe("the gate of a switch", () => {
     expect(findings.map(({ id }) => id)).toEqual(["names-behind"]);
     expect(refusals(findings, "nobody calls any")).toEqual([]);
   });
+
+  test.each(["sourceUuid", "targetUuid"])(
+    "does not open, whatever the reason, where an address leads to another server than the streams use (%s)",
+    async (end) => {
+      const findings = await wrong({ migration: { [end]: "uuid-before" } });
+      expect(findings.map(({ id }) => id)).toEqual(["servers-known"]);
+      expect(refusals(findings, "whatever the reason")).toHaveLength(1);
+      expect(await wrong({ migration: { [end]: "" } }), "a journal that knows none").toEqual([]);
+    },
+  );
 
   test("says of a proxy of another version also what else stands in the way", async () => {
     const other = { format: 3 } as unknown as World["proxies"][number];
