@@ -51,19 +51,18 @@ export async function inspectIdentity(
 
 /** Whether the former server, where it still answers, has nothing more and takes no more. */
 export async function inspectFormer(
-  context: ControllerContext,
+  context: Pick<ControllerContext, "backends">,
   change: Repointing,
   objections: Objections,
 ): Promise<FormerServer> {
-  const unseen = { executed: undefined, note: undefined };
-  if (change.from === change.to) return unseen;
+  if (change.from === change.to) return unasked(change, `"${change.to}" leads to the new one now`);
   let connection: AdminConnection | undefined;
   try {
     connection = await openAdmin(endpointOf(context, change.from), { connectTimeoutMs: FORMER_TIMEOUT_MS });
     const [row] = await connection.rows(
-      "SELECT @@global.server_uuid AS uuid, @@global.read_only AS closed, @@global.gtid_executed AS executed",
+      "SELECT @@global.server_uuid AS uuid, @@global.super_read_only AS closed, @@global.gtid_executed AS executed",
     );
-    if (row?.["uuid"] !== change.formerUuid) return unseen;
+    if (row?.["uuid"] !== change.formerUuid) return unasked(change, `"${change.from}" leads to another server`);
     if (row["closed"] !== "1") {
       objections.push(
         `"${change.from}" answers and still takes writes, which would be lost: SET GLOBAL super_read_only=ON; on it, or end it`,
@@ -73,13 +72,20 @@ export async function inspectFormer(
   } catch (error) {
     if (!isSwitchyardError(error)) throw error;
     const why = messageOf(error).split("\n")[0] ?? "";
-    return {
-      ...unseen,
-      note: `"${change.from}" could not be asked (${why}); make sure that it does not come back as a server that takes writes`,
-    };
+    return unasked(change, `"${change.from}": ${why}`);
   } finally {
     await connection?.close();
   }
+}
+
+/** Nothing is known of it: whoever gave the order has to see to it. */
+function unasked({ formerUuid }: Repointing, why: string): FormerServer {
+  return {
+    executed: undefined,
+    note:
+      `the former server (server_uuid ${formerUuid}) could not be asked (${why}); make sure that it takes no writes, ` +
+      "also where it comes back",
+  };
 }
 
 /** The new server has all that the former, where it answers, and the stream have. */

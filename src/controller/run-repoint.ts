@@ -1,11 +1,17 @@
-import { SwitchyardError } from "../base/errors.ts";
+import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseMigration, readMigration, withHistory } from "../cutover/journal.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { openAdmin } from "../mysql/admin-connection.ts";
 import { Connection } from "../mysql/connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
-import { type AppliedHistory, adoptSource, readApplied } from "../replication/ledger.ts";
+import {
+  type AppliedHistory,
+  adoptSource,
+  readApplied,
+  readLedgerSource,
+  returnSource,
+} from "../replication/ledger.ts";
 import { parseClaim, serializeClaim } from "../rules/claim-document.ts";
 import { withRepointed } from "../rules/rules-edits.ts";
 import { changeRulesTogether } from "../rules/rules-store.ts";
@@ -34,7 +40,8 @@ type Step = (text: string) => void;
  * stream stands still while it is looked at, and goes on from its ledger afterwards, wherever the order ends.
  *
  * The ledger learns the new server first, then one store transaction changes journal, claims and rules. Between the two the
- * stream follows neither server; the order, which whoever runs the migration next gives itself again, ends that.
+ * stream follows neither server; where the transaction fails the ledger is taken back, and after a crash whoever runs the
+ * migration next gives itself the order again.
  *
  * @throws {SwitchyardError} `MIGRATION_REPOINT_REFUSED`, `MIGRATION_REQUEST_INVALID`, `MIGRATION_PHASE_REFUSED`,
  *   `MIGRATION_BUSY`, and what the servers throw
@@ -66,18 +73,21 @@ async function repoint(runner: MigrationRunner, order: OrderDocument, change: Re
     const otherUuid = change.end === "source" ? document.targetUuid : document.sourceUuid;
     const uuid = await inspectIdentity(connection, otherUuid, change, objections);
     const report = { end: change.end, from: change.from, to: change.to, serverUuid: uuid };
-    if (uuid === change.formerUuid && change.from === change.to) return { ...report, changed: false, notes: [] };
+    const isThere = uuid === change.formerUuid && change.from === change.to;
+    if (isThere && (await ledgerAgrees(runner, change))) return { ...report, changed: false, notes: [] };
     step(`stop the ${change.direction} stream`);
     const applied = await standStill(runner, change);
     step(`look at ${change.to}`);
     const notes = await inspect(runner, change, { uuid, applied }, objections);
+    // The commit asks again; here nothing is changed yet.
+    await movedClaims(runner, document, change, uuid);
     await setFences(runner, change);
     step("change ledger, journal, claims and rules");
-    if (change.isHome && applied !== undefined) {
-      await onLedger(runner, change, (ledger) => adoptSource(ledger, runner.id, change.direction, uuid));
-    }
-    await context.failpoint("repoint-after-ledger");
-    const movedDefault = await commit(runner, order, change, uuid);
+    const movedDefault = await withLedgerOf(runner, change, { uuid, applied }, async () => {
+      await context.failpoint("repoint-after-ledger");
+      return await commit(runner, order, change, uuid);
+    });
+    await runner.reload();
     await context.failpoint("repoint-after-journal");
     await runner.replaceServers();
     const config = `"${change.to}" is the default backend now: say so in the configuration of every process before its next start`;
@@ -101,6 +111,57 @@ async function standStill(runner: MigrationRunner, change: Repointing): Promise<
       throw error;
     }
   });
+}
+
+/**
+ * Whether the ledger names the server that the journal does. It names another one where an order has ended between the two
+ * changes; the order that names the journal's server then takes the ledger back.
+ */
+async function ledgerAgrees(runner: MigrationRunner, change: Repointing): Promise<boolean> {
+  if (!change.isHome) return true;
+  const named = await onLedger(runner, change, async (ledger) => {
+    try {
+      return await readLedgerSource(ledger, runner.id, change.direction);
+    } catch (error) {
+      if (isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) return undefined;
+      throw error;
+    }
+  });
+  return named === undefined || named === "" || named === change.formerUuid;
+}
+
+/** Enters the new home into the ledger and does `work`, which commits; where that has changed nothing, the ledger is as before. */
+async function withLedgerOf<T>(
+  runner: MigrationRunner,
+  change: Repointing,
+  { uuid, applied }: NewServer,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!change.isHome || applied === undefined) return await work();
+  const { id } = runner;
+  const { direction, formerUuid } = change;
+  const epoch = await onLedger(runner, change, (ledger) => adoptSource(ledger, id, direction, uuid));
+  try {
+    return await work();
+  } catch (error) {
+    // Where it may have been committed the ledger stays: the same order, given again, ends it either way.
+    if (!(await isUncommitted(runner, change, error))) throw error;
+    const sourceUuid = applied.sourceUuid === "" ? "" : formerUuid;
+    await onLedger(runner, change, (ledger) => returnSource(ledger, id, direction, { sourceUuid, epoch })).catch(
+      (failed: unknown) => runner.log.warn({ error: messageOf(failed) }, "the ledger names the new server still"),
+    );
+    throw error;
+  }
+}
+
+async function isUncommitted({ context, id }: MigrationRunner, change: Repointing, error: unknown): Promise<boolean> {
+  if (isSwitchyardError(error, "STORE_OUTCOME_UNKNOWN")) return false;
+  try {
+    const { document } = await readMigration(context.store, id);
+    return (change.end === "source" ? document.sourceUuid : document.targetUuid) === change.formerUuid;
+  } catch {
+    return isSwitchyardError(error, "STORE_UNAVAILABLE");
+  }
 }
 
 async function onLedger<T>(
@@ -193,7 +254,7 @@ async function commit(
     movedDefault = rules.default === change.from && change.from !== change.to;
     const { document, revision } = await readMigration(context.store, id);
     const next = withHistory(repointed(document, change, uuid), { at, who: order.who, what, ...reason });
-    const claims = uuid === change.formerUuid ? [] : await movedClaims(runner, document, change.formerUuid, uuid);
+    const claims = await movedClaims(runner, document, change, uuid);
     const key = MIGRATIONS_PREFIX + id;
     const conditions: readonly Compare[] = [
       ...context.leadership(),
@@ -206,7 +267,6 @@ async function commit(
     ];
     return { rules: withRepointed(rules, change, await otherUnfinished(runner)), conditions, writes };
   });
-  await runner.reload();
   return movedDefault;
 }
 
@@ -225,9 +285,10 @@ interface MovedClaim {
 async function movedClaims(
   { context, id }: MigrationRunner,
   { tables }: MigrationDocument,
-  from: string,
+  { formerUuid: from }: Repointing,
   to: string,
 ): Promise<readonly MovedClaim[]> {
+  if (from === to) return [];
   const value = serializeClaim(id);
   return await Promise.all(
     tables.map(async (table): Promise<MovedClaim> => {

@@ -203,19 +203,58 @@ export async function readApplied(
   return { ledger, history: union(snapshots, ledger), newest: newestOf(rows), sourceUuid };
 }
 
+/** The server whose transactions the ledger names; undefined or empty where none has been recorded. Waits for nobody. */
+export async function readLedgerSource(
+  connection: Connection,
+  migration: string,
+  direction: Direction,
+): Promise<string | undefined> {
+  const row = await connection.one(
+    `SELECT source_uuid FROM ${SIDECAR.ledger} ${ofStream(migration, direction)} AND worker = 0`,
+  );
+  return row?.["source_uuid"] ?? undefined;
+}
+
 /**
  * From now on the ledger's transactions are followed on another server. Whoever still follows the former one can neither
- * apply nor claim the ledger.
+ * apply nor claim the ledger. Returns the ledger's epoch, by which {@link returnSource} takes it back.
  */
 export async function adoptSource(
   connection: Connection,
   migration: string,
   direction: Direction,
   sourceUuid: string,
+): Promise<bigint> {
+  await connection.query("START TRANSACTION");
+  try {
+    await connection.query(
+      `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, holder = '', source_uuid = '${sourceUuid}'` +
+        ` ${ofStream(migration, direction)}`,
+    );
+    const row = await connection.one(
+      `SELECT MAX(epoch) AS epoch FROM ${SIDECAR.ledger} ${ofStream(migration, direction)}`,
+    );
+    await connection.query("COMMIT");
+    return BigInt(row?.["epoch"] ?? 0);
+  } catch (error) {
+    await connection.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Undoes {@link adoptSource}: the ledger's transactions are those of `sourceUuid` again. Where somebody has claimed, closed or
+ * adopted the ledger since, it is left alone.
+ */
+export async function returnSource(
+  connection: Connection,
+  migration: string,
+  direction: Direction,
+  of: { readonly sourceUuid: string; readonly epoch: bigint },
 ): Promise<void> {
   await connection.query(
-    `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, holder = '', source_uuid = '${sourceUuid}'` +
-      ` ${ofStream(migration, direction)}`,
+    `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, source_uuid = '${of.sourceUuid}'` +
+      ` ${ofStream(migration, direction)} AND epoch = ${of.epoch}`,
   );
 }
 

@@ -195,6 +195,15 @@ describe("a migration whose servers fail over, each in its turn", () => {
     await until("c runs", async () => (await seen("c")).phase === "running");
     await equal("good", "new", "shop.item, shop.big");
     expect((await run("migration", "repoint", "m", "--source", "good")).json).toMatchObject({ changed: false });
+    // An order that ended between ledger and journal, and was not taken up, is taken back by naming the journal's server.
+    await servers.new.root(
+      "UPDATE _switchyard.ledger SET epoch = epoch + 1, source_uuid = UUID() WHERE migration = 'm'",
+    );
+    const back = await run("migration", "repoint", "m", "--source", "good");
+    expect(back.json).toMatchObject({ changed: true, notes: [] });
+    await write(10);
+    await equal("good", "new");
+    expect((await run("migration", "repoint", "m", "--source", "good")).json).toMatchObject({ changed: false });
     await run("migration", "cancel", "c");
   }, 180_000);
 

@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { inspectFormer } from "../../../src/controller/repoint-checks.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import {
   APPLIER_ATTRIBUTE,
+  adoptSource,
   applierName,
   claimLedger,
   closeLedger,
   type LedgerClaim,
   ledgerUpdate,
   proveEpoch,
+  readLedgerSource,
+  recordSource,
+  returnSource,
 } from "../../../src/replication/ledger.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { readStartPosition, writeStartPosition } from "../../../src/replication/start-position.ts";
@@ -155,5 +160,50 @@ describe("the ledger on the server that a stream writes to", () => {
     await writeStartPosition(connection, migration, "reverse", "t2", set("1-200"));
     const afterNextSwitch = await claimLedger(connection, migration, "reverse", "t2");
     expect(afterNextSwitch.executed.toString()).toBe(set("1-200").toString());
+  });
+
+  test("a server that was adopted is given back, unless a stream has claimed the ledger since", async () => {
+    const source = async (): Promise<string | undefined> => await readLedgerSource(connection, migration, "forward");
+    expect(await source()).toBeUndefined();
+    await recordSource(connection, await claimLedger(connection, migration, "forward"), "former");
+    const failed = await adoptSource(connection, migration, "forward", "next");
+    expect(await source()).toBe("next");
+    await returnSource(connection, migration, "forward", { sourceUuid: "former", epoch: failed });
+    expect(await source()).toBe("former");
+    const committed = await adoptSource(connection, migration, "forward", "next");
+    await claimLedger(connection, migration, "forward");
+    await returnSource(connection, migration, "forward", { sourceUuid: "former", epoch: committed });
+    expect(await source()).toBe("next");
+  });
+
+  test("a former server takes no more only where it refuses writes of SUPER as well", async () => {
+    const [row] = await servers.target.root("SELECT @@server_uuid AS uuid");
+    const context = { backends: { former: await ownEndpoint(servers.target, "target-writer", []) } };
+    const ask = async (from: string, formerUuid = row?.["uuid"] ?? ""): Promise<unknown> => {
+      const change = {
+        end: "source",
+        from,
+        to: "next",
+        other: "o",
+        formerUuid,
+        direction: "forward",
+        isHome: true,
+      } as const;
+      const objections: string[] = [];
+      const { note } = await inspectFormer(context, change, objections);
+      return { note, objections };
+    };
+    try {
+      await servers.target.root("SET GLOBAL read_only = ON");
+      const open = { note: undefined, objections: [expect.stringContaining("still takes writes")] };
+      expect(await ask("former")).toEqual(open);
+      await servers.target.root("SET GLOBAL super_read_only = ON");
+      expect(await ask("former")).toEqual({ note: undefined, objections: [] });
+    } finally {
+      await servers.target.root("SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF");
+    }
+    const unseen = { note: expect.stringMatching(/could not be asked.*takes no writes/), objections: [] };
+    expect(await ask("former", UUID)).toEqual(unseen);
+    expect(await ask("next")).toEqual(unseen);
   });
 });
