@@ -137,7 +137,7 @@ function describeReport(report: ShownReport): string {
     [
       "note",
       report.proves === false
-        ? "rows were copied from there, so this does not open the gate of a switch: diff start --read-from ''"
+        ? "rows were copied from there, or may have been, so this does not open the gate of a switch: diff start --read-from ''"
         : undefined,
     ],
     ["rows", count(report.rows ?? 0)],

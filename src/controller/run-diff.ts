@@ -1,4 +1,4 @@
-import { SwitchyardError } from "../base/errors.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
@@ -6,6 +6,8 @@ import type { DiffOptions } from "../diff/diff-options.ts";
 import type { DiffReport } from "../diff/diff-report.ts";
 import { runDiff } from "../diff/run-diff.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import { Connection } from "../mysql/connection.ts";
+import { serverUuid } from "../replication/server-identity.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
 import { diffsAfter, surprised } from "./diff-verdict.ts";
@@ -43,7 +45,7 @@ export async function orderDiff(
     );
     const found = new DifferenceCollector();
     const report = withFewerSamples(await runDiff({ ...options, onDifferences: found.add }));
-    const proves = report.differences > 0 || provesHome(runner.document, readFrom);
+    const proves = report.differences > 0 || (await provesHome(runner.document, readFrom, uuidAt(runner)));
     const read = readFrom === undefined ? {} : { readFrom, proves };
     await keep(runner, { direction, order, read }, report, before);
     const foundMs = runner.context.clock.monotonicMs();
@@ -134,7 +136,7 @@ async function keep(
   const surprises = () => runner.keepers[direction].surprises();
   const notes = [
     ...(readFrom === undefined ? [] : [`read from ${readFrom}`]),
-    ...(proves ? [] : ["rows were copied from there: read the source before a switch"]),
+    ...(proves ? [] : ["rows were copied from there, or may have been: read the source before a switch"]),
     ...(surprised(before, surprises()) ? ["drift or DDL came meanwhile: run it again"] : []),
   ];
   const result = [`${rows} rows compared, ${differences} differences`, ...notes].join("; ");
@@ -148,10 +150,40 @@ async function keep(
 
 /**
  * Whether a diff that found nothing says that the home is equal. What had gone wrong on a replica was copied from there, and is
- * equal on both sides that are compared.
+ * equal on both sides that are compared. One server may have several names: they are told apart by their `server_uuid`, and
+ * one that does not say it may be the same.
+ *
+ * @param uuidOf undefined where the backend cannot be asked
  */
-export function provesHome({ copiedFrom = [] }: MigrationDocument, readFrom: string | undefined): boolean {
-  return readFrom === undefined || !copiedFrom.includes(readFrom);
+export async function provesHome(
+  { copiedFrom = [] }: Pick<MigrationDocument, "copiedFrom">,
+  readFrom: string | undefined,
+  uuidOf: (backend: string) => Promise<string | undefined>,
+): Promise<boolean> {
+  if (readFrom === undefined || copiedFrom.length === 0) return true;
+  if (copiedFrom.includes(readFrom)) return false;
+  const read = await uuidOf(readFrom);
+  const copied = await Promise.all(copiedFrom.map(uuidOf));
+  return read !== undefined && copied.every((uuid) => uuid !== undefined && uuid !== read);
+}
+
+function uuidAt({ context }: MigrationRunner): (backend: string) => Promise<string | undefined> {
+  return async (backend) => {
+    try {
+      const connection = await Connection.connect(endpointOf(context, backend), { signal: context.signal });
+      try {
+        return await serverUuid(connection);
+      } finally {
+        await connection.close();
+      }
+    } catch (error) {
+      context.log.warn(
+        { backend, error: messageOf(error) },
+        "a replica that was copied from, or read, cannot be asked",
+      );
+      return undefined;
+    }
+  };
 }
 
 /** The replica that a diff reads the home's rows from: as ordered, else as the migration was told for its copy. */

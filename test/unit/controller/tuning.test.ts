@@ -29,20 +29,30 @@ describe("what was said of a migration's speed", () => {
 });
 
 describe("a diff that reads a replica", () => {
-  test("proves nothing of the source where rows were copied from there, even if the copy read elsewhere in the end", () => {
+  const uuids: Record<string, string> = { r1: "uuid-1", "r1-by-dns": "uuid-1", r2: "uuid-2" };
+  const uuidOf = async (backend: string): Promise<string | undefined> => uuids[backend];
+
+  test("proves nothing of the source where rows were copied from there, even if the copy read elsewhere in the end", async () => {
     const copying = { ...running, phase: "copying" as const };
     const first = withTuning(copying, { readFrom: "r1" }, false);
     const back = withTuning(first, { readFrom: "" }, false);
     expect(back.tuning?.readFrom).toBeUndefined();
-    expect(provesHome(back, "r1")).toBe(false);
-    expect(provesHome(back, "r2")).toBe(true);
-    expect(provesHome(back, undefined)).toBe(true);
+    expect(await provesHome(back, "r1", uuidOf)).toBe(false);
+    expect(await provesHome(back, "r2", uuidOf)).toBe(true);
+    expect(await provesHome(back, undefined, uuidOf)).toBe(true);
   });
 
-  test("proves what it says where it was named after the copy", () => {
+  test("proves nothing where that replica is read under another name, or cannot be told apart", async () => {
+    const copied = { copiedFrom: ["r1"] };
+    expect(await provesHome(copied, "r1-by-dns", uuidOf)).toBe(false);
+    expect(await provesHome(copied, "silent", uuidOf)).toBe(false);
+    expect(await provesHome({ copiedFrom: ["r1", "silent"] }, "r2", uuidOf)).toBe(false);
+  });
+
+  test("proves what it says where it was named after the copy", async () => {
     const tuned = withTuning(running, { readFrom: "r1" }, false);
     expect(tuned.tuning?.readFrom).toBe("r1");
-    expect(provesHome(tuned, "r1")).toBe(true);
+    expect(await provesHome(tuned, "r1", uuidOf)).toBe(true);
   });
 });
 
