@@ -114,6 +114,16 @@ async function unlikeOneMoment(dump: string): Promise<string[]> {
   return findings;
 }
 
+/** Waits until somebody has locked all tables at their home: a program writes before it locks. */
+async function isLocked(): Promise<void> {
+  const locked = async (): Promise<number> => {
+    const [row] = await home.root(`SELECT COUNT(DISTINCT OBJECT_NAME) AS n FROM performance_schema.metadata_locks
+      WHERE OBJECT_SCHEMA = 'ledger' AND LOCK_TYPE = 'SHARED_READ_ONLY' AND LOCK_STATUS = 'GRANTED'`);
+    return Number(row?.["n"]);
+  };
+  await expect.poll(locked, { timeout: 20_000, interval: 20 }).toBeGreaterThanOrEqual(TABLES.split(",").length);
+}
+
 /** To and fro. */
 function nextMove(): Move {
   return home === system.old ? "switch" : "rollback";
@@ -139,7 +149,10 @@ describe.each(DUMPS)("mysqldump, %s,", (_, args) => {
     if (!locks) await writers.start();
     const dump = new Program("mysqldump", [...args, "ledger"]);
     await dump.hasBegun();
-    if (locks) await writers.start();
+    if (locks) {
+      await isLocked();
+      await writers.start();
+    }
     const refused = await serve.run(kind, "m");
     expect(refused.exit).not.toBe(0);
     expect(refused.stderr + refused.stdout).toMatch(/mysqldump/);
