@@ -13,7 +13,7 @@ import { openSessions } from "../../../src/cutover/step-sessions.ts";
 import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
-import { app, closeAll, errnoOf, homeOn, pendingLocks, prepareServer, TABLES } from "./fenced-server.ts";
+import { app, closeAll, errnoOf, homeOn, pendingLocks, prepareServer, TABLES, uuidOf } from "./fenced-server.ts";
 
 const SIGNALLED = 1644;
 
@@ -409,11 +409,6 @@ describe("the fence on a real server", () => {
     await blocker.close();
   });
 });
-
-async function uuidOf(server: TestServer): Promise<string> {
-  const [row] = await server.root("SELECT @@global.server_uuid uuid");
-  return row?.["uuid"] ?? "";
-}
 
 /** Whether everything after `from` is DDL of ours. */
 async function onlyOurs(server: TestServer, from: string, to: string): Promise<boolean> {

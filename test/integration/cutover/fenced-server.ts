@@ -62,3 +62,9 @@ export async function errnoOf(work: Promise<unknown>): Promise<number | undefine
 export async function closeAll(...sessions: (HomeSession | Connection | undefined)[]): Promise<void> {
   await Promise.all(sessions.filter((session) => session !== undefined).map((session) => session.close()));
 }
+
+/** As journals name a server. */
+export async function uuidOf(server: TestServer): Promise<string> {
+  const [row] = await server.root("SELECT @@global.server_uuid uuid");
+  return row?.["uuid"] ?? "";
+}

@@ -16,7 +16,7 @@ import { ALIVE_PREFIX, PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { storeWith } from "../../unit/cutover/memory-store.ts";
-import { app, closeAll, errnoOf, homeOn, prepareServer, TABLES } from "./fenced-server.ts";
+import { app, closeAll, errnoOf, homeOn, prepareServer, TABLES, uuidOf } from "./fenced-server.ts";
 
 const TOKEN = "t9";
 const INSERT = "INSERT INTO shop.items (a) VALUES (1)";
@@ -33,7 +33,8 @@ describe("a switch between real servers", () => {
   afterAll(() => stopServers(servers));
   beforeEach(async () => {
     calls = [];
-    store = await storeWith({ tables: TABLES });
+    const [sourceUuid, targetUuid] = await Promise.all([uuidOf(servers.old), uuidOf(servers.new)]);
+    store = await storeWith({ tables: TABLES, sourceUuid, targetUuid });
     for (const server of [servers.old, servers.new]) {
       const cleaner = await homeOn(server, "m").open({ takeOver: "kill-holder" });
       await cleaner.dropFences("clean");
