@@ -5,7 +5,7 @@ import type { CheckContext } from "./check.ts";
 import { exactTexts } from "./exact-texts.ts";
 import { parted } from "./moves-along.ts";
 import { tablesNamedIn } from "./names-in-text.ts";
-import { DefinitionsOfServer } from "./read-behind.ts";
+import { DefinitionsOfServer, SERVER_SCHEMAS } from "./read-behind.ts";
 import type { ServerView } from "./server-view.ts";
 
 /** What `check --print-objects` prints. */
@@ -109,17 +109,16 @@ async function movingObjects(
 }
 
 async function storedObjects(server: ServerView): Promise<readonly StoredObject[]> {
-  const own = "('sys', 'mysql', 'information_schema', 'performance_schema', '_switchyard')";
   const rows = await server.rows(
     "SELECT 'VIEW' kind, TABLE_SCHEMA db, TABLE_NAME name, DEFINER definer, VIEW_DEFINITION body, " +
       "CONCAT_WS('|', CHECK_OPTION, SECURITY_TYPE) more, '' status FROM information_schema.VIEWS " +
-      `WHERE TABLE_SCHEMA NOT IN ${own} UNION ALL ` +
+      `WHERE TABLE_SCHEMA NOT IN ${SERVER_SCHEMAS} UNION ALL ` +
       "SELECT ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME, DEFINER, ROUTINE_DEFINITION, " +
       "CONCAT_WS('|', SECURITY_TYPE, SQL_MODE, DTD_IDENTIFIER), '' FROM information_schema.ROUTINES " +
-      `WHERE ROUTINE_SCHEMA NOT IN ${own} UNION ALL ` +
+      `WHERE ROUTINE_SCHEMA NOT IN ${SERVER_SCHEMAS} UNION ALL ` +
       "SELECT 'EVENT', EVENT_SCHEMA, EVENT_NAME, DEFINER, EVENT_DEFINITION, CONCAT_WS('|', EVENT_TYPE, EXECUTE_AT, " +
       "INTERVAL_VALUE, INTERVAL_FIELD, STARTS, ENDS, SQL_MODE, TIME_ZONE), STATUS FROM information_schema.EVENTS " +
-      `WHERE EVENT_SCHEMA NOT IN ${own}`,
+      `WHERE EVENT_SCHEMA NOT IN ${SERVER_SCHEMAS}`,
   );
   return rows.map((row) => ({
     kind: (row["kind"] ?? "VIEW") as Kind,

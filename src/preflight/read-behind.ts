@@ -6,7 +6,8 @@ import { namesBehind, type Touched } from "./names-behind.ts";
 import type { ServerView } from "./server-view.ts";
 import { type KnownNames, namesInBody, namesInView, type UsedNames } from "./used-names.ts";
 
-const SERVER_SCHEMAS = `('sys', 'mysql', 'information_schema', 'performance_schema', '${SIDECAR_SCHEMA}')`;
+/** Schemas of the server's and our own, as a list in SQL: nobody else's definitions are in them. */
+export const SERVER_SCHEMAS = `('sys', 'mysql', 'information_schema', 'performance_schema', '${SIDECAR_SCHEMA}')`;
 /** Triggers of ours begin so; they touch nothing. */
 const OURS = "switchyard\\_%";
 const SEEN_ROUTINES_SINCE = 80_020;

@@ -1,5 +1,6 @@
 import { quoteId, tableKey } from "../../base/table-name.ts";
 import { bothServers, type Check, type CheckContext } from "../check.ts";
+import { exactTexts } from "../exact-texts.ts";
 import { type Finding, judge } from "../finding.ts";
 import { movesAlong, parted } from "../moves-along.ts";
 import type { Touched } from "../names-behind.ts";
@@ -19,6 +20,12 @@ interface Listed extends TriggerFacts {
   readonly place: number;
 }
 
+/** Triggers, and the text that the server executes of each, by its name; see {@link exactTexts}. */
+interface Lists {
+  readonly all: readonly Listed[];
+  readonly exact: ReadonlyMap<string, string>;
+}
+
 /**
  * A trigger would fire again when a stream writes the row that it has already changed elsewhere, and there is no setting of
  * a session against it. One that leaves our accounts alone by itself can be on both homes all the time.
@@ -34,15 +41,18 @@ export const triggersCheck: Check = {
     const moving = new Set(context.tables.map((table) => tableKey(table).toLowerCase()));
     const [here, there] = [await listed(context.source), await listed(context.target)];
     for (const server of bothServers(context)) {
-      for (const trigger of server === context.source ? here : there) {
+      const { all, exact } = server === context.source ? here : there;
+      for (const trigger of all) {
         if (moving.has(tableKey(trigger.table).toLowerCase())) continue;
-        const used = tablesNamedIn(trigger.body, trigger.schema, context.tables);
+        const used = tablesNamedIn(exact.get(nameOf(trigger)) ?? "", trigger.schema, context.tables);
         if (used.length > 0) findings.push(fromOutside(trigger, used));
       }
     }
-    const on = (all: readonly Listed[]): Listed[] =>
-      all.filter(({ table, name }) => moving.has(tableKey(table).toLowerCase()) && !name.startsWith(OURS));
-    findings.push(...(await onTheTables(context, on(here), on(there))));
+    const on = ({ all, exact }: Lists): Lists => ({
+      all: all.filter(({ table, name }) => moving.has(tableKey(table).toLowerCase()) && !name.startsWith(OURS)),
+      exact,
+    });
+    findings.push(...(await onTheTables(context, on(here), on(there).all)));
     findings.push(
       ...(await refusedTriggers(context, moving)),
       ...(await tooManyBehind(context, "triggers", ["triggers"])),
@@ -70,7 +80,7 @@ function fromOutside(trigger: Listed, used: readonly string[]): Finding {
 
 async function onTheTables(
   context: CheckContext,
-  here: readonly Listed[],
+  { all: here, exact }: Lists,
   there: readonly Listed[],
 ): Promise<readonly Finding[]> {
   const { source, target, targetTables } = context;
@@ -81,7 +91,7 @@ async function onTheTables(
     const along = touchedBy(trigger, triggers);
     const guarded = bothServers(context).every(({ endpoint }) => isGuarded(trigger.body, endpoint.user));
     if (!guarded && along.unknown === undefined && parted(along, context).staying.length === 0) {
-      findings.push(unguarded(source, target, trigger));
+      findings.push(unguarded(source, target, trigger, exact.get(nameOf(trigger)) ?? ""));
       continue;
     }
     const other = onTarget.get(nameOf(trigger));
@@ -119,16 +129,20 @@ function touchedBy(trigger: Listed, all: readonly Touched[]): Touched {
   };
 }
 
-function unguarded(source: ServerView, target: ServerView, trigger: Listed): Finding {
+function unguarded(source: ServerView, target: ServerView, trigger: Listed, exact: string): Finding {
   const [user, other] = [source.endpoint.user, target.endpoint.user];
   const statements = user === other ? guardStatements(trigger, user) : undefined;
+  // The body as it is listed has lost its escapes: the trigger would be dropped, and not or otherwise made again.
+  const isWhole = bodyOf(exact).endsWith(trigger.body);
   const drop = `DROP TRIGGER ${quoted(trigger)}; or leave the table out.`;
   const why =
     user !== other
       ? "A guard names one user: log in to both servers as the same."
       : "A guard can name a user of letters, digits, dots, dashes and underscores only.";
-  const guard = statements !== undefined && statements.length > FIX_CHARS_MAX ? undefined : statements;
-  const long = statements === undefined ? why : "Its body is too long to be shown with the guard: docs/triggers.md.";
+  const shown = statements !== undefined && statements.length <= FIX_CHARS_MAX && isWhole;
+  const guard = shown ? statements : undefined;
+  const unshown = isWhole ? "is too long to be shown with the guard" : "has quotes that are not shown by the server";
+  const long = statements === undefined ? why : `Its body ${unshown}; put the guard in front of it: docs/triggers.md.`;
   return judge("triggers", false, {
     subject: tableKey(trigger.table),
     observed: `${source.subject} has trigger ${nameOf(trigger)} on it`,
@@ -141,23 +155,28 @@ const nameOf = ({ schema, name }: Listed): string => `${schema}.${name}`;
 const quoted = ({ schema, name }: Listed): string => `${quoteId(schema)}.${quoteId(name)}`;
 
 /** All triggers; those that are ours have no place. */
-async function listed(server: ServerView): Promise<readonly Listed[]> {
+async function listed(server: ServerView): Promise<Lists> {
   const rows = await server.rows(
-    "SELECT TRIGGER_SCHEMA db, TRIGGER_NAME name, EVENT_OBJECT_SCHEMA table_db, EVENT_OBJECT_TABLE table_name, " +
+    "SELECT 'TRIGGER' kind, TRIGGER_SCHEMA own_db, TRIGGER_NAME own_name, EVENT_OBJECT_SCHEMA table_db, EVENT_OBJECT_TABLE table_name, " +
       "CONCAT(ACTION_TIMING, ' ', EVENT_MANIPULATION) at, DEFINER definer, SQL_MODE mode, ACTION_STATEMENT body " +
       "FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ('sys', 'mysql', '_switchyard') " +
       "ORDER BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER",
   );
   const before = new Map<string, number>();
-  return rows.map((row) => {
+  const all = rows.map((row) => {
     const table = { schema: row["table_db"] ?? "", table: row["table_name"] ?? "" };
     const when = row["at"] ?? "";
     const moment = `${tableKey(table)} ${when}`;
     const place = before.get(moment) ?? 0;
-    if (!(row["name"] ?? "").startsWith(OURS)) before.set(moment, place + 1);
-    const [schema, name, definer] = [row["db"] ?? "", row["name"] ?? "", row["definer"] ?? ""];
+    if (!(row["own_name"] ?? "").startsWith(OURS)) before.set(moment, place + 1);
+    const [schema, name, definer] = [row["own_db"] ?? "", row["own_name"] ?? "", row["definer"] ?? ""];
     return { schema, name, table, when, definer, mode: row["mode"] ?? "", body: bodyOf(row["body"] ?? ""), place };
   });
+  const exact = (await exactTexts(server, rows)).map((row, index): [string, string] => [
+    nameOf(all[index] as Listed),
+    row["body"] ?? "",
+  ]);
+  return { all, exact: new Map(exact) };
 }
 
 /** Where a trigger was made among other statements, its server has kept what separates them. */

@@ -278,6 +278,19 @@ describe("what uses the tables from outside", () => {
     );
   });
 
+  test("a trigger whose text the server shows without its escapes is not to be made again from that text", async () => {
+    await source(PLAIN);
+    await source("CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = 'it''s'");
+    const fix = (await triggersCheck.run(await servers.context(["shop.orders"])))[0]?.fix ?? "";
+    expect(fix).toMatch(/has quotes that are not shown by the server.*docs\/triggers\.md/);
+    expect(fix).not.toContain("LOCK TABLES");
+    await source("DROP TRIGGER stamp; CREATE TABLE log (id INT PRIMARY KEY)");
+    await source(
+      "CREATE TRIGGER copy AFTER INSERT ON log FOR EACH ROW BEGIN DECLARE x TEXT DEFAULT 'it''s -- '; INSERT INTO orders VALUES (NEW.id, x); END",
+    );
+    expect(problems(await run(triggersCheck)).join("\n")).toContain("trigger shop.copy on shop.log uses it");
+  });
+
   test("a trigger of another table that writes one is refused", async () => {
     await source(`${PLAIN}; CREATE TABLE log (id INT PRIMARY KEY)`);
     await source(
