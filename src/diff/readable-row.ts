@@ -20,7 +20,7 @@ export function differingColumns(plan: ComparisonPlan, one: TextRow, other: Text
   return plan.columns.flatMap(({ name, field }, index) => {
     const atByte = firstDifference(one.field(field), other.field(field));
     if (atByte !== undefined) return [{ column: name, atByte }];
-    // Some columns are read as two fields: the text of a JSON value, and its type.
+    // Some columns are read as two fields: the text of a JSON value, and the types that it does not say.
     const next = plan.columns[index + 1]?.field ?? plan.fieldCount - (plan.byContent ? 1 : 0);
     for (let also = field + 1; also < next; also += 1) {
       if (firstDifference(one.field(also), other.field(also)) !== undefined) return [{ column: name, atByte: 0 }];

@@ -82,7 +82,7 @@ export async function runRepair(options: RepairOptions): Promise<RepairReport> {
   }
 }
 
-/** Batches that are refused as a whole are tried again row by row, for as long as any of them is taken. */
+/** Batches that are refused as a whole are tried again key by key, for as long as any of them is taken. */
 async function repairTable(
   options: RepairOptions,
   limits: DiffLimits,
@@ -92,8 +92,8 @@ async function repairTable(
 ): Promise<RepairCounts> {
   let counts = NONE;
   let waiting = keys;
-  const whole = rowKey(await readTableShape(observer, table)) === undefined;
-  for (let size = whole ? BATCH_CONTENTS : BATCH_KEYS; waiting.length > 0; size = 1) {
+  const keyless = rowKey(await readTableShape(observer, table)) === undefined;
+  for (let size = keyless ? BATCH_CONTENTS : BATCH_KEYS; waiting.length > 0; size = 1) {
     const refused: (readonly Buffer[])[] = [];
     for (let at = 0; at < waiting.length; ) {
       const batch = waiting.slice(at, at + size);

@@ -191,7 +191,7 @@ export class Applier {
         await connection.query("ROLLBACK");
         throw altered(expected, group);
       }
-      if (result.affectedRows !== expected.rows) this.#drifted(group, i, result.affectedRows);
+      if (result.affectedRows !== expected.rows) this.#drifted(group, i, expected, result.affectedRows);
     }
     group.flushed();
   }
@@ -207,8 +207,7 @@ export class Applier {
     }
   }
 
-  #drifted(group: Group, index: number, found: number): void {
-    const expected = group.expected[index] as ExpectedStatement;
+  #drifted(group: Group, index: number, expected: ExpectedStatement, found: number): void {
     const missed = Math.abs(expected.rows - found);
     group.drift += missed;
     const gtid = group.pieces.at(-1)?.gtid;
@@ -258,8 +257,6 @@ class Group {
   bytes = 0;
   rows = 0;
   drift = 0;
-  /** Row events have been gathered that are not sent yet. */
-  hasLogged = false;
   /** Something of it has been sent: its record in the ledger is fixed. */
   sent = false;
 
@@ -267,7 +264,6 @@ class Group {
     if (piece.first) this.pieces.push(piece);
     if (piece.changes === undefined) return;
     for (const rows of piece.changes.logged) this.logged.add(rows);
-    this.hasLogged ||= piece.changes.logged.length > 0;
     this.sql.push(piece.changes.sql);
     this.expected.push(...piece.changes.expected);
     this.expectedThrough.push(this.expected.length);
@@ -277,7 +273,7 @@ class Group {
 
   /** Within one sending statements come before row events: these of the group must be sent before the piece is added. */
   mustPrecede(piece: TransactionPiece): boolean {
-    return this.hasLogged && piece.changes?.behindLogged === true;
+    return this.logged.bytes > 0 && piece.changes?.behindLogged === true;
   }
 
   /** The keys of the rows that a statement was to find, as it names them; the first ones where there are many. */
@@ -289,7 +285,6 @@ class Group {
 
   flushed(): void {
     this.sent = true;
-    this.hasLogged = false;
     this.sql = [];
     this.expected = [];
     this.expectedThrough = [];

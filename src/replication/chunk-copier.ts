@@ -166,7 +166,7 @@ export class ChunkCopier {
 interface RowsTaken {
   readonly rows: number;
   readonly loads: number;
-  readonly parts: readonly Buffer[];
+  readonly parts: Buffer[];
   readonly inserts: readonly RowsInsert[];
 }
 
@@ -282,6 +282,7 @@ function selectStatement(table: CopiedTable, columns: LoadColumns, range: KeyRan
   );
 }
 
-async function* chunksOf(parts: readonly Buffer[]): AsyncGenerator<Buffer> {
-  yield* parts;
+/** Forgets each part as it is sent: the chunk is not committed for a while after. */
+async function* chunksOf(parts: Buffer[]): AsyncGenerator<Buffer> {
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) yield part;
 }

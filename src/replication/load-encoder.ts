@@ -1,6 +1,9 @@
 import { HEADER_BYTES, PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
 import { NULL_LENGTH, TextRow } from "../wire/text-row.ts";
 
+/** A buffer of up to so many times the usual size is used again. */
+const KEPT_BUFFERS_MAX = 4;
+
 const BACKSLASH = 0x5c;
 const TAB = 0x09;
 const NEWLINE = 0x0a;
@@ -94,11 +97,14 @@ export class LoadEncoder {
     this.#addPart(payload, 0, payload.length);
   }
 
-  /** What has been added and not taken yet; the encoder goes on with a fresh buffer. */
+  /** What has been added and not taken yet; the encoder does not write into it any more. */
   take(): Buffer {
     const taken = this.#buffer.subarray(0, this.#length);
-    this.#buffer = Buffer.allocUnsafe(this.#bufferBytes);
     this.#length = 0;
+    const isLarger = this.#buffer.length > this.#bufferBytes;
+    // A buffer that a long row has made larger is mostly empty, and would be kept whole for what is in it.
+    if (isLarger && this.#buffer.length <= KEPT_BUFFERS_MAX * this.#bufferBytes) return Buffer.from(taken);
+    this.#buffer = Buffer.allocUnsafe(this.#bufferBytes);
     return taken;
   }
 

@@ -108,7 +108,7 @@ export class RowRenderer {
     const from = this.#out.length;
     layout.writeCondition(this.#out, image);
     // What tells a row of a table without a key apart is all of it, and that is nobody else's business.
-    if (this.#open === undefined || layout.shape.primaryKey.length === 0) return;
+    if (this.#open === undefined || layout.keyless) return;
     if (this.#open.keysTo === 0) this.#open.keysFrom = from;
     this.#open.keysTo = this.#out.length;
   }
