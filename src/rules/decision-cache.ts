@@ -1,18 +1,17 @@
 import { analyzeSql } from "../sql/classifier.ts";
 import type { SqlModes, StatementFacts } from "../sql/statement.ts";
+import { CameLately } from "./came-lately.ts";
 import type { Judgement, RuledJudgement } from "./judgement.ts";
 import type { NameScope, Routing } from "./routing.ts";
 import { ShapeCache } from "./shape-cache.ts";
+import { TwoHalves } from "./two-halves.ts";
 
 /** Bounds of the cache; longer texts are judged each time and not kept. */
 export interface DecisionCacheLimits {
   readonly textBytesMax: number;
-  /** Of each of two halves: when the younger is full, the older is dropped. */
+  /** Of each half of {@link TwoHalves}, of texts and of shapes. */
   readonly textsMax: number;
 }
-
-/** A power of two. */
-const CAME_LATELY = 16_384;
 
 const DEFAULT_LIMITS: DecisionCacheLimits = { textBytesMax: 4096, textsMax: 5000 };
 
@@ -24,15 +23,15 @@ export class DecisionCache {
   readonly #limits: DecisionCacheLimits;
   #routing: Routing;
   #serial = 0;
-  #young = new Map<string, RuledJudgement>();
-  #old = new Map<string, RuledJudgement>();
-  /** Hashes of texts that were not kept. Those that come once, as with a key in the text, would only push others out. */
-  readonly #lately = new Int32Array(CAME_LATELY);
+  readonly #kept: TwoHalves<string, RuledJudgement>;
+  /** Hashes of texts that were not kept. */
+  readonly #lately = new CameLately();
   readonly #shapes: ShapeCache;
 
   constructor(routing: Routing, limits: DecisionCacheLimits = DEFAULT_LIMITS) {
     this.#routing = routing;
     this.#limits = limits;
+    this.#kept = new TwoHalves(limits.textsMax);
     this.#shapes = new ShapeCache(limits.textsMax);
   }
 
@@ -47,7 +46,7 @@ export class DecisionCache {
 
   /** Texts and shapes kept at present. */
   get size(): number {
-    return this.#young.size + this.#old.size + this.#shapes.size;
+    return this.#kept.size + this.#shapes.size;
   }
 
   /** Every judgement from now on is by these rules. */
@@ -62,17 +61,15 @@ export class DecisionCache {
    * @param scopeKey as made by {@link scopeKey} for the same modes and scope
    * @throws {SwitchyardError} `SQL_TOO_MANY_STATEMENTS`
    */
-  judge(text: Buffer, scopeKey: string, modes: SqlModes, scope: NameScope): Judgement {
+  judge(text: Buffer, scopeKey: string, modes: SqlModes, scope: NameScope): RuledJudgement {
     if (text.length > this.#limits.textBytesMax || (scope.temporaryTables?.size ?? 0) > 0) {
       return this.#decide(analyzeSql(text, modes), scope);
     }
     const key = scopeKey + text.toString("latin1");
-    let entry = this.#young.get(key);
-    if (entry !== undefined && entry.routing === this.#routing) return entry;
-    entry ??= this.#old.get(key);
-    const facts = entry?.facts ?? analyzeSql(text, modes);
-    const fresh = entry?.routing === this.#routing ? entry : this.#decide(facts, scope);
-    if (entry !== undefined || this.#cameBefore(text)) this.#keep(key, fresh);
+    const entry = this.#kept.get(key);
+    if (entry?.routing === this.#routing) return entry;
+    const fresh = this.#decide(entry?.facts ?? analyzeSql(text, modes), scope);
+    if (entry !== undefined || this.#lately.before(hashOf(text))) this.#kept.set(key, fresh);
     return fresh;
   }
 
@@ -85,7 +82,7 @@ export class DecisionCache {
     const known = this.#shapes.find(text, scopeKey, modes);
     if (known !== undefined && known.routing === this.#routing) return known;
     const judgement = known === undefined ? this.judge(text, scopeKey, modes, scope) : this.#decide(known.facts, scope);
-    this.#shapes.found({ ...judgement, routing: this.#routing });
+    this.#shapes.found(judgement);
     return judgement;
   }
 
@@ -93,24 +90,12 @@ export class DecisionCache {
     const routing = this.#routing;
     return { facts, decisions: routing.decideAll(facts, scope), routing };
   }
+}
 
-  /** Whether a text was looked for lately. Two texts may be taken for one, and one is then kept too early. */
-  #cameBefore(text: Buffer): boolean {
-    let hash = 0x811c9dc5;
-    for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ (text[at] ?? 0), 0x01000193);
-    const place = (hash ^ (hash >>> 15)) & (CAME_LATELY - 1);
-    const came = this.#lately[place] === hash;
-    this.#lately[place] = hash;
-    return came;
-  }
-
-  #keep(key: string, entry: RuledJudgement): void {
-    if (this.#young.size >= this.#limits.textsMax) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(key, entry);
-  }
+function hashOf(text: Buffer): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ (text[at] ?? 0), 0x01000193);
+  return hash;
 }
 
 /** What else but the text decides on a judgement; make it anew whenever the session's schema or modes change. */

@@ -1,12 +1,12 @@
 import type { SqlModes, StatementKind } from "../sql/statement.ts";
 import { TextShape } from "../sql/text-shape.ts";
+import { CameLately } from "./came-lately.ts";
 import type { RuledJudgement } from "./judgement.ts";
+import { TwoHalves } from "./two-halves.ts";
 
 const SHAPE_BYTES_MAX = 2048;
 /** More are forgotten, all at once. */
 const SCOPES_MAX = 1000;
-/** A power of two. */
-const CAME_LATELY = 16_384;
 /** Spreads small numbers over all bits. */
 const GOLDEN = 0x9e3779b1;
 
@@ -23,14 +23,12 @@ interface Kept {
  * Judgements by the shape of a text, so that statements that differ only in the values of literals are judged once. For
  * each hash one shape is kept: whoever makes others of the same hash has only himself to wait for.
  *
- * A shape is kept once it has come twice, in two halves: when the younger is full, the older is dropped.
+ * A shape is kept once it has come twice.
  */
 export class ShapeCache {
-  readonly #shapesMax: number;
   readonly #shape = new TextShape(SHAPE_BYTES_MAX);
-  #young = new Map<number, Kept>();
-  #old = new Map<number, Kept>();
-  readonly #lately = new Int32Array(CAME_LATELY);
+  readonly #kept: TwoHalves<number, Kept>;
+  readonly #lately = new CameLately();
   /** Numbers of scopes, by their keys. */
   #scopes = new Map<string, number>();
   #lastScope = 0;
@@ -39,11 +37,11 @@ export class ShapeCache {
   #soughtHash = 0;
 
   constructor(shapesMax: number) {
-    this.#shapesMax = shapesMax;
+    this.#kept = new TwoHalves(shapesMax);
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#kept.size;
   }
 
   find(text: Buffer, scopeKey: string, modes: SqlModes): RuledJudgement | undefined {
@@ -53,11 +51,8 @@ export class ShapeCache {
     const hash = this.#shape.hash ^ Math.imul(scope, GOLDEN);
     this.#soughtScope = scope;
     this.#soughtHash = hash;
-    const young = this.#young.get(hash);
-    const kept = young ?? this.#old.get(hash);
-    if (kept === undefined || kept.scope !== scope || !this.#shape.is(kept.shape)) return undefined;
-    if (young === undefined) this.#keep(hash, kept);
-    return kept.judgement;
+    const kept = this.#kept.get(hash);
+    return kept?.scope === scope && this.#shape.is(kept.shape) ? kept.judgement : undefined;
   }
 
   /**
@@ -68,18 +63,8 @@ export class ShapeCache {
     const [only, more] = judgement.facts;
     if (this.#soughtScope === 0 || only === undefined || more !== undefined || !ON_ROWS.has(only.kind)) return;
     const hash = this.#soughtHash;
-    const place = (hash ^ (hash >>> 15)) & (CAME_LATELY - 1);
-    const came = this.#lately[place] === hash;
-    this.#lately[place] = hash;
-    if (came) this.#keep(hash, { shape: this.#shape.copy(), scope: this.#soughtScope, judgement });
-  }
-
-  #keep(hash: number, kept: Kept): void {
-    if (this.#young.size >= this.#shapesMax && !this.#young.has(hash)) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(hash, kept);
+    if (!this.#lately.before(hash)) return;
+    this.#kept.set(hash, { shape: this.#shape.copy(), scope: this.#soughtScope, judgement });
   }
 
   #newScope(key: string): number {

@@ -263,6 +263,15 @@ describe("the cache of decisions", () => {
     expect(judge(cache, long).decisions[0]).toMatchObject({ backend: "new" });
   });
 
+  test("forgets nothing where rules change: what is judged anew takes the place that it had", () => {
+    const cache = new DecisionCache(new Routing(RULES, 0), { textBytesMax: 100, textsMax: 10 });
+    for (let i = 0; i < 20; i++) keep(cache, `select ${i} from orders`);
+    const before = cache.size;
+    cache.use(new Routing(initialRules("old"), 0));
+    expect(judge(cache, "select 15 from orders").decisions[0]).toMatchObject({ backend: "old" });
+    expect([before, cache.size]).toEqual([20, 20]);
+  });
+
   test("is not filled by texts that come once, which would push out those that come often", () => {
     const cache = new DecisionCache(new Routing(RULES, 0), { textBytesMax: 100, textsMax: 10 });
     keep(cache, "select * from orders");
