@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SwitchyardError } from "../base/errors.ts";
+import { LIMITS } from "../config/limits.ts";
 import type { ThrottleLimit } from "../cutover/migration-document.ts";
 import type { OrderCommand } from "../cutover/order-document.ts";
 
@@ -66,18 +67,21 @@ const switchRequest = z
 /** The empty text stands for the home itself. */
 const readFrom = z.union([z.literal(""), name("the name of a replica under `backends`")]).optional();
 
-const ceiling = (max: number): z.ZodOptional<z.ZodNumber> =>
-  z.number("a number").int("a whole number").min(0).max(max, `at most ${max}`).optional();
+/** Within the bounds that the configuration has for the same limit. */
+const limit = (of: ThrottleLimit): z.ZodOptional<z.ZodNumber> => {
+  const { min, max } = LIMITS[of];
+  return z.number("a number").int("a whole number").min(min, `at least ${min}`).max(max, `at most ${max}`).optional();
+};
 
 const tuneRequest = z.strictObject({
   ...common,
-  throttleHistoryMax: ceiling(1_000_000_000),
-  throttleSourceThreadsMax: ceiling(100_000),
-  throttleTargetThreadsMax: ceiling(100_000),
-  throttleCommitMs: ceiling(600_000),
-  throttleReplicaLagMs: ceiling(3_600_000),
-  throttleProxyP99Ms: ceiling(600_000),
-  throttleSpeedPercent: z.number("a percentage").int("a whole number").min(1).max(100, "1 to 100").optional(),
+  throttleHistoryMax: limit("throttleHistoryMax"),
+  throttleSourceThreadsMax: limit("throttleSourceThreadsMax"),
+  throttleTargetThreadsMax: limit("throttleTargetThreadsMax"),
+  throttleCommitMs: limit("throttleCommitMs"),
+  throttleReplicaLagMs: limit("throttleReplicaLagMs"),
+  throttleProxyP99Ms: limit("throttleProxyP99Ms"),
+  throttleSpeedPercent: limit("throttleSpeedPercent"),
   replicas: z.array(name("the name of a replica under `backends`"), "a list of names").max(20, "at most 20").optional(),
   readFrom,
   reset: z.boolean("true or false").default(false),

@@ -75,3 +75,11 @@ function readAuthorities(file: string | undefined): string | undefined {
 export function group(name: string, description: string): Command {
   return new Command(name).description(description);
 }
+
+/** What is listed with commas. */
+export function namesIn(list: string): readonly string[] {
+  return list
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}

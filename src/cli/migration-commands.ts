@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { parse } from "yaml";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { CliContext } from "./cli-context.ts";
-import { group, openSession, type Session, withServer } from "./command-tools.ts";
+import { group, namesIn, openSession, type Session, withServer } from "./command-tools.ts";
 import { describeHistory, type History } from "./history-view.ts";
 import {
   describeMigration,
@@ -75,10 +75,7 @@ function addCreate(context: CliContext, parent: Command): void {
 
 async function createBody(id: string, options: CreateOptions): Promise<Record<string, unknown>> {
   const file = options.file === undefined ? {} : await readRequestFile(options.file);
-  const tables = options.tables
-    ?.split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
+  const tables = options.tables === undefined ? undefined : namesIn(options.tables);
   const { from, to, readFrom, reason } = options;
   const given = Object.entries({ from, to, tables, readFrom, reason }).filter(([, value]) => value !== undefined);
   const body: Record<string, unknown> = { ...file, ...Object.fromEntries(given), id };

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { ThrottleLimit, Tuning } from "../cutover/migration-document.ts";
 import type { CliContext } from "./cli-context.ts";
-import { openSession, withServer } from "./command-tools.ts";
+import { namesIn, openSession, withServer } from "./command-tools.ts";
 import { describeTuning } from "./throttle-view.ts";
 
 /** Each option, with the limit that it sets. */
@@ -54,13 +54,6 @@ export function addTune(context: CliContext, parent: Command): void {
 function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("Give a whole number.");
   return Number(text);
-}
-
-function namesIn(list: string): readonly string[] {
-  return list
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
 }
 
 /** The name under which commander gives an option: `--max-commit-ms <ms>` is `maxCommitMs`. */

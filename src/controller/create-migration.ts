@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, quoteText } from "../base/table-name.ts";
+import { readServerUuid } from "../cutover/home-queries.ts";
 import { migrationKey, parseMigration } from "../cutover/journal.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
@@ -57,7 +58,7 @@ export async function createMigration(
   try {
     const target = await openAdmin(endpointOf(context, request.target));
     try {
-      const uuids = { source: await serverUuid(source), target: await serverUuid(target) };
+      const uuids = { source: await readServerUuid(source), target: await readServerUuid(target) };
       await refuseClaimed(context, request, uuids);
       if (request.readFrom !== undefined) await requireReplica(context, request.readFrom, request.source, request.id);
       step("check both servers");
@@ -182,11 +183,6 @@ function requireHome(rules: RulesDocument, request: CreateRequest): void {
     changed: "Nothing was changed.",
     fix: `Say --from ${homeOf(rules, elsewhere)}; \`switchyard rules show\` lists where tables live.`,
   });
-}
-
-async function serverUuid(connection: AdminConnection): Promise<string> {
-  const [row] = await connection.rows("SELECT @@global.server_uuid AS uuid");
-  return row?.["uuid"] ?? "";
 }
 
 async function findLacking(target: AdminConnection, tables: readonly string[]): Promise<Lacking> {

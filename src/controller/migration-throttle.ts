@@ -54,6 +54,7 @@ export function migrationThrottle({ context, document, direction }: MigrationThr
       sourceProbe({
         ...common,
         endpoint: endpointOf(context, from),
+        history: () => watches("source-history"),
         pulse: pulseOf(atSource),
         pulses: () => watches("replica-lag"),
       }),
@@ -72,7 +73,7 @@ export function migrationThrottle({ context, document, direction }: MigrationThr
             endpoint: () => endpointOf(context, name),
           })),
       }),
-      ...[proxyProbe(store, clock, SIGNAL_AGE_MAX_MS)].map((probe) => whileWatched(probe, () => watches("proxy-p99"))),
+      whileWatched(proxyProbe(store, clock, SIGNAL_AGE_MAX_MS), () => watches("proxy-p99")),
     ];
   };
   return new Throttle({ settings, probes, clock, log: log.child({ migration: document().id }) });

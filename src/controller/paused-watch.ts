@@ -1,6 +1,7 @@
 import { messageOf } from "../base/errors.ts";
 import type { StreamPause } from "../cutover/migration-document.ts";
 import { Connection } from "../mysql/connection.ts";
+import { readKept } from "../replication/runway-meter.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 
 /** How late a paused stream is, at most, and for how long the server still keeps the log that it needs. */
@@ -44,6 +45,7 @@ export class PausedWatch {
     if (this.#home !== home) {
       this.#home = home;
       this.#retentionMs = undefined;
+      this.#problem = undefined;
       this.#askAtMs = 0;
     }
     const { clock, log } = this.#context;
@@ -75,8 +77,7 @@ export class PausedWatch {
       const cut = (): void => connection.destroy();
       signal.addEventListener("abort", cut, { once: true });
       try {
-        const row = await connection.one("SELECT @@global.binlog_expire_logs_seconds AS seconds");
-        this.#retentionMs = Number(row?.["seconds"] ?? 0) * 1000;
+        this.#retentionMs = (await readKept(connection)).retentionMs ?? 0;
       } finally {
         signal.removeEventListener("abort", cut);
         await connection.close();

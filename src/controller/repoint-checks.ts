@@ -1,5 +1,6 @@
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
+import { readServerUuid } from "../cutover/home-queries.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
@@ -32,8 +33,7 @@ export async function inspectIdentity(
   change: Repointing,
   objections: Objections,
 ): Promise<string> {
-  const [row] = await connection.rows("SELECT @@global.server_uuid AS uuid");
-  const uuid = row?.["uuid"] ?? "";
+  const uuid = await readServerUuid(connection);
   if (uuid === other) objections.push(`"${change.to}" is the migration's other server, ${change.other}`);
   const fed = await connection.rows(
     "SELECT c.CHANNEL_NAME channel FROM performance_schema.replication_connection_status c " +

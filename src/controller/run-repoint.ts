@@ -103,14 +103,23 @@ async function standStill(runner: MigrationRunner, change: Repointing): Promise<
   // The ledger of a server that is replaced may not be there to be closed; the new one's nobody has claimed.
   if (change.isHome) await keeper.closeLedger();
   else await keeper.close();
-  return await onLedger(runner, change, async (ledger) => {
-    try {
-      return await readApplied(ledger, runner.id, change.direction, runner.document.fenceToken);
-    } catch (error) {
-      if (isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) return undefined;
-      throw error;
-    }
-  });
+  return await readLedger(runner, change, (ledger) =>
+    readApplied(ledger, runner.id, change.direction, runner.document.fenceToken),
+  );
+}
+
+/** What is read of the ledger; undefined where the server has no such table. */
+async function readLedger<T>(
+  runner: MigrationRunner,
+  change: Repointing,
+  read: (ledger: Connection) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await onLedger(runner, change, read);
+  } catch (error) {
+    if (isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -119,14 +128,7 @@ async function standStill(runner: MigrationRunner, change: Repointing): Promise<
  */
 async function ledgerAgrees(runner: MigrationRunner, change: Repointing): Promise<boolean> {
   if (!change.isHome) return true;
-  const named = await onLedger(runner, change, async (ledger) => {
-    try {
-      return await readLedgerSource(ledger, runner.id, change.direction);
-    } catch (error) {
-      if (isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) return undefined;
-      throw error;
-    }
-  });
+  const named = await readLedger(runner, change, (ledger) => readLedgerSource(ledger, runner.id, change.direction));
   return named === undefined || named === "" || named === change.formerUuid;
 }
 

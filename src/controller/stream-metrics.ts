@@ -4,6 +4,8 @@ import type { StreamStatus } from "../replication/stream-status.ts";
 import type { ThrottleStatus } from "../throttle/throttle.ts";
 import type { PausedStatus } from "./paused-watch.ts";
 
+type Labels = { readonly migration: string; readonly direction: Direction };
+
 const STATES = ["copying", "catching-up", "running", "stopped-at", "paused", "failed", "closed"] as const;
 
 /** Turns a stream's status, whose counts begin at 0 with each new stream, into metrics that only ever grow. */
@@ -31,12 +33,7 @@ export class StreamMetrics {
     this.#last = { rowsCopied, drift, applied };
     this.#metrics.gauge("copy_rows_estimated", { migration: this.#migration }).set(status.rowsEstimated);
     this.#metrics.gauge("stream_lag_seconds", labels).set(status.lagMs / 1000);
-    const { runwayMs } = status;
-    if (runwayMs === undefined) this.#metrics.remove("binlog_runway_seconds", labels);
-    else this.#metrics.gauge("binlog_runway_seconds", labels).set(runwayMs / 1000);
-    if (status.neededBytes !== undefined) {
-      this.#metrics.gauge("binlog_needed_bytes", labels).set(status.neededBytes);
-    }
+    this.#recordNeeded(labels, status.runwayMs, status.neededBytes);
     this.#recordState(direction, status.state);
   }
 
@@ -44,9 +41,16 @@ export class StreamMetrics {
   recordPause(direction: Direction, { lagMs, runwayMs }: PausedStatus): void {
     const labels = { migration: this.#migration, direction };
     if (lagMs !== undefined) this.#metrics.gauge("stream_lag_seconds", labels).set(lagMs / 1000);
+    this.#recordNeeded(labels, runwayMs, undefined);
+    this.#recordState(direction, "paused");
+  }
+
+  /** What is not known has no value: an old one would be taken for the present one. */
+  #recordNeeded(labels: Labels, runwayMs: number | undefined, bytes: number | undefined): void {
     if (runwayMs === undefined) this.#metrics.remove("binlog_runway_seconds", labels);
     else this.#metrics.gauge("binlog_runway_seconds", labels).set(runwayMs / 1000);
-    this.#recordState(direction, "paused");
+    if (bytes === undefined) this.#metrics.remove("binlog_needed_bytes", labels);
+    else this.#metrics.gauge("binlog_needed_bytes", labels).set(bytes);
   }
 
   #recordState(direction: Direction, now: (typeof STATES)[number]): void {

@@ -61,8 +61,11 @@ export interface ServerProbeOptions {
   readonly pulses: () => boolean;
 }
 
-/** How busy the source is. */
-export function sourceProbe(options: ServerProbeOptions): Probe {
+/**
+ * How busy the source is. Not every account may see the history list: it is read only while `history` says that it is
+ * watched, so that to leave it out helps.
+ */
+export function sourceProbe(options: ServerProbeOptions & { readonly history: () => boolean }): Probe {
   const asked = new Asked(options.endpoint, options.migration);
   return {
     signals: ["source-history", "source-threads"],
@@ -70,10 +73,10 @@ export function sourceProbe(options: ServerProbeOptions): Probe {
       asked.ask(async (connection) => {
         if (options.pulses()) await pulse(connection, options);
         const row = await connection.one(
-          `SELECT ${THREADS} AS threads, (SELECT COUNT FROM information_schema.INNODB_METRICS ` +
-            "WHERE NAME = 'trx_rseg_history_len') AS history",
+          `SELECT ${THREADS} AS threads${options.history() ? `, ${HISTORY} AS history` : ""}`,
         );
-        return { "source-history": numberOf(row?.["history"]), "source-threads": numberOf(row?.["threads"]) };
+        const threads = { "source-threads": numberOf(row?.["threads"]) };
+        return row?.["history"] === undefined ? threads : { ...threads, "source-history": numberOf(row["history"]) };
       }),
     close: () => asked.close(),
   };
@@ -95,6 +98,7 @@ export function targetProbe(options: ServerProbeOptions): Probe {
 }
 
 const THREADS = "(SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'Threads_running')";
+const HISTORY = "(SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rseg_history_len')";
 
 /** Writes the row. Returns how long that took, which is a commit and little else. */
 async function pulse(connection: Connection, options: ServerProbeOptions): Promise<number> {

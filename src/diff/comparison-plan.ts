@@ -3,6 +3,7 @@ import { quoteId, quoteTable, type TableName, tableKey } from "../base/table-nam
 import { jsonTypesExpression } from "../table/json-types.ts";
 import { compareKeys, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
 import { rowKey, rowKeyColumns, rowKeyNames } from "../table/row-key.ts";
+import { isSpatial } from "../table/spatial.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 import { contentCondition, contentDigest } from "./content-order.ts";
 import { keyCondition } from "./key-condition.ts";
@@ -175,10 +176,6 @@ function fieldExpressions(
 function keyField(shape: ColumnShape | undefined, column: ComparedColumn | undefined): number {
   const numbered = shape?.dataType === "enum" || shape?.dataType === "set";
   return (column?.field ?? -1) + (numbered ? 1 : 0);
-}
-
-function isSpatial(dataType: string): boolean {
-  return /point|linestring|polygon|geom/.test(dataType);
 }
 
 function commonKinds(home: TableShape, other: TableShape): readonly KeyKind[] | undefined {

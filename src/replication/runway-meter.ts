@@ -97,9 +97,7 @@ export class RunwayMeter {
     const destroy = (): void => connection.destroy();
     over.addEventListener("abort", destroy, { once: true });
     try {
-      const settings = new Map(
-        (await connection.rows(SETTINGS)).map((row) => [row["Variable_name"] ?? "", row["Value"] ?? ""]),
-      );
+      const kept = await readKept(connection);
       const files = (await connection.rows("SHOW BINARY LOGS")).map((row): LogFile => {
         return { name: row["Log_name"] ?? "", bytes: Number(row["File_size"] ?? 0) };
       });
@@ -113,7 +111,7 @@ export class RunwayMeter {
       const look = { files, atMs };
       this.#facts = {
         atMs,
-        ...keptFor(settings),
+        ...kept,
         purged: found === "purged",
         neededAgeMs: Math.max(0, ageMs),
         neededBytes: needed === undefined ? 0 : bytesFrom(files, needed.file),
@@ -192,7 +190,12 @@ function isBehind(at: { readonly file: string; readonly position: number }, end:
   return end === undefined || at.file > end.name || (at.file === end.name && at.position >= end.bytes);
 }
 
-function keptFor(settings: ReadonlyMap<string, string>): Pick<RunwayFacts, "retentionMs" | "spaceBytes"> {
+/** For how long, and up to what size, a server keeps its binary log. */
+export async function readKept(
+  connection: Connection,
+): Promise<{ readonly retentionMs: number | undefined; readonly spaceBytes: number | undefined }> {
+  const rows = await connection.rows(SETTINGS);
+  const settings = new Map(rows.map((row) => [row["Variable_name"] ?? "", row["Value"] ?? ""]));
   const seconds = Number(settings.get("binlog_expire_logs_seconds") ?? 0);
   const byAge = settings.get("binlog_expire_logs_auto_purge") !== "OFF" && seconds > 0;
   const space = Number(settings.get("binlog_space_limit") ?? 0);

@@ -9,8 +9,6 @@ export type Effect = "pace" | "snapshot";
 export interface SignalSpec {
   readonly effect: Effect;
   readonly unit: string;
-  /** For the operator. */
-  readonly about: string;
   /** Of so many last readings the lowest counts, so that a moment's peak changes nothing. */
   readonly readings: number;
 }
@@ -20,22 +18,19 @@ export const SIGNALS = {
   "source-history": {
     effect: "snapshot",
     unit: "",
-    about: "InnoDB's history list on the source: versions of rows that an open snapshot keeps from being purged",
     readings: 1,
   },
-  "source-threads": { effect: "pace", unit: "", about: "Threads_running on the source", readings: 3 },
-  "target-threads": { effect: "pace", unit: "", about: "Threads_running on the target", readings: 3 },
+  "source-threads": { effect: "pace", unit: "", readings: 3 },
+  "target-threads": { effect: "pace", unit: "", readings: 3 },
   "target-commit": {
     effect: "pace",
     unit: "ms",
-    about: "how long a commit of one row takes on the target",
     readings: 3,
   },
-  "replica-lag": { effect: "pace", unit: "ms", about: "lag of the replica that is furthest behind", readings: 1 },
+  "replica-lag": { effect: "pace", unit: "ms", readings: 1 },
   "proxy-p99": {
     effect: "pace",
     unit: "ms",
-    about: "99th percentile of the time that clients' statements take, at the slowest proxy",
     readings: 1,
   },
 } as const satisfies Record<string, SignalSpec>;

@@ -28,10 +28,6 @@ export interface ThrottleOptions {
   readonly probes: () => readonly Probe[];
   readonly clock: Clock;
   readonly log: Logger;
-  readonly lookEveryMs?: number;
-  readonly ageMaxMs?: number;
-  /** How long work may be stopped before its snapshot is given up. */
-  readonly stoppedMaxMs?: number;
 }
 
 /** For people. */
@@ -44,7 +40,7 @@ export interface ThrottleStatus {
   readonly signals: readonly SignalView[];
 }
 
-export const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 1000;
 /** A signal that is older counts as bad. */
 export const SIGNAL_AGE_MAX_MS = 5000;
 const STOPPED_MAX_MS = 10_000;
@@ -112,14 +108,14 @@ export class Throttle implements Pace {
   }
 
   get #shouldClose(): boolean {
-    const { stoppedMaxMs = STOPPED_MAX_MS, clock } = this.#options;
-    const stopped = this.#stoppedSinceMs !== undefined && clock.monotonicMs() - this.#stoppedSinceMs >= stoppedMaxMs;
+    const { clock } = this.#options;
+    const stopped = this.#stoppedSinceMs !== undefined && clock.monotonicMs() - this.#stoppedSinceMs >= STOPPED_MAX_MS;
     return stopped || verdictOf(this.#views(), "snapshot") === "over";
   }
 
   #views(): readonly SignalView[] {
-    const { settings, clock, ageMaxMs = SIGNAL_AGE_MAX_MS } = this.#options;
-    return this.#readings.view(settings().ceilings, { ms: clock.monotonicMs(), ageMaxMs });
+    const { settings, clock } = this.#options;
+    return this.#readings.view(settings().ceilings, { ms: clock.monotonicMs(), ageMaxMs: SIGNAL_AGE_MAX_MS });
   }
 
   #begin(): void {
@@ -140,7 +136,7 @@ export class Throttle implements Pace {
   }
 
   async #keepReading(probe: Probe, signal: AbortSignal): Promise<void> {
-    const { clock, log, lookEveryMs = LOOK_EVERY_MS } = this.#options;
+    const { clock, log } = this.#options;
     let failed = false;
     while (!signal.aborted) {
       try {
@@ -161,16 +157,16 @@ export class Throttle implements Pace {
           );
         failed = true;
       }
-      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
+      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
     }
     await probe.close().catch(() => undefined);
   }
 
   async #keepJudging(signal: AbortSignal): Promise<void> {
-    const { clock, lookEveryMs = LOOK_EVERY_MS } = this.#options;
+    const { clock } = this.#options;
     while (!signal.aborted) {
       this.#judge();
-      await clock.sleep(lookEveryMs, signal).catch(() => undefined);
+      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
     }
   }
 

@@ -1,9 +1,9 @@
+import { isSpatial } from "../../table/spatial.ts";
 import type { TableShape } from "../../table/table-shape.ts";
 import type { Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
 import type { ServerView } from "../server-view.ts";
 
-const SPATIAL = /^(?:multi)?(?:point|linestring|polygon)$|^geom/;
 /** Findings are for people: more are not named one by one. */
 const NAMED_MAX = 5;
 
@@ -19,7 +19,7 @@ export const spatialSystemsCheck: Check = {
   async run({ source, target, tables }) {
     const shapes: TableShape[] = [];
     for (const table of tables) shapes.push(await source.shape(table));
-    if (!shapes.some(({ columns }) => columns.some(({ dataType }) => SPATIAL.test(dataType)))) {
+    if (!shapes.some(({ columns }) => columns.some(({ dataType }) => isSpatial(dataType)))) {
       return [finding(target, "not asked: no column has geometries", true)];
     }
     const [mine, theirs] = await Promise.all([systemsOf(source), systemsOf(target)]);

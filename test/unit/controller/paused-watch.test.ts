@@ -10,7 +10,7 @@ test("a home that has frozen while it was asked does not hold up the end of the 
   const asked = deferred<void>();
   const cut = deferred<never>();
   const frozen = {
-    one: () => {
+    rows: () => {
       asked.resolve(undefined);
       return cut.promise;
     },
