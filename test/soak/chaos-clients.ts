@@ -15,12 +15,15 @@ const THINK_MS = 10;
 export class ChaosClients {
   readonly #schema: string;
   readonly #random: () => number;
+  readonly #counting: () => string;
   #work: Promise<unknown> = Promise.resolve();
   #writing = false;
 
-  constructor(schema: string, random: () => number) {
+  /** `counting` gives a statement on other tables, which each client sends once for each of its transactions. */
+  constructor(schema: string, random: () => number, counting: () => string) {
     this.#schema = schema;
     this.#random = random;
+    this.#counting = counting;
   }
 
   /** `url` gives the connection string of the home, asked for each connection anew. */
@@ -52,6 +55,7 @@ export class ChaosClients {
         connection ??= await connected(url());
         for (const statement of randomTransaction(this.#schema, this.#random)) await connection.query(statement);
         await connection.query(this.#keyless());
+        await connection.query(this.#counting());
         await sleep(THINK_MS);
       } catch {
         connection?.destroy();

@@ -240,7 +240,8 @@ describe("a diff that reads a replica", () => {
     await servers.source.root(`UPDATE ${table} SET v = -1 WHERE id <= 100`);
     await stream.stream.waitFor(await executedOn(servers.source), { timeoutMs: 10_000 });
     const comparing = diff(schema, table, stream);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const waits = new Promise((resolve) => setTimeout(() => resolve("it waits"), 1000));
+    expect(await Promise.race([comparing, waits])).toBe("it waits");
     await servers.replica.root("START REPLICA SQL_THREAD");
     expect(await comparing).toMatchObject({ differences: 0, rows: 500 });
     await servers.target.root(`UPDATE ${table} SET v = 12345 WHERE id = 3`);

@@ -46,7 +46,7 @@ export class ReplicationPair implements Breakable {
     this.serve = serve;
     this.tables = more.tables;
     this.writers = new LedgerWriters(system.appUrl(serve), WRITERS, THINK_MS, 0, true);
-    this.#chaos = new ChaosClients(CHAOS, more.random);
+    this.#chaos = new ChaosClients(CHAOS, more.random, () => countUp(more.random));
   }
 
   static async start(random: () => number): Promise<ReplicationPair> {
@@ -122,6 +122,15 @@ export class ReplicationPair implements Breakable {
   #directUrl(): string {
     return this.system.appUrl(this.servers[this.#home]);
   }
+}
+
+/** One of the large tables' rows is changed; in the log of either server its number may only grow. */
+function countUp(random: () => number): string {
+  const [table, id] =
+    random() < 0.5
+      ? ["fat", `${1 + Math.floor(random() * FAT_ROWS)}`]
+      : ["whole", `'key${1 + Math.floor(random() * WHOLE_ROWS)}'`];
+  return `UPDATE ledger.${table} SET n = n + 1 WHERE id = ${id}`;
 }
 
 async function fill({ old }: TestSystem): Promise<void> {
