@@ -217,7 +217,7 @@ export const ERROR_CODES = {
   CUTOVER_COUNTER_REFUSED: { retryable: true, exit: 4 },
   /** The migration's own session on a server was lost; the controller that had it does nothing more there. */
   CUTOVER_SESSION_LOST: { retryable: true, exit: 4 },
-  /** The address of a backend leads to another server than the migration's streams use; nothing was changed there. `migration repoint` accepts a replica in its place. */
+  /** The address of a backend leads to another server than the migration's streams use, for the controller or for a proxy; nothing was changed there. `migration repoint` accepts a replica in its place. */
   CUTOVER_SERVER_CHANGED: { retryable: false, exit: 4 },
   /** Another session holds the migration's lock on the server. The leading controller takes it over by itself. */
   CUTOVER_SESSION_HELD: { retryable: true, exit: 4 },

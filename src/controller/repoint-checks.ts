@@ -2,6 +2,8 @@ import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts
 import { parseTableKey } from "../base/table-name.ts";
 import { readServerUuid } from "../cutover/home-queries.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
+import { describeElsewhere, ELSEWHERE_FIX, proxiesElsewhere } from "../cutover/proxy-servers.ts";
+import { listOtherFormats, listProxies, OTHER_FORMAT_FIX } from "../cutover/proxy-view.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
 import { runPreflight } from "../preflight/run-preflight.ts";
@@ -166,6 +168,35 @@ export async function inspectOther(
         "  They are on the home and will not be sent again. Choose a replica that has them, or complete the migration.",
     );
   }
+}
+
+/**
+ * Every registered proxy reaches the servers that the migration would have. A proxy that has reached
+ * only the former one, and has no connection left there, learns of the new one with its next client.
+ */
+export async function inspectProxies(
+  { store }: Pick<ControllerContext, "store">,
+  change: Repointing,
+  servers: { readonly uuid: string; readonly otherUuid: string },
+  objections: Objections,
+): Promise<void> {
+  const others = await listOtherFormats(store);
+  if (others.length > 0) {
+    const named = others.map(({ id, format }) => `proxy ${id} registers in format ${format}`).join(", ");
+    objections.push(`${named}: which servers it reaches is not known\n  ${OTHER_FORMAT_FIX}`);
+    return;
+  }
+  const proxies = (await listProxies(store)).map((proxy) => {
+    const reached = proxy.document.servers[change.to];
+    if (reached === undefined || reached.newest !== change.formerUuid || reached.open.length > 0) return proxy;
+    const { [change.to]: _, ...rest } = proxy.document.servers;
+    return { ...proxy, document: { ...proxy.document, servers: rest } };
+  });
+  const elsewhere = proxiesElsewhere(proxies, [
+    { backend: change.to, uuid: servers.uuid },
+    { backend: change.other, uuid: servers.otherUuid },
+  ]);
+  for (const one of elsewhere) objections.push(`${describeElsewhere(one)}\n  ${ELSEWHERE_FIX}`);
 }
 
 /** What preflight says of the pair that the migration would have. */

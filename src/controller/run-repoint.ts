@@ -26,6 +26,7 @@ import {
   inspectHome,
   inspectIdentity,
   inspectOther,
+  inspectProxies,
   inspectSettings,
   type Objections,
   refuseObjections,
@@ -195,6 +196,8 @@ async function inspect(
   { uuid, applied }: NewServer,
   objections: Objections,
 ): Promise<readonly string[]> {
+  const otherUuid = change.end === "source" ? document.targetUuid : document.sourceUuid;
+  await inspectProxies(context, change, { uuid, otherUuid }, objections);
   const same = uuid === change.formerUuid;
   const former = same ? { executed: undefined, note: undefined } : await inspectFormer(context, change, objections);
   if (change.isHome) await inspectHome(context, document, change, applied, former, objections);

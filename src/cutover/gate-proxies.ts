@@ -3,6 +3,7 @@ import { PROXY_KIND } from "../rules/document-kinds.ts";
 import { splitBySwitch } from "../rules/routing.ts";
 import type { GateContext } from "./gate.ts";
 import type { GateFinding } from "./ports.ts";
+import { describeElsewhere, ELSEWHERE_FIX, proxiesElsewhere } from "./proxy-servers.ts";
 import { listOtherFormats, listProxies, OTHER_FORMAT_FIX, type RegisteredProxy } from "./proxy-view.ts";
 
 /**
@@ -24,13 +25,19 @@ export async function proxyFindings(context: GateContext): Promise<readonly Gate
   return [formats, ...joined, ...split];
 }
 
-/** Every registered proxy is alive and judges by the present rules; none logs in with Switchyard's own account. */
+/** Every registered proxy is alive, judges by the present rules, and reaches the servers of the streams; none logs in with Switchyard's own account. */
 async function joinedFindings(context: GateContext): Promise<readonly GateFinding[]> {
   const { generation } = context.state.rules.document;
   const proxies = await listWhenCurrent(context, generation);
   const behind = proxies.filter((proxy) => isBehind(proxy, generation));
   const gone = proxies.filter((proxy) => !proxy.alive).map((proxy) => proxy.document.id);
   const own = ownAccounts(context, proxies);
+  const { ends } = context;
+  const homes = [
+    { backend: ends.oldHome, uuid: ends.oldUuid },
+    { backend: ends.newHome, uuid: ends.newUuid },
+  ];
+  const elsewhere = proxiesElsewhere(proxies, homes);
   return [
     {
       id: "proxies-alive",
@@ -49,6 +56,14 @@ async function joinedFindings(context: GateContext): Promise<readonly GateFindin
         `generation ${generation}`,
       expected: `generation ${generation}`,
       fix: "A proxy takes new rules within moments; look at the log of one that does not.",
+    },
+    {
+      id: "proxies-servers",
+      ok: elsewhere.length === 0,
+      title: "every proxy reaches the servers that the streams use",
+      observed: elsewhere.map(describeElsewhere).join("; ") || "none reaches another",
+      expected: homes.map(({ backend, uuid }) => `${backend} is server_uuid ${uuid || "unknown"}`).join(", "),
+      fix: ELSEWHERE_FIX,
     },
     {
       id: "accounts-own",

@@ -1,5 +1,6 @@
 import { type Attempt, checkSessions, proxyView } from "./attempt.ts";
 import { blockedOf, notReady, type Unready } from "./not-ready.ts";
+import { requireSameServers } from "./proxy-servers.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { ProxyView } from "./proxy-view.ts";
 
@@ -18,13 +19,15 @@ export async function watchProxies(attempt: Attempt): Promise<void> {
  * Sessions that cannot follow abort the attempt as soon as one is named, unless the operator has asked to wait for them or
  * to have them ended: no client waits here for the others. One that the new home does not let in always does.
  *
- * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming each proxy and each session that cannot follow.
+ * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming each proxy and each session that cannot follow;
+ *   `CUTOVER_SERVER_CHANGED` where a proxy tells that its connections lead to another server.
  */
 export async function awaitArmed(attempt: Attempt): Promise<void> {
   const { pinned } = attempt.options;
   let unready: Unready = { blocked: [], proxies: [] };
   const done = await proxyView(attempt).waitFor(attempt.options.limits.armTimeoutMs, (proxies) => {
     checkSessions(attempt);
+    requireSameServers(attempt, proxies);
     unready = { blocked: [], proxies: [] };
     for (const proxy of proxies) {
       const reason = unreadyBecause(attempt, proxy);

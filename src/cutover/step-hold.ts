@@ -6,6 +6,7 @@ import { decideInStore } from "./decide.ts";
 import { type SwitchState, unchanged } from "./journal.ts";
 import { hasOpen, notDrained } from "./not-drained.ts";
 import { blockedOf, notReady, type Unready } from "./not-ready.ts";
+import { requireSameServers } from "./proxy-servers.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { heldRules } from "./rules-changes.ts";
 import { endOpenAfterMs, type SwitchOptions } from "./switch-options.ts";
@@ -52,7 +53,8 @@ export async function hold(attempt: Attempt): Promise<void> {
  * A session that was ready may have got something since that keeps it from following, such as a temporary table. Where
  * that is told by the time all has ended, it is treated as it would have been before the hold.
  *
- * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming the transactions that are still open, or those sessions.
+ * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming the transactions that are still open, or those sessions;
+ *   `CUTOVER_SERVER_CHANGED` as before the hold.
  */
 export async function drain(attempt: Attempt): Promise<void> {
   const { ports, options } = attempt;
@@ -69,6 +71,10 @@ export async function drain(attempt: Attempt): Promise<void> {
     pending = proxies.filter((proxy) => !isDrained(attempt, proxy) && !ended.has(proxy.document.id));
     const vanished = pending.filter((proxy) => !proxy.alive);
     await endVanished(attempt, vanished);
+    requireSameServers(
+      attempt,
+      proxies.filter(({ alive }) => alive),
+    );
     for (const proxy of vanished) ended.add(proxy.document.id);
     pending = pending.filter((proxy) => proxy.alive);
     if (options.openTransactions === "abort" && pending.some((proxy) => hasOpen(attempt, proxy)))

@@ -1,21 +1,23 @@
 import type { LowerCaseTableNames } from "../rules/routing.ts";
 import type { BackendConnection } from "./backend-connection.ts";
+import { SERVER_UUID } from "./reached-servers.ts";
 import type { Session } from "./session.ts";
 import type { SessionContext } from "./session-context.ts";
 import { type InitialSettings, LEARNED } from "./session-settings.ts";
 
 /** Values of these variables have no blanks in them. One column is described in an eighth of the bytes of eight. */
 const BETWEEN = " ";
-const LEARN = `SELECT CONCAT_WS('${BETWEEN}', @@lower_case_table_names, ${LEARNED.map((name) => `@@session.${name}`).join(", ")})`;
+const LEARN = `SELECT CONCAT_WS('${BETWEEN}', ${SERVER_UUID}, @@lower_case_table_names, ${LEARNED.map((name) => `@@session.${name}`).join(", ")})`;
 
-/** What of the server decides on how texts are read. An account whose password has expired may not ask. */
+/** Which server it is, and what of it decides on how texts are read. An account whose password has expired may not ask. */
 export async function learnServer(context: SessionContext, session: Session): Promise<void> {
   const connection = session.backends.all[0]?.connection;
   if (connection === undefined) return;
   const answer = await connection.query(LEARN);
   const told = answer.rows[0]?.[0];
   if (told === undefined || told === null) return;
-  const [lowerCase, ...values] = told.split(BETWEEN);
+  const [uuid, lowerCase, ...values] = told.split(BETWEEN);
+  context.servers.tells(connection, uuid);
   if (lowerCase === "0" || lowerCase === "1" || lowerCase === "2") {
     context.traffic.setLowerCase(Number(lowerCase) as LowerCaseTableNames);
   }

@@ -7,6 +7,7 @@ import { Participant } from "./participant.ts";
 import type { ProxyLimits } from "./proxy-config.ts";
 import type { ProxyMetrics } from "./proxy-metrics.ts";
 import type { ProxyWorkerOptions } from "./proxy-worker.ts";
+import { ServersReached } from "./reached-servers.ts";
 import { SeenTogether } from "./seen-together.ts";
 import type { SessionContext } from "./session-context.ts";
 import { StragglerEnder } from "./straggler-ender.ts";
@@ -21,7 +22,7 @@ export interface WorkerIdentity {
 }
 
 /** A worker that has joined: the rules are in force, holds and arming are kept and acknowledged. */
-export interface Participation extends Pick<SessionContext, "traffic" | "arming" | "seen" | "account"> {
+export interface Participation extends Pick<SessionContext, "traffic" | "arming" | "seen" | "account" | "servers"> {
   readonly licence: Licence;
   close(): Promise<void>;
 }
@@ -51,9 +52,10 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
     );
   };
   const seen = new SeenTogether(limits.seenTogetherMax, changed);
+  const servers = new ServersReached(clock, closed.signal, changed);
   const arming = new Arming({ traffic, clock, log, loginsMax: limits.armLoginsMax, onChange: () => changed() });
   const document = (): ProxyDocument => ({
-    format: 2,
+    format: 3,
     id,
     bootNonce,
     version: config.version,
@@ -64,6 +66,7 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
     ),
     seenTogether: seen.list(),
     accounts: [...accounts],
+    servers: servers.list(),
   });
   const participant = new Participant({
     ...{ store, clock, log, metrics, licence, id, document },
@@ -89,5 +92,5 @@ export async function participate(options: ProxyWorkerOptions, worker: WorkerIde
     traffic.close();
     await participant.close();
   };
-  return { traffic, arming, seen, account, licence, close };
+  return { traffic, arming, seen, servers, account, licence, close };
 }

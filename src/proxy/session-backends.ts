@@ -5,6 +5,7 @@ import type { BackendConnection } from "./backend-connection.ts";
 import { dialBackend, loginBackend } from "./backend-login.ts";
 import { backendLost, backendUnreachable, notSupported } from "./client-errors.ts";
 import type { Applicant } from "./client-login.ts";
+import { SERVER_UUID } from "./reached-servers.ts";
 import type { SessionContext } from "./session-context.ts";
 import type { SessionSettings } from "./session-settings.ts";
 
@@ -147,6 +148,9 @@ export class SessionBackends {
     const { loginTimeoutMs } = this.#context.limits;
     const timer = setTimeout(() => connection.destroy("it did not take the session's state in time"), loginTimeoutMs);
     try {
+      // Before its settings are told, under which a query could begin a transaction or answer with no row.
+      const told = await connection.query(`SELECT ${SERVER_UUID}`);
+      this.#context.servers.tells(connection, told.rows[0]?.[0]);
       if (state().settings.wasReset) await connection.own(Buffer.from([COM.RESET_CONNECTION]));
       for (;;) {
         if (this.#closed || state().settings.resets !== resets) {

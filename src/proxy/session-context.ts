@@ -9,6 +9,7 @@ import type { PasswordCache } from "./password-cache.ts";
 import type { PreparedXids } from "./prepared-xids.ts";
 import type { BackendAddress, ProxyLimits } from "./proxy-config.ts";
 import type { ProxyMetrics } from "./proxy-metrics.ts";
+import type { ServersReached } from "./reached-servers.ts";
 import type { RouteHints } from "./route-hints.ts";
 import type { SeenTogether } from "./seen-together.ts";
 import type { ServerKeys } from "./server-keys.ts";
@@ -21,6 +22,7 @@ export interface SessionContext {
   readonly traffic: Traffic;
   readonly arming: Arming;
   readonly seen: SeenTogether;
+  readonly servers: ServersReached;
   readonly metrics: ProxyMetrics;
   readonly limits: ProxyLimits;
   readonly clock: Clock;

@@ -29,8 +29,19 @@ export const RULES_KIND: DocumentKind = {
   codes: { newer: "STORE_FORMAT_NEWER", malformed: "RULES_MALFORMED" },
 };
 
-/** Its format goes with that of the rules: a proxy does with them what its version does, and no switch mixes two of these. */
-export const PROXY_KIND: DocumentKind = { ...RULES_KIND, name: "the registration of a proxy" };
+/**
+ * A proxy does with the rules what its version does, and no switch mixes two of these formats: one that reads other rules has
+ * another format here too. Format 3 has `servers`; a proxy that does not tell them proves nothing by it.
+ */
+export const PROXY_KIND: DocumentKind = {
+  ...RULES_KIND,
+  name: "the registration of a proxy",
+  format: 3,
+  steps: {
+    1: (document) => ({ ...document, format: 2 }),
+    2: (document) => ({ ...document, format: 3, servers: {} }),
+  },
+};
 
 export const MIGRATION_KIND: DocumentKind = {
   name: "the journal of a migration",

@@ -14,7 +14,7 @@ export function parseProxyDocument(text: string, key?: string): ProxyDocument {
     text,
   );
   return {
-    format: 2,
+    format: 3,
     id: fields.text("id"),
     bootNonce: fields.text("bootNonce"),
     version: fields.text("version"),
@@ -31,6 +31,7 @@ export function parseProxyDocument(text: string, key?: string): ProxyDocument {
     })),
     seenTogether: fields.list("seenTogether", (set, path) => new DocumentFields(path, { set }).texts("set")),
     accounts: fields.texts("accounts"),
+    servers: fields.map("servers", (entry) => ({ newest: entry.text("newest"), open: entry.texts("open") })),
   };
 }
 

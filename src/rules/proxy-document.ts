@@ -3,7 +3,7 @@
  * kept when it dies: only the controller, once it has made sure that the proxy cannot write, removes it.
  */
 export interface ProxyDocument {
-  readonly format: 2;
+  readonly format: 3;
   /** `<host>-<pid>-<worker>-<boot nonce>`: never used by another process. */
   readonly id: string;
   /** Sent to every backend as connection attribute `switchyard_proxy`. */
@@ -19,6 +19,16 @@ export interface ProxyDocument {
   readonly seenTogether: readonly (readonly string[])[];
   /** Accounts that have logged in through this proxy: `user`, and the host that the backend saw. */
   readonly accounts: readonly string[];
+  /** By backend: which servers its connections there lead to. A backend that no client has needed is missing. */
+  readonly servers: Readonly<Record<string, ReachedServers>>;
+}
+
+/** Servers by their `server_uuid`, as each connection was told right behind its login. */
+export interface ReachedServers {
+  /** Where the newest login has led. */
+  readonly newest: string;
+  /** Where the connections that are open lead, each once, in order; none while no client has one. */
+  readonly open: readonly string[];
 }
 
 export interface ArmedAcknowledgement {

@@ -10,6 +10,7 @@ import { settle } from "../../../src/cutover/settle.ts";
 import { runSwitch } from "../../../src/cutover/switch.ts";
 import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
 import type { SwitchOutcome } from "../../../src/cutover/switch-outcome.ts";
+import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import { homeOf } from "../../../src/rules/rules-edits.ts";
 import { readRules } from "../../../src/rules/rules-store.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
@@ -145,8 +146,8 @@ describe("a switch between real servers", () => {
   test("ends the connections of a proxy that has not heard of it, before they can read the old home again", async () => {
     const held = { armed: { m: { token: TOKEN, state: "ready", blocked: [] } } };
     const drained = { holds: { m: { token: TOKEN, state: "drained", open: [] } } };
-    const proxy = { format: 2, id: "p1", bootNonce: "boot-p1", version: "1", generation: 1, ...held, ...drained };
-    const value = JSON.stringify({ ...proxy, seenTogether: [], accounts: [] });
+    const proxy = { format: 3, id: "p1", bootNonce: "boot-p1", version: "1", generation: 1, ...held, ...drained };
+    const value = JSON.stringify({ ...proxy, seenTogether: [], accounts: [], servers: {} });
     await store.transact(
       [],
       [
@@ -167,6 +168,28 @@ describe("a switch between real servers", () => {
     expect(outcome.outcome).toBe("switched");
     expect(await stale).toBe("ended");
   });
+
+  test.each(["switch-after-arm", "switch-after-hold"] as const)(
+    "is aborted where a proxy tells, at %s, that its new home is another server: only logins have shown it",
+    async (point) => {
+      const key = `${PROXIES_PREFIX}p2`;
+      const tell = async (servers: ProxyDocument["servers"]): Promise<void> => {
+        const held = { armed: { m: { token: TOKEN, state: "ready", blocked: [] } } };
+        const drained = { holds: { m: { token: TOKEN, state: "drained", open: [] } } };
+        const proxy = { format: 3, id: "p2", bootNonce: "boot-p2", version: "1", generation: 9, ...held, ...drained };
+        const value = JSON.stringify({ ...proxy, seenTogether: [], accounts: [], servers });
+        await store.transact([], [{ put: key, value }]);
+      };
+      await tell({});
+      await store.transact([], [{ put: `${ALIVE_PREFIX}p2`, value: "{}" }]);
+      const outcome = await run(at(point, () => tell({ new: { newest: "elsewhere", open: ["elsewhere"] } })));
+      expect(outcome).toMatchObject({ outcome: "aborted", reason: { code: "CUTOVER_SERVER_CHANGED" } });
+      const reason = outcome.outcome === "aborted" ? String(outcome.reason.message) : "";
+      expect(reason).toContain('proxy p2 reaches server_uuid elsewhere as "new"');
+      expect(await home()).toBe("old");
+      expect(await fencedOnOld()).toBe(false);
+    },
+  );
 
   /**
    * 1. The first controller has locked the old home, sends its swap, and is stopped.
@@ -275,7 +298,7 @@ describe("a switch between real servers", () => {
 
   test("a proxy whose machine is gone is forgotten once its connections, also one in a statement, have left both servers", async () => {
     const row = JSON.stringify({
-      format: 2,
+      format: 3,
       id: "gone",
       bootNonce: "boot-gone",
       version: "1",
@@ -284,6 +307,7 @@ describe("a switch between real servers", () => {
       holds: {},
       seenTogether: [],
       accounts: [],
+      servers: {},
     });
     await store.transact([], [{ put: `${PROXIES_PREFIX}gone`, value: row }]);
     await servers.old.root("REPLACE INTO shop.items (id, a) VALUES (1, 1)");

@@ -447,8 +447,13 @@ describe("arming", () => {
     const at = async (): Promise<string | null | undefined> =>
       (await servers.new.root("SELECT COUNT(*) AS n FROM performance_schema.processlist WHERE USER = 'app'"))[0]?.["n"];
     expect(await at()).toBe("0");
-    await arm(harness);
+    const told = await arm(harness);
     expect(await at()).toBe("1");
+    for (const name of ["old", "new"] as const) {
+      const [row] = await servers[name].root("SELECT @@global.server_uuid AS uuid");
+      const uuid = row?.["uuid"];
+      expect(told.servers[name], `the server behind ${name}`).toEqual({ newest: uuid, open: [uuid] });
+    }
     await hold(harness);
     await drained(harness);
     await swap(harness);

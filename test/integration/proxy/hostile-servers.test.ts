@@ -38,7 +38,7 @@ afterEach(async () => {
 const GOOD: Script = { answer: () => [OK] };
 
 /** What the proxy asks of a server by itself, right behind a login. */
-const asksOfServer = (packet: Buffer): boolean => packet.includes("lower_case_table_names");
+const asksOfServer = (packet: Buffer): boolean => packet.includes("@@global.server_uuid");
 
 const note = ({ source, reason }: LogFields): void => {
   if (source !== undefined) logged.push(`${source} ${reason}`);

@@ -155,7 +155,7 @@ export class SimProxy {
       ([migration, { token }]) => [migration, { token, state: "ready" as const, blocked: [] }] as const,
     );
     return {
-      format: 2,
+      format: 3,
       id: this.process.name,
       bootNonce: this.nonce,
       version: "sim",
@@ -164,6 +164,7 @@ export class SimProxy {
       holds: Object.fromEntries([...holds].map(([migration, hold]) => [migration, this.#acknowledged(hold)])),
       seenTogether: [],
       accounts: ["app"],
+      servers: {},
     };
   }
 }

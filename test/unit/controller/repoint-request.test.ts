@@ -1,10 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { inspectProxies } from "../../../src/controller/repoint-checks.ts";
 import { repointed, repointingOf } from "../../../src/controller/repoint-request.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import type { OrderDocument } from "../../../src/cutover/order-document.ts";
 import { PHASES } from "../../../src/cutover/phase.ts";
+import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { presentName, withRepointed } from "../../../src/rules/rules-edits.ts";
+import { PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
+import { EmbeddedStore } from "../../../src/store/embedded-store.ts";
 
 function document(change: Partial<MigrationDocument> = {}): MigrationDocument {
   const one = { id: "m", phase: "running", source: "old", target: "new", sourceUuid: "u1", targetUuid: "u2" };
@@ -51,6 +57,44 @@ describe("an order to repoint", () => {
       diffs: [],
       streams: { forward: {}, reverse: {} },
     });
+  });
+});
+
+describe("a proxy that would send clients elsewhere than the repointed migration", () => {
+  const change = { ...repointingOf(document(), order({ source: "old" })), other: "new" };
+  const objectionsTo = async (servers: ProxyDocument["servers"], format = 3): Promise<readonly string[]> => {
+    const store = await EmbeddedStore.open({ directory: undefined, clock: systemClock, log: silentLogger });
+    const said = { id: "p", bootNonce: "n", version: "1", generation: 1, armed: {}, holds: {}, seenTogether: [] };
+    const value = JSON.stringify({ format, ...said, accounts: [], servers });
+    await store.transact([], [{ put: `${PROXIES_PREFIX}p`, value }]);
+    const objections: string[] = [];
+    await inspectProxies({ store }, change, { uuid: "u3", otherUuid: "u2" }, objections);
+    await store.close();
+    return objections;
+  };
+
+  test.each<[string, ProxyDocument["servers"], string]>([
+    ["stays at the former server", { old: { newest: "u3", open: ["u1", "u3"] } }, 'server_uuid u1 as "old"'],
+    ["knows the former server alone", { old: { newest: "u1", open: ["u1"] } }, 'server_uuid u1 as "old"'],
+    ["is configured with another one", { old: { newest: "u9", open: [] } }, 'server_uuid u9 as "old"'],
+    ["has another one for the other end", { new: { newest: "u9", open: [] } }, 'server_uuid u9 as "new"'],
+  ])("is named where it %s", async (_, servers, what) => {
+    const [objection, ...more] = await objectionsTo(servers);
+    expect(objection).toContain(`proxy p reaches ${what}`);
+    expect(objection).toMatch(/\n {2}Correct the host/);
+    expect(more).toEqual([]);
+  });
+
+  test("is no objection where it reaches the new one, or has no connection left to the former", async () => {
+    expect(await objectionsTo({ old: { newest: "u3", open: ["u3"] }, new: { newest: "u2", open: ["u2"] } })).toEqual(
+      [],
+    );
+    expect(await objectionsTo({ old: { newest: "u1", open: [] } })).toEqual([]);
+    expect(await objectionsTo({})).toEqual([]);
+  });
+
+  test("is named where its version does not tell", async () => {
+    expect(await objectionsTo({}, 2)).toEqual([expect.stringContaining("proxy p registers in format 2")]);
   });
 });
 

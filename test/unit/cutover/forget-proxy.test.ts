@@ -7,7 +7,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { storeWith } from "./memory-store.ts";
 
 const PROXY: ProxyDocument = {
-  format: 2,
+  format: 3,
   id: "p1",
   bootNonce: "boot-1",
   version: "1",
@@ -16,6 +16,7 @@ const PROXY: ProxyDocument = {
   holds: {},
   seenTogether: [],
   accounts: [],
+  servers: {},
 };
 
 /** A server on which connection 7 belongs to `boot-1`; it takes `kills` KILLs before it leaves. */

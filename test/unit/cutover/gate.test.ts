@@ -42,7 +42,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
   for (const [index, { alive, ...said }] of (world.proxies ?? []).entries()) {
     const id = `p${index}`;
     const document = {
-      format: 2,
+      format: 3,
       id,
       bootNonce: id,
       version: "1",
@@ -51,6 +51,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
       holds: {},
       seenTogether: [],
       accounts: [],
+      servers: {},
       ...said,
     };
     await store.transact([], [{ put: PROXIES_PREFIX + id, value: JSON.stringify(document) }]);
@@ -96,8 +97,8 @@ describe("the gate of a switch", () => {
   });
 
   test.each([
-    ["newer", 3],
-    ["older", 1],
+    ["newer", 4],
+    ["older", 2],
   ])("does not open while a proxy of a %s format is registered, alive or not, and names it", async (_, format) => {
     for (const alive of [true, false]) {
       const other = { format, alive } as unknown as World["proxies"][number];
@@ -107,6 +108,21 @@ describe("the gate of a switch", () => {
       ]);
       expect(refusals(findings, "whatever the reason"), "no reason lets it pass").toHaveLength(1);
     }
+  });
+
+  test("names the proxy that reaches another server, the home, and both servers; no reason lets it pass", async () => {
+    const elsewhere = { newest: "uuid-other", open: [] };
+    const proxies = [{ servers: { new: elsewhere, third: elsewhere } }];
+    const findings = await wrong({ proxies });
+    expect(findings.map(({ observed }) => observed)).toEqual([
+      'proxy p0 reaches server_uuid uuid-other as "new", which is server_uuid uuid-new',
+    ]);
+    expect(refusals(findings, "whatever the reason")).toHaveLength(1);
+    const unknown = await wrong({ migration: { targetUuid: "" }, proxies });
+    expect(
+      unknown.map(({ id }) => id),
+      "a journal that knows none",
+    ).toEqual([]);
   });
 
   test("does not open unless forced where the proxies would refuse what the rules cannot list", async () => {
@@ -126,7 +142,7 @@ describe("the gate of a switch", () => {
   );
 
   test("says of a proxy of another version also what else stands in the way", async () => {
-    const other = { format: 3 } as unknown as World["proxies"][number];
+    const other = { format: 4 } as unknown as World["proxies"][number];
     const findings = await wrong({ proxies: [other], stream: { state: "paused" } });
     expect(findings.map(({ id }) => id).sort()).toEqual(["proxies-format", "stream-running"]);
   });
@@ -154,6 +170,16 @@ describe("the gate of a switch", () => {
     ["a diff is open", { diffOpen: true }, "diff-closed"],
     ["a proxy shows no sign of life", { proxies: [{ alive: false }] }, "proxies-alive"],
     ["a proxy has old rules", { proxies: [{ generation: 0 }] }, "proxies-current"],
+    [
+      "a proxy reaches another server under the name of the new home",
+      { proxies: [{}, { servers: { new: { newest: "uuid-other", open: ["uuid-other"] } } }] },
+      "proxies-servers",
+    ],
+    [
+      "a connection of a proxy has stayed at a server that was the old home before",
+      { proxies: [{ servers: { old: { newest: "uuid-old", open: ["uuid-before", "uuid-old"] } } }] },
+      "proxies-servers",
+    ],
     ["an application uses our account", { proxies: [{ accounts: ["app", "mover@10.0.0.1"] }] }, "accounts-own"],
     ["tables would be split", { proxies: [{ seenTogether: [["shop.items", "shop.stock"]] }] }, "tables-together"],
     ["a server does not answer", { unreachable: true }, "servers-reachable"],

@@ -33,7 +33,7 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
 
 describe.each(READERS)("%s", (_, read) => {
   test("of the next format is refused before anything in it is looked at", () => {
-    expect(() => read('{"format":3,"phase":7,"tables":"of another shape"}')).toThrow(/_FORMAT_NEWER: .* has format 3/);
+    expect(() => read(`{"format":4,"phase":7,"tables":"of another shape"}`)).toThrow(/_FORMAT_NEWER: .* has format 4/);
   });
 
   test.each(['{"id":"m"}', '{"format":"1"}', '{"format":1.5}', '{"format":-1}', '{"format":0}', "[]", "null", "{"])(
@@ -104,9 +104,9 @@ describe("a store that a newer version has written to", () => {
 
   test("is not switched while one of its proxies is of the newer version", async () => {
     const store = await storeWith();
-    await store.transact([], [{ put: `${PROXIES_PREFIX}p9`, value: '{"format":3,"id":"p9"}' }]);
+    await store.transact([], [{ put: `${PROXIES_PREFIX}p9`, value: '{"format":4,"id":"p9"}' }]);
     await expect(listProxies(store)).rejects.toThrow(
-      "CUTOVER_PROXY_FORMAT: proxy p9 registers in format 3, and this version in 2",
+      "CUTOVER_PROXY_FORMAT: proxy p9 registers in format 4, and this version in 3",
     );
   });
 });

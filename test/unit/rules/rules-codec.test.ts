@@ -21,7 +21,7 @@ const RULES: RulesDocument = {
 };
 
 const PROXY: ProxyDocument = {
-  format: 2,
+  format: 3,
   id: "p",
   bootNonce: "n",
   version: "0.1.0",
@@ -36,6 +36,7 @@ const PROXY: ProxyDocument = {
   holds: { m: { token: "t", state: "drained", open: [] } },
   seenTogether: [["shop.a", "shop.b"]],
   accounts: ["app@%"],
+  servers: { old: { newest: "u2", open: ["u1", "u2"] } },
 };
 
 describe("what was written", () => {
@@ -47,7 +48,7 @@ describe("what was written", () => {
 
 describe("what a later version wrote", () => {
   test.each([parseRules, parseProxyDocument])("is refused before anything in it is looked at", (parse) => {
-    expect(() => parse('{"format":3,"tables":"of another shape"}')).toThrow("STORE_FORMAT_NEWER");
+    expect(() => parse('{"format":4,"tables":"of another shape"}')).toThrow("STORE_FORMAT_NEWER");
   });
 });
 

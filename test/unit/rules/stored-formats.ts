@@ -71,14 +71,14 @@ export function storedFormats(name: string, open: () => Promise<OpenedStore>): v
     });
 
     test("a registered proxy of another: no list of proxies is given to decide by", async () => {
-      await put(`${PROXIES_PREFIX}p1`, { format: 3, id: "p1" });
+      await put(`${PROXIES_PREFIX}p1`, { format: 4, id: "p1" });
       await put(`${PROXIES_PREFIX}p2`, { format: 0, id: "p2" });
       expect(await listOtherFormats(opened.store)).toEqual([
-        { id: "p1", format: 3 },
+        { id: "p1", format: 4 },
         { id: "p2", format: 0 },
       ]);
       await expect(listProxies(opened.store)).rejects.toThrow(
-        /^CUTOVER_PROXY_FORMAT: proxy p1 registers in format 3, and this version in 2.*not switched.*forgets/s,
+        /^CUTOVER_PROXY_FORMAT: proxy p1 registers in format 4, and this version in 3.*not switched.*forgets/s,
       );
     });
 
