@@ -10,9 +10,12 @@ export interface Clock {
   monotonicMs(): number;
   /** The wall clock, for history entries and logs only. */
   now(): Date;
-  /** Resolves after `ms`. @throws {SwitchyardError} `CANCELLED` as soon as `signal` aborts. */
+  /** Resolves after `ms`, never before. @throws {SwitchyardError} `CANCELLED` as soon as `signal` aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** A timer that is to wait for longer fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** The machine's own clocks. */
 export const systemClock: Clock = {
@@ -24,14 +27,25 @@ export const systemClock: Clock = {
         reject(cancelled());
         return;
       }
+      const overAtMs = performance.now() + ms;
+      let timer: NodeJS.Timeout;
       const onAbort = (): void => {
         clearTimeout(timer);
         reject(cancelled());
       };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      }, ms);
+      // Timers count whole milliseconds and can be early by one: then a proxy would give its hold up before the switch does.
+      const wait = (leftMs: number): void => {
+        timer = setTimeout(() => {
+          const stillMs = overAtMs - performance.now();
+          if (stillMs > 0) {
+            wait(stillMs);
+            return;
+          }
+          signal?.removeEventListener("abort", onAbort);
+          resolve();
+        }, Math.min(TIMER_MAX_MS, Math.ceil(leftMs)));
+      };
+      wait(ms);
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
 };
