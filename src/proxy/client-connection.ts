@@ -363,9 +363,13 @@ export class ClientConnection {
 
   /** A client that is not read may have gone: it is read on, or else the system is asked. */
   #lookAfter(): void {
-    if (!this.#socket.writableNeedDrain && this.#backlog.further()) this.#socket.resume();
+    if (!this.#socket.writableNeedDrain && this.#backlog.further()) {
+      // It is looked after again when it is not read any more.
+      this.#socket.resume();
+      return;
+    }
     // Sends nothing, and fails where the client's system has said that nobody is there.
-    else if (this.#raw.writableLength === 0) this.#raw.write(NOTHING);
+    if (this.#raw.writableLength === 0) this.#raw.write(NOTHING);
     this.#watch();
   }
 

@@ -107,8 +107,8 @@ export function unknownStatement(id: number | string, inFunction: string): ErrPa
 }
 
 /** A statement that was prepared on one server would be another on the next. */
-export function preparedOtherwise(backend: string, changed: string): ErrPacket {
-  const why = `it was prepared under another ${changed} than the session has now`;
+export function preparedOtherwise(backend: string): ErrPacket {
+  const why = "it was prepared under another character set than the session has now";
   return notSupported(`a prepared statement cannot go to ${backend}: ${why}; nothing was executed, prepare it again`);
 }
 

@@ -19,7 +19,7 @@ export async function prepareAsBefore(
 ): Promise<ErrPacket | undefined> {
   const { text, reading } = kept;
   const now = session.state.settings.reading;
-  if (isSpeltOtherwise(text, reading, now)) return preparedOtherwise(backend.name, "character set");
+  if (isSpeltOtherwise(text, reading, now)) return preparedOtherwise(backend.name);
   // What quotes the text in PREPARE is read by the mode, too.
   if (!meansOtherwise(text, reading, now) && reading.parsedBy.noBackslashEscapes === now.parsedBy.noBackslashEscapes) {
     return await prepare();

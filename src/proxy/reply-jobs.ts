@@ -142,7 +142,8 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
 
   head(length: number, _sequence: number, firstByte: number): boolean {
     const wanted = this.tracker.wants(length, firstByte);
-    // Known by its first byte, and refused then: a client is not shown the beginning of such a request either.
+    // A server may ask for any file of the client's: only a client that has offered one is asked. It is known by its first
+    // byte, and refused then: a client is not shown the beginning of such a request either.
     if (wanted && firstByte === ASKS_FOR_FILE && !sendsFile(this.#command)) super.wantsFile();
     return wanted;
   }
@@ -153,9 +154,7 @@ export class RelayedReply extends TrackedReply implements PacketVisitor {
     return this.tracker.complete;
   }
 
-  /** A server may ask for any file of the client's: only a client that has offered one is asked. */
   protected override wantsFile(): void {
-    if (!sendsFile(this.#command)) super.wantsFile();
     const before = this.#file ?? Promise.resolve();
     const request = this.#sequence;
     this.#file = before.then(() => this.#takeFile(this.#client, request));

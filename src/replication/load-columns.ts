@@ -1,6 +1,7 @@
 import { quoteId } from "../base/table-name.ts";
 import { digitsAreNumbers, fiveDigitsAreNumbers } from "../table/enum-labels.ts";
 import { jsonTypesExpression } from "../table/json-types.ts";
+import { WIDE_CHARSETS } from "./value-writer.ts";
 
 /** A stored column as far as copying it needs to know it. */
 export interface CopiedColumn {
@@ -11,9 +12,6 @@ export interface CopiedColumn {
   readonly columnType?: string;
   readonly charset?: string | undefined;
 }
-
-/** Character sets in which digits are not their ASCII bytes. */
-const WIDE_CHARSETS: ReadonlySet<string> = new Set(["ucs2", "utf16", "utf16le", "utf32"]);
 
 /** How the rows of one table leave the source and enter the target without a bit changing. */
 export interface LoadColumns {

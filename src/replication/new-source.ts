@@ -50,6 +50,8 @@ export async function inspectNewSource(options: NewSourceOptions): Promise<NewSo
   try {
     const { history, ledger } = options.applied;
     const connection = await connectSource(options.endpoint, options.name, signal);
+    const destroy = (): void => connection.destroy();
+    signal.addEventListener("abort", destroy, { once: true });
     let executed: GtidSet;
     let gone: GtidSet;
     try {
@@ -57,6 +59,7 @@ export async function inspectNewSource(options: NewSourceOptions): Promise<NewSo
       executed = GtidSet.parse(row?.["executed"] ?? "");
       gone = GtidSet.parse(row?.["purged"] ?? "");
     } finally {
+      signal.removeEventListener("abort", destroy);
       connection.destroy();
     }
     const missing = history.subtract(executed);

@@ -46,7 +46,10 @@ interface NeededLog {
 export class RunwayMeter {
   readonly #options: RunwayMeterOptions;
   #facts: RunwayFacts | undefined;
+  /** As of a while ago: what the log has grown by within a moment says nothing of its rate. */
   #files: { readonly files: readonly LogFile[]; readonly atMs: number } | undefined;
+  #bytesPerSecond = 0;
+  #looking: Promise<void> | undefined;
   #warned = false;
 
   constructor(options: RunwayMeterOptions) {
@@ -89,8 +92,15 @@ export class RunwayMeter {
     if (this.isShort) throw runwayShort(this.leftMs() ?? 0, this.#options.limits.runwayStopMs);
   }
 
-  /** Asks the source now. @throws {SwitchyardError} what connections and decoder throw */
-  async look(): Promise<void> {
+  /** Asks the source now; who asks meanwhile hears the same. @throws {SwitchyardError} what connections and decoder throw */
+  look(): Promise<void> {
+    this.#looking ??= this.#ask().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #ask(): Promise<void> {
     const { clock, name, source, signal, executed } = this.#options;
     const over = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
     const connection = await connectSource(source, name, over);
@@ -115,13 +125,21 @@ export class RunwayMeter {
         purged: found === "purged",
         neededAgeMs: Math.max(0, ageMs),
         neededBytes: needed === undefined ? 0 : bytesFrom(files, needed.file),
-        bytesPerSecond: growthPerSecond(this.#files, look),
+        bytesPerSecond: this.#grown(look),
       };
-      this.#files = look;
     } finally {
       over.removeEventListener("abort", destroy);
       connection.destroy();
     }
+  }
+
+  #grown(look: { readonly files: readonly LogFile[]; readonly atMs: number }): number {
+    if (this.#files !== undefined) {
+      if (look.atMs - this.#files.atMs < this.#options.limits.runwayEveryMs / 2) return this.#bytesPerSecond;
+      this.#bytesPerSecond = growthPerSecond(this.#files, look);
+    }
+    this.#files = look;
+    return this.#bytesPerSecond;
   }
 
   /** The first transaction that the log still holds and that is not applied; undefined where there is none. */

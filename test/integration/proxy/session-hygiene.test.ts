@@ -120,8 +120,6 @@ test("a session outlives the connection that its own wait_timeout has ended, and
 test("a KILL by an id that a server has given anew is not one of the session that was greeted by it before", async () => {
   const client = await connect();
   const id = Number(client.threadId);
-  await client.query("SET SESSION wait_timeout = 1");
-  await sleep(1200);
   const killed = async (): Promise<unknown> => {
     const sql = "SELECT SLEEP(0.6) AS slept FROM (SELECT 1) one LEFT JOIN orders ON orders.id = 0";
     const running = client.query<RowDataPacket[]>(sql).then(([[row]]) => row?.["slept"]);
@@ -132,6 +130,9 @@ test("a KILL by an id that a server has given anew is not one of the session tha
     await harness.store.transact([], [{ put: `${KILLS_PREFIX}${Math.random()}`, value }]);
     return await running.catch(({ errno }: { errno: number }) => errno);
   };
+  expect(await killed(), "while it is known by that id").not.toBe(0);
+  await client.query("SET SESSION wait_timeout = 1");
+  await sleep(1200);
   expect(await killed(), "at the new home, while the server that greeted it knows it by another id").toBe(0);
 });
 
