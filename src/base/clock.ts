@@ -35,15 +35,18 @@ export const systemClock: Clock = {
       };
       // Timers count whole milliseconds and can be early by one: then a proxy would give its hold up before the switch does.
       const wait = (leftMs: number): void => {
-        timer = setTimeout(() => {
-          const stillMs = overAtMs - performance.now();
-          if (stillMs > 0) {
-            wait(stillMs);
-            return;
-          }
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        }, Math.min(TIMER_MAX_MS, Math.ceil(leftMs)));
+        timer = setTimeout(
+          () => {
+            const stillMs = overAtMs - performance.now();
+            if (stillMs > 0) {
+              wait(stillMs);
+              return;
+            }
+            signal?.removeEventListener("abort", onAbort);
+            resolve();
+          },
+          Math.min(TIMER_MAX_MS, Math.ceil(leftMs)),
+        );
       };
       wait(ms);
       signal?.addEventListener("abort", onAbort, { once: true });
