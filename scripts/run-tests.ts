@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { providePrograms } from "../servers/programs.ts";
 import { SetupError } from "../servers/setup-error.ts";
-import type { Counts } from "../test/support/plain-summary.ts";
+import type { Counts, RunResult } from "../test/support/plain-summary.ts";
 import { runProgram } from "./child-program.ts";
 import { main as build } from "./run-build.ts";
 import { runChecks } from "./run-checks.ts";
@@ -13,10 +13,16 @@ const QUICK = ["unit", "integration"];
 /** Switches, and as many rollbacks, where a test does fewer in the quick lane. */
 const MOVES_OF_ALL = "10";
 const ALL = [...QUICK, "scenarios", "clients", "soak"];
+/** More than this is no matter of a busy machine. */
+const AGAIN_FILES_MAX = 2;
 
 /**
  * `npm test [-- --all] [vitest arguments]`: builds, finds the servers, runs the static checks and the tests, and ends
  * with the line `N passed, N failed, N skipped`. Each static check counts as one test; so does the build.
+ *
+ * Three files run at a time, and some tests bound how long something takes. Without arguments, files with failures, where
+ * they are few, are therefore run once more with nothing beside them, and that run counts; what has failed in the first is named above the
+ * last line all the same.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const startedAt = performance.now();
@@ -33,8 +39,21 @@ export async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(`build: ${built ? "ok" : "FAILED"}\n`);
   add(total, { passed: built ? 1 : 0, failed: built ? 0 : 1, skipped: 0 });
   add(total, { ...(await runChecks()), skipped: 0 });
-  add(total, await runVitest(args.includes("--all") ? ALL : QUICK, args));
+  add(total, await runTests(args.includes("--all") ? ALL : QUICK, args));
   return sumUp(total, startedAt);
+}
+
+async function runTests(projects: readonly string[], args: readonly string[]): Promise<Counts> {
+  const first = await runVitest(projects, args);
+  const files = new Set(first.failures.map(({ file }) => file));
+  if (args.length > 0 || files.size === 0 || files.size > AGAIN_FILES_MAX) return first;
+  process.stdout.write(`\nwith nothing beside them, once more: ${[...files].join(" ")}\n`);
+  const alone = await runVitest(projects, ["--maxWorkers=1", ...files]);
+  for (const { file, test } of first.failures) {
+    const again = alone.failures.some((other) => other.file === file && other.test === test);
+    process.stdout.write(`${again ? "failed twice" : "FAILED beside others, passed alone"}: ${test}\n`);
+  }
+  return { ...first, passed: first.passed + first.failed - alone.failed, failed: alone.failed };
 }
 
 /** `npm run test:clients [-- vitest arguments]`: the clients that people have, across a switch, and nothing else. */
@@ -49,7 +68,7 @@ function sumUp(total: Counts, startedAt: number): number {
   return total.failed === 0 ? 0 : 1;
 }
 
-async function runVitest(projects: readonly string[], args: readonly string[]): Promise<Counts> {
+async function runVitest(projects: readonly string[], args: readonly string[]): Promise<RunResult> {
   const others = args.filter((arg) => arg !== "--all");
   const folder = mkdtempSync(join(tmpdir(), "switchyard-test-"));
   const countsFile = join(folder, "counts.json");
@@ -78,11 +97,11 @@ function ofAll(): Record<string, string> {
   return { SWITCHYARD_LONG: "1", SWITCHYARD_MOVES: moves, SWITCHYARD_PROPERTY_SEED: seed };
 }
 
-function readCounts(path: string): Counts {
+function readCounts(path: string): RunResult {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Counts;
+    return JSON.parse(readFileSync(path, "utf8")) as RunResult;
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
+    return { passed: 0, failed: 1, skipped: 0, failures: [] };
   }
 }
 

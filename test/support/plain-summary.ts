@@ -7,6 +7,12 @@ export interface Counts {
   skipped: number;
 }
 
+/** What a run leaves in the file that `SWITCHYARD_TEST_COUNTS` names. */
+export interface RunResult extends Counts {
+  /** The tests that failed; none where something failed that is no test. */
+  readonly failures: readonly { readonly file: string; readonly test: string }[];
+}
+
 /**
  * Ends a run with one line that a script can count, alone on it: `N passed, N failed, N skipped`. Where a larger run
  * adds other checks and prints the line itself, the counts go to the file that it names instead.
@@ -16,7 +22,8 @@ export default class PlainSummary implements Reporter {
     const counts = countTests(modules);
     counts.failed += errors.length;
     const file = process.env["SWITCHYARD_TEST_COUNTS"];
-    if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
+    if (file !== undefined)
+      writeFileSync(file, JSON.stringify({ ...counts, failures: failuresOf(modules, counts) } satisfies RunResult));
     else process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
   }
 }
@@ -34,4 +41,11 @@ function countTests(modules: readonly TestModule[]): Counts {
     if (module.state() === "failed" && (tests === 0 || module.errors().length > 0)) counts.failed++;
   }
   return counts;
+}
+
+function failuresOf(modules: readonly TestModule[], { failed }: Counts): RunResult["failures"] {
+  const failures = modules.flatMap((module) =>
+    [...module.children.allTests("failed")].map(({ fullName }) => ({ file: module.moduleId, test: fullName })),
+  );
+  return failures.length === failed ? failures : [];
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
-const START_MAX_MS = 15_000;
+const START_MAX_MS = 60_000;
 
 /** How a process has ended. */
 export interface Ended {

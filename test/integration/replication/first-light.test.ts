@@ -53,7 +53,7 @@ describe("a table that clients write to all the time", () => {
     const [create] = await ends.target.root("SHOW CREATE TABLE shop.orders");
     expect(create?.["Create Table"]).toContain("UNIQUE KEY `by_customer`");
     await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(opened.stream.status().lagMs).toBeLessThan(500);
+    expect(opened.stream.status().lagMs).toBeLessThan(2000);
   });
 
   test.each(["zlib", "zstd"] as const)("is copied and followed over %s, and ends equal", async (algorithm) => {
