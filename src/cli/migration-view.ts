@@ -21,7 +21,12 @@ export interface ShownStatus {
   /** Present while rows are copied or compared. */
   readonly throttle?: ThrottleStatus;
   /** Of a paused stream. */
-  readonly paused?: { readonly lagMs?: number; readonly runwayMs?: number; readonly problem?: string };
+  readonly paused?: {
+    readonly lagMs?: number;
+    readonly runwayMs?: number;
+    readonly unsure?: string;
+    readonly problem?: string;
+  };
 }
 
 /** A migration in the list of all, with the controller that runs it. */
@@ -86,14 +91,17 @@ function streamFacts(
   return lines;
 }
 
-function describePause({ lagMs, runwayMs, problem }: NonNullable<ShownStatus["paused"]> = {}): string {
+function describePause({ lagMs, runwayMs, unsure, problem }: NonNullable<ShownStatus["paused"]> = {}): string {
   const parts: string[] = [];
   if (lagMs !== undefined) parts.push(`by ${duration(lagMs)} at most`);
   if (runwayMs !== undefined) {
     const left =
-      runwayMs > 0 ? `keeps the log it needs for ${duration(runwayMs)} more` : "may have purged the log it needs";
+      runwayMs > 0
+        ? `keeps the log it needs for ${duration(runwayMs)} more at least`
+        : "may have purged the log it needs";
     parts.push(`the server ${left}`);
   }
+  if (unsure !== undefined) parts.push(`it may purge the log it needs at any time: ${unsure}`);
   if (problem !== undefined) parts.push(`the server cannot be asked: ${problem.split("\n")[0]}`);
   return parts.join("; ");
 }

@@ -174,7 +174,7 @@ export const METRICS = {
   },
   binlog_runway_seconds: {
     type: "gauge",
-    help: "How much longer the source keeps the binary log that a stream still needs, by age, or by space and the rate at which it grows. Absent where it keeps it for ever.",
+    help: "How much longer the source keeps the binary log that a stream still needs, by age, or by space and the rate at which it grows. Absent where it keeps it for ever, or where nothing is certain of a paused stream.",
     labels: ["migration", "direction"],
   },
   binlog_needed_bytes: {

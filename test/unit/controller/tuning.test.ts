@@ -57,19 +57,35 @@ describe("a diff that reads a replica", () => {
 });
 
 describe("a paused stream", () => {
+  const DAY = 86_400_000;
+  const HOUR = 3_600_000;
   const paused = { by: "ann", reason: "r", at: "2026-01-01T00:00:00.000Z", lagMs: 2000 };
-  const later = new Date("2026-01-01T01:00:00.000Z");
+  const later = { now: new Date("2026-01-01T01:00:00.000Z"), knownForMs: 0 };
+  const kept = (retentionMs: number | undefined, spaceBytes?: number) => ({ retentionMs, spaceBytes });
 
-  test("is later by the time of its pause, and its server keeps the log for that much less", () => {
-    expect(pausedStatus(paused, later, 86_400_000)).toEqual({ lagMs: 3_602_000, runwayMs: 82_798_000 });
+  test("is later by the time of its pause, and its server keeps the log for at least that much less", () => {
+    const status = { lagMs: HOUR + 2000, runwayMs: DAY - HOUR - 12_000 };
+    expect(pausedStatus(paused, later, kept(DAY))).toEqual(status);
   });
 
-  test("has no runway that ends where the log is kept for ever, and none that is known before the server has answered", () => {
-    expect(pausedStatus(paused, later, 0)).toEqual({ lagMs: 3_602_000 });
-    expect(pausedStatus(paused, later, undefined, "no answer")).toEqual({ lagMs: 3_602_000, problem: "no answer" });
+  test("whose pause another controller's clock has dated into the future is as late as this process has seen it paused", () => {
+    const ahead = { now: new Date("2025-12-31T23:00:00.000Z"), knownForMs: HOUR };
+    expect(pausedStatus(paused, ahead, kept(DAY)).lagMs).toBe(HOUR + 2000);
   });
 
-  test("of an earlier version, or that had not caught up, is late by an unknown time", () => {
-    expect(pausedStatus({ by: "ann", reason: "r" }, later, 86_400_000)).toEqual({});
+  test("has no runway that ends where the log is kept for ever", () => {
+    expect(pausedStatus(paused, later, kept(undefined))).toEqual({ lagMs: HOUR + 2000 });
+  });
+
+  test.each<[string, Parameters<typeof pausedStatus>[0], Parameters<typeof pausedStatus>[2], string]>([
+    ["the server has not answered", paused, undefined, "has not said yet"],
+    ["the log is bounded by its size", paused, kept(DAY, 1000), "binlog_space_limit"],
+    ["the log is bounded by its size alone", paused, kept(undefined, 1000), "binlog_space_limit"],
+    ["it had not caught up when it was paused", { by: "ann", reason: "r", at: paused.at }, kept(DAY), "how late"],
+    ["an earlier version has paused it", { by: "ann", reason: "r" }, kept(DAY), "how late"],
+  ])("is promised nothing where %s", (_, pause, log, why) => {
+    const status = pausedStatus(pause, later, log, "no answer");
+    expect(status.runwayMs).toBeUndefined();
+    expect(status).toMatchObject({ unsure: expect.stringContaining(why), problem: "no answer" });
   });
 });
