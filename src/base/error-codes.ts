@@ -169,6 +169,8 @@ export const ERROR_CODES = {
   REPLICATION_ROW_REFUSED: { retryable: false, exit: 1 },
   /** A table has rows on the target before the first row was copied. */
   REPLICATION_TARGET_NOT_EMPTY: { retryable: false, exit: 3 },
+  /** The copy of a table that can be copied only as a whole was interrupted too often. What it had copied of it was removed; resume, and it begins anew. */
+  REPLICATION_COPY_INTERRUPTED: { retryable: false, exit: 1 },
   /** A row's statement is larger than the target's max_allowed_packet. */
   REPLICATION_ROW_TOO_LARGE: { retryable: false, exit: 1 },
   /** The schema `_switchyard` on a server is of a newer version, or of somebody else; nothing on the server was changed. */

@@ -52,6 +52,10 @@ export function describeMigration(
     const total = count(Math.max(stream.rowsEstimated, stream.rowsCopied));
     lines.push(["copied", `${count(stream.rowsCopied)} of about ${total} rows`]);
   }
+  for (const { table: name, beginnings } of stream?.tables ?? []) {
+    if (beginnings !== undefined)
+      lines.push(["  begun", `${name} for the ${beginnings}. time: it is copied whole or not at all`]);
+  }
   if (status?.throttle !== undefined) lines.push(["speed", describeThrottle(status.throttle)]);
   if (migration.tuning !== undefined) lines.push(["tuned", describeTuning(migration.tuning)]);
   if (status?.diff !== undefined) lines.push(["comparing", `${count(status.diff.rowsCompared)} rows so far`]);

@@ -242,6 +242,8 @@ class TaskRun {
   extended(rows: number, through: Key | undefined, last: boolean): CopiedChunk {
     const { table, range } = this.task;
     const snapshot = this.#snapshot;
+    // A copy that begins again has a chunk already, without rows.
+    if (!this.ordered) this.#chunk ??= table.chunks.find((chunk) => !chunk.complete);
     const number = this.#chunk?.chunk ?? Math.max(0, ...table.chunks.map((chunk) => chunk.chunk)) + 1;
     // Taken before the first commit, so that two readers of one table never take the same number.
     if (this.#chunk === undefined) table.chunks.push(this.#reserve(number));

@@ -28,6 +28,8 @@ export interface CopyContext {
   readonly whilePaused: () => Promise<void>;
   readonly pace: PacedWork;
   readonly onRows: (table: CopiedTable, rows: number) => void;
+  /** What was copied of a table that counts only as a whole is gone: its copy begins, for so many times now. */
+  readonly onAgain: (table: CopiedTable, beginnings: number) => void;
   /** Rows of each table, by the source's own guess. */
   readonly estimates: ReadonlyMap<string, number>;
   /** `server_uuid` of the server that rows are read from: a snapshot of any other is not used. */

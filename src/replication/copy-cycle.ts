@@ -35,7 +35,7 @@ export async function runCopyCycle(
   executed: GtidSet,
   begin: (position: GtidSet) => void,
 ): Promise<CycleOutcome> {
-  for (const table of state.tables) await clearPartial(context.control, context.claim, table);
+  for (const table of state.tables) await clearPartial(context, table);
   const wanted = state.tables.filter((table) => state.gaps(table).length > 0);
   if (wanted.length === 0) return { kind: "copied" };
   const snapshots = new TableSnapshots(context, state, wanted, executed, begin);

@@ -11,6 +11,7 @@ import type { TableDefinition } from "./table-definitions.ts";
 
 /** A chunk row of the sidecar: keys that one snapshot's rows have been copied for. */
 export interface CopiedChunk extends KeyRange {
+  /** Of a table that counts only as a whole, how often its copy has begun. */
   readonly chunk: number;
   readonly snapshot: number;
   readonly rows: number;

@@ -126,6 +126,7 @@ export class StreamAttempt {
         rowsCopied: table.chunks.reduce((sum, chunk) => sum + chunk.rows, 0),
         rowsEstimated: estimates.get(table.key) ?? 0,
         done: state.gaps(table).length === 0,
+        beginnings: table.kinds === undefined ? (table.chunks[0]?.chunk ?? 1) : 1,
       });
     }
     progress.copied = state.keyed;
@@ -237,7 +238,10 @@ export class StreamAttempt {
 
   #cycleSurroundings(
     pace: PacedWork,
-  ): Pick<CopyContext, "target" | "limits" | "failpoint" | "log" | "signal" | "isOver" | "whilePaused" | "onRows"> {
+  ): Pick<
+    CopyContext,
+    "target" | "limits" | "failpoint" | "log" | "signal" | "isOver" | "whilePaused" | "onRows" | "onAgain"
+  > {
     const { options, limits, gate, progress, runway, signal, failpoint } = this.#context;
     return {
       target: options.target,
@@ -251,6 +255,10 @@ export class StreamAttempt {
         progress.addRows(table.key, rows, table.kinds !== undefined);
         // A table that counts only as a whole cannot give way to the stream in between.
         if (table.kinds === undefined) runway.require();
+      },
+      onAgain: (table, beginnings) => {
+        progress.setTable(table.key, { rowsCopied: 0, beginnings });
+        options.log.warn({ table: table.key, beginnings }, "a copy was interrupted that only begins anew");
       },
     };
   }

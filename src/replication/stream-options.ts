@@ -21,6 +21,8 @@ export interface StreamLimits {
   readonly snapshotAttempts: number;
   /** How long a replica that rows are read from may take to get what the source has. */
   readonly replicaWaitMs: number;
+  /** How often the copy of a table that counts only as a whole may begin; then the stream stops, and says so. */
+  readonly wholeBeginningsMax: number;
   /** Lag below which the next snapshot is opened, and below which the stream counts as running. */
   readonly cycleLagMaxMs: number;
   /** Source transactions that may share one target transaction while the stream is behind. */
@@ -55,6 +57,7 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   snapshotLockWaitMs: 500,
   snapshotAttempts: 60,
   replicaWaitMs: 30_000,
+  wholeBeginningsMax: 20,
   cycleLagMaxMs: 1000,
   groupTransactionsMax: 500,
   groupBytesMax: 1024 * 1024,

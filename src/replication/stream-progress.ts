@@ -3,9 +3,17 @@ import { type TableName, tableKey } from "../base/table-name.ts";
 import type { StreamGate } from "./stream-gate.ts";
 import type { StreamStatus, TableProgress } from "./stream-status.ts";
 
+interface Counted {
+  rowsCopied: number;
+  rowsEstimated: number;
+  done: boolean;
+  /** How often its copy has begun. */
+  beginnings: number;
+}
+
 /** What a stream counts as it goes, and how that reads as a status. */
 export class StreamProgress {
-  readonly #tables: Map<string, { rowsCopied: number; rowsEstimated: number; done: boolean }>;
+  readonly #tables: Map<string, Counted>;
   phase: "copying" | "catching-up" | "running" = "copying";
   copied = false;
   appliedTransactions = 0;
@@ -16,10 +24,10 @@ export class StreamProgress {
   steps = 0;
 
   constructor(tables: readonly TableName[]) {
-    this.#tables = new Map(tables.map((table) => [tableKey(table), { rowsCopied: 0, rowsEstimated: 0, done: false }]));
+    this.#tables = new Map(tables.map((table) => [tableKey(table), nothing()]));
   }
 
-  setTable(key: string, progress: Partial<{ rowsCopied: number; rowsEstimated: number; done: boolean }>): void {
+  setTable(key: string, progress: Partial<Counted>): void {
     const table = this.#tables.get(key);
     if (table === undefined) return;
     if (progress.done === true && !table.done) this.steps++;
@@ -47,7 +55,11 @@ export class StreamProgress {
     readonly closed: boolean;
     readonly failure: unknown;
   }): StreamStatus {
-    const tables: TableProgress[] = [...this.#tables].map(([table, progress]) => ({ table, ...progress }));
+    const tables: TableProgress[] = [...this.#tables].map(([table, { beginnings, ...progress }]) => ({
+      table,
+      ...progress,
+      ...(beginnings > 1 ? { beginnings } : {}),
+    }));
     return {
       state: this.#state(now),
       copied: this.copied,
@@ -76,4 +88,8 @@ export class StreamProgress {
     if (now.gate.paused) return "paused";
     return this.phase;
   }
+}
+
+function nothing(): Counted {
+  return { rowsCopied: 0, rowsEstimated: 0, done: false, beginnings: 1 };
 }

@@ -30,4 +30,6 @@ export interface TableProgress {
   readonly rowsCopied: number;
   readonly rowsEstimated: number;
   readonly done: boolean;
+  /** How often its copy has begun, where that is more than once: it counts only as a whole, and was interrupted. */
+  readonly beginnings?: number;
 }

@@ -45,7 +45,7 @@ export class ChaosClients {
     const table = `${this.#schema}.${KEYLESS}`;
     if (this.#random() < 0.3) return `DELETE FROM ${table} WHERE a = ${a} LIMIT 1`;
     if (this.#random() < 0.3) return `UPDATE ${table} SET b = 'changed' WHERE a = ${a} LIMIT 2`;
-    return `INSERT INTO ${table} VALUES (${a}, 'new'), (${a}, NULL)`;
+    return `INSERT INTO ${table} (a, b) VALUES (${a}, 'new'), (${a}, NULL)`;
   }
 
   async #run(url: () => string): Promise<void> {

@@ -53,13 +53,19 @@ export class ReplicationPair implements Breakable {
     const system = await TestSystem.start({ schemas: ["ledger", CHAOS] });
     try {
       await system.resetTables();
+      // Copied one behind the other, the large ones in another order each time.
       const tables = [
         ...["entry", "counter", "fat", "whole"].map((table) => `ledger.${table}`),
         ...(await createTables(system.old, CHAOS)),
         `${CHAOS}.${KEYLESS}`,
-      ];
+      ]
+        .map((table) => ({ table, at: random() }))
+        .sort((a, b) => a.at - b.at)
+        .map(({ table }) => table);
       await system.old.root(LARGE.join("; "));
-      await system.old.root(`CREATE TABLE ${CHAOS}.${KEYLESS} (a INT, b VARCHAR(20))`);
+      await system.old.root(
+        `CREATE TABLE ${CHAOS}.${KEYLESS} (a INT, b VARCHAR(20), body VARCHAR(${FAT_BYTES}) CHARACTER SET latin1)`,
+      );
       await fill(system);
       for (const server of [system.old, system.new]) {
         const { user } = system.application;
@@ -91,6 +97,11 @@ export class ReplicationPair implements Breakable {
   /** Where clients that go past the proxies write from now on. */
   set home(home: Home) {
     this.#home = home;
+  }
+
+  /** Each different row of the table without a key, and how often it is there. */
+  get keylessCounts(): string {
+    return `SELECT a, b, SHA2(body, 256) AS body, COUNT(*) AS n FROM ${CHAOS}.${KEYLESS} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`;
   }
 
   /** Lets all clients write. */
@@ -140,7 +151,8 @@ async function fill({ old }: TestSystem): Promise<void> {
   await old.root(
     `SET SESSION cte_max_recursion_depth = 100000;
      INSERT INTO ledger.fat ${numbers(FAT_ROWS)} i, 0, ${body} FROM n;
-     INSERT INTO ledger.whole ${numbers(WHOLE_ROWS)} CONCAT('key', i), 0, ${body} FROM n`,
+     INSERT INTO ledger.whole ${numbers(WHOLE_ROWS)} CONCAT('key', i), 0, ${body} FROM n;
+     INSERT INTO ${CHAOS}.${KEYLESS} ${numbers(WHOLE_ROWS)} i % 20, NULL, ${body.replaceAll("(i", "(i % 20")} FROM n`,
   );
 }
 

@@ -83,6 +83,7 @@ async function prepared(
     whilePaused: () => Promise.resolve(),
     pace: fullPace.open(),
     onRows: () => undefined,
+    onAgain: () => undefined,
     sourceUuid: await serverUuid(observer),
     estimates: new Map(),
     ...changes,
@@ -194,6 +195,45 @@ describe("a copy that stops in the middle", () => {
 });
 
 describe("a copy that is interrupted behind each chunk", () => {
+  test("begins anew so often and no more, whatever ends it, and as often again once somebody resumes it", async () => {
+    const schema = `y${++sequence}`;
+    const table = `${schema}.t`;
+    await ends.source.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${table} (a INT, v INT); INSERT INTO ${table} ${numbers(25).replace("SELECT i, i", "SELECT i DIV 4, 1")}`,
+    );
+    const open = (interruptions: number) => {
+      let left = interruptions;
+      return openStream(ends, [table], {
+        migration: schema,
+        limits: { chunkRowsMax: 10, wholeBeginningsMax: 3, reconnectMaxMs: 20 },
+        failpoint: async (point) => {
+          // A server that is away does not count as a failure.
+          if (point === "copy-after-chunk-commit" && left-- > 0) {
+            throw new SwitchyardError("MYSQL_CONNECTION_LOST", { what: "interrupted" });
+          }
+        },
+      });
+    };
+    const first = await open(Number.POSITIVE_INFINITY);
+    try {
+      expect(String(await Promise.race([first.ended, sleep(20_000)]))).toContain("REPLICATION_COPY_INTERRUPTED");
+      expect(first.stream.status().tables).toMatchObject([{ table, beginnings: 3 }]);
+      expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`)).toEqual([{ n: "0" }]);
+    } finally {
+      await first.stream.close();
+    }
+    // One process is killed after a beginning, the next one counts on.
+    const second = await open(2);
+    try {
+      await untilRunning(second, 20_000);
+      expect(second.stream.status()).toMatchObject({ rowsCopied: 25, tables: [{ rowsCopied: 25, beginnings: 3 }] });
+    } finally {
+      await second.stream.close();
+    }
+    const counts = `SELECT a, v, COUNT(*) AS n FROM ${table} GROUP BY a, v ORDER BY a`;
+    expect(await ends.target.root(counts)).toEqual(await ends.source.root(counts));
+  });
+
   test.each([
     ["comes to its end where each attempt goes on behind the last", "id INT PRIMARY KEY, v INT", undefined],
     ["stops after so many attempts where each begins anew", "id INT, v INT", "TIMEOUT"],
