@@ -88,10 +88,15 @@ export function binaryValue(type: number, bytes: Buffer): string {
   if (type === COLUMN.BIT && length >= 1 && length <= 8) {
     return columnValue(`BIT(${length * 8})`, `CAST(0x${bytes.toString("hex")} AS UNSIGNED)`);
   }
-  throw new SwitchyardError("REPLICATION_VALUE_UNSUPPORTED", {
-    what: `a JSON document holds a value of SQL type ${type}, which no expression can write`,
+  throw withoutExpression(`${length} bytes of SQL type ${type}`);
+}
+
+/** A value inside JSON that only a server of before, or a row event, has written: an expression would give it another type. */
+export function withoutExpression(value: string): SwitchyardError {
+  return new SwitchyardError("REPLICATION_VALUE_UNSUPPORTED", {
+    what: `a JSON document holds a value (${value}) of a type that no expression can write`,
     changed: "The row was not written; nothing of its transaction was kept.",
-    fix: "Store the value as a JSON string (for example base64 text), then create the migration again.",
+    fix: "Write the value anew on the source, which gives it a type of today: UPDATE … SET document = JSON_SET(document, path, CAST(JSON_UNQUOTE(JSON_EXTRACT(document, path)) AS BINARY)); or store it as a JSON string. Then resume.",
   });
 }
 

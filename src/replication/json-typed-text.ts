@@ -8,6 +8,7 @@ import {
   jsonDocument,
   type SqlJson,
   temporalValue,
+  withoutExpression,
 } from "./json-expression.ts";
 
 /** A value in the text of a document. */
@@ -80,7 +81,7 @@ function value(text: string, type: JsonSqlType): string {
     return temporalValue(temporal, shown);
   }
   const binary = BINARY.exec(shown);
-  if (binary === null) throw misfit();
+  if (binary === null) throw withoutExpression(`${shown.length} characters of the type ${type}`);
   return binaryValue(Number(binary[1]), Buffer.from(binary[2] ?? "", "base64"));
 }
 

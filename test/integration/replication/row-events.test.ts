@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startServers, stopServers } from "../../support/servers.ts";
 import { type Ends, executedOn, type OpenedStream, openStream, settled, untilRunning } from "./stream-bench.ts";
@@ -78,6 +80,47 @@ describe("changes of a table that is the same on both sides", () => {
     await ends.source.root(`${client}; INSERT INTO ${table} VALUES (502, 'taken', 1)`);
     expect(String(await stream.ended)).toContain("REPLICATION_ROW_REFUSED");
     expect(await ends.target.root(`SELECT id FROM ${table} WHERE v = 'taken'`)).toEqual([{ id: "900" }]);
+  });
+});
+
+describe("a value inside JSON of a type that no expression makes", () => {
+  test("arrives as it is by row events, and a copy of it is refused: it would become one of another type", async () => {
+    // The name is in the recorded events.
+    const trap = "json-of-a-type-without-expression";
+    const changes = readFileSync(join(import.meta.dirname, `../../scenarios/${trap}/changes.sql`), "utf8");
+    const [table, copied] = [`${trap}.t`, `${trap}.copied`];
+    await ends.source.root(`CREATE DATABASE \`${trap}\`; USE \`${trap}\`; CREATE TABLE t (id INT PRIMARY KEY, j JSON)`);
+    const stream = await openStream(ends, [table], { migration: "typed" });
+    opened = stream;
+    await untilRunning(stream);
+    await ends.source.root(`USE \`${trap}\`; ${changes}`);
+    await ends.source.root(`USE \`${trap}\`; CREATE TABLE copied LIKE t; INSERT INTO copied SELECT * FROM t`);
+    await reached(stream);
+    const asked = `SELECT j, JSON_TYPE(j->'$[1]') AS type, JSON_STORAGE_SIZE(j) AS bytes FROM \`${trap}\`.t`;
+    const rows = await ends.target.root(asked);
+    expect(rows).toMatchObject([{ j: '["in", "ABCD"]', type: "BLOB" }]);
+    expect(rows).toEqual(await ends.source.root(asked));
+    const copying = await openStream(ends, [copied], { migration: "copied" });
+    try {
+      expect(String(await copying.ended)).toMatch(
+        /REPLICATION_VALUE_UNSUPPORTED[\s\S]*no expression can write[\s\S]*JSON_SET/,
+      );
+    } finally {
+      await copying.stream.close();
+    }
+    // What the error says to do.
+    await ends.source.root(
+      `UPDATE \`${trap}\`.copied SET j = JSON_SET(j, '$[1]', CAST(JSON_UNQUOTE(JSON_EXTRACT(j, '$[1]')) AS BINARY))`,
+    );
+    const again = await openStream(ends, [copied], { migration: "copied" });
+    try {
+      await untilRunning(again);
+    } finally {
+      await again.stream.close();
+    }
+    expect(await ends.target.root(`SELECT j FROM \`${trap}\`.copied`)).toEqual([
+      { j: '["in", "base64:type251:QUJDRA=="]' },
+    ]);
   });
 });
 
