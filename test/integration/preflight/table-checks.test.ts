@@ -62,6 +62,17 @@ describe("a table", () => {
     await compare(primaryKeyCheck, unique, "CREATE TABLE orders (id INT UNIQUE)", "warning shop.orders: no key: a row");
   });
 
+  test("without a key is told with what it takes to find a row, for each one where it has JSON", async () => {
+    const rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i FROM n";
+    await source(`CREATE TABLE orders (n INT); INSERT INTO orders ${rows}; ANALYZE TABLE orders`);
+    const plain = problems(await run(primaryKeyCheck)).join("\n");
+    expect(plain).toMatch(
+      /once for each batch of changes: the table, about 900 rows, is read in about a second or less/,
+    );
+    await source("ALTER TABLE orders ADD doc JSON");
+    expect(problems(await run(primaryKeyCheck)).join("\n")).toContain("with JSON for each row that changes or goes");
+  });
+
   test.each([
     ["sql_require_primary_key", "ON", "OFF", "refuses tables without"],
     ["sql_generate_invisible_primary_key", "ON", "OFF", "would give it another column"],
