@@ -92,6 +92,29 @@ describe("a client that writes straight to the source", () => {
     expect(again).toMatchObject({ exit: 1, stdout: expect.stringContaining("DIFF_STALE") });
   });
 
+  /**
+   * 1. A diff finds both sides equal; then somebody changes a row of the target.
+   * 2. The stream changes that row, misses it, and commits. Its process is killed in the same moment.
+   * 3. The next one finds nothing wrong with the rows to come: did it know of no drift, that diff would open the gate.
+   */
+  test("is found by the stream, and no switch relies on the diff of before though its process is killed right behind the commit", async () => {
+    const clean = await serve.run("diff", "start", "m");
+    expect(clean, clean.stdout + clean.stderr).toMatchObject({ exit: 0 });
+    await system.new.root("SET sql_log_bin = 0; DELETE FROM ledger.entry WHERE client = -3 AND sequence = 2");
+    serve.armFailpoints("catch-up-after-commit");
+    await system.old.root("UPDATE ledger.entry SET note = 'late' WHERE client = -3 AND sequence = 2");
+    await vi.waitFor(() => expect(serve.failpointsLeft).toEqual([]), { timeout: 20_000, interval: 20 });
+    await system.old.root("UPDATE ledger.entry SET note = 'later' WHERE client = -3 AND sequence = 1");
+    await vi.waitFor(async () => expect(await targetNotes()).toEqual(["later"]), { timeout: 20_000, interval: 50 });
+    const refused = await serve.run("switch", "m");
+    expect(refused).toMatchObject({ exit: 3, stdout: expect.stringContaining("diff-fresh: no diff has been run") });
+    const history = await serve.run("migration", "history", "m");
+    expect(history.stdout).toMatch(/drift on .*: 1 rows were not as expected/);
+    expect(serve.log).toContain('"keys":');
+    const [row] = await system.old.root("SELECT id FROM ledger.entry WHERE client = -3 AND sequence = 2");
+    await system.new.root(`SET sql_log_bin = 0; INSERT INTO ledger.entry VALUES (${row?.["id"]}, -3, 2, 'late')`);
+  });
+
   async function targetNotes(): Promise<unknown[]> {
     const rows = await system.new.root("SELECT note FROM ledger.entry WHERE client = -3 ORDER BY sequence");
     return rows.map((row) => row["note"]);
