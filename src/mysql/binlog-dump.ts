@@ -16,7 +16,10 @@ export interface BinlogDumpRequest {
   readonly replicaUuid: string;
 }
 
-/** Takes one event, valid during the call only unless copied. While its promise is pending, the socket is paused. */
+/**
+ * Takes one event. Its bytes stay as they are, but lie among others that came with it, which whoever keeps them keeps as
+ * well. While its promise is pending, the socket is paused.
+ */
 export type EventSink = (event: Buffer) => void | Promise<void>;
 
 /** Heartbeats in the form that can tell positions beyond 4 GiB. */

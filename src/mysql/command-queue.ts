@@ -1,14 +1,14 @@
 import { COM } from "../wire/capabilities.ts";
 import { parseErr } from "../wire/err-packet.ts";
 import { ConnectionLost } from "./connection-lost.ts";
-import type { PacketHandler, PacketLink } from "./packet-link.ts";
+import type { PacketHandler, PacketLink, Payload } from "./packet-link.ts";
 import type { Reply, ReplyContext } from "./reply.ts";
 
 /** Commands that have been sent and not been answered yet, at most. */
 const PIPELINE_MAX = 64;
 
 interface Command {
-  readonly payload: Buffer;
+  readonly payload: Payload;
   readonly reply: Reply;
   /** Whether nothing else may be under way beside it, because the client speaks within its reply. */
   readonly alone: boolean;
@@ -46,7 +46,7 @@ export class CommandQueue implements PacketHandler, ReplyContext {
   }
 
   /** Queues a command. `alone` for those in whose reply the client speaks, or that have no end. */
-  add(payload: Buffer, reply: Reply, alone = false): void {
+  add(payload: Payload, reply: Reply, alone = false): void {
     if (this.#link.ended) {
       void this.#link.closed.then((reason) => reply.lost(new ConnectionLost(this.server, reason, false)));
       return;

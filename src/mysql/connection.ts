@@ -14,7 +14,7 @@ import type { CompressionWord } from "./compression-choice.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { sendChunks } from "./load-local.ts";
 import { type LoginFacts, login } from "./login.ts";
-import { PacketLink } from "./packet-link.ts";
+import { PacketLink, type Payload } from "./packet-link.ts";
 import { QueryReply } from "./query-reply.ts";
 import type { OkFacts, QueryResult, RowSink } from "./result.ts";
 import { SegmentReply, type SegmentSink } from "./segment-reply.ts";
@@ -44,6 +44,7 @@ export interface ConnectOptions {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 2000;
+const QUERY = Buffer.from([COM.QUERY]);
 
 const CAPABILITIES =
   CAP.LONG_PASSWORD |
@@ -175,9 +176,10 @@ export class Connection {
 
   /**
    * Runs several statements sent as one text (with `multiStatements`), and collects the result of each. The server
-   * stops at the first that fails; the {@link StatementError} then carries the results before it.
+   * stops at the first that fails; the {@link StatementError} then carries the results before it. Several buffers are
+   * one text; buffers stay as they are until the answer is there.
    */
-  queryMulti(sql: string | Buffer): Promise<QueryResult[]> {
+  queryMulti(sql: string | Payload): Promise<QueryResult[]> {
     const reply = new QueryReply();
     this.#queue.add(queryCommand(sql), reply);
     return reply.done;
@@ -313,12 +315,9 @@ function textRows({ columns, rows }: QueryResult): Record<string, string | null>
   );
 }
 
-function queryCommand(sql: string | Buffer): Buffer {
-  const text = typeof sql === "string" ? Buffer.from(sql, "utf8") : sql;
-  const payload = Buffer.allocUnsafe(text.length + 1);
-  payload[0] = COM.QUERY;
-  text.copy(payload, 1);
-  return payload;
+function queryCommand(sql: string | Payload): Payload {
+  const texts = typeof sql === "string" ? [Buffer.from(sql, "utf8")] : Buffer.isBuffer(sql) ? [sql] : sql;
+  return [QUERY, ...texts];
 }
 
 function wantedCapabilities(options: ConnectOptions): number {

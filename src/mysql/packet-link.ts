@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
+import { HEADER_BYTES, PACKET_PAYLOAD_MAX } from "../wire/capabilities.ts";
 import type { CompressionAlgorithm } from "../wire/compression.ts";
 import { PacketSplitter } from "../wire/packet-splitter.ts";
 import { frame } from "../wire/packet-writer.ts";
@@ -10,6 +11,11 @@ import { EnvelopeSocket } from "./envelope-socket.ts";
 
 /** A server's largest packet or binary log event is 1 GiB. */
 const PAYLOAD_BYTES_MAX = 1024 * 1024 * 1024 + 1024;
+/** From this length on a payload goes out as it lies, behind its header. */
+const UNCOPIED_BYTES_MIN = 16 * 1024;
+
+/** A payload in one buffer or in several, one behind the other. A long one is not copied: its bytes stay as they are. */
+export type Payload = Buffer | readonly Buffer[];
 
 /** Who reads the packets of a link. */
 export interface PacketHandler {
@@ -122,12 +128,12 @@ export class PacketLink {
   }
 
   /** Sends one payload: a command, or a packet of the login. Safe after the end of the link: nothing happens then. */
-  send(payload: Buffer, sequence = 0): void {
+  send(payload: Payload, sequence = 0): void {
     if (this.#reason !== undefined) return;
     this.#envelopes?.begin();
     this.#answered = false;
     this.#lastSentMs = performance.now();
-    this.#socket.write(frame(payload, sequence));
+    this.#write(payload, sequence);
   }
 
   /**
@@ -139,7 +145,7 @@ export class PacketLink {
     if (this.#answered) this.#envelopes?.goOn();
     this.#answered = false;
     this.#lastSentMs = performance.now();
-    if (this.#socket.write(frame(payload, sequence))) return;
+    if (this.#write(payload, sequence)) return;
     this.#drained ??= deferred();
     await this.#drained.promise;
   }
@@ -212,6 +218,24 @@ export class PacketLink {
     this.#reason = "given to another reader";
     this.#handler = undefined;
     return { socket, unread: this.#splitter.takeRemainder() };
+  }
+
+  /** False where the socket has too much to send already. */
+  #write(payload: Payload, sequence: number): boolean {
+    const parts = Buffer.isBuffer(payload) ? [payload] : payload;
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const socket = this.#socket;
+    if (this.#envelopes !== undefined || length < UNCOPIED_BYTES_MIN || length >= PACKET_PAYLOAD_MAX) {
+      return socket.write(frame(Buffer.isBuffer(payload) ? payload : Buffer.concat(parts, length), sequence));
+    }
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    header.writeUIntLE(length, 0, 3);
+    header[3] = sequence & 0xff;
+    socket.cork();
+    let free = socket.write(header);
+    for (const part of parts) if (part.length > 0) free = socket.write(part);
+    socket.uncork();
+    return free;
   }
 
   #listen(socket: Duplex): void {

@@ -55,6 +55,8 @@ export interface ApplierEvents {
  */
 export class Applier {
   readonly #options: ApplierOptions;
+  /** Of one group after the other: its room is used again. */
+  readonly #logged = new RowBatch();
   #pending: TransactionPiece | undefined;
   /** Transactions are done with that the ledger does not have yet. */
   #dirty = false;
@@ -100,7 +102,7 @@ export class Applier {
   /** One target transaction: `first` and what else waits and fits. */
   async #group(first: TransactionPiece): Promise<void> {
     const { queue, gate, limits, events } = this.#options;
-    const group = new Group();
+    const group = new Group(this.#logged);
     events.working(first.commitMicros);
     let piece = first;
     for (;;) {
@@ -169,11 +171,12 @@ export class Applier {
     const logged = group.logged.take(secondsOf(group));
     const events = logged.length === 0 ? [] : [rowEventsStatement(logged)];
     // Row events come last: behind them a server does not say that the results of more statements follow.
-    const sql = Buffer.concat([Buffer.from(head, "latin1"), ...group.sql, ...events]);
-    if (sql.length + 16 > limits.packetBytesMax) throw tooLarge(sql.length, limits.packetBytesMax, group);
+    const sql = [Buffer.from(head, "latin1"), ...group.sql, ...events];
+    const bytes = sql.reduce((sum, part) => sum + part.length, 0);
+    if (bytes + 16 > limits.packetBytesMax) throw tooLarge(bytes, limits.packetBytesMax, group);
     let results: QueryResult[];
     try {
-      results = sql.length === 0 ? [] : await connection.queryMulti(sql);
+      results = bytes === 0 ? [] : await connection.queryMulti(sql);
     } catch (error) {
       if (!connection.isClosed) await connection.query("ROLLBACK").catch(() => undefined);
       if (!isMysqlError(error) || isRetryable(error)) throw error;
@@ -249,7 +252,8 @@ export class Applier {
 /** The pieces of one target transaction that is being put together. */
 class Group {
   readonly pieces: TransactionPiece[] = [];
-  readonly logged = new RowBatch();
+  /** Empty when a group begins, and where it has been committed. */
+  readonly logged: RowBatch;
   sql: Buffer[] = [];
   expected: ExpectedStatement[] = [];
   /** For each of {@link sql} how many of {@link expected} are in it and before it. */
@@ -259,6 +263,10 @@ class Group {
   drift = 0;
   /** Something of it has been sent: its record in the ledger is fixed. */
   sent = false;
+
+  constructor(logged: RowBatch) {
+    this.logged = logged;
+  }
 
   add(piece: TransactionPiece): void {
     if (piece.first) this.pieces.push(piece);

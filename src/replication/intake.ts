@@ -64,6 +64,8 @@ export interface IntakeOptions {
 const PIECE_BYTES = 64 * 1024;
 /** What an item, and an event in it, weighs in the queue besides its bytes. */
 const ITEM_BYTES = 600;
+/** Bytes are kept as they lie where the memory around them is at most so many times as large. */
+const OWN_MEMORY_MAX = 1.25;
 
 interface RunningTransaction {
   readonly event: GtidEvent;
@@ -166,9 +168,8 @@ export class Intake {
   #keep(event: RowsEvent, layout: TableLayout): void {
     const walker = new RowWalker(event);
     while (walker.next()) this.#loggedRows++;
-    // Nothing of it may lie in the packet that it came in: that would be kept as long as this is.
     const { fullImage } = layout;
-    const kept = { ...event, rows: Buffer.from(event.rows), columns: fullImage, columnsAfter: fullImage };
+    const kept = { ...event, rows: ownBytes(event.rows), columns: fullImage, columnsAfter: fullImage };
     this.#logged.push({ layout, event: kept });
     this.#loggedBytes += event.rows.length;
   }
@@ -300,6 +301,14 @@ export class Intake {
       fix: "Cancel the migration and create it again, with the tables as they are now.",
     });
   }
+}
+
+/**
+ * Bytes that may wait. What they lie in waits with them, so that few bytes of what has come at once are copied; a long event
+ * came in memory of its own.
+ */
+function ownBytes(bytes: Buffer): Buffer {
+  return bytes.buffer.byteLength <= bytes.length * OWN_MEMORY_MAX ? bytes : Buffer.from(bytes);
 }
 
 function weightOf(changes: PieceChanges | undefined): number {

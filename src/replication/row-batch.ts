@@ -1,7 +1,8 @@
 import type { RowOperation, RowsEvent } from "../binlog/binlog-event.ts";
-import { type RowImage, RowWalker } from "../binlog/row-walker.ts";
+import { RowWalker } from "../binlog/row-walker.ts";
 import { rowsEventHead, tableMapEvent } from "../binlog/rows-writer.ts";
 import type { TableMap } from "../binlog/table-map.ts";
+import { type NetKind, NetRows } from "./net-rows.ts";
 import type { TableLayout } from "./table-layout.ts";
 
 /** Changes of one rows event that are to be applied as the log has them. */
@@ -16,12 +17,6 @@ interface Slice {
   readonly rows: Buffer;
   readonly from: number;
   readonly to: number;
-}
-
-/** What a row was before the batch, and is after it; absent where it is not there. */
-interface NetChange {
-  readonly before: Slice | undefined;
-  readonly after: Slice | undefined;
 }
 
 /** How often a row is there after the batch, against before. */
@@ -39,9 +34,13 @@ interface CountedTable {
 /** Rows of one definition of a table whose net changes can be put together. */
 interface NetTable {
   readonly map: TableMap;
-  readonly layout: TableLayout;
-  readonly rows: Map<string, NetChange>;
+  readonly net: NetRows;
 }
+
+/** In the order in which a server can apply them. */
+const NET_KINDS: readonly NetKind[] = ["delete", "update", "write"];
+/** So many tables' room for rows is kept from one batch to the next. */
+const SPARE_MAX = 4;
 
 /**
  * Gathers rows events of whole transactions, or of parts of one, and gives events that have the same effect.
@@ -58,6 +57,7 @@ export class RowBatch {
   #parts: (NetTable | CountedTable | LoggedRows)[] = [];
   readonly #tables = new Map<string, NetTable>();
   readonly #counted = new Map<string, CountedTable>();
+  readonly #spare: NetRows[] = [];
   #bytes = 0;
 
   /** Bytes of the events that were added since the last {@link take}. */
@@ -73,19 +73,29 @@ export class RowBatch {
     else this.#put(this.#tableOf(layout, event.table), event);
   }
 
-  /** The events, one behind the other, and begins anew. @param seconds since 1970, when the rows were changed. */
-  take(seconds: number): Buffer {
+  /**
+   * The bytes of the events, one behind the other, in pieces; and begins anew.
+   *
+   * @param seconds since 1970, when the rows were changed.
+   */
+  take(seconds: number): Buffer[] {
     const out: Buffer[] = [];
     for (const part of this.#parts) {
       if ("event" in part) writeLogged(out, part.event, seconds);
       else if ("counts" in part) writeCounted(out, part, seconds);
-      else writeNet(out, part, seconds);
+      else this.#writeNet(out, part, seconds);
     }
     this.#parts = [];
     this.#tables.clear();
     this.#counted.clear();
     this.#bytes = 0;
-    return Buffer.concat(out);
+    return out;
+  }
+
+  #writeNet(out: Buffer[], { map, net }: NetTable, seconds: number): void {
+    for (const kind of NET_KINDS) writeRows(out, map, kind, net.images(kind), seconds);
+    net.begin([]);
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(net);
   }
 
   /** The same table under another number may have another definition: what was gathered of it goes first. */
@@ -93,7 +103,9 @@ export class RowBatch {
     const name = `${map.schema}\0${map.table}`;
     const open = this.#tables.get(name);
     if (open?.map === map) return open;
-    const table: NetTable = { map, layout, rows: new Map() };
+    const net = this.#spare.pop() ?? new NetRows();
+    net.begin(layout.key);
+    const table: NetTable = { map, net };
     this.#tables.set(name, table);
     this.#parts.push(table);
     return table;
@@ -120,34 +132,16 @@ export class RowBatch {
     }
   }
 
-  #put(table: NetTable, event: RowsEvent): void {
+  #put({ net }: NetTable, event: RowsEvent): void {
     const walker = new RowWalker(event);
-    const { rows } = event;
+    const { before, after } = walker;
     while (walker.next()) {
       const { begin, afterBegin, end } = walker;
-      if (event.operation === "write") {
-        change(table, walker.after, undefined, { rows, from: begin, to: end });
-      } else if (event.operation === "delete") {
-        change(table, walker.before, { rows, from: begin, to: end }, undefined);
-      } else {
-        const before = { rows, from: begin, to: afterBegin };
-        const after = { rows, from: afterBegin, to: end };
-        if (keyOf(table, walker.before) === keyOf(table, walker.after)) change(table, walker.before, before, after);
-        else {
-          change(table, walker.before, before, undefined);
-          change(table, walker.after, undefined, after);
-        }
-      }
+      if (event.operation === "write") net.written(after, begin, end);
+      else if (event.operation === "delete") net.deleted(before, begin, end);
+      else net.updated(before, after, begin, afterBegin, end);
     }
   }
-}
-
-function change(table: NetTable, image: RowImage, before: Slice | undefined, after: Slice | undefined): void {
-  const key = keyOf(table, image);
-  const earlier = table.rows.get(key);
-  const first = earlier === undefined ? before : earlier.before;
-  if (first === undefined && after === undefined) table.rows.delete(key);
-  else table.rows.set(key, { before: first, after });
 }
 
 function count({ counts }: CountedTable, row: Slice, more: number): void {
@@ -157,39 +151,9 @@ function count({ counts }: CountedTable, row: Slice, more: number): void {
   else known.more += more;
 }
 
-/** The bytes of the key, each column behind its length. */
-function keyOf({ layout }: NetTable, image: RowImage): string {
-  const [only] = layout.key;
-  if (layout.key.length === 1 && only !== undefined) return text(image, only);
-  let key = "";
-  for (const position of layout.key) {
-    const part = text(image, position);
-    key += `${part.length}:${part}`;
-  }
-  return key;
-}
-
-function text(image: RowImage, position: number): string {
-  return image.buffer.toString("latin1", image.starts[position], image.ends[position]);
-}
-
 function writeLogged(out: Buffer[], event: RowsEvent, seconds: number): void {
   const head = rowsEventHead(event.table, event.operation, event.rows.length, seconds);
   out.push(tableMapEvent(event.table, seconds), head, event.rows);
-}
-
-function writeNet(out: Buffer[], table: NetTable, seconds: number): void {
-  const deleted: Buffer[] = [];
-  const updated: Buffer[] = [];
-  const inserted: Buffer[] = [];
-  for (const { before, after } of table.rows.values()) {
-    if (before !== undefined && after !== undefined) updated.push(bytesOf(before), bytesOf(after));
-    else if (before !== undefined) deleted.push(bytesOf(before));
-    else if (after !== undefined) inserted.push(bytesOf(after));
-  }
-  writeRows(out, table.map, "delete", deleted, seconds);
-  writeRows(out, table.map, "update", updated, seconds);
-  writeRows(out, table.map, "write", inserted, seconds);
 }
 
 function writeCounted(out: Buffer[], table: CountedTable, seconds: number): void {

@@ -69,14 +69,25 @@ const PIECE_BYTES = 3 * 16 * 1024;
 const BEFORE = "BINLOG '";
 const BEHIND = "';";
 
-/** The statement that applies events; they must be whole. */
-export function rowEventsStatement(events: Buffer): Buffer {
-  const statement = Buffer.allocUnsafe(BEFORE.length + Math.ceil(events.length / 3) * 4 + BEHIND.length);
+/** The statement that applies events; they must be whole, but not each in one piece. */
+export function rowEventsStatement(events: readonly Buffer[]): Buffer {
+  const bytes = events.reduce((sum, part) => sum + part.length, 0);
+  const statement = Buffer.allocUnsafe(BEFORE.length + Math.ceil(bytes / 3) * 4 + BEHIND.length);
   let at = statement.write(BEFORE, "latin1");
+  const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, bytes));
+  let filled = 0;
   // Piece by piece: one string of megabytes would outlive many collections of garbage.
-  for (let from = 0; from < events.length; from += PIECE_BYTES) {
-    at += statement.write(events.toString("base64", from, from + PIECE_BYTES), at, "latin1");
+  for (const part of events) {
+    for (let from = 0; from < part.length; ) {
+      const copied = part.copy(piece, filled, from);
+      from += copied;
+      filled += copied;
+      if (filled < piece.length) break;
+      at += statement.write(piece.toString("base64"), at, "latin1");
+      filled = 0;
+    }
   }
+  at += statement.write(piece.toString("base64", 0, filled), at, "latin1");
   statement.write(BEHIND, at, "latin1");
   return statement;
 }
@@ -99,7 +110,7 @@ async function prepareSession(writer: Connection): Promise<string | undefined> {
     // Tried beforehand as well: the format leaves the session in wait for a transaction with an identity of another
     // server, and only this makes it usable again.
     await writer.query(OWN_IDENTITIES);
-    await writer.query(rowEventsStatement(formatDescriptionEvent()));
+    await writer.query(rowEventsStatement([formatDescriptionEvent()]));
     await writer.query(OWN_IDENTITIES);
   } catch (error) {
     if (!isMysqlError(error)) throw error;

@@ -94,7 +94,8 @@ class ModelTable {
 }
 
 /** Events as a server would read them. */
-function* decoded(events: Buffer): Generator<RowsEvent> {
+function* decoded(pieces: readonly Buffer[]): Generator<RowsEvent> {
+  const events = Buffer.concat(pieces);
   const decoder = new BinlogDecoder();
   decoder.decode(formatDescriptionEvent());
   for (let at = 0; at < events.length; ) {
