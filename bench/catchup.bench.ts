@@ -11,6 +11,7 @@ import {
 } from "./bulk/catchup-contenders.ts";
 import { fatRows, keyedRows, narrowRows } from "./bulk/data-sets.ts";
 import { sysbenchRows } from "./bulk/sysbench-rows.ts";
+import { timeShares } from "./bulk/time-shares.ts";
 import type { Bench, BenchContext, Figure } from "./frame/bench.ts";
 import { interleave } from "./frame/interleave.ts";
 import { describeSysbench } from "./frame/sysbench.ts";
@@ -41,17 +42,14 @@ export const bench: Bench = {
   run: async (context) => {
     const { sysbench, fat, narrow, keyed } = SIZES[context.size];
     const sets: (readonly [BulkData, transactions: number])[] = [[sysbenchRows(sysbench), sysbench.transactions]];
-    if (context.all) {
-      sets.push([fatRows(fat.rows), fat.transactions], [narrowRows(narrow.rows), narrow.transactions]);
-      sets.push([keyedRows(keyed.rows), keyed.transactions]);
+    if (context.all || context.chosen) {
+      sets.push([keyedRows(keyed.rows), keyed.transactions], [fatRows(fat.rows), fat.transactions]);
+      sets.push([narrowRows(narrow.rows), narrow.transactions]);
     }
+    const wanted = sets.filter(([data]) => Object.values(metricsOf(data)).some((metric) => context.wants(metric)));
+    const share = timeShares(context, wanted.length);
     const list: Figure[] = [];
-    for (const [data, transactions] of sets) {
-      const metrics = metricsOf(data);
-      if (Object.values(metrics).some((metric) => context.wants(metric))) {
-        list.push(...(await catchupOf(context, data, transactions)));
-      }
-    }
+    for (const [data, transactions] of wanted) list.push(...(await catchupOf(share(), data, transactions)));
     return list;
   },
 };
@@ -72,12 +70,15 @@ async function catchupOf(context: BenchContext, data: BulkData, transactions: nu
     ]);
     context.describe("switchyard", ["a stream with one connection that applies, opened upon the backlog"]);
     context.describe("native replica", REPLICA_COMMANDS);
+    context.say("filling the source and the replica");
     await Promise.all([servers.fill("source"), servers.fill("replica")]);
     await prepareReplica(servers);
+    context.say("copying to the target");
     await copyToTarget(servers);
     const backlogs = new Backlogs(servers, transactions);
     const contenders = [switchyardCatchup(servers, backlogs), nativeReplica(servers, backlogs)];
     const measured = await interleave(context, contenders, context.rounds(ROUNDS));
+    context.say("comparing the servers");
     await requireAlike(servers);
     const of = (name: string, measure: string): number => measured.get(name)?.[measure] ?? Number.NaN;
     const { speed, rss } = metricsOf(data);

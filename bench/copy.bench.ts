@@ -3,6 +3,7 @@ import { BulkServers } from "./bulk/bulk-servers.ts";
 import { asContender, type Copier, loadData, myloader, mysqldump, switchyard } from "./bulk/copy-contenders.ts";
 import { fatRows, keyedRows, narrowRows } from "./bulk/data-sets.ts";
 import { sysbenchRows } from "./bulk/sysbench-rows.ts";
+import { timeShares } from "./bulk/time-shares.ts";
 import type { Bench, BenchContext, Figure, PeerName } from "./frame/bench.ts";
 import { interleave, type Measures } from "./frame/interleave.ts";
 
@@ -20,11 +21,11 @@ export const bench: Bench = {
   run: async (context) => {
     const size = SIZES[context.size];
     const sets = [sysbenchRows(size)];
-    if (context.all) sets.push(fatRows(size.fat), narrowRows(size.narrow), keyedRows(size.keyed));
+    if (context.all || context.chosen) sets.push(keyedRows(size.keyed), fatRows(size.fat), narrowRows(size.narrow));
+    const wanted = sets.filter((data) => context.wants(seconds(data)) || context.wants(rss(data)));
+    const share = timeShares(context, wanted.length);
     const list: Figure[] = [];
-    for (const data of sets) {
-      if (context.wants(seconds(data)) || context.wants(rss(data))) list.push(...(await copyOf(context, data)));
-    }
+    for (const data of wanted) list.push(...(await copyOf(share(), data)));
     return list;
   },
 };
@@ -36,6 +37,7 @@ async function copyOf(context: BenchContext, data: BulkData): Promise<readonly F
     if (context.wants(seconds(data))) copiers.push(loadData(servers), await myloader(context, servers));
     if (context.wants(seconds(data)) && context.all) copiers.push(mysqldump(servers));
     for (const { name, commands } of copiers) context.describe(name, commands);
+    context.say(`filling the source with ${data.about}`);
     await servers.fill("source");
     return figures(data, await measure(context, servers, copiers));
   } finally {

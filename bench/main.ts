@@ -19,7 +19,7 @@ const USAGE = `usage: npm run bench -- NAME [--json] [--all] [--only REGEX] [--r
   NAME          ${Object.keys(BENCHES).join(", ")}
   --json        one line of JSON for each figure on stdout, all else on stderr
   --all         everything that the bench knows, however long it takes; else what we answer for, in 6 minutes at most
-  --only REGEX  only figures whose metric matches
+  --only REGEX  only figures whose metric matches, of all that the bench knows
   --rounds N    how often each contender is measured
 `;
 

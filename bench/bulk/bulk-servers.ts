@@ -36,6 +36,7 @@ export class BulkServers<Name extends string> {
     context.describe("rows", [`${data.about}:`, ...data.tables.slice(0, 1).flatMap(definition)]);
     const account = { user: USER, host: "127.0.0.1", schemas: [BULK_SCHEMA], password: PASSWORD };
     for (const name of names) await servers.get(name).root(printGrants("serve", account).join("\n"));
+    context.say("writing the rows to files");
     await servers.#writeFiles(context.folder);
     return servers;
   }

@@ -33,6 +33,8 @@ export interface BenchContext {
   readonly size: BenchSize;
   /** Measure everything that this bench knows, not only the figures that we answer for. */
   readonly all: boolean;
+  /** Figures were chosen with `--only`: what {@link wants} lets through is measured, also what else only `all` would have. */
+  readonly chosen: boolean;
   /** An empty folder of this run. Programs that work in a subfolder of it end with this process. */
   readonly folder: string;
   /** Whether `--only` lets this figure through; work that serves no wanted figure should be left out. */

@@ -19,6 +19,7 @@ export function createContext(limits: RunLimits, folder: string, say: (line: str
   return {
     size: limits.size,
     all: limits.all,
+    chosen: limits.only !== undefined,
     folder,
     wants: (metric) => limits.only?.test(metric) ?? true,
     rounds: (otherwise) => limits.rounds ?? (limits.size === "tiny" ? 1 : otherwise),

@@ -10,12 +10,17 @@ export interface Follower {
   readonly reads: Endpoint;
   /** Begins to follow, and has caught up. */
   start(): Promise<void>;
+  /** Resolves when it has applied all that the source has committed. */
+  caughtUp(): Promise<void>;
   /** Ends to follow; takes nothing from the machine then. */
   stop(): Promise<void>;
 }
 
 export function switchyardFollower(servers: CatchupServers): Follower {
   let program: StreamProcess | undefined;
+  const caughtUp = async (): Promise<void> => {
+    await program?.ask({ order: "reach", position: await positionOf(servers) });
+  };
   return {
     name: "switchyard",
     reads: servers.endpoint("target"),
@@ -23,8 +28,9 @@ export function switchyardFollower(servers: CatchupServers): Follower {
       program = await StreamProcess.start();
       await program.ask(openOrder(servers));
       await program.ask({ order: "running" });
-      await program.ask({ order: "reach", position: await positionOf(servers) });
+      await caughtUp();
     },
+    caughtUp,
     stop: async () => {
       await program?.close();
       program = undefined;
@@ -34,12 +40,17 @@ export function switchyardFollower(servers: CatchupServers): Follower {
 
 export function nativeFollower(servers: CatchupServers): Follower {
   const replica = servers.get("replica");
+  const caughtUp = async (): Promise<void> => {
+    await replica.root(`SELECT WAIT_FOR_EXECUTED_GTID_SET('${await positionOf(servers)}', 600)`);
+  };
   return {
     name: "native replica",
     reads: servers.endpoint("replica"),
     start: async () => {
-      await replica.root(`START REPLICA; SELECT WAIT_FOR_EXECUTED_GTID_SET('${await positionOf(servers)}', 600)`);
+      await replica.root("START REPLICA");
+      await caughtUp();
     },
+    caughtUp,
     stop: async () => {
       await replica.root("STOP REPLICA");
     },

@@ -2,6 +2,7 @@
 export interface AtRate {
   /** Transactions a second that the clients have committed. */
   readonly perSecond: number;
+  readonly p50Ms: number;
   readonly p99Ms: number;
 }
 

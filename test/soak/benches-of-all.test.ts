@@ -36,6 +36,7 @@ test("the bench of the lag sees each committed row on either follower", async ()
   const run = await runTinyBench(lag);
   expect(run.exitCode, run.stderr).toBe(0);
   expect(named(run.lines)).toEqual([
+    "lag_at_half_rate_p50_ms / native replica",
     "lag_at_half_rate_p99_ms / native replica",
     "lag_sustained_transactions_per_second / native replica",
     "lag_within_50ms_transactions_per_second / native replica",
