@@ -129,7 +129,7 @@ function newDocument(
   const at = context.clock.now().toISOString();
   const reason = order.reason === undefined ? {} : { reason: order.reason };
   const document: MigrationDocument = {
-    format: 1,
+    format: 2,
     id: request.id,
     source: request.source,
     target: request.target,

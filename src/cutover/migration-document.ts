@@ -82,7 +82,7 @@ export interface Tuning {
  * migration stands; what the steps between hold and swap have done is read from the servers.
  */
 export interface MigrationDocument {
-  readonly format: 1;
+  readonly format: 2;
   readonly id: string;
   /** Names of `backends:`. */
   readonly source: string;

@@ -43,10 +43,15 @@ export const PROXY_KIND: DocumentKind = {
   },
 };
 
+/**
+ * Format 2 has `tuning`, `copiedFrom`, and `at` and `lagMs` of a pause. A controller that passed them over would copy faster, and
+ * from elsewhere, than it was told, and take a diff for proof that read the replica the rows had come from. In a journal of
+ * the first format nothing was tuned, all was copied from the source, and how late a paused stream was is not known.
+ */
 export const MIGRATION_KIND: DocumentKind = {
   name: "the journal of a migration",
-  format: 1,
-  steps: {},
+  format: 2,
+  steps: { 1: (journal) => ({ ...journal, format: 2 }) },
   codes: { newer: "CUTOVER_FORMAT_NEWER", malformed: "CUTOVER_DOCUMENT_INVALID" },
 };
 

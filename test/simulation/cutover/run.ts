@@ -175,7 +175,7 @@ export class Run {
   #setUp(): void {
     const { faults } = this.options;
     const document: MigrationDocument = {
-      format: 1,
+      format: 2,
       id: MIGRATION,
       source: "old",
       target: "new",

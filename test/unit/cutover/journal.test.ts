@@ -14,7 +14,7 @@ const entry = (value: string): Parameters<typeof parseMigration>[0] => ({ key: m
 
 describe("the journal of a migration", () => {
   test.each([
-    [JSON.stringify({ ...migrationDocument(), format: 2 }), "CUTOVER_FORMAT_NEWER", "a newer version wrote it"],
+    [JSON.stringify({ ...migrationDocument(), format: 3 }), "CUTOVER_FORMAT_NEWER", "a newer version wrote it"],
     [JSON.stringify({ ...migrationDocument(), format: "1" }), "CUTOVER_DOCUMENT_INVALID", "its format is no number"],
     ["{", "CUTOVER_DOCUMENT_INVALID", "it is cut short"],
     ["null", "CUTOVER_DOCUMENT_INVALID", "it is no object"],

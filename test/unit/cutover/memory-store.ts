@@ -25,7 +25,7 @@ export async function storeWith(
 
 export function migrationDocument(): MigrationDocument {
   return {
-    format: 1,
+    format: 2,
     id: "m",
     source: "old",
     target: "new",

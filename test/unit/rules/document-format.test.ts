@@ -1,16 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { parseOrder } from "../../../src/controller/order-journal.ts";
-import { parseMigration } from "../../../src/cutover/journal.ts";
+import { pausedStatus } from "../../../src/controller/paused-watch.ts";
+import { parseMigration, readMigration } from "../../../src/cutover/journal.ts";
+import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import { listProxies } from "../../../src/cutover/proxy-view.ts";
 import { type DocumentKind, readCurrent, upgradeStored } from "../../../src/rules/document-format.ts";
-import { PROXY_KIND, RULES_KIND, upgradeDocuments } from "../../../src/rules/document-kinds.ts";
+import { MIGRATION_KIND, PROXY_KIND, RULES_KIND, upgradeDocuments } from "../../../src/rules/document-kinds.ts";
 import { parseProxyDocument } from "../../../src/rules/proxy-codec.ts";
 import { parseRules, serializeRules } from "../../../src/rules/rules-codec.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { initialRules } from "../../../src/rules/rules-edits.ts";
 import { MIGRATIONS_PREFIX, ORDERS_PREFIX, PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { storeWith } from "../cutover/memory-store.ts";
+import { migrationDocument, storeWith } from "../cutover/memory-store.ts";
 
 /** A kind that has come to its third format: a name became a list of names, and the list got another word. */
 const THIRD: DocumentKind = {
@@ -145,5 +147,34 @@ describe("what stands behind names, and when sessions are ended, came with the s
     await expect(listProxies(store)).rejects.toThrow(
       `CUTOVER_PROXY_FORMAT: proxy p1 registers in format 1, and this version in ${PROXY_KIND.format}`,
     );
+  });
+});
+
+describe("tuning, the replica that was copied from, and when a stream was paused came with the second format of journals", () => {
+  const told: MigrationDocument = {
+    ...migrationDocument(),
+    tuning: { limits: { throttleSpeedPercent: 10 }, readFrom: "r1" },
+    copiedFrom: ["r1"],
+    streams: { forward: { paused: { by: "ann", reason: "r", at: "2026-01-01T00:00:00.000Z", lagMs: 5 } }, reverse: {} },
+  };
+
+  test("so that an older controller refuses them, and does not copy faster, or prove by other rows, than it was told", () => {
+    const older: DocumentKind = { ...MIGRATION_KIND, format: 1, steps: {} };
+    const text = JSON.stringify(told);
+    expect(() => readCurrent(older, "m", text)).toThrow("CUTOVER_FORMAT_NEWER: m has format 2");
+    expect(parseMigration(entry(text))).toEqual(told);
+  });
+
+  test("and an older journal is taken over as it is, a pause of unknown age included, and written so by whoever leads", async () => {
+    const streams = { forward: { paused: { by: "ann", reason: "r" } }, reverse: {} };
+    const first = { ...migrationDocument(), format: 1, streams };
+    const store = await storeWith(first as unknown as Partial<MigrationDocument>);
+    const present = { ...first, format: 2 };
+    expect((await readMigration(store, "m")).document).toEqual(present);
+    await upgradeDocuments(store);
+    expect(JSON.parse((await store.get(`${MIGRATIONS_PREFIX}m`))?.value ?? "")).toEqual(present);
+    const known = { now: new Date(), knownForMs: 0 };
+    const paused = present.streams.forward.paused;
+    expect(pausedStatus(paused, known, { retentionMs: 1, spaceBytes: undefined }).unsure).toBeDefined();
   });
 });
