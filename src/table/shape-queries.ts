@@ -20,7 +20,7 @@ export function shapeQueries(name: TableName): ShapeQueries {
     columns:
       "SELECT column_name AS name, data_type AS data_type, column_type AS column_type, is_nullable AS nullable, " +
       "character_set_name AS charset, collation_name AS collation, extra AS extra, " +
-      "character_octet_length AS octets, numeric_scale AS scale, " +
+      "character_octet_length AS octets, numeric_scale AS scale, column_default AS dflt, " +
       `datetime_precision AS digits FROM information_schema.columns WHERE ${where} ORDER BY ordinal_position`,
     keys:
       "SELECT index_name AS name, non_unique AS non_unique, column_name AS col, sub_part AS sub_part, is_visible AS visible " +

@@ -19,6 +19,10 @@ export interface ColumnShape {
   readonly octets: number;
   /** Digits after the point: of a DECIMAL, or of the seconds of a temporal type. */
   readonly scale: number;
+  /** True where a new row must say a value: there is no default, and NULL is not allowed. */
+  readonly required?: true;
+  /** True where a new row that says nothing gets NULL. */
+  readonly nullDefault?: true;
 }
 
 export interface KeyShape {
@@ -107,7 +111,16 @@ function parseColumn(row: InfoRow): ColumnShape {
     autoIncrement: extra.includes("AUTO_INCREMENT"),
     octets: Number(row["octets"] ?? 0),
     scale: Number(row["scale"] ?? row["digits"] ?? 0),
+    ...defaultOf(
+      row["dflt"] != null || /DEFAULT_GENERATED|AUTO_INCREMENT|VIRTUAL|STORED/.test(extra),
+      row["nullable"] === "YES",
+    ),
   };
+}
+
+function defaultOf(given: boolean, nullable: boolean): Pick<ColumnShape, "required" | "nullDefault"> {
+  if (given) return {};
+  return nullable ? { nullDefault: true } : { required: true };
 }
 
 const BINARY_TYPES: ReadonlySet<string> = new Set([
