@@ -173,6 +173,10 @@ export const ERROR_CODES = {
   REPLICATION_COPY_INTERRUPTED: { retryable: false, exit: 1 },
   /** A row's statement is larger than the target's max_allowed_packet. */
   REPLICATION_ROW_TOO_LARGE: { retryable: false, exit: 1 },
+  /** The tables on both servers are not, or not any more, what the migration's mapping says of them. The message names the columns. */
+  REPLICATION_MAPPING_UNFIT: { retryable: false, exit: 1 },
+  /** On the way back a row holds a value that only the wider column of the mapping takes. The stream waits before it; the message says how to go on. */
+  REPLICATION_VALUE_TOO_WIDE: { retryable: false, exit: 1 },
   /** The schema `_switchyard` on a server is of a newer version, or of somebody else; nothing on the server was changed. */
   REPLICATION_SIDECAR_FORMAT: { retryable: false, exit: 1 },
   /** The source has purged transactions that the stream still needs. The migration must be created again. */

@@ -1,3 +1,4 @@
+import type { TableMappings } from "../table/table-mapping.ts";
 import type { Phase } from "./phase.ts";
 
 /** Which way rows flow: `forward` from the source as first created, `reverse` back to it. */
@@ -91,6 +92,8 @@ export interface MigrationDocument {
   readonly targetUuid: string;
   /** Keys `schema.table`, sorted. */
   readonly tables: readonly string[];
+  /** In what target tables differ from the source's, as was said when the migration was created. Absent where in nothing. */
+  readonly mappings?: TableMappings;
   /** Target tables that this migration created; only these may `cancel` drop. */
   readonly createdTables: readonly string[];
   readonly createdSchemas: readonly string[];

@@ -4,7 +4,8 @@ import { type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
-import { type ComparisonPlan, planComparison, type RowOrder } from "./comparison-plan.ts";
+import type { TableShape } from "../table/table-shape.ts";
+import { type ComparisonPlan, planMapped, type RowOrder } from "./comparison-plan.ts";
 import type { DiffLimits, DiffOptions } from "./diff-options.ts";
 import type { TableResult } from "./diff-report.ts";
 import type { DiffTally } from "./diff-tally.ts";
@@ -27,7 +28,7 @@ export async function compareOpenTable(
   observers: Observers,
   tally: DiffTally,
 ): Promise<TableResult> {
-  const plan = planComparison(table.home.shape, table.other.shape);
+  const plan = planMapped(options, table.home.shape, table.other.shape);
   try {
     return await compareInOrder(plan, table, options, limits, observers, tally);
   } catch (error) {
@@ -48,8 +49,8 @@ async function compareInOrder(
   for (let order: RowOrder = plan.order; ; order = "bytes") {
     const log = new DifferenceLog(plan, options.direction, limits);
     const [home, other] = await Promise.all([
-      openRows(plan, order, table.home, observers.home, observers.pace.worker(options.signal)),
-      openRows(plan, order, table.other, observers.other),
+      openRows(plan, plan.home.select(order), table.home, observers.home, observers.pace.worker(options.signal)),
+      openRows(plan, plan.other.select(order), table.other, observers.other),
     ]);
     const onRows = (rows: number): void => tally.compared(name, rows, log.count);
     const outcome = await compareTable({ ...limits, plan, order, home, other, listener: log, onRows });
@@ -57,11 +58,24 @@ async function compareInOrder(
       tally.finished(name, home.cursor.rowsPassed, log);
       if (log.count > 0) options.onDifferences?.(log.differences);
       const bytes = home.cursor.bytesPassed + other.cursor.bytesPassed;
-      return { table: name, verifiedAt: table.position, rows: outcome.keys, bytes, differences: log.count };
+      const found = { verifiedAt: table.position, rows: outcome.keys, bytes, differences: log.count };
+      return { table: name, ...found, ...notCompared(plan, options) };
     }
     options.log.warn({ table: name }, "rows without a partner: comparing in the order of bytes");
     await Promise.all([home.drain(), other.drain()]);
   }
+}
+
+/** What one side alone has, by the names of the migration's ends. */
+function notCompared({ carried }: ComparisonPlan, { direction }: DiffOptions): Pick<TableResult, "notCompared"> {
+  const { from, to, columns } = carried;
+  const only = (shape: TableShape, side: "from" | "to"): readonly string[] => {
+    const compared = new Set(columns.map((column) => column[side]));
+    return shape.columns.filter((_, position) => !compared.has(position)).map(({ name }) => name);
+  };
+  const [home, other] = [only(from, "from"), only(to, "to")];
+  if (home.length + other.length === 0) return {};
+  return { notCompared: direction === "forward" ? { source: home, target: other } : { source: other, target: home } };
 }
 
 /**
@@ -70,12 +84,12 @@ async function compareInOrder(
  */
 async function openRows(
   plan: ComparisonPlan,
-  order: RowOrder,
+  select: string,
   side: TableSide,
   observer: Connection,
   pace?: PaceWorker,
 ): Promise<StreamedRows> {
-  const rows = new StreamedRows(side.reader, plan.select(order), pace);
+  const rows = new StreamedRows(side.reader, select, pace);
   await rows.begun;
   const now = await readTableShape(observer, plan.table);
   if (JSON.stringify(now) !== JSON.stringify(side.shape))

@@ -1,9 +1,12 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteId, quoteTable, type TableName, tableKey } from "../base/table-name.ts";
+import type { CarriedColumn, CarriedTable } from "../table/carried-columns.ts";
+import { pairColumns } from "../table/column-pairs.ts";
 import { jsonTypesExpression } from "../table/json-types.ts";
 import { compareKeys, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
 import { rowKey, rowKeyColumns, rowKeyNames } from "../table/row-key.ts";
 import { isSpatial } from "../table/spatial.ts";
+import { mappingOf, type TableMappings } from "../table/table-mapping.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 import { contentCondition, contentDigest } from "./content-order.ts";
 import { keyCondition } from "./key-condition.ts";
@@ -23,9 +26,21 @@ export interface ComparedColumn {
  */
 export type RowOrder = "key" | "bytes";
 
+/** How one side is read. */
+export interface SidePlan {
+  /** What is selected of a row, in any order of rows. */
+  readonly fields: string;
+  select(order: RowOrder): string;
+  /** The condition that finds the rows of a key, given as its {@link ComparisonPlan.keyFields}. */
+  condition(key: readonly Buffer[]): string;
+}
+
 /** How two tables are read so that equal rows have equal bytes. */
 export interface ComparisonPlan {
   readonly table: TableName;
+  /** Which column of the home is which of the other side. */
+  readonly carried: CarriedTable;
+  /** As the home names them. */
   readonly columns: readonly ComparedColumn[];
   /** Rows have no key: those of the same content are counted. */
   readonly byContent: boolean;
@@ -33,15 +48,12 @@ export interface ComparisonPlan {
   readonly keyColumns: readonly number[];
   readonly keyFields: readonly number[];
   readonly fieldCount: number;
-  /** What is selected of a row, in any order of rows. */
-  readonly fields: string;
   /** The order to begin with. */
   readonly order: RowOrder;
-  select(order: RowOrder): string;
+  readonly home: SidePlan;
+  readonly other: SidePlan;
   /** Compares two keys as the server orders them; `undefined` where that is not ours to compute. */
   compare(order: RowOrder): KeyComparison | undefined;
-  /** The condition that finds the rows of a key, given as its {@link keyFields}, on either side. */
-  condition(key: readonly Buffer[]): string;
 }
 
 /** Compares two keys, each given as its fields: negative, 0, positive. */
@@ -51,75 +63,129 @@ const INTEGERS: ReadonlySet<string> = new Set(["tinyint", "smallint", "mediumint
 const TEXTS: ReadonlySet<string> = new Set(["char", "varchar", "tinytext", "text", "mediumtext", "longtext"]);
 
 /**
- * Plans how a table of two servers is compared.
+ * Plans how a table of two servers is compared. `carried` says of a table with a mapping which column is which; else both
+ * sides have the same ones.
  *
  * @throws {SwitchyardError} `DIFF_TABLES_UNLIKE` naming the columns.
  */
-export function planComparison(home: TableShape, other: TableShape): ComparisonPlan {
-  const pairs = pairColumns(home, other);
+export function planComparison(
+  home: TableShape,
+  other: TableShape,
+  carried: CarriedTable = pairByName(home, other),
+): ComparisonPlan {
   const columns: ComparedColumn[] = [];
-  const expressions: string[] = [];
-  for (const [mine, theirs] of pairs) {
-    const own = fieldExpressions(mine, theirs);
-    columns.push({ name: mine.name, field: expressions.length, charset: own.charset });
-    expressions.push(...own.expressions);
+  const expressions: Expressions = { home: [], other: [] };
+  for (const pair of carried.columns) {
+    const [mine, theirs] = [home.columns[pair.from] as ColumnShape, other.columns[pair.to] as ColumnShape];
+    const charset = fieldCharset(mine, theirs);
+    columns.push({ name: mine.name, field: expressions.home.length, charset });
+    expressions.home.push(...fieldExpressions(mine, theirs));
+    expressions.other.push(...fieldExpressions(theirs, mine));
   }
-  const fields = { columns, fields: expressions.join(", ") };
+  const whole = { table: home.name, carried, columns };
   const key = rowKey(home);
-  if (key === undefined) return { ...fields, ...contentPlan(home, expressions) };
-  const keyFields = key.columns.map((position) => keyField(home.columns[position], columns[position]));
-  const keyNames = rowKeyNames(home).map(quoteId);
-  const bytesOrder = keyFields.map((field) => `CAST(${expressions[field]} AS BINARY)`);
+  if (key === undefined) return { ...whole, ...contentPlan(home, expressions) };
+  const keyColumns = key.columns.map((position) => carried.columns.findIndex(({ from }) => from === position));
+  const keyFields = keyColumns.map((index, i) => keyField(home.columns[key.columns[i] ?? -1], columns[index]));
   const kinds = commonKinds(home, other);
-  const from = `FROM ${quoteTable(home.name)} FORCE INDEX (${quoteId(key.name)})`;
-  const charsets = key.columns.map((position) => columns[position]?.charset);
+  const charsets = keyColumns.map((index) => columns[index]?.charset);
   return {
-    ...fields,
-    table: home.name,
+    ...whole,
     byContent: false,
-    keyColumns: key.columns,
+    keyColumns,
     keyFields,
-    fieldCount: expressions.length,
+    fieldCount: expressions.home.length,
     order: kinds !== undefined || sameKeyOrder(home, other) ? "key" : "bytes",
-    select: (order) =>
-      `SELECT ${expressions.join(", ")} ${from} ORDER BY ${(order === "key" ? keyNames : bytesOrder).join(", ")}`,
+    home: keyedSide(home, expressions.home, keyFields, charsets),
+    other: keyedSide(other, expressions.other, keyFields, charsets),
     compare: (order) => (order === "bytes" ? compareBytes : kinds && compareByKinds(kinds)),
-    condition: (fieldsOfKey) => keyCondition(home, charsets, fieldsOfKey),
+  };
+}
+
+/**
+ * Like {@link planComparison}, by the mapping that the table has, if any.
+ *
+ * @throws {SwitchyardError} `DIFF_TABLES_UNLIKE`
+ */
+export function planMapped(
+  { direction, mappings }: { readonly direction: "forward" | "reverse"; readonly mappings?: TableMappings },
+  home: TableShape,
+  other: TableShape,
+): ComparisonPlan {
+  const mapping = mappingOf(mappings, home.name);
+  if (mapping === undefined) return planComparison(home, other);
+  const [source, target] = direction === "forward" ? [home, other] : [other, home];
+  const { forward, backward, problems } = pairColumns(source, target, mapping);
+  if (problems.length > 0) throw tablesUnlike(home.name, problems);
+  return planComparison(home, other, direction === "forward" ? forward : backward);
+}
+
+/** The fields of a row, as each side computes them. */
+interface Expressions {
+  readonly home: string[];
+  readonly other: string[];
+}
+
+function keyedSide(
+  shape: TableShape,
+  expressions: readonly string[],
+  keyFields: readonly number[],
+  charsets: readonly (string | undefined)[],
+): SidePlan {
+  const fields = expressions.join(", ");
+  const from = `FROM ${quoteTable(shape.name)} FORCE INDEX (${quoteId(rowKey(shape)?.name ?? "")})`;
+  const names = rowKeyNames(shape).map(quoteId);
+  const bytes = keyFields.map((field) => `CAST(${expressions[field]} AS BINARY)`);
+  return {
+    fields,
+    select: (order) => `SELECT ${fields} ${from} ORDER BY ${(order === "key" ? names : bytes).join(", ")}`,
+    condition: (key) => keyCondition(shape, charsets, key),
   };
 }
 
 /** The last field is a digest of the others, where rows come in its order. */
-function contentPlan(home: TableShape, expressions: readonly string[]): Omit<ComparisonPlan, "columns" | "fields"> {
-  // Not by an index that has all columns: both sides have most of their rows in the order in which they were copied.
-  const from = `FROM ${quoteTable(home.name)} USE INDEX ()`;
-  const digest = contentDigest(expressions);
-  const fieldCount = expressions.length + 1;
+function contentPlan(
+  home: TableShape,
+  expressions: Expressions,
+): Omit<ComparisonPlan, "table" | "carried" | "columns"> {
+  const fieldCount = expressions.home.length + 1;
   return {
-    table: home.name,
     byContent: true,
     keyColumns: [],
-    keyFields: [expressions.length],
+    keyFields: [fieldCount - 1],
     fieldCount,
     order: "key",
+    home: contentSide(home, expressions.home),
+    other: contentSide(home, expressions.other),
+    compare: (order) => (order === "key" ? undefined : compareBytes),
+  };
+}
+
+function contentSide(shape: TableShape, expressions: readonly string[]): SidePlan {
+  // Not by an index that has all columns: both sides have most of their rows in the order in which they were copied.
+  const from = `FROM ${quoteTable(shape.name)} USE INDEX ()`;
+  const digest = contentDigest(expressions);
+  return {
+    fields: expressions.join(", "),
     select: (order) => {
-      const [last, sorted] = order === "key" ? ["''", ""] : [digest, ` ORDER BY ${fieldCount}`];
+      const [last, sorted] = order === "key" ? ["''", ""] : [digest, ` ORDER BY ${expressions.length + 1}`];
       return `SELECT ${expressions.join(", ")}, ${last} ${from}${sorted}`;
     },
-    compare: (order) => (order === "key" ? undefined : compareBytes),
     condition: ([content]) => contentCondition(expressions, content),
   };
 }
 
-function pairColumns(home: TableShape, other: TableShape): [ColumnShape, ColumnShape][] {
-  const byName = new Map(other.columns.map((column) => [column.name.toLowerCase(), column]));
+function pairByName(home: TableShape, other: TableShape): CarriedTable {
+  const byName = new Map(other.columns.map((column, position) => [column.name.toLowerCase(), { column, position }]));
   const unlike: string[] = [];
-  const pairs: [ColumnShape, ColumnShape][] = [];
-  for (const mine of home.columns) {
+  const columns: CarriedColumn[] = [];
+  for (const [from, mine] of home.columns.entries()) {
     const theirs = byName.get(mine.name.toLowerCase());
     byName.delete(mine.name.toLowerCase());
     if (theirs === undefined) unlike.push(`${mine.name} is missing on the other side`);
-    else if (!comparable(mine, theirs)) unlike.push(`${mine.name} is ${mine.columnType} and ${theirs.columnType}`);
-    else pairs.push([mine, theirs]);
+    else if (!comparable(mine, theirs.column)) {
+      unlike.push(`${mine.name} is ${mine.columnType} and ${theirs.column.columnType}`);
+    } else columns.push({ from, to: theirs.position, narrows: false });
   }
   for (const name of byName.keys()) unlike.push(`${name} is missing on the home`);
   const keys = [home, other].map((shape) => {
@@ -127,12 +193,16 @@ function pairColumns(home: TableShape, other: TableShape): [ColumnShape, ColumnS
     return key === undefined ? "none" : `${key.name} (${rowKeyNames(shape).join(", ")})`.toLowerCase();
   });
   if (keys[0] !== keys[1]) unlike.push(`the keys by which rows are told apart are ${keys[0]} and ${keys[1]}`);
-  if (unlike.length === 0) return pairs;
-  throw new SwitchyardError("DIFF_TABLES_UNLIKE", {
-    what: `${tableKey(home.name)} is defined differently on the two servers, so its rows cannot be compared`,
+  if (unlike.length === 0) return { from: home, to: other, columns };
+  throw tablesUnlike(home.name, unlike);
+}
+
+function tablesUnlike(table: TableName, unlike: readonly string[]): SwitchyardError {
+  return new SwitchyardError("DIFF_TABLES_UNLIKE", {
+    what: `${tableKey(table)} is defined differently on the two servers, so its rows cannot be compared`,
     details: unlike,
     changed: "Nothing was changed.",
-    fix: "Make the definitions alike, then start the diff again.",
+    fix: "Make the definitions alike, or what the migration's mapping says, then start the diff again.",
   });
 }
 
@@ -143,33 +213,44 @@ function comparable(mine: ColumnShape, theirs: ColumnShape): boolean {
   return mine.dataType === "varbinary" || mine.columnType.toLowerCase() === theirs.columnType.toLowerCase();
 }
 
-/** What is selected for a column, the same on both sides. */
-function fieldExpressions(
-  mine: ColumnShape,
-  theirs: ColumnShape,
-): { expressions: string[]; charset: string | undefined } {
+/** What is selected for a column of one side, so that equal values have equal bytes whatever column the other side has. */
+function fieldExpressions(mine: ColumnShape, theirs: ColumnShape): string[] {
   const name = quoteId(mine.name);
   switch (mine.dataType) {
     // As text a FLOAT has six digits, and neighbours look alike; as a DOUBLE it has all it needs.
     case "float":
     case "double":
-      return { expressions: [`CAST(${name} AS DOUBLE)`], charset: "ascii" };
+      return [`CAST(${name} AS DOUBLE)`];
     // The empty text can be a member, or the number 0 that stands for a value that was none.
     case "enum":
     case "set":
-      return { expressions: [name, `${name} + 0`], charset: mine.charset };
+      return [name, `${name} + 0`];
     // A date and the string of the same characters have the same text, wherever they are in the document.
     case "json":
-      return { expressions: [name, jsonTypesExpression(name)], charset: "utf8mb4" };
-    case "bit":
-    case "geometry":
-    case "vector":
-      return { expressions: [name], charset: "binary" };
+      return [name, jsonTypesExpression(name)];
+    // As many digits behind the point as the wider one has.
+    case "decimal":
+    case "time":
+    case "datetime":
+    case "timestamp":
+      return [theirs.scale > mine.scale ? filledUp(name, mine.scale, theirs.scale) : name];
   }
-  if (mine.charset === undefined)
-    return { expressions: [name], charset: isSpatial(mine.dataType) ? "binary" : "ascii" };
-  if (mine.charset === theirs.charset) return { expressions: [name], charset: mine.charset };
-  return { expressions: [`CONVERT(${name} USING utf8mb4)`], charset: "utf8mb4" };
+  const carriesText = mine.charset !== undefined && theirs.charset !== undefined;
+  return [carriesText && mine.charset !== theirs.charset ? `CONVERT(${name} USING utf8mb4)` : name];
+}
+
+/** A text that the server shows, with zeros behind it; a zero date is one, which a cast would refuse. */
+function filledUp(name: string, scale: number, wanted: number): string {
+  return `CONCAT(${name}, '${scale === 0 ? "." : ""}${"0".repeat(wanted - scale)}')`;
+}
+
+/** In what character set the bytes of a field are text. */
+function fieldCharset(mine: ColumnShape, theirs: ColumnShape): string | undefined {
+  if (mine.dataType === "json") return "utf8mb4";
+  if (mine.dataType === "bit" || mine.dataType === "vector" || isSpatial(mine.dataType)) return "binary";
+  if (mine.dataType === "enum" || mine.dataType === "set") return mine.charset;
+  if (mine.charset === undefined) return "ascii";
+  return mine.charset === theirs.charset ? mine.charset : "utf8mb4";
 }
 
 /** An ENUM or SET is known by its number: two of them can have the same text. */

@@ -5,6 +5,7 @@ import type { Pace } from "../base/pace.ts";
 import type { TableName } from "../base/table-name.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { SourceReplica } from "../mysql/source-replica.ts";
+import type { TableMappings } from "../table/table-mapping.ts";
 import type { DiffProgress } from "./diff-report.ts";
 
 /** What a diff asks of the stream that writes to the other side. */
@@ -80,6 +81,8 @@ export interface DiffOptions {
   /** Where the stream writes. */
   readonly other: Endpoint;
   readonly tables: readonly TableName[];
+  /** In what the migration's target differs from its source. */
+  readonly mappings?: TableMappings;
   readonly stream: DiffStreamPort;
   /** Told of each table that has differences, once it is compared. */
   readonly onDifferences?: (differences: TableKeys) => void;

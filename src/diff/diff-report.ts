@@ -31,6 +31,8 @@ export interface TableResult {
   /** Bytes of rows read, of both sides. */
   readonly bytes: number;
   readonly differences: number;
+  /** Columns that one side alone has, as the migration's mapping says. */
+  readonly notCompared?: { readonly source: readonly string[]; readonly target: readonly string[] };
 }
 
 /** What is defined otherwise on the two sides: an object with all its properties where one side lacks it, else those that differ. */

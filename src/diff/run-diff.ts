@@ -7,8 +7,9 @@ import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
 import { SourceReplica } from "../mysql/source-replica.ts";
+import { mappingOf } from "../table/table-mapping.ts";
 import { compareOpenTable } from "./compare-open-table.ts";
-import { planComparison } from "./comparison-plan.ts";
+import { planMapped } from "./comparison-plan.ts";
 import {
   DEFAULT_DIFF_LIMITS,
   type DiffLimits,
@@ -113,14 +114,15 @@ async function readReplica(
 async function requireComparable(options: DiffOptions, observers: Observers): Promise<void> {
   for (const name of options.tables) {
     const shapes = [readTableShape(observers.home, name), readTableShape(observers.other, name)] as const;
-    planComparison(...(await Promise.all(shapes)));
+    planMapped(options, ...(await Promise.all(shapes)));
   }
 }
 
 async function compareSchemas(options: DiffOptions, { home, other }: Observers): Promise<SchemaDifference[]> {
   const [source, target] = options.direction === "forward" ? [home, other] : [other, home];
   const found: SchemaDifference[] = [];
-  for (const name of options.tables) found.push(...(await schemaDifferences(name, source, target)));
+  for (const name of options.tables)
+    found.push(...(await schemaDifferences(name, source, target, mappingOf(options.mappings, name))));
   return found.slice(0, SCHEMA_DIFFERENCES_MAX);
 }
 

@@ -1,9 +1,9 @@
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { Connection } from "../mysql/connection.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
+import type { CarriedTable } from "../table/carried-columns.ts";
 import { rowKey } from "../table/row-key.ts";
-import type { TableShape } from "../table/table-shape.ts";
-import { planComparison } from "./comparison-plan.ts";
+import { planMapped } from "./comparison-plan.ts";
 import {
   DEFAULT_DIFF_LIMITS,
   type DiffLimits,
@@ -29,9 +29,9 @@ export interface RepairCounts {
 export interface RepairPort {
   repair(batch: {
     readonly home: Connection;
-    readonly shape: TableShape;
-    readonly fields: string;
-    readonly conditions: readonly string[];
+    readonly carried: CarriedTable;
+    readonly fields: { readonly home: string; readonly other: string };
+    readonly conditions: readonly { readonly home: string; readonly other: string }[];
     readonly dryRun: boolean;
   }): Promise<Omit<RepairCounts, "refused"> & { readonly taken: number; readonly refused: boolean }>;
 }
@@ -117,12 +117,12 @@ async function repairBatch(
 ): ReturnType<RepairPort["repair"]> {
   const shape = await readTableShape(observer, table);
   return await atOneMoment(options, limits, table, async (home) => {
-    const plan = planComparison(home.shape, shape);
+    const plan = planMapped(options, home.shape, shape);
     return await options.port.repair({
       home: home.reader,
-      shape: home.shape,
-      fields: plan.fields,
-      conditions: keys.map((key) => plan.condition(key)),
+      carried: plan.carried,
+      fields: { home: plan.home.fields, other: plan.other.fields },
+      conditions: keys.map((key) => ({ home: plan.home.condition(key), other: plan.other.condition(key) })),
       dryRun: options.dryRun,
     });
   });

@@ -1,5 +1,6 @@
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
+import type { TableMapping } from "../table/table-mapping.ts";
 import type { SchemaDifference } from "./diff-report.ts";
 
 type InfoRow = Readonly<Record<string, string | null>>;
@@ -37,23 +38,51 @@ function questions(table: TableName): readonly (readonly [what: string, sql: str
 }
 
 /**
- * How the definitions of a table differ between two servers: options, columns, keys and checks. Triggers are left out:
+ * How the definitions of a table differ between two servers, other than its mapping says: options, columns, keys and checks. Triggers are left out:
  * those that guard a home belong to one side alone. So is the counter of AUTO_INCREMENT, which a switch sees to.
  */
 export async function schemaDifferences(
   table: TableName,
   source: Connection,
   target: Connection,
+  mapping?: TableMapping,
 ): Promise<SchemaDifference[]> {
   const found: SchemaDifference[] = [];
   for (const [what, sql] of questions(table)) {
-    const [mine, theirs] = await Promise.all([byName(source, sql), byName(target, sql)]);
+    let [mine, theirs] = await Promise.all([byName(source, sql), byName(target, sql)]);
+    if (mapping !== undefined) [mine, theirs] = [leftToSay(mapping, what, mine), leftToSay(mapping, what, theirs)];
     for (const name of new Set([...mine.keys(), ...theirs.keys()])) {
       const sides = { source: mine.get(name), target: theirs.get(name) };
       found.push(...unlike({ table: tableKey(table), what: name === "" ? what : `${what} ${name}` }, sides));
     }
   }
   return found;
+}
+
+/**
+ * Without the columns that a mapping speaks of, and the order of those that are left; with keys by the names that the target
+ * has for their columns. Checks are texts that name columns, and are the operator's where there is a mapping.
+ */
+function leftToSay(
+  mapping: TableMapping,
+  what: string,
+  rows: ReadonlyMap<string, InfoRow>,
+): ReadonlyMap<string, InfoRow> {
+  const { rename = {}, add = [], drop = [], widen = [] } = mapping;
+  const said = new Set([...Object.entries(rename).flat(), ...add, ...drop, ...widen].map((name) => name.toLowerCase()));
+  const renamed = new Map(Object.entries(rename).map(([from, to]) => [from.toLowerCase(), to]));
+  if (what === "check") return new Map();
+  if (what === "column") {
+    const left = [...rows].filter(([name]) => !said.has(name.toLowerCase()));
+    return new Map(left.map(([name, row]) => [name, { ...row, position: null }]));
+  }
+  if (what !== "key") return rows;
+  const across = (columns: string): string =>
+    columns
+      .split(",")
+      .map((part) => part.replace(/^\S+/, (name) => renamed.get(name.toLowerCase()) ?? name))
+      .join();
+  return new Map([...rows].map(([name, row]) => [name, { ...row, columns: across(row["columns"] ?? "") }]));
 }
 
 async function byName(connection: Connection, sql: string): Promise<ReadonlyMap<string, InfoRow>> {

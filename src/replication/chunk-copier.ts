@@ -3,10 +3,10 @@ import type { FailpointHook } from "../base/failpoints.ts";
 import type { PaceWorker } from "../base/pace.ts";
 import { quoteId, quoteTable } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { writtenColumns } from "../table/carried-columns.ts";
 import { type Key, type KeyKind, parseKeyPart } from "../table/key-order.ts";
 import type { KeyRange } from "../table/key-ranges.ts";
 import { rowKey, rowKeyColumns, rowKeyNames } from "../table/row-key.ts";
-import { storedColumns } from "../table/table-shape.ts";
 import type { CopyTask } from "./copy-plan.ts";
 import { type CopiedChunk, type CopiedTable, recordChunk } from "./copy-state.ts";
 import { rangeCondition } from "./key-sql.ts";
@@ -189,7 +189,7 @@ class TaskRun {
   constructor(task: CopyTask, snapshot: number) {
     const { table, range } = task;
     this.#snapshot = snapshot;
-    const stored = storedColumns(table.shape);
+    const stored = writtenColumns(table.carried);
     const columns = loadColumns(stored);
     this.task = task;
     this.select = selectStatement(table, columns, range);
@@ -199,7 +199,7 @@ class TaskRun {
     this.ordered = table.kinds !== undefined;
     this.#keyFields = rowKeyColumns(table.shape).map((position) => {
       const column = table.shape.columns[position];
-      return column === undefined ? -1 : stored.indexOf(column);
+      return stored.findIndex(({ from }) => from === column);
     });
   }
 

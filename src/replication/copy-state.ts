@@ -1,6 +1,7 @@
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { alike, type CarriedTable } from "../table/carried-columns.ts";
 import { type Key, type KeyKind, keyKinds } from "../table/key-order.ts";
 import { decodeBound, encodeBound, type KeyRange, RangeMap } from "../table/key-ranges.ts";
 import type { TableShape } from "../table/table-shape.ts";
@@ -26,6 +27,8 @@ export interface CopiedTable {
   readonly definition: string;
   readonly shape: TableShape;
   readonly kinds: readonly KeyKind[] | undefined;
+  /** Which column goes where; of a table with a mapping as {@link carryMapped} has found it on the target. */
+  carried: CarriedTable;
   /** Secondary keys have been added; nothing is left to do but to follow. */
   keyed: boolean;
   readonly chunks: CopiedChunk[];
@@ -123,6 +126,7 @@ export async function loadCopyState(
         definition: row["definition"] ?? "",
         shape,
         kinds,
+        carried: alike(shape),
         keyed: row["keyed"] === "1",
         chunks: forward ? chunks.filter((one) => one["table_key"] === key).map((one) => parseChunk(kinds, one)) : [],
       },
@@ -163,7 +167,8 @@ export async function saveShapes(
   }
   await connection.query("COMMIT");
   const tables = definitions.map(({ name: table, definition, shape }) => {
-    return { name: table, key: tableKey(table), definition, shape, kinds: keyKinds(shape), keyed, chunks: [] };
+    const carried = alike(shape);
+    return { name: table, key: tableKey(table), definition, shape, kinds: keyKinds(shape), carried, keyed, chunks: [] };
   });
   return new CopyState(tables, new Map());
 }

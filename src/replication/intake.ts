@@ -280,7 +280,7 @@ export class Intake {
 
   #followedTable(table: CopiedTable, judge: RowJudge, map: TableMap): FollowedTable {
     const asRowEvents = judge.settled && this.#options.asRowEvents.has(table.key);
-    return { layout: new TableLayout(table.shape, map), judge, asRowEvents };
+    return { layout: new TableLayout(table.shape, map, table.carried), judge, asRowEvents };
   }
 
   #running(): RunningTransaction {

@@ -13,6 +13,12 @@ export interface CopiedColumn {
   readonly charset?: string | undefined;
 }
 
+/** A column as it is read, and as it is written. */
+export interface WrittenColumn {
+  readonly from: CopiedColumn;
+  readonly to: CopiedColumn;
+}
+
 /** How the rows of one table leave the source and enter the target without a bit changing. */
 export interface LoadColumns {
   /** Expressions for the SELECT, one for each stored column, and behind them those of {@link types}. */
@@ -43,13 +49,14 @@ export type Around = readonly [before: string, behind: string];
  *
  * Everything else is sent as the bytes that the column holds, under `CHARACTER SET binary`.
  */
-export function loadColumns(columns: readonly CopiedColumn[]): LoadColumns {
-  const names = columns.map(({ name }) => quoteId(name));
-  const around = columns.map(aroundValue);
-  const types = columns.flatMap(({ dataType }, i) => (dataType === "json" ? [i] : []));
-  const selected = columns.map(({ dataType }, i) => {
-    if (dataType === "float") return `CAST(${names[i]} AS DOUBLE)`;
-    return NUMBERED.has(dataType) ? `CAST(${names[i]} AS UNSIGNED)` : (names[i] as string);
+export function loadColumns(columns: readonly WrittenColumn[]): LoadColumns {
+  const names = columns.map(({ to }) => quoteId(to.name));
+  const read = columns.map(({ from }) => quoteId(from.name));
+  const around = columns.map(({ to }) => aroundValue(to));
+  const types = columns.flatMap(({ from }, i) => (from.dataType === "json" ? [i] : []));
+  const selected = columns.map(({ from: { dataType } }, i) => {
+    if (dataType === "float") return `CAST(${read[i]} AS DOUBLE)`;
+    return NUMBERED.has(dataType) ? `CAST(${read[i]} AS UNSIGNED)` : (read[i] as string);
   });
   const targets: string[] = [];
   const assignments: string[] = [];
@@ -58,7 +65,7 @@ export function loadColumns(columns: readonly CopiedColumn[]): LoadColumns {
     targets.push(before === "" ? name : `@v${i}`);
     if (before !== "") assignments.push(`${name} = ${before}@v${i}${behind}`);
   }
-  const select = [...selected, ...types.map((i) => jsonTypesExpression(names[i] as string))];
+  const select = [...selected, ...types.map((i) => jsonTypesExpression(read[i] as string))];
   return { select, types, targets, assignments, names, around };
 }
 

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { quoteTable, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
-import { storedColumns, type TableShape } from "../table/table-shape.ts";
+import { type CarriedTable, keptColumns, writtenColumns } from "../table/carried-columns.ts";
+import { TextRow } from "../wire/text-row.ts";
 import { proveEpoch } from "./ledger.ts";
-import { loadColumns, loadStatement } from "./load-columns.ts";
+import { type LoadColumns, loadColumns, loadStatement } from "./load-columns.ts";
 import { LoadEncoder } from "./load-encoder.ts";
 import { connectWriter, type StreamName } from "./stream-session.ts";
 import { insertRows, TypedRows } from "./typed-rows.ts";
@@ -19,12 +20,25 @@ const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 export interface RepairBatch {
   /** Reads the home as of the position at which the stream stands. */
   readonly home: Connection;
-  readonly shape: TableShape;
-  /** What is selected to compare a row: equal rows have equal bytes. */
-  readonly fields: string;
-  /** For each key the condition that finds its row, on either side. */
-  readonly conditions: readonly string[];
+  /** Which column of the home is which of the side that is written. */
+  readonly carried: CarriedTable;
+  /** What is selected to compare a row on each side: equal rows have equal bytes. */
+  readonly fields: BothSides;
+  /** For each key the conditions that find its row. */
+  readonly conditions: readonly BothSides[];
   readonly dryRun: boolean;
+}
+
+/** Something in the words of each side. */
+export interface BothSides {
+  readonly home: string;
+  readonly other: string;
+}
+
+/** A key whose rows are not equal, and whether each side has any. */
+interface WrongRow extends BothSides {
+  readonly atHome: boolean;
+  readonly atOther: boolean;
 }
 
 export interface RepairOutcome {
@@ -96,8 +110,8 @@ export class RowRepairer {
   }
 
   /** Compares the rows key by key, until their bytes are enough for one transaction. */
-  async #look(batch: RepairBatch): Promise<{ outcome: RepairOutcome; wrong: readonly string[] }> {
-    const wrong: string[] = [];
+  async #look(batch: RepairBatch): Promise<{ outcome: RepairOutcome; wrong: readonly WrongRow[] }> {
+    const wrong: WrongRow[] = [];
     const counts = { taken: 0, inserted: 0, deleted: 0, rewritten: 0, equal: 0 };
     let bytes = 0;
     for (const condition of batch.conditions) {
@@ -109,22 +123,48 @@ export class RowRepairer {
         counts.equal += 1;
         continue;
       }
-      wrong.push(condition);
+      wrong.push({ ...condition, atHome: home.rows > 0, atOther: other.rows > 0 });
       counts[other.rows === 0 ? "inserted" : home.rows === 0 ? "deleted" : "rewritten"] += 1;
     }
     return { outcome: { ...counts, refused: false }, wrong };
   }
 
-  /** False where the server did not take the rows as they were sent: another row may hold a unique value of theirs. */
-  async #write(batch: RepairBatch, wrong: readonly string[]): Promise<boolean> {
-    const table = quoteTable(batch.shape.name);
-    const where = wrong.map((condition) => `(${condition})`).join(" OR ");
-    await this.#writer.query(`DELETE FROM ${table} WHERE ${where}`);
-    const stored = storedColumns(batch.shape);
-    const columns = loadColumns(stored);
+  /**
+   * False where the server did not take the rows as they were sent: another row may hold a unique value of theirs. A row that
+   * is there is written anew, but where it has columns that the home lacks: these keep their values.
+   */
+  async #write(batch: RepairBatch, wrong: readonly WrongRow[]): Promise<boolean> {
+    const keeps = keptColumns(batch.carried).length > 0;
+    const updated = keeps ? wrong.filter(({ atHome, atOther }) => atHome && atOther) : [];
+    const others = keeps ? wrong.filter(({ atHome, atOther }) => !atHome || !atOther) : wrong;
+    return (await this.#update(batch, updated)) && (await this.#replace(batch, others));
+  }
+
+  async #update({ home, carried }: RepairBatch, wrong: readonly WrongRow[]): Promise<boolean> {
+    const written = writtenColumns(carried);
+    const columns = loadColumns(written);
+    const updates = new TypedRows(quoteTable(carried.to.name), columns);
+    for (const condition of wrong) {
+      const row = new TextRow(columns.select.length);
+      await home.stream(selectRows(columns, carried, condition.home), {
+        columns: () => undefined,
+        row: (payload) => updates.update(row.scan(payload), keptColumns(carried), condition.other),
+      });
+    }
+    const statements = updates.take();
+    const done = await insertRows(this.#writer, tableKey(carried.to.name), statements);
+    return done.affectedRows === wrong.length && done.warnings === 0;
+  }
+
+  async #replace({ home, carried }: RepairBatch, wrong: readonly WrongRow[]): Promise<boolean> {
+    if (wrong.length === 0) return true;
+    const table = quoteTable(carried.to.name);
+    await this.#writer.query(`DELETE FROM ${table} WHERE ${anyOf(wrong.map(({ other }) => other))}`);
+    const written = writtenColumns(carried);
+    const columns = loadColumns(written);
     const typed = columns.types.length === 0 ? undefined : new TypedRows(table, columns);
-    const encoder = new LoadEncoder(stored.length, undefined, typed);
-    await batch.home.stream(`SELECT ${columns.select.join(", ")} FROM ${table} WHERE ${where}`, {
+    const encoder = new LoadEncoder(written.length, undefined, typed);
+    await home.stream(selectRows(columns, carried, anyOf(wrong.map((one) => one.home))), {
       columns: () => undefined,
       row: (payload) => encoder.add(payload),
     });
@@ -135,11 +175,11 @@ export class RowRepairer {
       if (loaded.affectedRows !== loads || loaded.warnings > 0) return false;
     }
     if (typed === undefined || inserts === 0) return true;
-    const inserted = await insertRows(this.#writer, tableKey(batch.shape.name), typed.take());
+    const inserted = await insertRows(this.#writer, tableKey(carried.to.name), typed.take());
     return inserted.affectedRows === inserts && inserted.warnings === 0;
   }
 
-  async #allEqual(batch: RepairBatch, conditions: readonly string[]): Promise<boolean> {
+  async #allEqual(batch: RepairBatch, conditions: readonly BothSides[]): Promise<boolean> {
     for (const condition of conditions) {
       const [home, other] = await this.#bothSides(batch, condition);
       if (home.digest !== other.digest) return false;
@@ -147,11 +187,23 @@ export class RowRepairer {
     return true;
   }
 
-  async #bothSides(batch: RepairBatch, condition: string): Promise<[RowsDigest, RowsDigest]> {
-    const sql = `SELECT ${batch.fields} FROM ${quoteTable(batch.shape.name)} WHERE ${condition}`;
-    const lock = batch.dryRun ? "" : " FOR UPDATE";
-    return await Promise.all([digestRows(batch.home, sql), digestRows(this.#writer, sql + lock)]);
+  async #bothSides(batch: RepairBatch, condition: BothSides): Promise<[RowsDigest, RowsDigest]> {
+    const { home, carried, fields, dryRun } = batch;
+    const table = quoteTable(carried.from.name);
+    const lock = dryRun ? "" : " FOR UPDATE";
+    return await Promise.all([
+      digestRows(home, `SELECT ${fields.home} FROM ${table} WHERE ${condition.home}`),
+      digestRows(this.#writer, `SELECT ${fields.other} FROM ${table} WHERE ${condition.other}${lock}`),
+    ]);
   }
+}
+
+function anyOf(conditions: readonly string[]): string {
+  return conditions.map((condition) => `(${condition})`).join(" OR ");
+}
+
+function selectRows(columns: LoadColumns, { from }: CarriedTable, condition: string): string {
+  return `SELECT ${columns.select.join(", ")} FROM ${quoteTable(from.name)} WHERE ${condition}`;
 }
 
 interface RowsDigest {

@@ -10,6 +10,7 @@ import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
 import { type FollowContext, follow } from "./follower.ts";
 import type { LagMeter } from "./lag-meter.ts";
 import { claimLedger, type LedgerClaim } from "./ledger.ts";
+import { carryMapped } from "./mapped-tables.ts";
 import type { RunwayMeter } from "./runway-meter.ts";
 import { requireServer, serverUuid } from "./server-identity.ts";
 import { ensureSidecar } from "./sidecar-format.ts";
@@ -117,9 +118,10 @@ export class StreamAttempt {
     if (state === undefined) {
       const definitions = [];
       for (const table of options.tables) definitions.push(await readDefinition(observer, table));
-      if (copies) await createTargetTables(observer, writer, this.#name, definitions);
+      if (copies) await createTargetTables(observer, writer, this.#name, definitions, options.mappings);
       state = await saveShapes(writer, this.#name, definitions, !copies);
     }
+    await carryMapped(writer, state.tables, options.mappings, options.direction);
     const estimates = copies ? await estimateRows(observer, state) : new Map<string, number>();
     for (const table of state.tables) {
       progress.setTable(table.key, {
@@ -298,7 +300,7 @@ export class StreamAttempt {
       await this.#followUntil(context, () => gate.executed.contains(snapshots));
       if (signal.aborted) return;
       await this.#context.failpoint("copy-before-keys");
-      await buildKeys(writer, this.#name, state.tables, (table) =>
+      await buildKeys(writer, this.#name, state.tables, options.mappings, (table) =>
         options.log.info({ table: `${table.schema}.${table.table}` }, "adding keys on the target"),
       );
       await this.#context.failpoint("copy-after-keys");

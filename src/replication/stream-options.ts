@@ -4,6 +4,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Pace } from "../base/pace.ts";
 import type { TableName } from "../base/table-name.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import type { TableMappings } from "../table/table-mapping.ts";
 import type { Direction } from "./direction.ts";
 import type { StreamStatus } from "./stream-status.ts";
 
@@ -89,6 +90,8 @@ export interface StreamOptions {
    */
   readonly servers?: { readonly source: string; readonly target: string };
   readonly tables: readonly TableName[];
+  /** In what the migration's target differs from its source, in either direction. */
+  readonly mappings?: TableMappings;
   /**
    * The token under which a switch has written this stream's start position. Such a stream never copies. Left out
    * for the first stream of a migration, which copies first.

@@ -4,11 +4,13 @@ import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
 import { type RowImage, VALUE_ABSENT, VALUE_DIFFERENCES, VALUE_NULL } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
+import { alike, type CarriedTable, keptColumns, nameAcross } from "../table/carried-columns.ts";
 import { isByteExact, type Key, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
 import { rowKey } from "../table/row-key.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 import { exactCondition } from "./row-condition.ts";
-import type { SqlWriter } from "./sql-writer.ts";
+import { SqlWriter } from "./sql-writer.ts";
+import { fitOf, type ImageFit } from "./value-fit.ts";
 import { type ValueWriter, valueWriter } from "./value-writer.ts";
 
 /** Type codes under which a column of each type may come in the log. */
@@ -38,11 +40,13 @@ const WIRE_TYPES: Readonly<Record<string, readonly number[]>> = {
 };
 const BLOB_TYPES: readonly number[] = [COLUMN.BLOB];
 const GEOMETRY_TYPES: readonly number[] = [COLUMN.GEOMETRY];
+/** So much of the key of a row goes into a message. */
+const SHOWN_KEY_BYTES_MAX = 300;
 const BLOBS = /^(?:tiny|medium|long)?(?:blob|text)$/;
 
 /**
  * How the row images of one table map become SQL on the target: the shape of the table and the layout of its rows in
- * the log, checked against each other.
+ * the log, checked against each other, and which column of the target each value belongs to.
  */
 export class TableLayout {
   readonly shape: TableShape;
@@ -61,14 +65,19 @@ export class TableLayout {
   readonly deleteHead: Buffer;
   /** Positions of the columns that are written. */
   readonly stored: readonly number[];
+  /** As the target calls them. */
   readonly #names: readonly string[];
+  /** Of columns whose values may not fit on the target. */
+  readonly #fits: readonly (ImageFit | undefined)[];
+  /** Assignments that keep what the target alone has as it is. */
+  readonly #kept: string;
   readonly #writers: readonly (ValueWriter | undefined)[];
   readonly #keyWriters: readonly ValueWriter[];
   /** Of the stored columns, where there is no key. */
   readonly #conditions: readonly ValueWriter[];
 
   /** @throws {SwitchyardError} `REPLICATION_TABLE_CHANGED` when shape and log disagree */
-  constructor(shape: TableShape, map: TableMap) {
+  constructor(shape: TableShape, map: TableMap, carried: CarriedTable = alike(shape)) {
     checkLayout(shape, map);
     this.shape = shape;
     this.map = map;
@@ -78,11 +87,22 @@ export class TableLayout {
     const others = shape.uniqueKeys.some(({ name }) => name !== key?.name);
     this.rowsByKeyBytes = !others && this.kinds?.every(isByteExact) === true;
     this.fullImage = Buffer.alloc((map.columns.length + 7) >> 3, 0xff);
-    this.stored = shape.columns.flatMap((column, i) => (column.generated ? [] : [i]));
-    this.#names = shape.columns.map((column) => quoteId(column.name));
-    this.#writers = shape.columns.map((column, i) =>
-      column.generated ? undefined : valueWriter(column, map.columns[i] as ColumnType, "store"),
-    );
+    const targets = shape.columns.map((_, i) => carried.columns.find(({ from }) => from === i));
+    this.stored = shape.columns.flatMap((column, i) => (column.generated || targets[i] === undefined ? [] : [i]));
+    this.#names = shape.columns.map((_, i) => quoteId(nameAcross(carried, i) ?? ""));
+    this.#writers = shape.columns.map((column, i) => {
+      const to = carried.to.columns[targets[i]?.to ?? -1];
+      return column.generated || to === undefined
+        ? undefined
+        : valueWriter(asWritten(column, to), map.columns[i] as ColumnType, "store");
+    });
+    this.#fits = shape.columns.map((column, i) => {
+      const to = targets[i]?.narrows === true ? carried.to.columns[targets[i].to] : undefined;
+      return to === undefined ? undefined : fitOf(column, to, map.columns[i] as ColumnType);
+    });
+    this.#kept = keptColumns(carried)
+      .map(({ name }) => `,${quoteId(name)}=${quoteId(name)}`)
+      .join("");
     this.#keyWriters = this.key.map((position) =>
       valueWriter(shape.columns[position] as ColumnShape, map.columns[position] as ColumnType, "compare"),
     );
@@ -123,7 +143,7 @@ export class TableLayout {
     for (const position of this.stored) {
       out.ascii(separator);
       separator = ",";
-      this.#write(out, image, position, this.#writers[position]);
+      this.#writeFitting(out, image, position);
     }
     out.ascii(")");
   }
@@ -137,8 +157,9 @@ export class TableLayout {
         .utf8(this.#names[position] as string)
         .ascii("=");
       separator = ",";
-      this.#write(out, image, position, this.#writers[position]);
+      this.#writeFitting(out, image, position);
     }
+    out.utf8(this.#kept);
   }
 
   /** `(k1=1 AND k2=2)`: the row, by its key alone; without a key by all of its values, and then one of perhaps several. */
@@ -170,6 +191,17 @@ export class TableLayout {
     out.ascii(") LIMIT 1");
   }
 
+  #writeFitting(out: SqlWriter, image: RowImage, position: number): void {
+    const fits = this.#fits[position];
+    const start = image.starts[position] as number;
+    if (fits !== undefined && start === VALUE_NULL && !fits.null) throw this.#tooWide(image, position);
+    // Whatever else is negative is no value, and is told of below.
+    if (fits !== undefined && start >= 0 && !fits(image.buffer, start, image.ends[position] as number)) {
+      throw this.#tooWide(image, position);
+    }
+    this.#write(out, image, position, this.#writers[position]);
+  }
+
   #write(out: SqlWriter, image: RowImage, position: number, writer: ValueWriter | undefined): void {
     if (image.starts[position] === VALUE_NULL) {
       out.ascii("NULL");
@@ -177,6 +209,21 @@ export class TableLayout {
     }
     const start = this.#start(image, position);
     if (writer !== undefined) writer(out, image.buffer, start, image.ends[position] as number);
+  }
+
+  #tooWide(image: RowImage, position: number): SwitchyardError {
+    const row = new SqlWriter(1024);
+    this.writeCondition(row, image);
+    const name = this.shape.columns[position]?.name;
+    return new SwitchyardError("REPLICATION_VALUE_TOO_WIDE", {
+      what: `a row of ${tableKey(this.shape.name)} has a value in ${name} that does not fit where the row goes`,
+      details: [
+        `row     ${row.take().toString("utf8", 0, SHOWN_KEY_BYTES_MAX)}`,
+        `column  ${name} there is ${this.#names[position]}`,
+      ],
+      changed: "The stream stopped before this row; nothing of its transaction was kept.",
+      fix: "Widen that column on the server that the stream writes to, as it is on the other one, then resume the migration; or complete it, which gives up the way back.",
+    });
   }
 
   #start(image: RowImage, position: number): number {
@@ -191,6 +238,11 @@ export class TableLayout {
     if (start <= VALUE_DIFFERENCES) throw partialJson(tableKey(this.shape.name));
     return start;
   }
+}
+
+/** Labels are told by number, and what numbers a server takes for text depends on the labels where they are stored. */
+function asWritten(column: ColumnShape, to: ColumnShape): ColumnShape {
+  return column.dataType === "enum" ? { ...column, columnType: to.columnType } : column;
 }
 
 /** A change came as differences of JSON values, without the values that they belong to. */

@@ -2,6 +2,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { rowKey } from "../table/row-key.ts";
+import { mappingOf, type TableMappings } from "../table/table-mapping.ts";
 import { ddlComment, SIDECAR } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
 import type { TableDefinition } from "./table-definitions.ts";
@@ -14,15 +15,16 @@ function marked(name: StreamName, sql: string): string {
 
 /**
  * Creates schemas and tables on the target where they are missing, without secondary and foreign keys. A table that
- * is there already must be empty: its rows would mix with ours.
+ * is there already must be empty: its rows would mix with ours. One with a mapping is there already: its operator has made it.
  *
- * @throws {SwitchyardError} `REPLICATION_TARGET_NOT_EMPTY`
+ * @throws {SwitchyardError} `REPLICATION_TARGET_NOT_EMPTY`, `TABLE_MISSING`
  */
 export async function createTargetTables(
   source: Connection,
   target: Connection,
   name: StreamName,
   definitions: readonly TableDefinition[],
+  mappings?: TableMappings,
 ): Promise<void> {
   for (const schema of new Set(definitions.map((one) => one.name.schema))) {
     const row = await source.one(
@@ -37,6 +39,8 @@ export async function createTargetTables(
     if (await tableExists(target, table)) {
       const row = await target.one(`SELECT 1 AS present FROM ${quoteTable(table)} LIMIT 1`);
       if (row !== undefined) throw notEmpty(table);
+    } else if (mappingOf(mappings, table) !== undefined) {
+      throw missing(table);
     } else {
       await target.query(marked(name, cut(one).create));
     }
@@ -46,15 +50,17 @@ export async function createTargetTables(
 /**
  * Adds the secondary keys, then the foreign keys, that the target's tables lack, and notes that they have them. To be
  * called when every row has been copied and the stream has done with all that any snapshot held: before that, rows of
- * different moments lie side by side and may share a unique value for a while.
+ * different moments lie side by side and may share a unique value for a while. A table with a mapping has the keys that its
+ * operator gave it.
  */
 export async function buildKeys(
   target: Connection,
   name: StreamName,
   tables: readonly TableDefinition[],
+  mappings: TableMappings | undefined,
   onTable: (table: TableName) => void,
 ): Promise<void> {
-  const definitions = tables.map(cut);
+  const definitions = tables.filter(({ name: table }) => mappingOf(mappings, table) === undefined).map(cut);
   for (const { table, keys } of definitions) {
     onTable(table);
     const sql = addClauses(table, keys, await presentNames(target, table));
@@ -102,5 +108,13 @@ function notEmpty(table: TableName): SwitchyardError {
     what: `${tableKey(table)} has rows on the target already`,
     changed: "Nothing was copied.",
     fix: "Empty or drop the table on the target, after making sure that nobody needs it there.",
+  });
+}
+
+function missing(table: TableName): SwitchyardError {
+  return new SwitchyardError("TABLE_MISSING", {
+    what: `${tableKey(table)} has a mapping, and is not on the target`,
+    changed: "Nothing was copied.",
+    fix: "Make the table on the target as the mapping says, then resume.",
   });
 }

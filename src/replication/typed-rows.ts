@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
+import { quoteId } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import type { TextRow } from "../wire/text-row.ts";
 import { typedJsonLiteral } from "./json-typed-text.ts";
@@ -22,6 +23,7 @@ const STATEMENT_BYTES = 512 * 1024;
 export class TypedRows implements RowsAside {
   readonly columns: readonly number[];
   readonly #load: LoadColumns;
+  readonly #table: string;
   readonly #head: string;
   readonly #out = new SqlWriter(1024);
   #statements: RowsInsert[] = [];
@@ -31,6 +33,7 @@ export class TypedRows implements RowsAside {
   constructor(quotedTable: string, load: LoadColumns) {
     this.columns = load.types;
     this.#load = load;
+    this.#table = quotedTable;
     this.#head = `INSERT INTO ${quotedTable} (${load.names.join(", ")}) VALUES `;
   }
 
@@ -49,21 +52,31 @@ export class TypedRows implements RowsAside {
     const out = this.#out;
     if (this.#openRows === 0) out.utf8(this.#head);
     else out.ascii(",");
-    let separator = "(";
-    for (const [i, around] of this.#load.around.entries()) {
-      out.ascii(separator);
-      separator = ",";
-      const bytes = row.field(i);
-      const types = this.#typesOf(row, i);
-      if (bytes === null) out.ascii("NULL");
-      else if (types !== null) out.ascii(typedJsonLiteral(bytes.toString("utf8"), types));
-      else if (bytes.length === 0) out.ascii(around[0]).ascii("_binary ''").ascii(around[1]);
-      else out.ascii(around[0]).ascii("_binary 0x").hex(bytes, 0, bytes.length).ascii(around[1]);
+    for (const i of this.#load.names.keys()) {
+      out.ascii(i === 0 ? "(" : ",");
+      this.#value(row, i);
     }
     out.ascii(")");
     this.#rows += 1;
     this.#openRows += 1;
     if (out.length >= STATEMENT_BYTES) this.#close();
+  }
+
+  /**
+   * Adds a statement that gives the row of `condition` these values and leaves it those of the columns `kept`.
+   *
+   * @throws {SwitchyardError} `REPLICATION_VALUE_UNSUPPORTED`
+   */
+  update(row: TextRow, kept: readonly { readonly name: string }[], condition: string): void {
+    const out = this.#out.utf8(`UPDATE ${this.#table} SET `);
+    for (const [i, name] of this.#load.names.entries()) {
+      out.utf8(`${i === 0 ? "" : ","}${name}=`);
+      this.#value(row, i);
+    }
+    for (const { name } of kept) out.utf8(`,${quoteId(name)}=${quoteId(name)}`);
+    out.utf8(` WHERE ${condition}`);
+    this.#openRows += 1;
+    this.#close();
   }
 
   /** The statements for all rows since the last call. */
@@ -79,6 +92,17 @@ export class TypedRows implements RowsAside {
     if (this.#openRows === 0) return;
     this.#statements.push({ sql: this.#out.take(), rows: this.#openRows });
     this.#openRows = 0;
+  }
+
+  #value(row: TextRow, i: number): void {
+    const out = this.#out;
+    const [before, behind] = this.#load.around[i] ?? ["", ""];
+    const bytes = row.field(i);
+    const types = this.#typesOf(row, i);
+    if (bytes === null) out.ascii("NULL");
+    else if (types !== null) out.ascii(typedJsonLiteral(bytes.toString("utf8"), types));
+    else if (bytes.length === 0) out.ascii(before).ascii("_binary ''").ascii(behind);
+    else out.ascii(before).ascii("_binary 0x").hex(bytes, 0, bytes.length).ascii(behind);
   }
 
   #typesOf(row: TextRow, column: number): string | null {

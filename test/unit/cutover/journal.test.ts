@@ -23,6 +23,11 @@ describe("the journal of a migration", () => {
     expect(() => parseMigration(entry(value))).toThrow(code);
   });
 
+  test("of the format before mappings is read as one without", () => {
+    const before = { ...migrationDocument(), format: 1 };
+    expect(parseMigration(entry(JSON.stringify(before)))).toEqual({ ...before, format: 2 });
+  });
+
   test("names a migration that does not exist", async () => {
     const store = await storeWith();
     await expect(readMigration(store, "other")).rejects.toThrow(
