@@ -22,6 +22,18 @@ const table = z
 
 const common = { order, reason };
 
+const column = z.string("the name of a column").min(1, "the name of a column").max(64, "at most 64 characters");
+const columns = z.array(column, "a list of columns").max(4096, "at most 4096 columns").optional();
+
+/** In what a table of the target differs from the source's. */
+const mapping = z.strictObject({
+  rename: z.record(column, column, "names of the source, each with that of the target").optional(),
+  add: columns,
+  drop: columns,
+  widen: columns,
+  allowNarrowing: z.boolean("true or false").optional(),
+});
+
 /** The body of `POST /v1/migrations`. */
 export const createRequest = z.strictObject({
   ...common,
@@ -30,6 +42,7 @@ export const createRequest = z.strictObject({
   to: name("the name of the target under `backends`"),
   tables: z.array(table, "a list of schema.table").min(1, "at least one table").max(1000, "at most 1000 tables"),
   readFrom: name("the name of a replica of the source under `backends`").optional(),
+  mapping: z.record(table, mapping, "schema.table, each with in what its columns differ on the target").optional(),
 });
 
 const insistence = z.enum(["wait", "abort", "kill"], "wait, abort or kill");

@@ -18,6 +18,7 @@ export function checkCommand(
     .option("--from <backend>", "source (else `default` of the configuration)")
     .option("--to <backend>", "target (else the other one, where there are two)")
     .option("--tables <list>", "schema.table, separated by commas; without it only the servers are looked at")
+    .option("-f, --file <file>", "take from, to, tables and mapping from the YAML file of migration create")
     .option("--print-grants [backend]", "print the statements that make Switchyard's account; needs --tables")
     .option(
       "--print-accounts",

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
 import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
-import type { DifferenceSample, DiffReport, SchemaDifference } from "../diff/diff-report.ts";
+import type { DifferenceSample, DiffReport, SchemaDifference, TableResult } from "../diff/diff-report.ts";
 import type { RepairCounts, RepairReport } from "../diff/run-repair.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, type Session, withServer } from "./command-tools.ts";
@@ -146,7 +146,14 @@ function describeReport(report: ShownReport): string {
   ]);
   const rows = (report.tables ?? []).map((one) => [one.table, count(one.rows), count(one.differences)]);
   const tables = rows.length === 0 ? "" : `\n\n${table([["TABLE", "ROWS", "DIFFERENCES"], ...rows])}`;
-  return head + tables + describeSchema(report.schema ?? []) + describeSamples(report.samples ?? []);
+  const alone = (report.tables ?? []).flatMap(({ table: name, notCompared }) => describeAlone(name, notCompared));
+  return head + tables + alone.join("") + describeSchema(report.schema ?? []) + describeSamples(report.samples ?? []);
+}
+
+function describeAlone(name: string, notCompared: TableResult["notCompared"]): string[] {
+  if (notCompared === undefined) return [];
+  const sides = (["source", "target"] as const).filter((side) => notCompared[side].length > 0);
+  return sides.map((side) => `\nnot compared ${name}: ${notCompared[side].join(", ")}, which only the ${side} has`);
 }
 
 function describeSchema(schema: readonly SchemaDifference[]): string {

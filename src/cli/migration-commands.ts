@@ -1,7 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { parse } from "yaml";
-import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { SwitchyardError } from "../base/errors.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, namesIn, openSession, type Session, withServer } from "./command-tools.ts";
 import { describeHistory, type History } from "./history-view.ts";
@@ -14,6 +12,7 @@ import {
   type ShownMigration,
   type ShownStatus,
 } from "./migration-view.ts";
+import { readRequestFile } from "./request-file.ts";
 import { addTune } from "./tune-command.ts";
 
 const WATCH_MS = 500;
@@ -50,7 +49,7 @@ function addCreate(context: CliContext, parent: Command): void {
     .option("--from <backend>", "the tables' present home, a name of `backends:`")
     .option("--to <backend>", "where they shall live")
     .option("--tables <list>", "schema.table, separated by commas")
-    .option("-f, --file <file>", "take from, to, tables and readFrom from a YAML file")
+    .option("-f, --file <file>", "take from, to, tables, readFrom and mapping from a YAML file")
     .option(
       "--read-from <backend>",
       "read rows from this replica of the source; the binary log still comes from the source",
@@ -85,22 +84,6 @@ async function createBody(id: string, options: CreateOptions): Promise<Record<st
     what: `migration create lacks ${missing.map((name) => `--${name}`).join(", ")}`,
     fix: "Example: switchyard migration create orders --from old --to new --tables shop.orders,shop.items",
   });
-}
-
-async function readRequestFile(file: string): Promise<Record<string, unknown>> {
-  let found: unknown;
-  try {
-    found = parse(await readFile(file, "utf8"));
-  } catch (error) {
-    throw new SwitchyardError("CLI_USAGE", {
-      what: `${file} cannot be used: ${messageOf(error)}`,
-      fix: "Give a YAML file with from, to and tables.",
-      cause: error,
-    });
-  }
-  const { from, to, tables, readFrom } = (found ?? {}) as Record<string, unknown>;
-  const given = Object.entries({ from, to, tables, readFrom }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given);
 }
 
 function addLooking(context: CliContext, parent: Command): void {

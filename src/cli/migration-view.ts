@@ -1,6 +1,7 @@
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { DiffProgress } from "../diff/diff-report.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
+import { describeMapping } from "../table/table-mapping.ts";
 import type { ThrottleStatus } from "../throttle/throttle.ts";
 import { count, duration, facts, table } from "./format.ts";
 import type { Progress } from "./progress.ts";
@@ -44,6 +45,9 @@ export function describeMigration(
     ["from", migration.source],
     ["to", migration.target],
     ["tables", migration.tables.join(", ")],
+    ...Object.entries(migration.mappings ?? {}).map(
+      ([table, mapping]) => ["mapping", `${table}: ${describeMapping(mapping)}`] as const,
+    ),
   ];
   if (controller !== undefined) lines.push(["controller", controller]);
   for (const direction of ["forward", "reverse"] as const) lines.push(...streamFacts(direction, migration, status));

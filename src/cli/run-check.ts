@@ -9,15 +9,18 @@ import { printObjects } from "../preflight/print-objects.ts";
 import { type GrantRole, OLDEST_VERSION } from "../preflight/requirements.ts";
 import { runPreflight } from "../preflight/run-preflight.ts";
 import { ServerView } from "../preflight/server-view.ts";
+import { parseMappings, type TableMappings } from "../table/table-mapping.ts";
 import type { CliContext, CommonOptions } from "./cli-context.ts";
 import { count, table } from "./format.ts";
 import { ReportedError } from "./remote-error.ts";
+import { readRequestFile } from "./request-file.ts";
 
 /** The options of `switchyard check`. */
 export interface CheckOptions extends CommonOptions {
   readonly from?: string;
   readonly to?: string;
   readonly tables?: string;
+  readonly file?: string;
   readonly printGrants?: string | true;
   readonly printAccounts?: boolean;
   readonly printObjects?: boolean;
@@ -32,15 +35,20 @@ interface Subject {
   readonly config: Config;
   readonly options: CheckOptions;
   readonly tables: readonly TableName[];
+  readonly mappings: TableMappings;
   readonly print: (value: object, text: string) => void;
 }
 
 /** Does what `switchyard check` was asked to do. */
-export async function runCheck(config: Config, options: CheckOptions, context: CliContext): Promise<void> {
+export async function runCheck(config: Config, given: CheckOptions, context: CliContext): Promise<void> {
+  const { mapping, ...file } = given.file === undefined ? {} : await readRequestFile(given.file);
+  const options: CheckOptions = { ...textsOf(file), ...given };
+  const tables = tablesOf(options.tables);
   const subject: Subject = {
     config,
     options,
-    tables: tablesOf(options.tables),
+    tables,
+    mappings: mapping === undefined ? {} : parseMappings(mapping, tables.map(tableKey)),
     print: (value, text) => context.out(options.json === true ? `${JSON.stringify(value)}\n` : `${text}\n`),
   };
   if (options.printGrants !== undefined) showGrants(subject, options.printGrants);
@@ -49,19 +57,31 @@ export async function runCheck(config: Config, options: CheckOptions, context: C
   else await check(subject, context);
 }
 
+/** As the options of the command line would say it. */
+function textsOf({
+  from,
+  to,
+  tables,
+}: Readonly<Record<string, unknown>>): Pick<CheckOptions, "from" | "to" | "tables"> {
+  const list = Array.isArray(tables) ? tables.join(",") : tables;
+  const texts = Object.entries({ from, to, tables: list }).filter(([, value]) => typeof value === "string");
+  return Object.fromEntries(texts);
+}
+
 function tablesOf(list: string | undefined): readonly TableName[] {
   const names = (list ?? "").split(",").filter((name) => name.trim() !== "");
   return names.map(parseTableKey);
 }
 
 async function check(subject: Subject, context: CliContext): Promise<void> {
-  const { config, options, tables, print } = subject;
+  const { config, options, tables, mappings, print } = subject;
   const [from, to] = ends(config, options);
   const findings = await withConnections([from, to], ([source, target]) =>
     runPreflight({
       source: { endpoint: from, connection: source },
       target: { endpoint: to, connection: target },
       tables,
+      mappings,
     }),
   );
   const errors = findings.filter(({ severity }) => severity === "error").length;

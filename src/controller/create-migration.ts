@@ -87,6 +87,7 @@ function look(
     source: { endpoint: endpointOf(context, request.source), connection: source },
     target: { endpoint: endpointOf(context, request.target), connection: target },
     tables: request.tables.map(parseTableKey),
+    ...(request.mappings === undefined ? {} : { mappings: request.mappings }),
   });
 }
 
@@ -136,6 +137,7 @@ function newDocument(
     sourceUuid: uuids.source,
     targetUuid: uuids.target,
     tables: request.tables,
+    ...(request.mappings === undefined ? {} : { mappings: request.mappings }),
     createdTables: lacking.tables,
     createdSchemas: lacking.schemas,
     phase: "created",

@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, tableKey } from "../base/table-name.ts";
+import { parseMappings, type TableMappings } from "../table/table-mapping.ts";
 
 /** The most tables that one migration moves: each is claimed on both servers, and a store transaction has 128 writes. */
 const TABLES_MAX = 60;
@@ -13,6 +14,8 @@ export interface CreateRequest {
   readonly tables: readonly string[];
   /** The replica of the source that rows are to be read from. */
   readonly readFrom?: string;
+  /** In what the target's tables differ from the source's. */
+  readonly mappings?: TableMappings;
 }
 
 /**
@@ -34,8 +37,15 @@ export function parseCreateRequest(id: string, options: Readonly<Record<string, 
     /^(?:mysql|sys|information_schema|performance_schema|_switchyard)\./i.test(key),
   );
   if (forbidden !== undefined) throw invalid(`${forbidden} belongs to the server or to Switchyard and cannot be moved`);
-  const { readFrom } = options;
-  return { id, source, target, tables: unique, ...(typeof readFrom === "string" ? { readFrom } : {}) };
+  const { readFrom, mapping } = options;
+  return {
+    id,
+    source,
+    target,
+    tables: unique,
+    ...(typeof readFrom === "string" ? { readFrom } : {}),
+    ...(mapping === undefined ? {} : { mappings: parseMappings(mapping, unique) }),
+  };
 }
 
 function invalid(what: string): SwitchyardError {

@@ -92,6 +92,7 @@ export function diffOptions(runner: MigrationRunner, direction: Direction, signa
     ...(homeUuid === "" ? {} : { homeUuid }),
     other: endpointOf(context, other),
     tables: document.tables.map(parseTableKey),
+    ...(document.mappings === undefined ? {} : { mappings: document.mappings }),
     stream: {
       pauseIntake: () => openStream(keeper).pauseIntake(),
       stopAt: (position, options) => openStream(keeper).stopAt(GtidSet.parse(position), options),

@@ -94,6 +94,7 @@ export class StreamKeeper implements StreamPort {
       target: this.#target,
       servers: this.#servers(),
       tables: this.#document.tables.map(parseTableKey),
+      ...(this.#document.mappings === undefined ? {} : { mappings: this.#document.mappings }),
       ...(token === undefined ? {} : { startToken: token }),
       copyCycleMaxMs: this.#context.limits.copyCycleMaxSeconds * 1000,
       limits: {

@@ -19,7 +19,10 @@ export function switchPorts(runner: MigrationRunner, progress: (line: string) =>
     home: (backend) => openHome(context, runner.document, backend),
     stream: (direction) => runner.keepers[direction],
     extraGateChecks: async (ends) => {
-      const findings = await Promise.all([gatePreflight(context, ends), gateCanary(context, ends)]);
+      const findings = await Promise.all([
+        gatePreflight(context, ends, runner.document.mappings),
+        gateCanary(context, ends),
+      ]);
       return findings.flat();
     },
     namesBehind: async (ends) => {

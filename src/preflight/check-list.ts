@@ -14,6 +14,7 @@ import { generatedColumnsCheck } from "./checks/generated-columns.ts";
 import { gtidCheck } from "./checks/gtid.ts";
 import { localInfileCheck } from "./checks/local-infile.ts";
 import { lowerCaseTableNamesCheck } from "./checks/lower-case-table-names.ts";
+import { mappingCheck } from "./checks/mapping.ts";
 import { maxAllowedPacketCheck } from "./checks/max-allowed-packet.ts";
 import { performanceSchemaCheck } from "./checks/performance-schema.ts";
 import { preparedXaCheck } from "./checks/prepared-xa.ts";
@@ -66,6 +67,7 @@ export const CHECKS_OF_TABLES: readonly Check[] = [
   enumLabelsCheck,
   generatedColumnsCheck,
   definitionCheck,
+  mappingCheck,
   targetEmptyCheck,
   foreignKeysCheck,
   triggersCheck,

@@ -1,4 +1,5 @@
 import type { TableName } from "../base/table-name.ts";
+import type { TableMappings } from "../table/table-mapping.ts";
 import type { Finding } from "./finding.ts";
 import type { ServerView } from "./server-view.ts";
 
@@ -13,6 +14,10 @@ export interface CheckContext {
    * copied, and stay where they are.
    */
   readonly targetTables: "absent" | "present";
+  /** In what tables of a migration's target differ from its source's; none where left out. */
+  readonly mappings?: TableMappings;
+  /** True where {@link source} is the migration's target, as before a rollback. */
+  readonly backwards?: boolean;
 }
 
 /** One question about a migration. It changes nothing that lasts on either server. */

@@ -2,6 +2,7 @@ import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts
 import type { TableName } from "../base/table-name.ts";
 import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import type { TableMappings } from "../table/table-mapping.ts";
 import type { Check, CheckContext } from "./check.ts";
 import { CHECKS_OF_SERVERS, CHECKS_OF_TABLES } from "./check-list.ts";
 import { reachableFinding } from "./checks/reachable.ts";
@@ -21,6 +22,10 @@ export interface PreflightRequest {
   readonly tables: readonly TableName[];
   /** `absent` (the default) before a migration, `present` when its tables have been copied. */
   readonly targetTables?: "absent" | "present";
+  /** In what the tables of a migration's target differ from its source's. */
+  readonly mappings?: TableMappings;
+  /** True where `source` and `target` here are the migration's target and source. */
+  readonly backwards?: boolean;
 }
 
 /**
@@ -38,7 +43,8 @@ export async function runPreflight(request: PreflightRequest): Promise<readonly 
     const target = await open("target", request.target, opened, findings);
     if (source === undefined || target === undefined) return findings;
     const targetTables = request.targetTables ?? "absent";
-    const context = { source, target, tables: request.tables, targetTables };
+    const { mappings = {}, backwards = false } = request;
+    const context = { source, target, tables: request.tables, targetTables, mappings, backwards };
     for (const check of CHECKS_OF_SERVERS) findings.push(...(await runCheck(check, context)));
     const exist = await runCheck(tablesExistCheck, context);
     findings.push(...exist);

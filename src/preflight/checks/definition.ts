@@ -2,8 +2,9 @@ import { messageOf } from "../../base/errors.ts";
 import { quoteTable, type TableName, tableKey } from "../../base/table-name.ts";
 import { isMysqlError } from "../../mysql/mysql-error.ts";
 import { SIDECAR_SCHEMA } from "../../rules/sidecar-schema.ts";
+import { mappingOf } from "../../table/table-mapping.ts";
 import type { Check } from "../check.ts";
-import { judge } from "../finding.ts";
+import { type Finding, judge } from "../finding.ts";
 import type { ServerView } from "../server-view.ts";
 import { comparable, renamed, showCreate } from "../show-create.ts";
 
@@ -16,8 +17,8 @@ export const definitionCheck: Check = {
   title: "the target makes the same tables from the same definitions",
   severities: ["error"],
   remedy: "Change the table, or the settings of the target, so that both servers make the same table of one text.",
-  async run({ source, target, tables }) {
-    const findings = [];
+  async run({ source, target, tables, mappings }) {
+    const findings: Finding[] = [];
     const sidecar = await makeSidecar(target);
     if (sidecar !== undefined) {
       return [
@@ -30,6 +31,13 @@ export const definitionCheck: Check = {
       ];
     }
     for (const table of tables) {
+      if (mappingOf(mappings, table) !== undefined) {
+        const subject = tableKey(table);
+        findings.push(
+          judge("definition", true, { subject, observed: "made by hand, see mapping", expected: "a mapping", fix: "" }),
+        );
+        continue;
+      }
       const wanted = comparable(await showCreate(source, table));
       const difference = await tryDefinition(target, table, wanted);
       findings.push(

@@ -1,5 +1,6 @@
 import { isSwitchyardError } from "../../base/errors.ts";
 import { quoteTable, type TableName, tableKey } from "../../base/table-name.ts";
+import { mappingOf } from "../../table/table-mapping.ts";
 import type { Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
 import type { ServerView } from "../server-view.ts";
@@ -11,10 +12,12 @@ export const targetEmptyCheck: Check = {
   title: "the target has no such tables, or empty ones of the same definition",
   severities: ["error"],
   remedy: "Drop the target's table of that name if nobody needs it.",
-  async run({ source, target, tables, targetTables }) {
+  async run({ source, target, tables, targetTables, mappings }) {
     const findings: Finding[] = [];
     if (targetTables === "present") return [alreadyCopied(target)];
     for (const table of tables) {
+      // Whether and how it is there is the concern of the check of mappings.
+      if (mappingOf(mappings, table) !== undefined) continue;
       const observed = await stateOf(source, target, table);
       findings.push(
         judge("target-empty", observed === "no such table" || observed === "an empty table of the same definition", {
@@ -25,9 +28,18 @@ export const targetEmptyCheck: Check = {
         }),
       );
     }
-    return findings;
+    return findings.length > 0 ? findings : [mappedOnly(target)];
   },
 };
+
+function mappedOnly(target: ServerView): Finding {
+  return judge("target-empty", true, {
+    subject: target.subject,
+    observed: "all tables have mappings",
+    expected: "tables that their operator has made",
+    fix: "",
+  });
+}
 
 function alreadyCopied(target: ServerView): Finding {
   return judge("target-empty", true, {

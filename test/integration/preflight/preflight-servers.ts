@@ -58,9 +58,10 @@ export class PreflightServers {
     check: Check,
     tables: readonly string[] = ["shop.orders"],
     targetTables?: "absent" | "present",
+    mapped: Pick<CheckContext, "mappings" | "backwards"> = {},
   ): Promise<Finding[]> {
     try {
-      return await check.run(await this.context(tables, targetTables));
+      return await check.run({ ...(await this.context(tables, targetTables)), ...mapped });
     } finally {
       await this.close();
     }

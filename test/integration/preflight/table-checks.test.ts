@@ -6,6 +6,7 @@ import { enumLabelsCheck } from "../../../src/preflight/checks/enum-labels.ts";
 import { eventsCheck } from "../../../src/preflight/checks/events.ts";
 import { foreignKeysCheck } from "../../../src/preflight/checks/foreign-keys.ts";
 import { generatedColumnsCheck } from "../../../src/preflight/checks/generated-columns.ts";
+import { mappingCheck } from "../../../src/preflight/checks/mapping.ts";
 import { primaryKeyCheck } from "../../../src/preflight/checks/primary-key.ts";
 import { routinesCheck } from "../../../src/preflight/checks/routines.ts";
 import { spatialSystemsCheck } from "../../../src/preflight/checks/spatial-systems.ts";
@@ -383,5 +384,52 @@ describe("what uses the tables from outside", () => {
     await servers.source.root("GRANT TRIGGER, EVENT, SHOW VIEW, SELECT ON other.* TO switchyard@'%'");
     expect(problems(await run(visibilityCheck))).toEqual([]);
     await servers.source.root("REVOKE TRIGGER, EVENT, SHOW VIEW, SELECT ON other.* FROM switchyard@'%'");
+  });
+});
+
+describe("a table with a mapping", () => {
+  const mapping = { rename: { note: "title" }, add: ["more"], widen: ["id"] };
+  const columns = "(title VARCHAR(50), id BIGINT PRIMARY KEY, more INT NOT NULL DEFAULT 1)";
+  const look = async (said: object = {}, backwards = false): Promise<string[]> => {
+    const mappings = { "shop.orders": { ...mapping, ...said } };
+    const when = backwards ? ("present" as const) : undefined;
+    return problems(await servers.run(mappingCheck, ["shop.orders"], when, { mappings, backwards }));
+  };
+
+  test("is made on the target by its operator, empty, with what the mapping says and nothing else", async () => {
+    await source(PLAIN);
+    expect((await look())[0]).toContain("no such table on target");
+    await servers.target.root(`CREATE DATABASE shop; CREATE TABLE shop.orders ${columns}`);
+    expect(await look({ allowNarrowing: true })).toEqual([expect.stringMatching(/^warning .* id: numbers outside/)]);
+    expect(await look({ add: [] })).toEqual([expect.stringContaining("more is on the target alone")]);
+    await servers.target.root("INSERT INTO shop.orders (id) VALUES (1)");
+    expect(await look({ allowNarrowing: true })).toEqual(["error shop.orders: a table with rows"]);
+    const others = { mappings: { "shop.orders": mapping } };
+    for (const check of [definitionCheck, targetEmptyCheck]) {
+      expect(problems(await servers.run(check, ["shop.orders"], undefined, others))).toEqual([]);
+    }
+  });
+
+  test("whose values may not fit on the way back is refused, unless that was said to be accepted", async () => {
+    await source(PLAIN);
+    await servers.target.root(`CREATE DATABASE shop; CREATE TABLE shop.orders ${columns}`);
+    expect(await look()).toEqual([expect.stringMatching(/^error shop\.orders: .*id: numbers outside of -2147483648/)]);
+  });
+
+  test("has the same foreign keys on both sides, by the target's names", async () => {
+    const own = "FOREIGN KEY (note) REFERENCES orders (id)";
+    await source(`CREATE TABLE orders (id INT PRIMARY KEY, note INT, ${own})`);
+    const made = "(title INT, id INT PRIMARY KEY, more INT NOT NULL DEFAULT 1)";
+    await servers.target.root(`CREATE DATABASE shop; CREATE TABLE shop.orders ${made}`);
+    expect(await look({ widen: [] })).toEqual([expect.stringContaining("is on the source alone")]);
+    await servers.target.root("ALTER TABLE shop.orders ADD FOREIGN KEY other (title) REFERENCES shop.orders (id)");
+    expect(await look({ widen: [] })).toEqual([]);
+  });
+
+  test("is asked about from the other side before a rollback", async () => {
+    await source(`CREATE TABLE orders ${columns}`);
+    await servers.target.root(`CREATE DATABASE shop; ${PLAIN.replace("orders", "shop.orders")}`);
+    expect(await look({ allowNarrowing: true }, true)).toEqual([]);
+    expect((await look({ allowNarrowing: true }))[0]).toContain("there is no note on the source");
   });
 });

@@ -3,6 +3,7 @@ import { runCheck } from "../../support/run-check.ts";
 import type { CommandResult, ServeProcess } from "../../support/serve-process.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { TestSystem } from "../../support/system.ts";
+import { MAPPING, makeMapped, movesThroughMapping, requestFile } from "./moves-through-a-mapping.ts";
 
 /** What an error looks like to a script. */
 function errorOf(result: CommandResult): { readonly code: string; readonly message: string } {
@@ -10,19 +11,19 @@ function errorOf(result: CommandResult): { readonly code: string; readonly messa
   return error ?? { code: "none", message: result.stdout + result.stderr };
 }
 
-describe("a migration that cannot begin", () => {
-  let system: TestSystem;
-  let serve: ServeProcess;
-  beforeAll(async () => {
-    system = await TestSystem.start();
-    await system.resetTables();
-    serve = await system.serve();
-  }, 60_000);
-  afterAll(async () => {
-    await serve?.stop();
-    await system?.stop();
-  });
+let system: TestSystem;
+let serve: ServeProcess;
+beforeAll(async () => {
+  system = await TestSystem.start();
+  await system.resetTables();
+  serve = await system.serve();
+}, 60_000);
+afterAll(async () => {
+  await serve?.stop();
+  await system?.stop();
+});
 
+describe("a migration that cannot begin", () => {
   const create = (id: string, tables: string): Promise<CommandResult> =>
     serve.run("migration", "create", id, "--from", "old", "--to", "new", "--tables", tables);
   /** Nothing may be left of a migration that was refused: no journal, no claim, nothing on the target. */
@@ -140,6 +141,25 @@ describe("a migration that cannot begin", () => {
       expect(errorOf(result).message).toContain('"nobody"');
     }
   });
+});
+
+describe("a migration to tables with other columns", () => {
+  beforeAll(() => makeMapped(system));
+
+  const refused = async (name: string, mapping: object): Promise<string> => {
+    const result = await serve.run("migration", "create", name, "-f", requestFile(system, name, mapping));
+    expect(result.exit, result.stdout + result.stderr).not.toBe(0);
+    expect((await serve.run("migration", "status", name)).exit).toBe(3);
+    return result.stdout + result.stderr;
+  };
+
+  test("is refused where values may not fit on the way back, and nobody has said that this may be", async () => {
+    expect(await refused("narrow", MAPPING)).toMatch(/PREFLIGHT_REFUSED[\s\S]*ti: numbers outside of -128 to 127/);
+  });
+
+  test("carries every value there and back, leaves alone what one side alone has, and stops at what does not fit", async () => {
+    await movesThroughMapping(system, serve);
+  }, 120_000);
 });
 
 describe("a source without GTIDs", () => {
