@@ -128,7 +128,10 @@ export const ACTIONS = {
       oldTables: z.enum(["keep", "rename", "drop"], "keep, rename or drop").default("keep"),
     }),
   },
-  diff: { command: "diff-start", schema: z.strictObject({ ...common, readFrom }) },
+  diff: {
+    command: "diff-start",
+    schema: z.strictObject({ ...common, readFrom, resume: z.boolean("true or false").optional() }),
+  },
   "diff-repair": {
     command: "diff-repair",
     schema: z.strictObject({ ...common, dryRun: z.boolean("true or false").default(false) }),

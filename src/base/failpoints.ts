@@ -14,6 +14,7 @@ export const FAILPOINTS = [
   "catch-up-before-commit",
   "catch-up-after-commit",
   "diff-before-target-snapshot",
+  "diff-after-range-kept",
   "switch-after-gate",
   "switch-after-journal",
   "switch-after-sessions",

@@ -6,7 +6,7 @@ import type { RepairCounts, RepairReport } from "../diff/run-repair.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, type Session, withServer } from "./command-tools.ts";
 import { count, facts, table } from "./format.ts";
-import { diffProgress, type ShownStatus } from "./migration-view.ts";
+import { describeDiffProgress, diffProgress, type ShownStatus } from "./migration-view.ts";
 import { ReportedError } from "./remote-error.ts";
 
 const SAMPLES_SHOWN_MAX = 10;
@@ -35,7 +35,7 @@ export function diffCommands(context: CliContext): Command {
         diffPath(id),
       );
       const running = answer.status?.diff;
-      const lines = running === undefined ? [] : [`under way: ${count(running.rowsCompared)} rows compared`];
+      const lines = running === undefined ? [] : [`under way: ${describeDiffProgress(running)}`];
       if (answer.report !== undefined) lines.push(describeReport(answer.report));
       session.print(answer, lines.join("\n") || "No diff of this migration has finished yet.");
     });
@@ -49,8 +49,18 @@ interface StartOptions {
 }
 
 function addStart(context: CliContext, parent: Command): void {
-  withServer(parent.command("start"))
-    .description("compare now, and wait for the outcome; exits with 1 where something differs")
+  const start = parent
+    .command("start")
+    .description("compare now, and wait for the outcome; exits with 1 where something differs");
+  addRun(context, start, {});
+  const resume = parent
+    .command("resume")
+    .description("go on with a diff that failed, behind what it had compared; the outcome is as old as that");
+  addRun(context, resume, { resume: true });
+}
+
+function addRun(context: CliContext, run: Command, asked: Readonly<Record<string, unknown>>): void {
+  withServer(run)
     .argument("<id>", "name of the migration")
     .option("--no-wait", "return as soon as the diff is ordered")
     .option("--read-from <replica>", "read the home's rows from this replica of it; an empty text for the home itself")
@@ -58,7 +68,7 @@ function addStart(context: CliContext, parent: Command): void {
     .action(async (id: string, options: StartOptions, command: Command) => {
       const session = openSession(context, command);
       const { readFrom, reason } = options;
-      const given = Object.entries({ readFrom, reason }).filter(([, value]) => value !== undefined);
+      const given = Object.entries({ ...asked, readFrom, reason }).filter(([, value]) => value !== undefined);
       const body = Object.fromEntries(given);
       const placed = await session.client.order(diffPath(id), body);
       if (!options.wait) {
@@ -125,12 +135,13 @@ function differs(id: string, report: ShownReport, session: Session): SwitchyardE
   return new SwitchyardError("DIFF_FOUND_DIFFERENCES", {
     what: `both sides of migration "${id}" differ in ${count(report.differences ?? 0)} rows`,
     changed: "Nothing was changed.",
-    fix: `Find out who wrote to the side that only the stream may write to; \`switchyard diff status ${id} --json\` has both rows of each. Then \`switchyard diff repair ${id}\`.`,
+    fix: `Find out who wrote to the side that only the stream may write to; ${report.files === undefined ? `\`switchyard diff status ${id} --json\` has both rows of the first` : `${report.files.directory} on the controller's machine has both rows of each`}. Then \`switchyard diff repair ${id}\`.`,
   });
 }
 
 function describeReport(report: ShownReport): string {
-  const differences = report.differences ?? 0;
+  const { differences = 0, files } = report;
+  const before = (report.tables ?? []).reduce((sum, one) => sum + (one.rowsBefore ?? 0), 0);
   const head = facts([
     ["outcome", differences === 0 ? "clean: both sides are equal" : `${count(differences)} rows differ`],
     ["read from", report.readFrom],
@@ -141,8 +152,15 @@ function describeReport(report: ShownReport): string {
         : undefined,
     ],
     ["rows", count(report.rows ?? 0)],
+    ["read before", before === 0 ? undefined : `${count(before)} of them, by a controller that ended meanwhile`],
     ["verified", report.verifiedAt === undefined ? undefined : `as of ${report.verifiedAt.replaceAll("\n", "")}`],
+    ["since", report.verifiedTime],
     ["finished", report.finishedAt],
+    [
+      "written to",
+      files === undefined ? undefined : `${files.directory} on the controller's machine, ${count(files.bytes)} bytes`,
+    ],
+    ["", files?.ended === undefined ? undefined : `not all of them: ${files.ended}`],
   ]);
   const rows = (report.tables ?? []).map((one) => [one.table, count(one.rows), count(one.differences)]);
   const tables = rows.length === 0 ? "" : `\n\n${table([["TABLE", "ROWS", "DIFFERENCES"], ...rows])}`;

@@ -62,10 +62,13 @@ export function describeMigration(
   }
   if (status?.throttle !== undefined) lines.push(["speed", describeThrottle(status.throttle)]);
   if (migration.tuning !== undefined) lines.push(["tuned", describeTuning(migration.tuning)]);
-  if (status?.diff !== undefined) lines.push(["comparing", `${count(status.diff.rowsCompared)} rows so far`]);
+  if (status?.diff !== undefined) lines.push(["comparing", describeDiffProgress(status.diff)]);
   for (const diff of migration.diffs) {
     const found = diff.differences === 0 ? "clean" : `${count(diff.differences)} differences`;
-    lines.push(["last diff", `${diff.direction}: ${found}, ${count(diff.rows)} rows, finished ${diff.finishedAt}`]);
+    lines.push([
+      "last diff",
+      `${diff.direction}: ${found}, ${count(diff.rows)} rows, verified as of ${diff.verifiedTime ?? diff.finishedAt}`,
+    ]);
   }
   const { attempt } = migration;
   if (attempt !== undefined) lines.push(["under way", `${attempt.kind} by ${attempt.who} since ${attempt.startedAt}`]);
@@ -140,6 +143,16 @@ export function migrationProgress(migration: ShownMigration, status: ShownStatus
     return { label: migration.phase, done: stream?.rowsCopied ?? 0, total, unit: "rows", note: lag };
   }
   return { label: migration.phase, done: stream?.appliedTransactions ?? 0, total: 0, unit: "transactions", note: lag };
+}
+
+/** How far a running diff is, in words: `12,000 of about 50,000 rows compared, 9,000/s, 4.2 s left`. */
+export function describeDiffProgress(diff: Partial<DiffProgress>): string {
+  const { rowsCompared = 0, rowsEstimated = 0, rowsPerSecond = 0, leftMs, differences = 0 } = diff;
+  const parts = [`${count(rowsCompared)} of about ${count(Math.max(rowsEstimated, rowsCompared))} rows compared`];
+  if (rowsPerSecond > 0) parts.push(`${count(rowsPerSecond)}/s`);
+  if (leftMs !== undefined) parts.push(`${duration(leftMs)} left`);
+  if (differences > 0) parts.push(`${count(differences)} differences`);
+  return parts.join(", ");
 }
 
 /** How far a running diff is, for a bar. */

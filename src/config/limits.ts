@@ -106,11 +106,17 @@ export const LIMITS = {
     max: 86_400,
     about: "How long one pair of snapshots of a diff stays open.",
   },
+  diffFileBytesMax: {
+    default: GIB,
+    min: 0,
+    max: 1024 * GIB,
+    about: "Bytes that one diff writes of the differences it finds, with both rows; more are counted only.",
+  },
   diffMaxAgeHours: {
     default: 24,
     min: 0.01,
     max: 8760,
-    about: "A clean diff opens the gate of a switch for this long.",
+    about: "A clean diff opens the gate of a switch for this long, from when its first rows were compared.",
   },
   accountWindowHours: {
     default: 24,

@@ -19,6 +19,8 @@ export interface ControllerBase {
   /** By name in `backends:`. */
   readonly backends: Readonly<Record<string, Endpoint>>;
   readonly defaultBackend: string;
+  /** Where this process may write files. */
+  readonly dataDirectory: string;
   readonly limits: Limits;
   /** Aborts when the work must stop: shutdown, the lease lost, the migration not this controller's any more. */
   readonly signal: AbortSignal;

@@ -10,7 +10,10 @@ import { StatusPublisher } from "./status-publisher.ts";
 
 /** What a controller process is given; the rest of {@link ControllerBase} it makes itself. */
 export interface ControllerOptions
-  extends Pick<ControllerBase, "store" | "clock" | "log" | "failpoint" | "metrics" | "backends" | "defaultBackend"> {
+  extends Pick<
+    ControllerBase,
+    "store" | "clock" | "log" | "failpoint" | "metrics" | "backends" | "defaultBackend" | "dataDirectory"
+  > {
   /** Names this process, for example host and process id. */
   readonly id: string;
   /** Read anew by whatever begins: the owner may change what is in it, and a switch keeps those that it began with. */

@@ -7,7 +7,7 @@ import { settle } from "../cutover/settle.ts";
 import { type EventType, nextPhase } from "../cutover/transitions.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
-import type { FoundDifferences } from "./difference-collector.ts";
+import { withoutDiffs } from "./diff-run.ts";
 import { migrationThrottle } from "./migration-throttle.ts";
 import { type PausedStatus, PausedWatch } from "./paused-watch.ts";
 import { dueEvent } from "./phase-follower.ts";
@@ -47,8 +47,6 @@ export class MigrationRunner {
   readonly id: string;
   readonly context: ControllerContext;
   readonly log: Logger;
-  /** What the last diff has found and no repair has mended since. */
-  differences: FoundDifferences | undefined;
   /** The diff or repair under way, if any. */
   diff: { readonly abort: AbortController; progress: Readonly<Record<string, unknown>> } | undefined;
   /** How fast the copy and the diffs may go. */
@@ -164,14 +162,14 @@ export class MigrationRunner {
   }
 
   /**
-   * Whether nothing is under way that another controller would have to begin anew: no order, no attempt, no copy. What a
-   * diff has found and nobody has repaired, and DDL that a stream has seen since, are known here only, and stay.
+   * Whether nothing is under way that another controller would have to begin anew: no order, no attempt, no copy. DDL
+   * that a stream has seen since the last diff is known here only, and stays.
    */
   get isAtRest(): boolean {
     const document = this.#document;
     if (!this.#ready.settled || this.#busy !== undefined || this.diff !== undefined) return false;
     const direction = activeDirection(document);
-    if (document.attempt !== undefined || direction === undefined || this.differences !== undefined) return false;
+    if (document.attempt !== undefined || direction === undefined) return false;
     if (!this.keepers[direction].isOpen) return true;
     return (document.phase === "running" || document.phase === "switched") && !this.keepers[direction].isSurprised;
   }
@@ -341,7 +339,8 @@ export class MigrationRunner {
    * would know of it where this process is killed right after. Without a diff, {@link #follow} tells it soon enough.
    */
   async #drifting(direction: Direction): Promise<void> {
-    if (this.#document.diffs.length === 0 && this.diff === undefined) return;
+    const { diffs, diffRun } = this.#document;
+    if (diffs.length === 0 && diffRun === undefined && this.diff === undefined) return;
     const drift = this.keepers[direction].surprises().drift - this.#driftSeen;
     await this.#drifted(direction, Math.max(drift, 1));
     this.#driftSeen += Math.max(drift, 0);
@@ -352,7 +351,7 @@ export class MigrationRunner {
     const server = endpointOf(this.context, direction === "forward" ? this.#document.target : this.#document.source);
     await this.record(
       { who: "switchyard", what: `drift on ${server.name}: ${rows} rows were not as expected` },
-      (document) => ({ ...document, diffs: [] }),
+      withoutDiffs,
     );
   }
 

@@ -2,6 +2,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import type { Phase } from "../cutover/phase.ts";
+import { withoutDiffs } from "./diff-run.ts";
 
 /** Which server of a migration is replaced by which. */
 export interface Repointing {
@@ -80,7 +81,7 @@ export function repointed(document: MigrationDocument, change: Repointing, uuid:
   const moved =
     change.end === "source" ? { source: change.to, sourceUuid: uuid } : { target: change.to, targetUuid: uuid };
   const streams = { ...document.streams, [change.direction]: stream };
-  return { ...withoutReader(document, change.to), ...moved, diffs: [], streams };
+  return { ...withoutDiffs(withoutReader(document, change.to)), ...moved, streams };
 }
 
 /** Rows are read from a replica only while it is none of the two servers. */

@@ -1,23 +1,29 @@
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
-import type { DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import type { DiffRun, DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import type { DiffOptions } from "../diff/diff-options.ts";
 import type { DiffReport } from "../diff/diff-report.ts";
+import { DifferenceFiles } from "../diff/difference-files.ts";
 import { runDiff } from "../diff/run-diff.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import { serverUuid } from "../replication/server-identity.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
+import { differencesDirectory, earlierRun, newRun, nothingToResume, type WantedDiff } from "./diff-run.ts";
 import { diffsAfter, surprised } from "./diff-verdict.ts";
-import { DifferenceCollector } from "./difference-collector.ts";
+import { KeptDiff } from "./kept-diff.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { replicaOf } from "./read-from.ts";
 import type { StreamKeeper, Surprises } from "./stream-keeper.ts";
 
 /** The store takes documents of up to 1 MiB. */
 const SAMPLES_BYTES_MAX = 512 * 1024;
+
+/** A stream is waited for this often: about a minute. */
+const CLAIM_LOOKS_MAX = 1200;
+const CLAIM_LOOK_MS = 50;
 
 type Report = Readonly<Record<string, unknown>>;
 /** Set where the home's rows were read from a replica. */
@@ -34,24 +40,60 @@ export async function orderDiff(
 ): Promise<Report> {
   const direction = requireRunning(runner);
   return await whileComparing(runner, async (signal) => {
-    runner.differences = undefined;
+    await untilClaimed(runner, direction, signal);
     const before = runner.keepers[direction].surprises();
     const readFrom = replicaFor(runner.document, direction, order);
     const replica = replicaOf(runner.context, readFrom);
     const base = diffOptions(runner, direction, signal);
     const options = replica === undefined ? base : { ...base, readHomeFrom: replica };
-    step(
-      `compare ${options.tables.length} tables of ${options.home.name}${readFrom === undefined ? "" : `, read from ${readFrom},`} and ${options.other.name}`,
-    );
-    const found = new DifferenceCollector();
-    const report = withFewerSamples(await runDiff({ ...options, onDifferences: found.add }));
-    const proves = report.differences > 0 || (await provesHome(runner.document, readFrom, uuidAt(runner)));
-    const read = readFrom === undefined ? {} : { readFrom, proves };
-    await keep(runner, { direction, order, read }, report, before);
-    const foundMs = runner.context.clock.monotonicMs();
-    if (report.differences > 0) runner.differences = { direction, foundMs, tables: found.tables };
-    return { direction, ...read, ...report };
+    const { run, kept, files } = await beginOrResume(runner, order, { direction, readFrom }, options, step);
+    try {
+      step(
+        `compare ${options.tables.length} tables of ${options.home.name}${readFrom === undefined ? "" : `, read from ${readFrom},`} and ${options.other.name}`,
+      );
+      const report = withFewerSamples(await runDiff({ ...options, keeper: kept, files }));
+      await kept.finish();
+      const proves = report.differences > 0 || (await provesHome(runner.document, readFrom, uuidAt(runner)));
+      const read = readFrom === undefined ? {} : { readFrom, proves };
+      await keep(runner, { direction, order, read, run }, report, before);
+      return { direction, ...read, ...report };
+    } finally {
+      await kept.close();
+    }
   });
+}
+
+/** What the diff of an order keeps and finds, from the beginning, or behind what has been kept of it before. */
+async function beginOrResume(
+  runner: MigrationRunner,
+  order: OrderDocument,
+  wanted: WantedDiff,
+  { other, clock, signal }: DiffOptions,
+  step: (text: string) => void,
+): Promise<{ readonly run: DiffRun; readonly kept: KeptDiff; readonly files: DifferenceFiles }> {
+  const { id: migration, document, context } = runner;
+  const { direction } = wanted;
+  const earlier = earlierRun(document, order, wanted);
+  if (earlier === undefined && order.options["resume"] === true && document.diffRun?.id !== order.id) {
+    throw nothingToResume(migration);
+  }
+  const run = earlier ?? newRun(document, order, wanted);
+  const epoch = (): bigint => openStream(runner.keepers[direction]).epoch ?? 0n;
+  const kept = await KeptDiff.open(other, { migration, direction, run: run.id, epoch, clock }, signal);
+  try {
+    const directory = differencesDirectory(context.dataDirectory, migration);
+    const files = new DifferenceFiles(directory, context.limits.diffFileBytesMax);
+    if (earlier === undefined) {
+      files.clear();
+      // Before the journal names the diff: what is left of another is never taken for its own.
+      await kept.begin();
+      await runner.update((now) => ({ ...now, diffRun: run }));
+    } else step("go on behind what has been compared before");
+    return { run, kept, files };
+  } catch (error) {
+    await kept.close();
+    throw error;
+  }
 }
 
 /**
@@ -106,6 +148,7 @@ export function diffOptions(runner: MigrationRunner, direction: Direction, signa
     clock: context.clock,
     failpoint: context.failpoint,
     pace: runner.throttle,
+    limits: { sliceMaxMs: context.limits.diffSliceMaxSeconds * 1000 },
   };
 }
 
@@ -121,32 +164,39 @@ export function withFewerSamples(report: DiffReport): DiffReport {
 
 async function keep(
   runner: MigrationRunner,
-  of: { readonly direction: Direction; readonly order: OrderDocument; readonly read: Read },
+  of: { readonly direction: Direction; readonly order: OrderDocument; readonly read: Read; readonly run: DiffRun },
   report: DiffReport,
   before: Surprises,
 ): Promise<void> {
-  const { direction, order, read } = of;
+  const { direction, order, read, run } = of;
   const { readFrom, proves = true } = read;
   const { store, metrics } = runner.context;
-  metrics.counter("diff_rows_total", { migration: runner.id }).add(report.rows);
+  const rowsRead = report.tables.reduce((sum, one) => sum + one.rows - (one.rowsBefore ?? 0), 0);
+  metrics.counter("diff_rows_total", { migration: runner.id }).add(rowsRead);
   metrics.gauge("diff_differences", { migration: runner.id }).set(report.differences);
   const value = JSON.stringify({ format: 1, migration: runner.id, direction, ...read, ...report });
   await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
-  const { finishedAt, verifiedAt, rows, differences } = report;
-  const summary: DiffSummary = { direction, finishedAt, verifiedAt, rows, differences };
+  const { finishedAt, verifiedAt, verifiedTime, rows, differences } = report;
+  const summary: DiffSummary = { direction, finishedAt, verifiedAt, verifiedTime, rows, differences };
   const surprises = () => runner.keepers[direction].surprises();
   const notes = [
     ...(readFrom === undefined ? [] : [`read from ${readFrom}`]),
     ...(proves ? [] : ["rows were copied from there, or may have been: read the source before a switch"]),
-    ...(surprised(before, surprises()) ? ["drift or DDL came meanwhile: run it again"] : []),
+    ...(surprised(before, surprises()) || runner.document.diffRun?.id !== run.id
+      ? ["drift or DDL came meanwhile: run it again"]
+      : []),
   ];
   const result = [`${rows} rows compared, ${differences} differences`, ...notes].join("; ");
-  await runner.record({ who: order.who, what: `diff of the ${direction} direction`, result }, (document) => ({
-    ...document,
-    // Asked with each try to write: drift may withdraw it meanwhile.
-    diffs: proves ? diffsAfter(document.diffs, summary, before, surprises()) : document.diffs,
-  }));
-  if (proves && differences === 0) runner.keepers[direction].markVerified(before);
+  const { diffs } = await runner.record(
+    { who: order.who, what: `diff of the ${direction} direction`, result },
+    ({ diffRun, ...document }) => ({
+      ...document,
+      // Asked with each try to write: drift may withdraw it meanwhile, and takes the name of the diff out of the journal.
+      diffs: proves ? diffsAfter(document.diffs, summary, before, surprises(), diffRun?.id !== run.id) : document.diffs,
+    }),
+  );
+  const counts = diffs.some((one) => one.direction === direction && one.finishedAt === finishedAt);
+  if (counts && differences === 0) runner.keepers[direction].markVerified(before);
 }
 
 /**
@@ -204,6 +254,22 @@ export function requireRunning(runner: MigrationRunner): Direction {
     changed: "Nothing was changed.",
     fix: "Wait until `switchyard migration status` says running, or resume its stream.",
   });
+}
+
+/**
+ * Waits until the stream has claimed its ledger: a process that has just been started is asked before that, and what the
+ * claim finds connected to the server is ended.
+ *
+ * @throws {SwitchyardError} `CANCELLED` when the stream has stopped, `TIMEOUT`
+ */
+export async function untilClaimed(runner: MigrationRunner, direction: Direction, signal: AbortSignal): Promise<void> {
+  const { clock } = runner.context;
+  for (let looks = 0; openStream(runner.keepers[direction]).epoch === undefined; looks += 1) {
+    if (looks >= CLAIM_LOOKS_MAX) {
+      throw new SwitchyardError("TIMEOUT", { what: `the stream of migration "${runner.id}" has not begun in time` });
+    }
+    await clock.sleep(CLAIM_LOOK_MS, signal);
+  }
 }
 
 /** @throws {SwitchyardError} `CANCELLED` when the stream has stopped meanwhile */

@@ -3,9 +3,9 @@ import type { Direction } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { runRepair } from "../diff/run-repair.ts";
 import { RowRepairer } from "../replication/row-repairer.ts";
-import type { FoundDifferences } from "./difference-collector.ts";
+import { dropFound, type FoundDifferences, readFound } from "./kept-diff.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
-import { diffOptions, openStream, requireRunning, whileComparing } from "./run-diff.ts";
+import { diffOptions, openStream, requireRunning, untilClaimed, whileComparing } from "./run-diff.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -23,8 +23,9 @@ export async function orderRepair(
   const dryRun = order.options["dryRun"] === true;
   const direction = requireRunning(runner);
   return await whileComparing(runner, async (signal) => {
-    const found = requireFresh(runner, direction);
+    await untilClaimed(runner, direction, signal);
     const options = diffOptions(runner, direction, signal);
+    const found = requireFresh(runner, direction, await readFound(options.other, runner.id, options.signal));
     const keys = found.tables.reduce((sum, table) => sum + table.keys.length, 0);
     step(
       `${dryRun ? "look at" : "repair"} ${keys} rows of "${options.other.name}" that are not those of "${options.home.name}"`,
@@ -35,7 +36,10 @@ export async function orderRepair(
     try {
       const report = await runRepair({ ...options, differences: found.tables, dryRun, port });
       const complete = found.tables.every((table) => table.complete);
-      if (!dryRun) await finish(runner, order, report);
+      if (!dryRun) {
+        await dropFound(options.other, runner.id, options.signal);
+        await finish(runner, order, report);
+      }
       return { direction, complete, ...report };
     } finally {
       await port.close();
@@ -48,22 +52,24 @@ async function finish(
   order: OrderDocument,
   done: { inserted: number; deleted: number; rewritten: number; equal: number; refused: number },
 ): Promise<void> {
-  runner.differences = undefined;
   const { inserted, deleted, rewritten, equal, refused } = done;
   const result = `${inserted} inserted, ${deleted} deleted, ${rewritten} rewritten, ${equal} equal already, ${refused} refused`;
   const reason = order.reason === undefined ? {} : { reason: order.reason };
   await runner.record({ who: order.who, what: "repair of the rows that a diff found", result, ...reason });
 }
 
-function requireFresh(runner: MigrationRunner, direction: Direction): FoundDifferences {
+function requireFresh(
+  runner: MigrationRunner,
+  direction: Direction,
+  found: FoundDifferences | undefined,
+): FoundDifferences {
   const { clock, limits } = runner.context;
-  const found = runner.differences;
   const why =
     found === undefined
-      ? "no diff has found any since this controller took it up, or they are repaired already"
+      ? "the last diff found none, or has not ended, or they are repaired already"
       : found.direction !== direction
         ? `the last diff compared the ${found.direction} direction`
-        : clock.monotonicMs() - found.foundMs > limits.diffMaxAgeHours * HOUR_MS
+        : clock.now().getTime() - Date.parse(found.finishedAt) > limits.diffMaxAgeHours * HOUR_MS
           ? `the last diff is older than diffMaxAgeHours, ${limits.diffMaxAgeHours} h`
           : undefined;
   if (found !== undefined && why === undefined) return found;

@@ -45,8 +45,9 @@ export function diffFinding(context: GateContext): readonly GateFinding[] {
   const { ports, limits, state } = context;
   const { document } = state.migration;
   const newest = newestDiff(document.diffs);
-  const ageHours =
-    newest === undefined ? Infinity : (ports.clock.now().getTime() - Date.parse(newest.finishedAt)) / 3_600_000;
+  // As old as the first row that it has compared, not as its end: a long one may be stale when it ends.
+  const since = newest?.verifiedTime ?? newest?.finishedAt;
+  const ageHours = since === undefined ? Infinity : (ports.clock.now().getTime() - Date.parse(since)) / 3_600_000;
   const clean = newest?.differences === 0;
   const open = ports.diffIsOpen(document.id);
   return [
@@ -80,5 +81,5 @@ function newestDiff(diffs: readonly DiffSummary[]): DiffSummary | undefined {
 
 function describeDiff(diff: DiffSummary | undefined, ageHours: number): string {
   if (diff === undefined) return "no diff has been run";
-  return `the ${diff.direction} diff that ended ${ageHours.toFixed(1)} h ago found ${diff.differences} differences`;
+  return `the ${diff.direction} diff, as of ${ageHours.toFixed(1)} h ago, found ${diff.differences} differences`;
 }

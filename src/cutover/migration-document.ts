@@ -52,8 +52,20 @@ export interface DiffSummary {
   readonly finishedAt: string;
   /** GTID set of the home at which both sides were compared. */
   readonly verifiedAt: string;
+  /** ISO 8601: just before that; what is compared is as old as this. Absent in those of earlier versions, which say `finishedAt` only. */
+  readonly verifiedTime?: string;
   readonly rows: number;
   readonly differences: number;
+}
+
+/** A diff that is under way, or was when something ended it, as long as another may go on from what it has kept. */
+export interface DiffRun {
+  /** That of the order that began it. */
+  readonly id: string;
+  readonly direction: Direction;
+  /** Rules generation of the last switch or rollback before it. */
+  readonly generation: number;
+  readonly readFrom?: string;
 }
 
 /** What may be said of one migration's throttling; each wins over the limit of that name in the configuration. */
@@ -100,6 +112,8 @@ export interface MigrationDocument {
   readonly phase: Phase;
   readonly streams: Readonly<Record<Direction, StreamState>>;
   readonly diffs: readonly DiffSummary[];
+  /** Absent where no diff is under way or could be gone on with. */
+  readonly diffRun?: DiffRun;
   /** Absent where nothing was said: everything as configured. */
   readonly tuning?: Tuning;
   /**

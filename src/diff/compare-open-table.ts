@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import type { PaceWorker } from "../base/pace.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
@@ -9,60 +10,130 @@ import { type ComparisonPlan, planMapped, type RowOrder } from "./comparison-pla
 import type { DiffLimits, DiffOptions } from "./diff-options.ts";
 import type { TableResult } from "./diff-report.ts";
 import type { DiffTally } from "./diff-tally.ts";
+import type { DifferenceFile } from "./difference-files.ts";
 import { DifferenceLog } from "./difference-log.ts";
 import type { OpenTable, TableSide } from "./open-table.ts";
 import { StreamedRows } from "./row-source.ts";
 import type { Observers } from "./run-diff.ts";
-import { compareTable } from "./table-comparison.ts";
+import { type ComparisonMarks, compareTable } from "./table-comparison.ts";
+import type { Compared, TableRun } from "./table-run.ts";
 
 /**
  * Compares a table that is open on both sides: in key order, and a second time in the order of its bytes where too many
- * rows found no partner in the order of keys; without a key, any.
+ * rows found no partner in the order of keys; without a key, any. Goes on behind what `run` has of it already, and keeps
+ * there what it comes to. `cut` where the snapshots have been open for long enough: the rest is for the next pair.
  *
  * @throws {SwitchyardError} `DIFF_TABLE_CHANGED` when its definition is not what it was under the lock.
  */
 export async function compareOpenTable(
   table: OpenTable,
+  run: TableRun,
   options: DiffOptions,
   limits: DiffLimits,
   observers: Observers,
   tally: DiffTally,
-): Promise<TableResult> {
+): Promise<"complete" | "cut"> {
   const plan = planMapped(options, table.home.shape, table.other.shape);
+  const log = new DifferenceLog(plan, options.direction, limits, filesOf(run, options), run.counts);
   try {
-    return await compareInOrder(plan, table, options, limits, observers, tally);
+    return await compareInOrder(plan, table, run, log, options, limits, observers, tally);
   } catch (error) {
     if (!isMysqlError(error, ERRNO.TABLE_DEFINITION_CHANGED)) throw error;
     throw changed(plan.table, "one of the servers", error);
+  } finally {
+    log.close();
   }
+}
+
+function filesOf(run: TableRun, { files }: DiffOptions): DifferenceFile | undefined {
+  return files?.open(tableKey(run.name), run.counts.fileBytes);
 }
 
 async function compareInOrder(
   plan: ComparisonPlan,
   table: OpenTable,
+  run: TableRun,
+  log: DifferenceLog,
   options: DiffOptions,
   limits: DiffLimits,
   observers: Observers,
   tally: DiffTally,
-): Promise<TableResult> {
+): Promise<"complete" | "cut"> {
   const name = tableKey(plan.table);
   for (let order: RowOrder = plan.order; ; order = "bytes") {
-    const log = new DifferenceLog(plan, options.direction, limits);
+    // Behind what was kept on the way, if anything was.
+    const base = { rows: run.rows, bytes: run.bytes };
     const [home, other] = await Promise.all([
-      openRows(plan, plan.home.select(order), table.home, observers.home, observers.pace.worker(options.signal)),
-      openRows(plan, plan.other.select(order), table.other, observers.other),
+      openRows(
+        plan,
+        plan.home.select(order, run.through),
+        table.home,
+        observers.home,
+        observers.pace.worker(options.signal),
+      ),
+      openRows(plan, plan.other.select(order, run.through), table.other, observers.other),
     ]);
-    const onRows = (rows: number): void => tally.compared(name, rows, log.count);
-    const outcome = await compareTable({ ...limits, plan, order, home, other, listener: log, onRows });
-    if (outcome.end === "complete") {
-      tally.finished(name, home.cursor.rowsPassed, log);
-      if (log.count > 0) options.onDifferences?.(log.differences);
-      const bytes = home.cursor.bytesPassed + other.cursor.bytesPassed;
-      const found = { verifiedAt: table.position, rows: outcome.keys, bytes, differences: log.count };
-      return { table: name, ...found, ...notCompared(plan, options) };
+    const compared = (rows: number): Compared => ({
+      rows,
+      bytes: home.cursor.bytesPassed + other.cursor.bytesPassed,
+      ...notCompared(plan, options),
+    });
+    const marks = new TableMarks(options.clock, limits, (key, keys) => run.keep(table, log, base, compared(keys), key));
+    const onRows = (rows: number): void => tally.compared(name, base.rows + rows, log.count);
+    const outcome = await compareTable({
+      ...limits,
+      plan,
+      order,
+      home,
+      other,
+      listener: log,
+      onRows,
+      ...(order === "bytes" || plan.byContent ? {} : { marks }),
+    });
+    if (outcome.end === "lost-order") {
+      options.log.warn({ table: name }, "rows without a partner: comparing in the order of bytes");
+      log.revoke();
+      await Promise.all([home.drain(), other.drain()]);
+      continue;
     }
-    options.log.warn({ table: name }, "rows without a partner: comparing in the order of bytes");
-    await Promise.all([home.drain(), other.drain()]);
+    tally.found(name, log.samples);
+    if (outcome.end === "complete") {
+      await run.keep(table, log, base, compared(outcome.keys), undefined);
+      tally.finished(name, run.rows, log.count);
+    }
+    if (options.keeper === undefined && log.differences.keys.length > 0) options.onDifferences?.(log.differences);
+    return outcome.end;
+  }
+}
+
+/** When what has been compared is kept, and when the snapshots have been open for long enough. */
+class TableMarks implements ComparisonMarks {
+  readonly #clock: Clock;
+  readonly #limits: DiffLimits;
+  readonly #keep: (key: readonly Buffer[], keys: number) => Promise<void>;
+  readonly #openedMs: number;
+  #keptMs: number;
+
+  constructor(clock: Clock, limits: DiffLimits, keep: (key: readonly Buffer[], keys: number) => Promise<void>) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#keep = keep;
+    this.#openedMs = clock.monotonicMs();
+    this.#keptMs = this.#openedMs;
+  }
+
+  due(): boolean {
+    return this.#clock.monotonicMs() - this.#keptMs >= this.#everyMs;
+  }
+
+  async passed(key: readonly Buffer[], keys: number): Promise<boolean> {
+    await this.#keep(key, keys);
+    this.#keptMs = this.#clock.monotonicMs();
+    return this.#keptMs - this.#openedMs < this.#limits.sliceMaxMs;
+  }
+
+  get #everyMs(): number {
+    return Math.min(this.#limits.keepEveryMs, this.#limits.sliceMaxMs);
   }
 }
 

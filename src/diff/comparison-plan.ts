@@ -9,7 +9,7 @@ import { isSpatial } from "../table/spatial.ts";
 import { mappingOf, type TableMappings } from "../table/table-mapping.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 import { contentCondition, contentDigest } from "./content-order.ts";
-import { keyCondition } from "./key-condition.ts";
+import { keyBeyond, keyCondition } from "./key-condition.ts";
 
 /** A column of both sides, and where its value is in the rows that are read. */
 export interface ComparedColumn {
@@ -30,7 +30,8 @@ export type RowOrder = "key" | "bytes";
 export interface SidePlan {
   /** What is selected of a row, in any order of rows. */
   readonly fields: string;
-  select(order: RowOrder): string;
+  /** All rows, or those behind a key as the server orders them, given as {@link ComparisonPlan.keyFields}; without a key, all. */
+  select(order: RowOrder, after?: readonly Buffer[]): string;
   /** The condition that finds the rows of a key, given as its {@link ComparisonPlan.keyFields}. */
   condition(key: readonly Buffer[]): string;
 }
@@ -138,7 +139,10 @@ function keyedSide(
   const bytes = keyFields.map((field) => `CAST(${expressions[field]} AS BINARY)`);
   return {
     fields,
-    select: (order) => `SELECT ${fields} ${from} ORDER BY ${(order === "key" ? names : bytes).join(", ")}`,
+    select: (order, after) => {
+      const where = after === undefined ? "" : ` WHERE ${keyBeyond(shape, charsets, after)}`;
+      return `SELECT ${fields} ${from}${where} ORDER BY ${(order === "key" ? names : bytes).join(", ")}`;
+    },
     condition: (key) => keyCondition(shape, charsets, key),
   };
 }

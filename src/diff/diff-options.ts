@@ -6,7 +6,9 @@ import type { TableName } from "../base/table-name.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { SourceReplica } from "../mysql/source-replica.ts";
 import type { TableMappings } from "../table/table-mapping.ts";
+import type { DiffKeeper } from "./diff-keeper.ts";
 import type { DiffProgress } from "./diff-report.ts";
+import type { DifferenceFiles } from "./difference-files.ts";
 
 /** What a diff asks of the stream that writes to the other side. */
 export interface DiffStreamPort {
@@ -43,6 +45,10 @@ export interface DiffLimits {
   readonly progressIntervalMs: number;
   /** Bytes of the keys of one table's differences that are kept for a repair. */
   readonly keysBytesMax: number;
+  /** How long one pair of snapshots of a table stays open: then another is opened, and rows are read on from there. */
+  readonly sliceMaxMs: number;
+  /** Between two times that what has been compared is kept. */
+  readonly keepEveryMs: number;
 }
 
 export const DEFAULT_DIFF_LIMITS: DiffLimits = {
@@ -58,6 +64,8 @@ export const DEFAULT_DIFF_LIMITS: DiffLimits = {
   parkedBytesMax: 32 * 1024 * 1024,
   progressIntervalMs: 200,
   keysBytesMax: 16 * 1024 * 1024,
+  sliceMaxMs: 600_000,
+  keepEveryMs: 5000,
 };
 
 /** The keys of rows that differ, each as the fields by which it was compared. */
@@ -84,7 +92,11 @@ export interface DiffOptions {
   /** In what the migration's target differs from its source. */
   readonly mappings?: TableMappings;
   readonly stream: DiffStreamPort;
-  /** Told of each table that has differences, once it is compared. */
+  /** Where what has been compared, and the keys of what was found, is kept; nowhere where left out. */
+  readonly keeper?: DiffKeeper;
+  /** Where every difference is written, with both rows whole. */
+  readonly files?: DifferenceFiles;
+  /** Told of each table that has differences, once it is compared; of the keys that no keeper has. */
   readonly onDifferences?: (differences: TableKeys) => void;
   readonly onProgress?: (progress: DiffProgress) => void;
   readonly signal: AbortSignal;

@@ -1,3 +1,5 @@
+import type { WrittenDifferences } from "./difference-files.ts";
+
 /** A row as people can read it, by column. Binary values are hexadecimal, NULL is null, long values are cut. */
 export type ReadableRow = Readonly<Record<string, string | null>>;
 
@@ -24,10 +26,14 @@ export interface DifferenceSample {
 
 export interface TableResult {
   readonly table: string;
-  /** The home's transactions as of which both sides of this table were compared. */
+  /** The home's transactions as of which the first rows of both sides of this table were compared; the others as of these or later. */
   readonly verifiedAt: string;
+  /** The wall clock just before that, ISO 8601. */
+  readonly verifiedTime: string;
   /** Keys looked at, on either side. */
   readonly rows: number;
+  /** Those of them that had been compared by a process that ended then, and were not read again. */
+  readonly rowsBefore?: number;
   /** Bytes of rows read, of both sides. */
   readonly bytes: number;
   readonly differences: number;
@@ -48,6 +54,8 @@ export interface SchemaDifference {
 export interface DiffReport {
   /** The home's transactions that every table was compared with; most were compared a little later than that. */
   readonly verifiedAt: string;
+  /** The wall clock just before the first of these comparisons, ISO 8601. */
+  readonly verifiedTime: string;
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly tables: readonly TableResult[];
@@ -55,8 +63,10 @@ export interface DiffReport {
   readonly differences: number;
   /** Definitions that differ, as they are when the diff begins; they are not counted among {@link differences}. */
   readonly schema: readonly SchemaDifference[];
-  /** The first differences found, at most a hundred. */
+  /** The first differences found, at most a hundred; of those that the process which ended the diff has found. */
   readonly samples: readonly DifferenceSample[];
+  /** Where all of them are, whole; absent where none was found. */
+  readonly files?: WrittenDifferences;
 }
 
 export interface TableProgress {
@@ -71,5 +81,9 @@ export interface DiffProgress {
   readonly rowsCompared: number;
   readonly rowsEstimated: number;
   readonly differences: number;
+  /** Of the last seconds; 0 until that can be told. */
+  readonly rowsPerSecond: number;
+  /** What is left at that rate, as far as the servers' estimates of their rows go. */
+  readonly leftMs?: number;
   readonly tables: readonly TableProgress[];
 }

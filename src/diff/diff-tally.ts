@@ -1,8 +1,9 @@
+import { RateMeter } from "../base/rate-meter.ts";
 import { quoteText, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
-import type { DiffOptions } from "./diff-options.ts";
+import type { KeptTable } from "./diff-keeper.ts";
+import type { DiffLimits, DiffOptions } from "./diff-options.ts";
 import type { DifferenceSample, DiffProgress } from "./diff-report.ts";
-import type { DifferenceLog } from "./difference-log.ts";
 
 interface TableTally {
   rows: number;
@@ -18,14 +19,16 @@ const LOOK_EVERY_ROWS = 512;
 /** How far the diff is, over all tables; tells it now and then. */
 export class DiffTally {
   readonly #options: DiffOptions;
-  readonly #intervalMs: number;
+  readonly #limits: DiffLimits;
   readonly #tables: ReadonlyMap<string, TableTally>;
+  readonly #meter: RateMeter;
   #step: DiffProgress["step"] = "waiting for the stream";
   #toldMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: DiffOptions, intervalMs: number) {
+  constructor(options: DiffOptions, limits: DiffLimits) {
     this.#options = options;
-    this.#intervalMs = intervalMs;
+    this.#limits = limits;
+    this.#meter = new RateMeter(options.clock);
     this.#tables = new Map(
       options.tables.map((name) => [
         tableKey(name),
@@ -57,19 +60,38 @@ export class DiffTally {
     if (tally === undefined || rows - tally.rows < LOOK_EVERY_ROWS) return;
     tally.rows = rows;
     tally.differences = differences;
-    if (this.#options.clock.monotonicMs() - this.#toldMs >= this.#intervalMs) this.#tell();
+    if (this.#options.clock.monotonicMs() - this.#toldMs >= this.#limits.progressIntervalMs) this.#tell();
   }
 
-  finished(table: string, rows: number, log: DifferenceLog): void {
+  /** What an earlier process has compared. */
+  before(table: string, { rows, differences, done }: KeptTable): void {
     const tally = this.#tables.get(table);
     if (tally === undefined) return;
-    Object.assign(tally, { rows, differences: log.count, done: true, samples: log.samples });
+    Object.assign(tally, { rows, differences, done });
+  }
+
+  /** Nothing of a table counts any more. */
+  anew(table: string): void {
+    const tally = this.#tables.get(table);
+    if (tally !== undefined) Object.assign(tally, { rows: 0, differences: 0, done: false });
+  }
+
+  /** Samples of one pair of snapshots of a table. */
+  found(table: string, samples: readonly DifferenceSample[]): void {
+    const tally = this.#tables.get(table);
+    if (tally !== undefined) tally.samples = [...tally.samples, ...samples].slice(0, this.#limits.samplesMax);
+  }
+
+  finished(table: string, rows: number, differences: number): void {
+    const tally = this.#tables.get(table);
+    if (tally === undefined) return;
+    Object.assign(tally, { rows, differences, done: true });
     this.#tell();
   }
 
   /** The first differences of all tables. */
-  samples(max: number): DifferenceSample[] {
-    return [...this.#tables.values()].flatMap((tally) => tally.samples).slice(0, max);
+  samples(): DifferenceSample[] {
+    return [...this.#tables.values()].flatMap((tally) => tally.samples).slice(0, this.#limits.samplesMax);
   }
 
   #tell(): void {
@@ -81,10 +103,16 @@ export class DiffTally {
       done,
     }));
     const tallies = [...this.#tables.values()];
+    const rowsCompared = tables.reduce((sum, one) => sum + one.rowsCompared, 0);
+    const rowsEstimated = tables.reduce((sum, one) => sum + one.rowsEstimated, 0);
+    const rowsPerSecond = Math.round(this.#meter.rate(rowsCompared));
+    const left = rowsEstimated - rowsCompared;
     this.#options.onProgress?.({
       step: this.#step,
-      rowsCompared: tables.reduce((sum, { rowsCompared }) => sum + rowsCompared, 0),
-      rowsEstimated: tables.reduce((sum, { rowsEstimated }) => sum + rowsEstimated, 0),
+      rowsCompared,
+      rowsEstimated,
+      rowsPerSecond,
+      ...(rowsPerSecond > 0 && left > 0 ? { leftMs: Math.round((left / rowsPerSecond) * 1000) } : {}),
       differences: tallies.reduce((sum, { differences }) => sum + differences, 0),
       tables,
     });

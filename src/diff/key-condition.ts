@@ -29,31 +29,65 @@ export function keyCondition(
   charsets: readonly (string | undefined)[],
   key: readonly Buffer[],
 ): string {
-  return rowKeyColumns(shape)
-    .map((position, index) => {
-      const column = shape.columns[position] as ColumnShape;
-      return partCondition(column, charsets[index], key[index] ?? Buffer.alloc(0));
-    })
+  return comparisons(shape, charsets, key)
+    .map(({ value, literal }) => `${value} = ${literal}`)
     .join(" AND ");
 }
 
-function partCondition(column: ColumnShape, charset: string | undefined, field: Buffer): string {
+/**
+ * The condition that finds the rows behind a key, in the server's own order of the key's index. Spelled out instead of
+ * compared as rows, because the server finds no range in `(a, b) > (1, 2)`.
+ */
+export function keyBeyond(
+  shape: TableShape,
+  charsets: readonly (string | undefined)[],
+  key: readonly Buffer[],
+): string {
+  const terms = comparisons(shape, charsets, key);
+  const [first] = terms;
+  const last = terms.pop();
+  if (first === undefined || last === undefined) return "TRUE";
+  let condition = `${last.value} > ${last.literal}`;
+  for (const { value, literal } of terms.toReversed()) {
+    condition = `(${value} > ${literal} OR (${value} = ${literal} AND ${condition}))`;
+  }
+  // The first part alone is what an index is entered by.
+  return first === last ? condition : `${first.value} >= ${first.literal} AND ${condition}`;
+}
+
+interface Comparison {
+  readonly value: string;
+  readonly literal: string;
+}
+
+function comparisons(
+  shape: TableShape,
+  charsets: readonly (string | undefined)[],
+  key: readonly Buffer[],
+): Comparison[] {
+  return rowKeyColumns(shape).map((position, index) => {
+    const column = shape.columns[position] as ColumnShape;
+    return comparison(column, charsets[index], key[index] ?? Buffer.alloc(0));
+  });
+}
+
+function comparison(column: ColumnShape, charset: string | undefined, field: Buffer): Comparison {
   const name = quoteId(column.name);
   const hex = `0x${field.toString("hex")}`;
   if (NUMBERS.has(column.dataType)) {
     const numbered = column.dataType === "enum" || column.dataType === "set";
-    return `${name}${numbered ? " + 0" : ""} = ${numberText(field)}`;
+    return { value: `${name}${numbered ? " + 0" : ""}`, literal: numberText(field) };
   }
   if (column.dataType === "float" || column.dataType === "double") {
-    return `CAST(${name} AS DOUBLE) = CAST('${numberText(field)}' AS DOUBLE)`;
+    return { value: `CAST(${name} AS DOUBLE)`, literal: `CAST('${numberText(field)}' AS DOUBLE)` };
   }
-  if (column.dataType === "bit") return `${name} + 0 = CAST(${hex} AS UNSIGNED)`;
-  if (field.length === 0) return `${name} = ''`;
+  if (column.dataType === "bit") return { value: `${name} + 0`, literal: `CAST(${hex} AS UNSIGNED)` };
+  if (field.length === 0) return { value: name, literal: "''" };
   // Of dates and times the server understands the text in any character set.
-  if (column.charset === undefined) return `${name} = _latin1 ${hex}`;
-  if (column.charset === "binary") return `${name} = ${hex}`;
+  if (column.charset === undefined) return { value: name, literal: `_latin1 ${hex}` };
+  if (column.charset === "binary") return { value: name, literal: hex };
   const set = charset ?? column.charset;
-  return `${name} = _${WRITTEN_AS[set] ?? set} ${hex}`;
+  return { value: name, literal: `_${WRITTEN_AS[set] ?? set} ${hex}` };
 }
 
 function numberText(field: Buffer): string {

@@ -19,9 +19,13 @@ export interface TableSide {
 export interface OpenTable {
   /** The home's transactions that both sides hold of this table. */
   readonly position: string;
+  /** The wall clock before that moment, ISO 8601. */
+  readonly openedTime: string;
   readonly home: TableSide;
   readonly other: TableSide;
   close(): Promise<void>;
+  /** Like {@link close}, while rows are on their way. */
+  cut(): void;
 }
 
 /** Bytes come as they are stored, and whole keys count when rows are sorted by their bytes. */
@@ -72,6 +76,7 @@ async function openAtOnce(
   observer: Connection,
 ): Promise<OpenTable> {
   const { signal, stream } = options;
+  const openedTime = options.clock.now().toISOString();
   const opened: Connection[] = [];
   const cut = (): void => {
     for (const connection of opened) connection.destroy();
@@ -83,8 +88,13 @@ async function openAtOnce(
     const other = await openOther(options, name, observer, opened);
     return {
       position: home.position,
+      openedTime,
       home,
       other,
+      cut: () => {
+        signal.removeEventListener("abort", cut);
+        cut();
+      },
       close: async () => {
         signal.removeEventListener("abort", cut);
         await Promise.all(opened.map((connection) => connection.close()));

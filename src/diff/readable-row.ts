@@ -4,14 +4,16 @@ import type { ComparisonPlan } from "./comparison-plan.ts";
 import type { DifferingColumn, ReadableRow } from "./diff-report.ts";
 
 /** Longer values are cut in reports. */
-const SHOWN_BYTES_MAX = 512;
+export const SHOWN_BYTES_MAX = 512;
 
 const UNICODE: ReadonlySet<string> = new Set(["utf8mb4", "utf8mb3", "utf8", "ascii"]);
 
-/** A row as people can read it, from a row that was scanned. */
-export function readableRow(plan: ComparisonPlan, row: TextRow): ReadableRow {
+/** A row as people can read it, from a row that was scanned; values are cut behind `bytesMax`. */
+export function readableRow(plan: ComparisonPlan, row: TextRow, bytesMax = SHOWN_BYTES_MAX): ReadableRow {
   const readable: Record<string, string | null> = {};
-  for (const column of plan.columns) readable[column.name] = readableValue(row.field(column.field), column.charset);
+  for (const column of plan.columns) {
+    readable[column.name] = readableValue(row.field(column.field), column.charset, bytesMax);
+  }
   return readable;
 }
 
@@ -39,21 +41,25 @@ function firstDifference(one: Buffer | null, other: Buffer | null): number | und
 }
 
 /** The key of a scanned row: `region=eu, id=7`; the beginning of its digest where it has none. */
-export function readableKey(plan: ComparisonPlan, row: TextRow): string {
+export function readableKey(plan: ComparisonPlan, row: TextRow, bytesMax = SHOWN_BYTES_MAX): string {
   if (plan.byContent) return `content ${row.field(plan.keyFields[0] ?? -1)?.toString("latin1", 0, 16) ?? ""}`;
   const names = plan.keyColumns.map((position) => plan.columns[position]);
   return names
     .map((column) =>
-      column === undefined ? "" : `${column.name}=${readableValue(row.field(column.field), column.charset)}`,
+      column === undefined ? "" : `${column.name}=${readableValue(row.field(column.field), column.charset, bytesMax)}`,
     )
     .join(", ");
 }
 
 /** A value as text where its bytes are that in its character set, otherwise as hexadecimal. */
-export function readableValue(bytes: Buffer | null, charset: string | undefined): string | null {
+export function readableValue(
+  bytes: Buffer | null,
+  charset: string | undefined,
+  bytesMax = SHOWN_BYTES_MAX,
+): string | null {
   if (bytes === null) return null;
-  const shown = bytes.subarray(0, SHOWN_BYTES_MAX);
-  const cut = bytes.length > SHOWN_BYTES_MAX ? `… (${bytes.length} bytes)` : "";
+  const shown = bytes.subarray(0, bytesMax);
+  const cut = bytes.length > bytesMax ? `… (${bytes.length} bytes)` : "";
   if (charset === "latin1") return shown.toString("latin1") + cut;
   // A cut in the middle of a character must not make a text look like no text.
   if (charset !== undefined && UNICODE.has(charset) && isUtf8(bytes)) return shown.toString("utf8") + cut;

@@ -1,7 +1,8 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { Mutex } from "../base/mutex.ts";
 import { fullPace, type PacedWork } from "../base/pace.ts";
-import { type TableName, tableKey } from "../base/table-name.ts";
+import { tableKey } from "../base/table-name.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
 import { ANSWER_QUIET_MS } from "../mysql/answer-watch.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
@@ -10,6 +11,7 @@ import { SourceReplica } from "../mysql/source-replica.ts";
 import { mappingOf } from "../table/table-mapping.ts";
 import { compareOpenTable } from "./compare-open-table.ts";
 import { planMapped } from "./comparison-plan.ts";
+import type { KeptTable } from "./diff-keeper.ts";
 import {
   DEFAULT_DIFF_LIMITS,
   type DiffLimits,
@@ -21,6 +23,7 @@ import type { DiffReport, SchemaDifference, TableResult } from "./diff-report.ts
 import { DiffTally } from "./diff-tally.ts";
 import { openTable } from "./open-table.ts";
 import { schemaDifferences } from "./schema-differences.ts";
+import { TableRun } from "./table-run.ts";
 
 /** More than these say no more. */
 const SCHEMA_DIFFERENCES_MAX = 200;
@@ -46,7 +49,7 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
   const options: DiffOptions = { ...given, home: given.readHomeFrom ?? given.home };
   const limits = { ...DEFAULT_DIFF_LIMITS, ...options.limits };
   const startedAt = options.clock.now().toISOString();
-  const tally = new DiffTally(options, limits.progressIntervalMs);
+  const tally = new DiffTally(options, limits);
   tally.step("waiting for the stream");
   const opened: Connection[] = [];
   const pace = (options.pace ?? fullPace).open();
@@ -66,17 +69,7 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
       observers,
       tally,
     );
-    return {
-      // Tables are opened in order, so what the first holds, all others hold as well.
-      verifiedAt: results[0]?.verifiedAt ?? "",
-      startedAt,
-      finishedAt: options.clock.now().toISOString(),
-      tables: results,
-      rows: results.reduce((sum, result) => sum + result.rows, 0),
-      differences: results.reduce((sum, result) => sum + result.differences, 0),
-      schema,
-      samples: tally.samples(limits.samplesMax),
-    };
+    return reportOf(results, { startedAt, schema, options, tally });
   } catch (error) {
     if (!options.signal.aborted) throw error;
     throw new SwitchyardError("CANCELLED", {
@@ -87,6 +80,32 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
     pace.close();
     await Promise.all(opened.map((connection) => connection.close()));
   }
+}
+
+function reportOf(
+  results: readonly TableResult[],
+  of: {
+    readonly startedAt: string;
+    readonly schema: readonly SchemaDifference[];
+    readonly options: DiffOptions;
+    readonly tally: DiffTally;
+  },
+): DiffReport {
+  const { startedAt, schema, options, tally } = of;
+  const sets = results.map(({ verifiedAt }) => GtidSet.parse(verifiedAt));
+  const files = options.files?.written;
+  return {
+    verifiedAt: sets.reduce((all, one) => all.intersect(one), sets[0] ?? GtidSet.empty).toString(),
+    verifiedTime: results.map(({ verifiedTime }) => verifiedTime).sort()[0] ?? startedAt,
+    startedAt,
+    finishedAt: options.clock.now().toISOString(),
+    tables: results,
+    rows: results.reduce((sum, result) => sum + result.rows, 0),
+    differences: results.reduce((sum, result) => sum + result.differences, 0),
+    schema,
+    samples: tally.samples(),
+    ...(files === undefined ? {} : { files }),
+  };
 }
 
 async function connectObserver(endpoint: Endpoint, options: DiffOptions, opened: Connection[]): Promise<Connection> {
@@ -136,23 +155,14 @@ async function compareAll(
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const opening = new Mutex();
-  const results: TableResult[] = [];
-  const waiting = [...options.tables];
-  const compareNext = async (name: TableName): Promise<void> => {
-    await observers.pace.whenMayOpen(signal);
-    const table = await opening.run(() => openTable({ ...options, signal }, limits, name, observers.other));
-    options.log.info({ table: tableKey(name), position: table.position }, "comparing both sides");
-    tally.step("comparing");
-    try {
-      results.push(await compareOpenTable(table, { ...options, signal }, limits, observers, tally));
-    } finally {
-      await table.close();
-    }
-  };
+  const runs = await takenUp(options, tally);
+  const waiting = runs.filter((run) => !run.done);
   const failures: unknown[] = [];
   const work = async (): Promise<void> => {
     try {
-      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await compareNext(name);
+      for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
+        await compareRun(run, { ...options, signal }, limits, observers, tally, opening);
+      }
     } catch (error) {
       failures.push(error);
       stop.abort();
@@ -161,6 +171,52 @@ async function compareAll(
   await Promise.all(Array.from({ length: Math.min(limits.tablesAtOnce, options.tables.length) }, work));
   // What failed first is what is told; the others only failed because of it.
   if (failures.length > 0) throw failures[0];
-  const order = new Map(options.tables.map((name, index) => [tableKey(name), index]));
-  return results.sort((a, b) => (order.get(a.table) ?? 0) - (order.get(b.table) ?? 0));
+  return runs.map((run) => run.result);
+}
+
+/** The tables, with what earlier processes have compared of them. */
+async function takenUp(options: DiffOptions, tally: DiffTally): Promise<readonly TableRun[]> {
+  const kept = (await options.keeper?.load()) ?? new Map<string, KeptTable>();
+  const runs: TableRun[] = [];
+  for (const name of options.tables) {
+    const run = new TableRun(name, options);
+    const state = kept.get(tableKey(name));
+    if (state !== undefined && run.adopt(state)) tally.before(tableKey(name), state);
+    else if (state !== undefined) await run.forget();
+    runs.push(run);
+  }
+  return runs;
+}
+
+/** Compares what is left of a table, one pair of snapshots after the other. */
+async function compareRun(
+  run: TableRun,
+  options: ReadingOptions,
+  limits: DiffLimits,
+  observers: Observers,
+  tally: DiffTally,
+  opening: Mutex,
+): Promise<void> {
+  const name = tableKey(run.name);
+  for (let outcome = "cut"; outcome === "cut"; ) {
+    await observers.pace.whenMayOpen(options.signal);
+    const table = await opening.run(() => openTable(options, limits, run.name, observers.other));
+    options.log.info({ table: name, position: table.position, rowsBefore: run.rows }, "comparing both sides");
+    tally.step("comparing");
+    try {
+      if (!run.isOf(table)) {
+        options.log.warn(
+          { table: name },
+          "the definition is another than that of the rows compared so far: beginning anew",
+        );
+        await run.forget();
+        tally.anew(name);
+      }
+      outcome = await compareOpenTable(table, run, options, limits, observers, tally);
+    } finally {
+      // Rows of a table that was cut are still on their way.
+      if (outcome === "cut") table.cut();
+      else await table.close();
+    }
+  }
 }

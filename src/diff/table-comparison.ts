@@ -11,6 +11,17 @@ export interface DifferenceListener {
   different(home: Buffer, other: Buffer): void;
 }
 
+/** Who keeps how far a comparison has come. */
+export interface ComparisonMarks {
+  /** Whether to be told the next key that can be told; asked often. */
+  due(): boolean;
+  /**
+   * Every row up to this key, itself included, has been judged, on either side by the order of its own rows; `keys` have
+   * been looked at. Whether to go on behind it.
+   */
+  passed(key: readonly Buffer[], keys: number): Promise<boolean>;
+}
+
 export interface ComparisonOptions {
   readonly plan: ComparisonPlan;
   /** The order in which both sources give their rows. */
@@ -20,12 +31,20 @@ export interface ComparisonOptions {
   readonly listener: DifferenceListener;
   /** Told often how many rows of the home have passed. */
   readonly onRows?: (rows: number) => void;
+  /** Only in the order of the key. */
+  readonly marks?: ComparisonMarks;
   readonly parkedRowsMax: number;
   readonly parkedBytesMax: number;
 }
 
-/** How a comparison ended. `keys` counts the keys looked at, on either side; rows where there are none. */
-export type ComparisonOutcome = { readonly end: "complete"; readonly keys: number } | { readonly end: "lost-order" };
+/**
+ * How a comparison ended. `keys` counts the keys looked at, on either side; rows where there are none. It is `cut` behind the
+ * key that its marks were told last.
+ */
+export type ComparisonOutcome =
+  | { readonly end: "complete"; readonly keys: number }
+  | { readonly end: "cut" }
+  | { readonly end: "lost-order" };
 
 /**
  * Compares the rows of one table, which both sources give in the same order.
@@ -47,7 +66,10 @@ export async function compareTable(options: ComparisonOptions): Promise<Comparis
     if (!hasHome && !hasOther) break;
     if (!hasHome) aligner.passOther(true);
     else if (!hasOther) aligner.passHome(true);
-    else if (home.cursor.passEqualRun(other.cursor) === 0) aligner.align();
+    else if (options.marks?.due() === true && aligner.parkedRows === 0) {
+      const key = aligner.passKey();
+      if (key !== undefined && !(await options.marks.passed(key, aligner.keys))) return { end: "cut" };
+    } else if (home.cursor.passEqualRun(other.cursor) === 0) aligner.align();
     else aligner.aligned();
     if (aligner.parkedRows > options.parkedRowsMax || aligner.parkedBytes > options.parkedBytesMax) {
       return { end: "lost-order" };
@@ -100,7 +122,7 @@ class Aligner {
     return this.#parkedHome.bytes + this.#parkedOther.bytes;
   }
 
-  /** Keys seen on either side, those on both counted once. Right after {@link finish}. */
+  /** Keys seen on either side, those on both counted once. Right while none is set aside, and after {@link finish}. */
   get keys(): number {
     const rows = this.#home.cursor.rowsPassed + this.#other.cursor.rowsPassed;
     return (rows + this.#single) / 2;
@@ -130,6 +152,23 @@ class Aligner {
       if (order <= 0) this.passHome(true);
       if (order >= 0) this.passOther(true);
     } else this.#park(mapKey(homeKey), mapKey(otherKey));
+  }
+
+  /**
+   * Passes the next row of either side where both have the same key, and gives a copy of that; otherwise like {@link align}.
+   * On each side all rows in front of it have been passed, and none of them waits where nothing is parked.
+   */
+  passKey(): Buffer[] | undefined {
+    const home = this.#home.cursor.payload();
+    const other = this.#other.cursor.payload();
+    const key = this.#key(home).map((field) => Buffer.from(field));
+    if (!sameFields(key, this.#key(other))) {
+      this.align();
+      return undefined;
+    }
+    if (!home.equals(other)) this.#listener.different(home, other);
+    this.#passBoth();
+    return key;
   }
 
   /** Passes a row of the home. `alone` says that the other side can bring no partner any more. */

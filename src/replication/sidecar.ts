@@ -8,6 +8,8 @@ import { formatComment, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "../rules/sidecar-
  * - `chunk`, `snapshot`: how far the copy is, and as of when.
  * - `shape`: the definitions by which rows of the log are read, as they were when the stream began.
  * - `start_position`: where the stream of a switch attempt begins, by the attempt's token.
+ * - `diff_run`, `diff_table`, `diff_key`: how far the last diff is that compared with this server, and the keys of the rows that
+ *   it has found to differ.
  * - `heartbeat`: changed on the followed server, so that an idle log still tells how late the stream is.
  */
 export const SIDECAR = {
@@ -17,6 +19,9 @@ export const SIDECAR = {
   shape: "`_switchyard`.`shape`",
   startPosition: "`_switchyard`.`start_position`",
   heartbeat: "`_switchyard`.`heartbeat`",
+  diffRun: "`_switchyard`.`diff_run`",
+  diffTable: "`_switchyard`.`diff_table`",
+  diffKey: "`_switchyard`.`diff_key`",
 } as const;
 
 /** Names without schema, as they come in a binary log. */
@@ -82,6 +87,27 @@ export const SIDECAR_DDL: readonly string[] = [
     direction ENUM('forward','reverse') NOT NULL,
     beat BIGINT UNSIGNED NOT NULL,
     PRIMARY KEY (migration, direction)
+  ) ${TABLE_OPTIONS}`,
+  `CREATE TABLE IF NOT EXISTS ${SIDECAR.diffRun} (
+    migration VARCHAR(40) NOT NULL,
+    direction ENUM('forward','reverse') NOT NULL,
+    run VARCHAR(80) NOT NULL,
+    finished_at VARCHAR(30) NOT NULL DEFAULT '',
+    PRIMARY KEY (migration)
+  ) ${TABLE_OPTIONS}`,
+  // The state is JSON; the fields of a key are hexadecimal, with commas between them.
+  `CREATE TABLE IF NOT EXISTS ${SIDECAR.diffTable} (
+    migration VARCHAR(40) NOT NULL,
+    table_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    state LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    PRIMARY KEY (migration, table_key)
+  ) ${TABLE_OPTIONS}`,
+  `CREATE TABLE IF NOT EXISTS ${SIDECAR.diffKey} (
+    migration VARCHAR(40) NOT NULL,
+    table_key VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    number INT UNSIGNED NOT NULL,
+    fields LONGTEXT NOT NULL,
+    PRIMARY KEY (migration, table_key, number)
   ) ${TABLE_OPTIONS}`,
 ];
 

@@ -90,6 +90,7 @@ async function startControllerRole({ config, name }: ChildStart, context: RoleCo
     id: childIds(name, process.pid),
     backends: config.backends,
     defaultBackend: config.default,
+    dataDirectory: config.dataDirectory,
     limits,
   });
   const reconfigure = (next: Config): void => void Object.assign(limits, next.limits);

@@ -1,15 +1,25 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { parseTableKey } from "../../../src/base/table-name.ts";
+import { planComparison } from "../../../src/diff/comparison-plan.ts";
+import type { KeptTable } from "../../../src/diff/diff-keeper.ts";
 import type { DiffOptions } from "../../../src/diff/diff-options.ts";
 import type { DiffProgress, DiffReport } from "../../../src/diff/diff-report.ts";
+import { DifferenceFiles } from "../../../src/diff/difference-files.ts";
+import { StreamedRows } from "../../../src/diff/row-source.ts";
 import { runDiff } from "../../../src/diff/run-diff.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
+import { readTableShape } from "../../../src/mysql/read-table-shape.ts";
+import { TextRow } from "../../../src/wire/text-row.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { EVERY_TYPE, EVERY_VALUE, KEYS, MemoryKeeper } from "./diff-tables.ts";
 
 /**
  * The other side is a native replica of the home: a stream that is not ours, which can be stopped exactly after a set
@@ -101,20 +111,6 @@ async function diff(options: Partial<DiffOptions> = {}): Promise<DiffReport> {
     await continued;
   }
 }
-
-const EVERY_TYPE = `id BIGINT UNSIGNED PRIMARY KEY, ti TINYINT, si SMALLINT, mi MEDIUMINT UNSIGNED, i INT, de DECIMAL(30,10),
-  f FLOAT, d DOUBLE, da DATE, dt DATETIME(6), ts TIMESTAMP(3) NULL, tm TIME(2), y YEAR, c CHAR(10), vc VARCHAR(200),
-  l1 VARCHAR(40) CHARACTER SET latin1, bi BINARY(6), vb VARBINARY(100), tx TEXT, bl BLOB, e ENUM('', 'a', 'b'),
-  s SET('x', 'y', 'z'), b BIT(11), j JSON, g BIGINT GENERATED ALWAYS AS (i * 2) VIRTUAL, gs VARCHAR(60) AS (UPPER(vc)) STORED,
-  p POINT, inv INT INVISIBLE`;
-const EVERY_VALUE = `(id, ti, si, mi, i, de, f, d, da, dt, ts, tm, y, c, vc, l1, bi, vb, tx, bl, e, s, b, j, p, inv) VALUES
-  (1, -128, -32768, 16777215, 2147483647, '-12345678901234567890.0123456789', 0.1, -0e0, '2024-02-29',
-   '9999-12-31 23:59:59.999999', '2024-03-31 02:30:00.123', '-838:59:59.00', 2155, 'c', 'värchar 😀', 'é', X'00FF', X'0001',
-   'text', X'00', 'a', 'x,z', b'10000000001', '{"b": [1, 1.0, null], "a": "x"}', ST_GeomFromText('POINT(1 2)', 0), 5),
-  (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-   NULL, NULL, NULL, NULL, NULL),
-  (18446744073709551615, 0, 0, 0, 0, 0, 3.402823466e38, 5e-324, '1000-01-01', '1000-01-01', '1970-01-01 00:00:01', '00:00:00',
-   1901, '', '', '', '', '', '', '', '', '', 0, 'null', ST_GeomFromText('POINT(0 0)', 4326), NULL)`;
 
 describe("two equal sides", () => {
   test("of every type have no difference, and every row of every table is counted", async () => {
@@ -469,6 +465,121 @@ describe("a diff under traffic", () => {
     };
     expect((await diff({ stream: late })).differences).toBe(1);
     expect((await diff()).differences).toBe(0);
+  });
+});
+
+describe("a comparison in many pieces", () => {
+  const folder = mkdtempSync(join(tmpdir(), "switchyard-differences-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const written = (table: string): { readonly key: string; readonly source?: Record<string, unknown> }[] =>
+    readFileSync(join(folder, `${table}.jsonl`), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+
+  test("reads behind a key of any type exactly the rows that the server has behind it, and finds what one piece would", async () => {
+    for (const [index, [columns, key, ...rows]] of KEYS.entries()) {
+      await make(`k${index}`, `${columns}, v INT, PRIMARY KEY (${key})`, `VALUES ${rows.map((row) => `(${row}, 0)`)}`);
+    }
+    const connection = await Connection.connect(await ownEndpoint(servers.home, "diff", ["t"]));
+    const read = async (sql: string): Promise<Buffer[]> => {
+      const rows = new StreamedRows(connection, sql);
+      const payloads: Buffer[] = [];
+      for (; await rows.fill(); rows.cursor.passRow()) payloads.push(Buffer.from(rows.cursor.payload()));
+      return payloads;
+    };
+    await connection.query("SET SESSION character_set_results = NULL, sql_mode = ''");
+    for (const name of tables) {
+      const shape = await readTableShape(connection, parseTableKey(name));
+      const plan = planComparison(shape, shape);
+      const all = await read(plan.home.select("key"));
+      const scanned = new TextRow(plan.fieldCount);
+      for (const [at, payload] of all.entries()) {
+        scanned.scan(payload);
+        const key = plan.keyFields.map((field) => Buffer.from(scanned.field(field) ?? ""));
+        expect(await read(plan.home.select("key", key)), `${name} behind row ${at}`).toEqual(all.slice(at + 1));
+      }
+    }
+    await connection.close();
+
+    tables = tables.slice(3, 4);
+    await changeOther("UPDATE t.k3 SET v = 1 WHERE a IN ('', 'Z'); DELETE FROM t.k3 WHERE a = 'B'");
+    const whole = await diff();
+    expect(whole).toMatchObject({ rows: 7, differences: 3 });
+    const pieces = await diff({ limits: { sliceMaxMs: 0, keepEveryMs: 0 } });
+    const of = ({ tables: [one], samples }: DiffReport) => [one?.rows, one?.differences, samples];
+    expect(of(pieces)).toEqual(of(whole));
+  }, 60_000);
+
+  test("goes on behind what an earlier process has kept, with all that it had found", async () => {
+    const rows =
+      "SELECT n, REPEAT('v', 600) FROM (WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 400) SELECT n FROM s) x";
+    await make("early", "id INT PRIMARY KEY, v VARCHAR(600)", rows);
+    await make("late", "id INT PRIMARY KEY, v VARCHAR(600)", rows);
+    await changeOther(
+      "UPDATE t.early SET v = 'w' WHERE id IN (1, 3); UPDATE t.late SET v = 'w' WHERE id IN (5, 9, 399)",
+    );
+    const keeper = new MemoryKeeper();
+    let kept = 0;
+    const killed = {
+      keeper,
+      files: new DifferenceFiles(folder, 1e6),
+      limits: { keepEveryMs: 0, tablesAtOnce: 1 },
+      // Some rows of the second table have been compared then.
+      failpoint: (point: string) =>
+        point === "diff-after-range-kept" && keeper.states.has("t.late") && ++kept === 20
+          ? Promise.reject(new Error("killed"))
+          : Promise.resolve(),
+    };
+    await expect(diff(killed)).rejects.toThrow("killed");
+    const state = keeper.states.get("t.late");
+    expect(state).toMatchObject({ done: false, rows: 20, differences: 2 });
+    // What it had found behind that is found again; what it had compared is not looked at.
+    appendFileSync(join(folder, "t.late.jsonl"), '{"key":"id=399"}\n{"ke');
+    await servers.other.root(
+      "SET sql_log_bin = 0; UPDATE t.late SET v = 'x' WHERE id IN (2, 20); UPDATE t.early SET v = 'x' WHERE id = 2",
+    );
+    const report = await diff({ keeper, files: new DifferenceFiles(folder, 1e6) });
+    expect(report).toMatchObject({
+      rows: 800,
+      differences: 5,
+      verifiedTime: keeper.states.get("t.early")?.verifiedTime,
+    });
+    expect(report.tables.map(({ rowsBefore, differences }) => [rowsBefore, differences])).toEqual([
+      [400, 2],
+      [20, 3],
+    ]);
+    expect(written("t.late").map(({ key, source }) => [key, source?.["v"]])).toEqual(
+      [5, 9, 399].map((id) => [`id=${id}`, "v".repeat(600)]),
+    );
+    expect(Object.fromEntries(keeper.keys)).toEqual({ "t.early": 2, "t.late": 3 });
+
+    // A file that is not here, or another definition: then nothing of that table is taken for compared.
+    rmSync(join(folder, "t.early.jsonl"));
+    await servers.home.root("ALTER TABLE t.late ADD COLUMN w INT");
+    const again = await diff({ keeper, files: new DifferenceFiles(folder, 1e6) });
+    expect(again.tables.map(({ rowsBefore, differences }) => [rowsBefore, differences])).toEqual([
+      [undefined, 3],
+      [400, 3],
+    ]);
+    keeper.states.set("t.late", { ...(state as KeptTable), fileBytes: 0 });
+    const altered = await diff({ keeper, files: new DifferenceFiles(folder, 1e6) });
+    expect(altered.tables.map(({ rowsBefore, differences }) => [rowsBefore, differences])).toEqual([
+      [400, 3],
+      [undefined, 5],
+    ]);
+  }, 60_000);
+
+  test("writes no more of the differences than it may, and says so", async () => {
+    await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1), (2, 2), (3, 3)");
+    await changeOther("UPDATE t.n SET v = 0");
+    const report = await diff({ files: new DifferenceFiles(folder, 300) });
+    expect(report).toMatchObject({
+      differences: 3,
+      files: { directory: folder, ended: expect.stringContaining("diffFileBytesMax, 300 bytes") },
+    });
+    expect(written("t.n").map(({ key }) => key)).toEqual(["id=1", "id=2"]);
+    expect(statSync(join(folder, "t.n.jsonl")).mode & 0o777).toBe(0o600);
   });
 });
 

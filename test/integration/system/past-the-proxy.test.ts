@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import mysql from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { LEDGER_TABLES, LedgerWriters } from "../../support/ledger-writers.ts";
@@ -79,8 +81,21 @@ describe("a client that writes straight to the source", () => {
         "DELETE FROM ledger.entry WHERE client = -3 AND sequence = 1;" +
         "INSERT INTO ledger.entry (client, sequence, note) VALUES (-3, 3, 'c')",
     );
+    // Of what is to be repaired one process has found a part, and another the rest.
+    serve.armFailpoints("diff-after-range-kept");
     const found = await serve.run("diff", "start", "m");
     expect(found, found.stdout + found.stderr).toMatchObject({ exit: 1 });
+    expect(serve.failpointsLeft).toEqual([]);
+    const { report } = (await serve.get("/v1/migrations/m/diff")) as { report: { files?: { directory: string } } };
+    const { files } = report;
+    const lines = readFileSync(join(files?.directory ?? "", "ledger.entry.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n");
+    expect(lines.map((line) => JSON.parse(line).kind).toSorted()).toEqual([
+      "different",
+      "missing-on-source",
+      "missing-on-target",
+    ]);
     const counts = { inserted: 1, deleted: 1, rewritten: 1, equal: 0, refused: 0 };
     const looked = await serve.run("diff", "repair", "m", "--dry-run", "--json");
     expect(JSON.parse(looked.stdout)).toMatchObject({ ...counts, dryRun: true });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { earlierRun, newRun, withoutDiffs } from "../../../src/controller/diff-run.ts";
 import { diffsAfter } from "../../../src/controller/diff-verdict.ts";
-import type { DiffSummary } from "../../../src/cutover/migration-document.ts";
+import type { DiffSummary, MigrationDocument } from "../../../src/cutover/migration-document.ts";
 
 const summary = (direction: "forward" | "reverse", finishedAt: string): DiffSummary => ({
   direction,
@@ -31,5 +32,33 @@ describe("a diff that has ended", () => {
     [{ drift: 0, ddl: 1 }, "a table was altered"],
   ])("opens no gate when %j came while it ran: %s in tables that were compared already", (now, _why) => {
     expect(diffsAfter(earlier, summary("forward", "2"), none, now)).toEqual([summary("reverse", "1")]);
+  });
+});
+
+test("a diff that the journal does not name any more opens no gate, though this process has seen no drift", () => {
+  const none = { drift: 0, ddl: 0 };
+  expect(diffsAfter([], summary("forward", "2"), none, none, true)).toEqual([]);
+});
+
+describe("a diff that was interrupted", () => {
+  const wanted = { direction: "forward", readFrom: undefined } as const;
+  const begun = newRun({ generation: 3 }, { id: "o1" }, wanted);
+  const document = { diffRun: begun, generation: 3, diffs: [] };
+  const own = { id: "o1", options: {} };
+  const resuming = { id: "o2", options: { resume: true } };
+
+  test("is gone on with by the order that began it, in whatever process, and by one that asks for it", () => {
+    expect(earlierRun(document, own, wanted)).toBe(begun);
+    expect(earlierRun(document, resuming, wanted)).toBe(begun);
+    expect(earlierRun(document, { id: "o2", options: {} }, wanted)).toBeUndefined();
+  });
+
+  test.each([
+    [document, { ...wanted, direction: "reverse" as const }, "the other direction"],
+    [document, { ...wanted, readFrom: "replica" }, "rows of another server"],
+    [{ ...document, generation: 5 }, wanted, "the tables have moved and come back"],
+    [withoutDiffs({ ...document } as unknown as MigrationDocument), wanted, "drift came, or another server"],
+  ])("says nothing any more: %#", (now, asked, why) => {
+    for (const order of [own, resuming]) expect(earlierRun(now, order, asked), why).toBeUndefined();
   });
 });

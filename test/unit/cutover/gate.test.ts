@@ -167,6 +167,11 @@ describe("the gate of a switch", () => {
       "diff-fresh",
     ],
     ["the diff is too old", { migration: { diffs: [{ ...diff, finishedAt: hoursAgo(25) }] } }, "diff-fresh"],
+    [
+      "the diff has just ended, but began too long ago",
+      { migration: { diffs: [{ ...diff, verifiedTime: hoursAgo(25), finishedAt: hoursAgo(0) }] } },
+      "diff-fresh",
+    ],
     ["a diff is open", { diffOpen: true }, "diff-closed"],
     ["a proxy shows no sign of life", { proxies: [{ alive: false }] }, "proxies-alive"],
     ["a proxy has old rules", { proxies: [{ generation: 0 }] }, "proxies-current"],

@@ -96,7 +96,7 @@ async function compare(
     parkedRowsMax,
     parkedBytesMax: 2 ** 30,
   });
-  if (outcome.end === "lost-order") return "lost-order";
+  if (outcome.end !== "complete") return "lost-order";
   for (const keys of Object.values(found)) keys.sort();
   return { ...found, keys: outcome.keys };
 }

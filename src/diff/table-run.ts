@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { type TableName, tableKey } from "../base/table-name.ts";
+import { mappingOf } from "../table/table-mapping.ts";
+import type { KeptTable } from "./diff-keeper.ts";
+import type { DiffOptions } from "./diff-options.ts";
+import type { TableResult } from "./diff-report.ts";
+import { type DifferenceCounts, type DifferenceLog, NO_DIFFERENCES } from "./difference-log.ts";
+import type { OpenTable } from "./open-table.ts";
+
+/** What the rows of one pair of snapshots have come to so far. */
+export interface Compared extends Pick<TableResult, "notCompared"> {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/**
+ * The comparison of one table, over several pairs of snapshots and over the processes that take it up: each goes on behind
+ * the key that the one before had come to. What has been kept is as of the first snapshot or newer.
+ */
+export class TableRun {
+  readonly name: TableName;
+  readonly #options: DiffOptions;
+  #state: KeptTable | undefined;
+  /** Keys that an earlier process had compared. */
+  #before = 0;
+
+  constructor(name: TableName, options: DiffOptions) {
+    this.name = name;
+    this.#options = options;
+  }
+
+  /** Takes up what an earlier process has kept, if it can go on from there: the file of what it found must be here. */
+  adopt(state: KeptTable): boolean {
+    if (this.#options.files?.adopt(tableKey(this.name), state) === false) return false;
+    this.#state = state;
+    this.#before = state.rows;
+    return true;
+  }
+
+  /** The key that comparing begins behind. */
+  get through(): readonly Buffer[] | undefined {
+    return this.#state?.through;
+  }
+
+  get done(): boolean {
+    return this.#state?.done === true;
+  }
+
+  get counts(): DifferenceCounts {
+    if (this.#state === undefined) return NO_DIFFERENCES;
+    const { differences, keys, keysBytes, keysComplete, fileBytes } = this.#state;
+    return { differences, keys, keysBytes, keysComplete, fileBytes };
+  }
+
+  get rows(): number {
+    return this.#state?.rows ?? 0;
+  }
+
+  get bytes(): number {
+    return this.#state?.bytes ?? 0;
+  }
+
+  /** Whether what has been compared was of these definitions. */
+  isOf(table: OpenTable): boolean {
+    return this.#state === undefined || this.#state.definitions === this.#digest(table);
+  }
+
+  /** Begins anew. */
+  async forget(): Promise<void> {
+    this.#state = undefined;
+    this.#before = 0;
+    await this.#options.keeper?.forget(this.name);
+  }
+
+  /** Keeps what has been compared: all rows up to `through`, or all of the table. */
+  async keep(
+    table: OpenTable,
+    log: DifferenceLog,
+    base: Compared,
+    now: Compared,
+    through: readonly Buffer[] | undefined,
+  ): Promise<void> {
+    const { keeper, failpoint } = this.#options;
+    const { verifiedAt = table.position, verifiedTime = table.openedTime } = this.#state ?? {};
+    log.flush();
+    this.#state = {
+      definitions: this.#digest(table),
+      verifiedAt,
+      verifiedTime,
+      ...(through === undefined ? {} : { through }),
+      done: through === undefined,
+      rows: base.rows + now.rows,
+      bytes: base.bytes + now.bytes,
+      ...(now.notCompared === undefined ? {} : { notCompared: now.notCompared }),
+      ...log.counts,
+    };
+    await keeper?.keep(this.name, this.#state, log.differences.keys);
+    log.mark(keeper !== undefined);
+    if (keeper !== undefined) await failpoint("diff-after-range-kept");
+  }
+
+  /** Right once all of it is compared. */
+  get result(): TableResult {
+    const { verifiedAt = "", verifiedTime = "", rows = 0, bytes = 0, differences = 0 } = this.#state ?? {};
+    const before = this.#before === 0 ? {} : { rowsBefore: this.#before };
+    const apart = this.#state?.notCompared === undefined ? {} : { notCompared: this.#state.notCompared };
+    return { table: tableKey(this.name), verifiedAt, verifiedTime, rows, ...before, bytes, differences, ...apart };
+  }
+
+  #digest({ home, other }: OpenTable): string {
+    const mapping = mappingOf(this.#options.mappings, this.name) ?? null;
+    return createHash("sha256")
+      .update(JSON.stringify([home.shape, other.shape, mapping]))
+      .digest("hex");
+  }
+}
