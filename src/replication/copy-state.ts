@@ -29,9 +29,22 @@ export interface CopiedTable {
   readonly kinds: readonly KeyKind[] | undefined;
   /** Which column goes where; of a table with a mapping as {@link carryMapped} has found it on the target. */
   carried: CarriedTable;
+  /**
+   * A table with a mapping as its operator has made it on the target, with keys that are put aside while it is copied.
+   * Absent for other tables, and for streams that do not copy.
+   */
+  readonly made?: MadeTable;
   /** Secondary keys have been added; nothing is left to do but to follow. */
   keyed: boolean;
   readonly chunks: CopiedChunk[];
+}
+
+/** A definition of the target, and the shape that it makes. */
+export type MadeTable = Pick<TableDefinition, "definition" | "shape">;
+
+/** A table to be followed, and where it is not ours to make on the target, what is there. */
+export interface FollowedDefinition extends TableDefinition {
+  readonly made?: MadeTable | undefined;
 }
 
 /** What the sidecar knows of a stream's tables, held in memory by the one process that may write it. */
@@ -117,7 +130,7 @@ export async function loadCopyState(
     const key = tableKey(table);
     const row = shapes.find((one) => one["table_key"] === key);
     if (row === undefined) return [];
-    const shape = JSON.parse(row["shape"] ?? "") as TableShape;
+    const { made, ...shape } = JSON.parse(row["shape"] ?? "") as TableShape & { readonly made?: MadeTable };
     const kinds = keyKinds(shape);
     return [
       {
@@ -127,6 +140,7 @@ export async function loadCopyState(
         shape,
         kinds,
         carried: alike(shape),
+        ...(made === undefined ? {} : { made }),
         keyed: row["keyed"] === "1",
         chunks: forward ? chunks.filter((one) => one["table_key"] === key).map((one) => parseChunk(kinds, one)) : [],
       },
@@ -151,24 +165,34 @@ function parseChunk(kinds: readonly KeyKind[] | undefined, row: Record<string, s
 export async function saveShapes(
   connection: Connection,
   name: StreamName,
-  definitions: readonly TableDefinition[],
+  definitions: readonly FollowedDefinition[],
   keyed: boolean,
 ): Promise<CopyState> {
   await connection.query("BEGIN");
   await connection.query(
     `DELETE FROM ${SIDECAR.shape} WHERE migration = ${quoteText(name.migration)} AND direction = '${name.direction}'`,
   );
-  for (const { name: table, definition, shape } of definitions) {
+  for (const { name: table, definition, shape, made } of definitions) {
     await connection.query(
       `INSERT INTO ${SIDECAR.shape} (migration, direction, table_key, definition, shape, keyed) VALUES ` +
         `(${quoteText(name.migration)}, '${name.direction}', ${quoteText(tableKey(table))}, ${quoteText(definition)}, ` +
-        `${quoteText(JSON.stringify(shape))}, ${keyed ? 1 : 0})`,
+        `${quoteText(JSON.stringify({ ...shape, made }))}, ${keyed ? 1 : 0})`,
     );
   }
   await connection.query("COMMIT");
-  const tables = definitions.map(({ name: table, definition, shape }) => {
-    const carried = alike(shape);
-    return { name: table, key: tableKey(table), definition, shape, kinds: keyKinds(shape), carried, keyed, chunks: [] };
+  const tables = definitions.map(({ name: table, definition, shape, made }) => {
+    const kept = made === undefined ? {} : { made };
+    const carried = { carried: alike(shape), ...kept };
+    return {
+      name: table,
+      key: tableKey(table),
+      definition,
+      shape,
+      kinds: keyKinds(shape),
+      ...carried,
+      keyed,
+      chunks: [],
+    };
   });
   return new CopyState(tables, new Map());
 }

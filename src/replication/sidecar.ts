@@ -6,7 +6,8 @@ import { formatComment, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "../rules/sidecar-
  *
  * - `ledger`: what has been applied. A transaction in a binary log is ours if and only if it changes this table.
  * - `chunk`, `snapshot`: how far the copy is, and as of when.
- * - `shape`: the definitions by which rows of the log are read, as they were when the stream began.
+ * - `shape`: the definitions by which rows of the log are read, as they were when the stream began; of a table with a mapping also that of
+ *   the target, whose keys are put aside during the copy.
  * - `start_position`: where the stream of a switch attempt begins, by the attempt's token.
  * - `diff_run`, `diff_table`, `diff_key`: how far the last diff is that compared with this server, and the keys of the rows that
  *   it has found to differ.

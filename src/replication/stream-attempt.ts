@@ -10,7 +10,7 @@ import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
 import { type FollowContext, follow } from "./follower.ts";
 import type { LagMeter } from "./lag-meter.ts";
 import { claimLedger, type LedgerClaim } from "./ledger.ts";
-import { carryMapped } from "./mapped-tables.ts";
+import { addMade, carryMapped } from "./mapped-tables.ts";
 import type { RunwayMeter } from "./runway-meter.ts";
 import { requireServer, serverUuid } from "./server-identity.ts";
 import { ensureSidecar } from "./sidecar-format.ts";
@@ -20,7 +20,7 @@ import type { StreamLimits, StreamOptions } from "./stream-options.ts";
 import type { StreamProgress } from "./stream-progress.ts";
 import { connectSource, connectWriter, type StreamName } from "./stream-session.ts";
 import { readDefinition } from "./table-definitions.ts";
-import { buildKeys, createTargetTables } from "./target-tables.ts";
+import { buildKeys, createTargetTables, putKeysAside } from "./target-tables.ts";
 
 export interface AttemptContext {
   readonly options: StreamOptions;
@@ -114,14 +114,17 @@ export class StreamAttempt {
   async #loadState(observer: Connection, writer: Connection, claim: LedgerClaim): Promise<CopyState> {
     const { options, progress } = this.#context;
     const copies = options.startToken === undefined;
-    let state = claim.restarted ? undefined : await loadCopyState(writer, this.#name, options.tables);
+    const known = await loadCopyState(writer, this.#name, options.tables);
+    let state = claim.restarted ? undefined : known;
     if (state === undefined) {
       const definitions = [];
       for (const table of options.tables) definitions.push(await readDefinition(observer, table));
       if (copies) await createTargetTables(observer, writer, this.#name, definitions, options.mappings);
-      state = await saveShapes(writer, this.#name, definitions, !copies);
+      const followed = copies ? await addMade(writer, definitions, options.mappings, known?.tables ?? []) : definitions;
+      state = await saveShapes(writer, this.#name, followed, !copies);
     }
     await carryMapped(writer, state.tables, options.mappings, options.direction);
+    if (!state.copied) await putKeysAside(writer, this.#name, state.tables);
     const estimates = copies ? await estimateRows(observer, state) : new Map<string, number>();
     for (const table of state.tables) {
       progress.setTable(table.key, {
@@ -300,7 +303,7 @@ export class StreamAttempt {
       await this.#followUntil(context, () => gate.executed.contains(snapshots));
       if (signal.aborted) return;
       await this.#context.failpoint("copy-before-keys");
-      await buildKeys(writer, this.#name, state.tables, options.mappings, (table) =>
+      await buildKeys(writer, this.#name, state.tables, (table) =>
         options.log.info({ table: `${table.schema}.${table.table}` }, "adding keys on the target"),
       );
       await this.#context.failpoint("copy-after-keys");

@@ -4,7 +4,7 @@ import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
 import { type RowImage, VALUE_ABSENT, VALUE_DIFFERENCES, VALUE_NULL } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
-import { alike, type CarriedTable, keptColumns, nameAcross } from "../table/carried-columns.ts";
+import { alike, type CarriedTable, keptColumns } from "../table/carried-columns.ts";
 import { isByteExact, type Key, type KeyKind, keyKinds, parseKeyPart } from "../table/key-order.ts";
 import { rowKey } from "../table/row-key.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
@@ -87,9 +87,10 @@ export class TableLayout {
     const others = shape.uniqueKeys.some(({ name }) => name !== key?.name);
     this.rowsByKeyBytes = !others && this.kinds?.every(isByteExact) === true;
     this.fullImage = Buffer.alloc((map.columns.length + 7) >> 3, 0xff);
-    const targets = shape.columns.map((_, i) => carried.columns.find(({ from }) => from === i));
+    const across = new Map(carried.columns.map((column) => [column.from, column]));
+    const targets = shape.columns.map((_, i) => across.get(i));
     this.stored = shape.columns.flatMap((column, i) => (column.generated || targets[i] === undefined ? [] : [i]));
-    this.#names = shape.columns.map((_, i) => quoteId(nameAcross(carried, i) ?? ""));
+    this.#names = targets.map((target) => quoteId(carried.to.columns[target?.to ?? -1]?.name ?? ""));
     this.#writers = shape.columns.map((column, i) => {
       const to = carried.to.columns[targets[i]?.to ?? -1];
       return column.generated || to === undefined

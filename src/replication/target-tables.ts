@@ -1,12 +1,13 @@
 import { SwitchyardError } from "../base/errors.ts";
-import { quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import { quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { rowKey } from "../table/row-key.ts";
 import { mappingOf, type TableMappings } from "../table/table-mapping.ts";
+import type { FollowedDefinition } from "./copy-state.ts";
 import { ddlComment, SIDECAR } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
 import type { TableDefinition } from "./table-definitions.ts";
-import { addClauses, createSchema, cutDefinition, type TargetDefinition } from "./target-definition.ts";
+import { addClauses, clauseName, createSchema, cutDefinition, type TargetDefinition } from "./target-definition.ts";
 
 /** How a statement of ours on the target is marked, for the stream that will follow the target one day. */
 function marked(name: StreamName, sql: string): string {
@@ -50,17 +51,16 @@ export async function createTargetTables(
 /**
  * Adds the secondary keys, then the foreign keys, that the target's tables lack, and notes that they have them. To be
  * called when every row has been copied and the stream has done with all that any snapshot held: before that, rows of
- * different moments lie side by side and may share a unique value for a while. A table with a mapping has the keys that its
- * operator gave it.
+ * different moments lie side by side and may share a unique value for a while. A table with a mapping gets the keys that its
+ * operator had given it.
  */
 export async function buildKeys(
   target: Connection,
   name: StreamName,
-  tables: readonly TableDefinition[],
-  mappings: TableMappings | undefined,
+  tables: readonly FollowedDefinition[],
   onTable: (table: TableName) => void,
 ): Promise<void> {
-  const definitions = tables.filter(({ name: table }) => mappingOf(mappings, table) === undefined).map(cut);
+  const definitions = tables.map((table) => cut({ ...table, ...table.made }));
   for (const { table, keys } of definitions) {
     onTable(table);
     const sql = addClauses(table, keys, await presentNames(target, table));
@@ -74,6 +74,27 @@ export async function buildKeys(
     `UPDATE ${SIDECAR.shape} SET keyed = 1 WHERE migration = ${quoteText(name.migration)} ` +
       `AND direction = '${name.direction}'`,
   );
+}
+
+/**
+ * Takes those keys off tables with a mapping that the others do not have either before they are copied. To be called once it is
+ * recorded what they were, and before the first row is copied, or again after an interruption.
+ */
+export async function putKeysAside(
+  target: Connection,
+  name: StreamName,
+  tables: readonly FollowedDefinition[],
+): Promise<void> {
+  const mapped = tables.flatMap((table) => (table.made === undefined ? [] : [cut({ ...table, ...table.made })]));
+  // A key that a foreign key needs stays for as long as that is there.
+  for (const what of ["foreignKeys", "keys"] as const) {
+    for (const { table, [what]: clauses } of mapped) {
+      const present = await presentNames(target, table);
+      const names = clauses.map(clauseName).filter((key) => present.has(key));
+      const drops = names.map((key) => `DROP ${what === "keys" ? "KEY" : "FOREIGN KEY"} ${quoteId(key)}`);
+      if (drops.length > 0) await target.query(marked(name, `ALTER TABLE ${quoteTable(table)} ${drops.join(", ")}`));
+    }
+  }
 }
 
 /** What the rows are found by is there from the beginning: while the stream catches up, too. */

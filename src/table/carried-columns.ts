@@ -1,4 +1,3 @@
-import { rowKey } from "./row-key.ts";
 import type { ColumnShape, TableShape } from "./table-shape.ts";
 
 /** A column that both sides have: its positions, and whether a value that is read may not fit where it is written. */
@@ -42,15 +41,4 @@ export function writtenColumns({
 export function keptColumns({ to, columns }: CarriedTable): readonly ColumnShape[] {
   const written = new Set(columns.map((column) => column.to));
   return to.columns.filter((column, position) => !written.has(position) && !column.generated);
-}
-
-/** The name that a column of `from` has in `to`. */
-export function nameAcross({ to, columns }: CarriedTable, position: number): string | undefined {
-  const column = columns.find(({ from }) => from === position);
-  return column === undefined ? undefined : to.columns[column.to]?.name;
-}
-
-/** The key of the rows as the written side names its columns, in key order; empty where there is no key. */
-export function writtenKeyNames(carried: CarriedTable): readonly string[] {
-  return (rowKey(carried.from)?.columns ?? []).map((position) => nameAcross(carried, position) ?? "");
 }

@@ -7,6 +7,7 @@ import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
 import { Stream } from "../../../src/replication/stream.ts";
 import type { StreamLimits } from "../../../src/replication/stream-options.ts";
+import type { TableMappings } from "../../../src/table/table-mapping.ts";
 import { ownEndpoint, schemasOf } from "../../support/own-account.ts";
 import type { TestServer } from "../../support/servers.ts";
 
@@ -19,6 +20,7 @@ export interface OpenOptions {
   readonly migration?: string;
   readonly direction?: "forward" | "reverse";
   readonly startToken?: string;
+  readonly mappings?: TableMappings;
   readonly limits?: Partial<StreamLimits>;
   readonly failpoint?: FailpointHook;
   readonly servers?: { readonly source: string; readonly target: string };
@@ -50,6 +52,7 @@ export async function openStream(
     target: await ownEndpoint(ends.target, "target-writer", schemas),
     tables: tables.map(parseTableKey),
     ...(options.startToken === undefined ? {} : { startToken: options.startToken }),
+    ...(options.mappings === undefined ? {} : { mappings: options.mappings }),
     limits: { heartbeatMs: 100, reconnectFirstMs: 20, reconnectMaxMs: 300, visibilityWaitMs: 300, ...options.limits },
     log: options.log ?? (process.env["STREAM_LOG"] ? consoleLogger() : silentLogger),
     clock: systemClock,
