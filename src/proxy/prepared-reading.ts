@@ -5,8 +5,6 @@ export interface Reading {
   /** How it is taken apart here. */
   readonly parsedBy: SqlModes;
   readonly sqlMode: string;
-  /** Those of `sql_mode` that matter to a text. Equal ones, and equal character sets, read every text alike. */
-  readonly modes: string;
   /** What the client has set of character sets and collations. */
   readonly charset: string;
 }
@@ -25,11 +23,10 @@ const READING_MODES: ReadonlyMap<string, RegExp> = new Map([
 ]);
 const ANSI = ["ANSI_QUOTES", "PIPES_AS_CONCAT", "REAL_AS_FLOAT"];
 
-/** The modes of a value of `sql_mode` that decide on how a text is read, each once and in order. */
-export function readingModes(sqlMode: string): string {
+/** The modes that a value of `sql_mode` names. */
+function readingModes(sqlMode: string): ReadonlySet<string> {
   const named = sqlMode.toUpperCase().split(",");
-  const all = named.includes("ANSI") ? [...named, ...ANSI] : named;
-  return [...new Set(all.filter((mode) => READING_MODES.has(mode)))].sort().join();
+  return new Set(named.includes("ANSI") ? [...named, ...ANSI] : named);
 }
 
 /** A text that was prepared, and under what. */
@@ -42,10 +39,10 @@ export interface KeptText {
 
 /** Whether a text that was prepared under one `sql_mode` would be another statement under that of now. */
 export function meansOtherwise(text: Buffer, then: Reading, now: Reading): boolean {
-  if (then.modes === now.modes) return false;
+  if (then.sqlMode === now.sqlMode) return false;
   const bytes = text.toString("latin1");
-  const [before, after] = [then, now].map(({ modes }) => new Set(modes.split(",")));
-  for (const [mode, mark] of READING_MODES) if (before?.has(mode) !== after?.has(mode) && mark.test(bytes)) return true;
+  const [before, after] = [readingModes(then.sqlMode), readingModes(now.sqlMode)];
+  for (const [mode, mark] of READING_MODES) if (before.has(mode) !== after.has(mode) && mark.test(bytes)) return true;
   return false;
 }
 

@@ -1,6 +1,6 @@
 import { quoteId, quoteText } from "../base/table-name.ts";
 import type { SetAssignment, SqlModes } from "../sql/statement.ts";
-import { type Reading, readingModes } from "./prepared-reading.ts";
+import type { Reading } from "./prepared-reading.ts";
 
 /**
  * Variables whose value belongs to one statement or one server, with the values that mean nothing special: a session
@@ -127,7 +127,6 @@ export class SessionSettings {
     return {
       parsedBy: this.#modes,
       sqlMode: this.#sqlMode,
-      modes: readingModes(this.#sqlMode),
       charset: about
         .map(({ sql }) => sql)
         .join("; ")

@@ -1,6 +1,6 @@
 import { scopeKey } from "../rules/decision-cache.ts";
 import type { Judgement } from "../rules/judgement.ts";
-import type { Routing } from "../rules/routing.ts";
+import type { Decision, Routing } from "../rules/routing.ts";
 import type { SqlModes, StatementFacts } from "../sql/statement.ts";
 import { STATUS } from "../wire/capabilities.ts";
 import { type Cause, causeOf, type Tie } from "./cause.ts";
@@ -83,12 +83,15 @@ export class SessionState {
   /**
    * As {@link judge}, of a text that was prepared: by what it was then. A server reads it anew by the present `sql_mode` when the
    * definition of one of its tables has changed, and does not say so: where it would use other tables then, these count, too.
+   * One that might touch any table then waits for every hold and is sent nowhere else for it: most such are no statements.
    */
   judgeKept({ text, schema, reading }: KeptText): Judgement {
     const kept = this.#judgeBy(reading.parsedBy, text, schema);
     const { modes } = this.settings;
     if (modes === reading.parsedBy || !meansOtherwise(text, reading, this.settings.reading)) return kept;
-    const anew = this.judge(text, schema).decisions.filter(({ kind }) => kind === "one" || kind === "split");
+    const anew = this.judge(text, schema)
+      .decisions.filter(({ kind }) => kind !== "any")
+      .map((decision) => (decision.kind === "everything" ? waitsAlone(decision) : decision));
     return { facts: kept.facts.map(unreadable), decisions: [...kept.decisions, ...anew] };
   }
 
@@ -239,6 +242,11 @@ export class SessionState {
     this.#context.seen.note(this.#together);
     this.#together.clear();
   }
+}
+
+/** A decision of which only counts what it waits for. */
+function waitsAlone({ heldBy, armedBy }: Decision): Decision {
+  return { kind: "any", tables: [], heldBy, armedBy };
 }
 
 /** What it sets is written in a way that other servers would not read now. */

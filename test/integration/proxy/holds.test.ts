@@ -368,6 +368,23 @@ describe("a hold", () => {
     expect(await settled(late)).toBe("done");
   });
 
+  /**
+   * 1. A prepared text is a constant. By another sql_mode it calls a routine, which may use any table.
+   * 2. The session sets that mode. A server that prepares the text anew, as it may at any time, calls the routine.
+   */
+  test("keeps a prepared statement that may use any table by the present sql_mode alone", async () => {
+    const one = await user();
+    const statement = await one.prepare("SELECT 'a\\', unknown_to_all() -- ' AS it");
+    await arm(harness);
+    await hold(harness);
+    await statement.execute([]);
+    await one.query("SET sql_mode = 'NO_BACKSLASH_ESCAPES'");
+    const late = watch(statement.execute([]));
+    await waitForHeld(1);
+    await abort(harness);
+    expect(await settled(late)).toBe("done");
+  });
+
   test("refuses statements beyond its bound at once, and keeps those that wait", async () => {
     await start({ limits: { holdStatementsMax: 2 } });
     const all = [await user(), await user(), await user()];
