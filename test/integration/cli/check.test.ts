@@ -123,6 +123,19 @@ describe("check", () => {
     expect(text.stderr).toMatch(/^PREFLIGHT_REFUSED[\s\S]*Nothing was changed[\s\S]*check again/);
   });
 
+  test("reads the file of migration create, with the mapping in it", async () => {
+    const request = { from: "old", to: "new", tables: ["shop.items"] };
+    const write = (mapping: object): void =>
+      writeFileSync(join(folder, "items.yaml"), JSON.stringify({ ...request, mapping }));
+    write({ "shop.items": { rename: { id: "item" } } });
+    const ran = await run("check", "-f", "items.yaml", "--json");
+    expect(errorsOf(ran).map(({ id, subject }) => [id, subject])).toEqual([["mapping", "shop.items"]]);
+    expect(errorsOf(ran)[0]?.fix).toContain("ALTER TABLE `shop`.`items` RENAME COLUMN `id` TO `item`;");
+    write({ "shop.orders": {} });
+    const other = await run("check", "-f", "items.yaml");
+    expect([other.exit, other.stderr]).toEqual([2, expect.stringContaining("not among the tables")]);
+  });
+
   test("prints the GRANT that is missing, and passes once it has been run", async () => {
     await servers.new.root("REVOKE CONNECTION_ADMIN ON *.* FROM switchyard");
     const ran = await run("check", "--to", "new", "--tables", TABLES, "--json");

@@ -370,6 +370,20 @@ describe("what is shown", () => {
     expect(json).toMatchObject({ format: 1, migration: { id: "orders" }, status: { stream: { lagMs: 234 } } });
   });
 
+  test("of a migration to other columns: which, and what a diff leaves out", async () => {
+    const mappings = { "shop.orders": { rename: { note: "remark" }, drop: ["legacy"], allowNarrowing: true } };
+    await putMigration({ mappings });
+    const { out } = await run("migration status orders");
+    expect(out).toMatch(
+      /mapping +shop\.orders: rename note → remark; drop legacy; narrowing allowed on the way back\n/,
+    );
+    const notCompared = { source: ["legacy"], target: [] };
+    const tables = [{ table: "shop.orders", rows: 1, differences: 0, notCompared }];
+    await controller(() => ({ state: "done", result: { direction: "forward", rows: 1, differences: 0, tables } }));
+    const diff = await run("diff start orders");
+    expect(diff.out).toMatch(/\nnot compared shop\.orders: legacy, which only the source has\n$/);
+  });
+
   test("of a stream that is paused or has failed: by whom, and why", async () => {
     const streams = {
       forward: { paused: { by: "ann", reason: "backup" }, error: "REPLICATION_X: purged" },
