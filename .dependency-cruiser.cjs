@@ -6,6 +6,7 @@ const LAYERS = [
   ["mysql", "store"],
   ["rules"],
   ["proxy", "replication", "diff", "cutover", "preflight", "throttle"],
+  ["doctor"],
   ["controller", "admin", "cli"],
   // The wiring of the processes that `serve` consists of.
   ["serve"],

@@ -1,5 +1,6 @@
 import { cliPage } from "./cli-page.ts";
 import { configurationPage } from "./configuration-page.ts";
+import { doctorPage } from "./doctor-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import { metricsPage } from "./metrics-page.ts";
 import { preflightPage } from "./preflight-page.ts";
@@ -13,6 +14,7 @@ export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
     ["cli.md", cliPage()],
     ["configuration.md", configurationPage()],
+    ["doctor.md", doctorPage()],
     ["errors.md", errorsPage()],
     ["metrics.md", metricsPage()],
     ["preflight-checks.md", preflightPage()],

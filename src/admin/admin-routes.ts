@@ -72,6 +72,7 @@ function addLookingRoutes(app: FastifyInstance, { documents }: RouteContext): vo
     return { format: 1, migration: id, diffs, report: await documents.diff(id), status: await documents.status(id) };
   });
   app.get("/v1/rules", async () => ({ format: 1, rules: await documents.rules() }));
+  app.get("/v1/store", async () => ({ format: 1, entries: await documents.everything() }));
   app.get("/v1/proxies", async () => ({ format: 1, proxies: await documents.proxies() }));
   app.get("/v1/sessions", async () => ({ format: 1, sessions: await documents.sessions() }));
 }

@@ -10,6 +10,7 @@ import type { RulesDocument } from "../rules/rules-document.ts";
 import {
   ALIVE_PREFIX,
   DIFFS_PREFIX,
+  KEYS_ROOT,
   LEADER_KEY,
   MIGRATIONS_PREFIX,
   ORDER_RECORDS_PREFIX,
@@ -42,6 +43,11 @@ export class StoredDocuments {
 
   constructor(store: Store) {
     this.#store = store;
+  }
+
+  /** Everything as it is stored, as of one revision, also what nobody can read: for a look at what is wrong with it. */
+  async everything(): Promise<readonly StoreEntry[]> {
+    return (await this.#store.list(`${KEYS_ROOT}/`)).entries;
   }
 
   migrations(): Promise<MigrationDocument[]> {

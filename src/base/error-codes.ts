@@ -256,6 +256,14 @@ export const ERROR_CODES = {
   /** A check of the servers failed. Each finding says what was observed, what is expected, and how to mend it. */
   PREFLIGHT_REFUSED: { retryable: false, exit: 3 },
 
+  // doctor
+  /** `switchyard doctor` has found states that should not be. Each finding says what was seen, why it matters, and what to do. */
+  DOCTOR_FINDINGS: { retryable: false, exit: 1 },
+  /** What was to be fixed is not proven to be safe to fix, or has changed meanwhile. The findings say what a person can do. */
+  DOCTOR_FIX_REFUSED: { retryable: false, exit: 3 },
+  /** The embedded store is in use by a running `switchyard serve`, and this fix changes the store. Stop it for the fix. */
+  DOCTOR_STORE_IN_USE: { retryable: true, exit: 3 },
+
   // controller, admin, cli
   /** The command was not given as it must be; `--help` shows how. */
   CLI_USAGE: { retryable: false, exit: 2 },

@@ -36,12 +36,12 @@ export interface Session {
   follow(placed: ReadOrder, watch?: () => Promise<void>): Promise<Readonly<Record<string, unknown>>>;
 }
 
-/** Opens the session of a command from its options. */
-export function openSession(context: CliContext, command: Command): Session {
+/** Opens the session of a command from its options; `where` wins over what they and the environment say of the server. */
+export function openSession(context: CliContext, command: Command, where?: string): Session {
   const options = command.optsWithGlobals<CommonOptions>();
   const json = options.json === true;
   const { environment, clock, signal } = context;
-  const server = options.server ?? environment.server ?? DEFAULT_SERVER;
+  const server = where ?? options.server ?? environment.server ?? DEFAULT_SERVER;
   const ca = readAuthorities(options.ca ?? environment.ca);
   const client = new AdminClient({ server, ca, token: options.token ?? environment.token, clock, signal });
   const view = new ProgressView(context, json);

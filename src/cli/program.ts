@@ -4,6 +4,7 @@ import { checkCommand } from "./check-command.ts";
 import { type CliContext, type CommonOptions, DEFAULT_CONFIG } from "./cli-context.ts";
 import { withConfig, withJson } from "./command-tools.ts";
 import { diffCommands } from "./diff-commands.ts";
+import { doctorCommand } from "./doctor-command.ts";
 import { migrationCommands } from "./migration-commands.ts";
 import { proxiesCommands } from "./proxies-commands.ts";
 import { commandError, ReportedError } from "./remote-error.ts";
@@ -62,6 +63,7 @@ export function buildProgram(context: CliContext, exit: (code: number) => void):
   }
   const create = (name: string): Command => program.command(name);
   checkCommand(context, create, (command) => configOf(context, command));
+  doctorCommand(context, create, (command) => configOf(context, command));
   program.addCommand(migrationCommands(context));
   program.addCommand(diffCommands(context));
   switchCommand(context, "switch", create);

@@ -93,8 +93,22 @@ export function readTriggers(rows: readonly Readonly<Record<string, string | nul
     name: row["name"] ?? "",
     table: tableKey({ schema: row["table_db"] ?? "", table: row["table_name"] ?? "" }),
     kind: /_g[iud]$/.test(row["name"] ?? "") ? "guard" : "fence",
-    token: /\/\* switchyard migration=\S+ token=(\S+) \*\//.exec(row["body"] ?? "")?.[1] ?? "",
+    token: triggerTokenOf(row["body"] ?? ""),
   }));
+}
+
+/** The attempt that put a trigger up, as its text says; empty where it does not. */
+export function triggerTokenOf(body: string): string {
+  return /\/\* switchyard migration=\S+ token=(\S+) \*\//.exec(body)?.[1] ?? "";
+}
+
+/**
+ * The user whom a trigger lets write, as its text says; undefined where that cannot be read. The information schema leaves the
+ * character set out of the literal of {@link createTriggers}.
+ */
+export function triggerUserOf(body: string): string | undefined {
+  const [, hex] = /<> CAST\(\s*(?:_utf8mb4\s*)?0x([0-9a-f]+) AS BINARY\)/i.exec(body) ?? [];
+  return hex === undefined ? undefined : Buffer.from(hex, "hex").toString("utf8");
 }
 
 /** Whether a guard stands complete on a table. */

@@ -259,7 +259,7 @@ export async function returnSource(
 }
 
 /** What stands for a start token in the ledger of a stream whose tables have left the home that it followed. */
-const RETIRED = "(retired)";
+export const RETIRED = "(retired)";
 
 /**
  * The tables have left the home that this stream followed: a process that was stopped with the stream in its hands, and

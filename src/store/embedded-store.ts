@@ -4,8 +4,8 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { EmbeddedLeases } from "./embedded-leases.ts";
 import { JournalFile } from "./journal-file.ts";
-import type { JournalRecord } from "./journal-format.ts";
 import { KeptLease } from "./kept-lease.ts";
+import { replay } from "./replay-journal.ts";
 import type {
   Compare,
   Lease,
@@ -311,10 +311,4 @@ export class EmbeddedStore implements Store {
       this.#log.error({ error: messageOf(error) }, "a watcher of the store failed");
     }
   }
-}
-
-function replay(state: StoreState, record: JournalRecord): void {
-  if ("header" in record) state.raiseRevision(record.header.revision);
-  else if ("entries" in record) for (const entry of record.entries) state.restore(entry);
-  else for (const { revision, changes } of record.batch) state.replay(revision, changes);
 }

@@ -13,6 +13,12 @@ import {
 import type { StoreEntry } from "./store.ts";
 
 const FILE_NAME = "store.journal";
+
+/** The journal of the store in a directory. */
+export function journalPath(directory: string): string {
+  return join(directory, FILE_NAME);
+}
+
 /** Entries in one line of a snapshot. */
 const SNAPSHOT_ENTRIES_MAX = 100;
 
@@ -46,7 +52,7 @@ export class JournalFile {
     });
     const lock = lockDirectory(directory);
     try {
-      const file = join(directory, FILE_NAME);
+      const file = journalPath(directory);
       await rm(`${file}.new`, { force: true });
       const bytes = await readFile(file).catch(emptyWhereMissing);
       const contents = parseJournal(file, bytes, formats);
@@ -92,7 +98,7 @@ export class JournalFile {
    * rename, the old file is still whole and in use.
    */
   async compact(entries: readonly StoreEntry[], revision: number): Promise<void> {
-    const file = join(this.#directory, FILE_NAME);
+    const file = journalPath(this.#directory);
     const next = await open(`${file}.new`, "w", 0o600);
     let bytes = 0;
     try {

@@ -58,6 +58,11 @@ export class TestSystem {
     return { user: "app", password: APP_PASSWORD };
   }
 
+  /** Switchyard's own account on a server. */
+  ownAccount(server: TestServer): { host: string; port: number; user: string; password: string } {
+    return { host: server.host, port: server.port, user: "switchyard", password: PASSWORD };
+  }
+
   /** The connection string of the application, through the proxy of `serve` or straight to a server. */
   appUrl(to: { readonly proxyPort: number } | TestServer): string {
     const port = "proxyPort" in to ? to.proxyPort : to.port;

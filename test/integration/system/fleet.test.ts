@@ -49,6 +49,12 @@ describe("a fleet of two proxies and two controllers", () => {
     await done(leads, "rollback", "m");
     const [one, other] = running.proxies as [ServeProcess, ServeProcess];
     await done(one, "switch", "m");
+    // Clients write and streams run meanwhile: nothing of that may look like something that was left behind.
+    const looked = await one.run("doctor", "--config", one.configPath);
+    expect(looked.json, looked.stdout + looked.stderr).toMatchObject({ store: expect.stringContaining("etcd") });
+    const codes = (looked.json["findings"] as readonly { readonly code: string }[]).map(({ code }) => code);
+    // Guards stay where transactions leave no pause; that is worth saying.
+    expect(codes.filter((code) => code !== "guard-left")).toEqual([]);
     await done(other, "rollback", "m");
     await writers.stop();
     expect(writers.told).toMatchObject({ errors: [], unknown: 0 });

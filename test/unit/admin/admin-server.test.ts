@@ -266,6 +266,10 @@ describe("what is shown", () => {
     await start();
     await store.transact([], [{ put: RULES_KEY, value: JSON.stringify({ format: 3 }) }]);
     expect((await ask("/v1/rules")).body.error.code).toBe("STORE_FORMAT_NEWER");
+    // Whoever looks for what is wrong sees it as it is stored.
+    expect((await ask("/v1/store")).body.entries).toEqual([
+      { key: RULES_KEY, value: JSON.stringify({ format: 3 }), revision: expect.any(Number) },
+    ]);
   });
 
   test("of readiness: not before there are rules and a live proxy, and not taken back by a switch", async () => {

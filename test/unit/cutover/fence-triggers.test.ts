@@ -6,6 +6,7 @@ import {
   guardLock,
   isGuarded,
   readTriggers,
+  triggerUserOf,
 } from "../../../src/cutover/fence-triggers.ts";
 import { lockName } from "../../../src/cutover/migration-lock.ts";
 import { isOurDdl } from "../../../src/replication/sidecar.ts";
@@ -34,6 +35,16 @@ describe("the triggers of a fence", () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test("say whom they let write, in our text and in that of the information schema", () => {
+    const [sent = ""] = createTriggers("s.t", "guard", { migration: "m", token: "x", ownUser: "o'ther" });
+    expect(triggerUserOf(sent)).toBe("o'ther");
+    // As MySQL 9.7 has shown one.
+    const shown =
+      "BEGIN /* switchyard migration=m token=x */ IF CAST(LEFT(USER(), 1) AS BINARY) <> CAST( 0x6f2774686572 AS BINARY) THEN";
+    expect(triggerUserOf(shown)).toBe("o'ther");
+    expect(triggerUserOf("BEGIN END")).toBeUndefined();
   });
 
   test("the longest name of a migration leaves locks that a server takes", () => {
