@@ -50,15 +50,25 @@ export class SegmentReply implements Reply, ResultVisitor {
   }
 
   chunk(bytes: Buffer, context: ReplyContext): boolean | Promise<boolean> {
-    this.#tail.push(bytes);
-    this.#tailBytes += bytes.length;
+    if (this.#tailBytes === 0) return this.#walk(bytes, EMPTY, context);
+    const missing = Math.max(0, this.#neededBytes - this.#tailBytes);
+    this.#tail.push(bytes.subarray(0, missing));
+    this.#tailBytes += Math.min(missing, bytes.length);
     if (this.#tailBytes < this.#neededBytes) return false;
-    const whole = this.#tail.length === 1 ? bytes : Buffer.concat(this.#tail, this.#tailBytes);
-    const run = walkRows(whole);
-    this.#keep(run.ends ? EMPTY : whole.subarray(run.rowsEnd), run.neededBytes);
-    const complete = (): boolean => run.ends && this.#finish(whole, run.rowsEnd, context);
-    const wait = run.rows === 0 ? undefined : this.#sink.segment(whole.subarray(0, run.rowsEnd), run.rows);
-    return wait === undefined ? complete() : wait.then(complete);
+    // Of what has come only what the row lacks is copied behind its beginning.
+    return this.#walk(Buffer.concat(this.#tail, this.#tailBytes), bytes.subarray(missing), context);
+  }
+
+  /** Goes on with `behind`, once the sink has taken the whole rows of `bytes`. */
+  #walk(bytes: Buffer, behind: Buffer, context: ReplyContext): boolean | Promise<boolean> {
+    const run = walkRows(bytes);
+    this.#keep(run.ends ? EMPTY : bytes.subarray(run.rowsEnd), run.neededBytes);
+    const goOn = (): boolean | Promise<boolean> => {
+      if (run.ends) return this.#finish(bytes, run.rowsEnd, behind, context);
+      return behind.length > 0 && this.chunk(behind, context);
+    };
+    const wait = run.rows === 0 ? undefined : this.#sink.segment(bytes.subarray(0, run.rowsEnd), run.rows);
+    return wait === undefined ? goOn() : wait.then(goOn);
   }
 
   failed(error: ErrPacket, context: ReplyContext): void {
@@ -93,10 +103,11 @@ export class SegmentReply implements Reply, ResultVisitor {
   }
 
   /** Reads the packet behind the rows, which is whole. */
-  #finish(whole: Buffer, at: number, context: ReplyContext): boolean {
+  #finish(whole: Buffer, at: number, behind: Buffer, context: ReplyContext): boolean {
     const end = at + HEADER_BYTES + whole.readUIntLE(at, 3);
     const payload = whole.subarray(at + HEADER_BYTES, end);
-    context.uncut(false, whole.subarray(end));
+    const unread = whole.subarray(end);
+    context.uncut(false, behind.length === 0 ? unread : Buffer.concat([unread, behind]));
     if (payload[0] === 0xff) this.failed(parseErr(payload), context);
     else this.#reader.endRows(payload, context);
     return true;

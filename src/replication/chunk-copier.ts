@@ -12,7 +12,7 @@ import { type CopiedChunk, type CopiedTable, recordChunk } from "./copy-state.ts
 import { rangeCondition } from "./key-sql.ts";
 import { epochUpdate, type LedgerClaim, ledgerTaken } from "./ledger.ts";
 import { type LoadColumns, loadColumns, loadStatement } from "./load-columns.ts";
-import { LoadEncoder } from "./load-encoder.ts";
+import { LoadEncoder, LoadMemory } from "./load-encoder.ts";
 import { refusedRows } from "./refused-rows.ts";
 import { insertRows, type RowsInsert, TypedRows } from "./typed-rows.ts";
 
@@ -50,6 +50,8 @@ export class ChunkCopier {
   readonly #writer: Connection;
   readonly #copier: number;
   readonly #verified = new Set<string>();
+  /** Of one chunk: the buffers of the one that is loaded are there for the next but one. */
+  readonly #memory: LoadMemory;
   /** The chunk that is being loaded; the next one is loaded behind it. */
   #loading: Promise<void> = Promise.resolve();
 
@@ -57,6 +59,7 @@ export class ChunkCopier {
     this.#cycle = cycle;
     this.#writer = writer;
     this.#copier = copier;
+    this.#memory = new LoadMemory(cycle.limits.chunkBytesMax);
   }
 
   /**
@@ -65,7 +68,7 @@ export class ChunkCopier {
    * has been used up.
    */
   async copy(task: CopyTask, reader: SnapshotReader): Promise<boolean> {
-    const run = new TaskRun(task, reader.snapshot);
+    const run = new TaskRun(task, reader.snapshot, this.#memory);
     let over = false;
     try {
       await reader.connection.streamSegments(run.select, {
@@ -127,10 +130,13 @@ export class ChunkCopier {
       await this.#cycle.verifyDefinition(table);
       this.#verified.add(table.key);
     }
+    const sent: Buffer[] = [];
     const [begun, loaded] = await Promise.all([
       this.#writer.queryMulti(`BEGIN; ${epochUpdate(claim, this.#copier)}`),
-      loads === 0 ? undefined : this.#writer.loadLocal(run.load, chunksOf(batch.parts)),
+      loads === 0 ? undefined : this.#writer.loadLocal(run.load, chunksOf(batch.parts, sent)),
     ]);
+    // The server has read the file to its end.
+    for (const part of sent) this.#memory.giveBack(part);
     if (begun[1]?.affectedRows !== 1) {
       await this.#writer.query("ROLLBACK");
       throw ledgerTaken(claim);
@@ -186,7 +192,7 @@ class TaskRun {
   #rowsTaken = 0;
   #chunk: CopiedChunk | undefined;
 
-  constructor(task: CopyTask, snapshot: number) {
+  constructor(task: CopyTask, snapshot: number, memory: LoadMemory) {
     const { table, range } = task;
     this.#snapshot = snapshot;
     const stored = writtenColumns(table.carried);
@@ -195,7 +201,7 @@ class TaskRun {
     this.select = selectStatement(table, columns, range);
     this.load = loadStatement(quoteTable(table.name), columns);
     this.#typed = columns.types.length === 0 ? undefined : new TypedRows(quoteTable(table.name), columns);
-    this.encoder = new LoadEncoder(stored.length, undefined, this.#typed);
+    this.encoder = new LoadEncoder(stored.length, undefined, this.#typed, memory);
     this.ordered = table.kinds !== undefined;
     this.#keyFields = rowKeyColumns(table.shape).map((position) => {
       const column = table.shape.columns[position];
@@ -284,7 +290,10 @@ function selectStatement(table: CopiedTable, columns: LoadColumns, range: KeyRan
   );
 }
 
-/** Forgets each part as it is sent: the chunk is not committed for a while after. */
-async function* chunksOf(parts: Buffer[]): AsyncGenerator<Buffer> {
-  for (let part = parts.shift(); part !== undefined; part = parts.shift()) yield part;
+/** Moves each part to `sent` that can be used again, and forgets the others: the chunk is not committed for a while after. */
+async function* chunksOf(parts: Buffer[], sent: Buffer[]): AsyncGenerator<Buffer> {
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+    yield part;
+    if (LoadMemory.fits(part)) sent.push(part);
+  }
 }

@@ -14,6 +14,38 @@ ESCAPES[BACKSLASH] = BACKSLASH;
 ESCAPES[TAB] = 0x74;
 ESCAPES[NEWLINE] = 0x6e;
 ESCAPES[0x00] = 0x30;
+const SPECIAL: readonly number[] = [BACKSLASH, TAB, NEWLINE, 0x00];
+/** From this length on a value is searched by the machine's own means. */
+const LONG_BYTES_MIN = 200;
+
+const LOAD_BUFFER_BYTES = 256 * 1024;
+
+/** Buffers that are used again, up to so many bytes: what a copy needs is the same all the time, and much to collect. */
+export class LoadMemory {
+  readonly #bytesMax: number;
+  readonly #free: Buffer[] = [];
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** One of exactly this size, if there is any. */
+  take(bytes: number): Buffer | undefined {
+    const last = this.#free.at(-1);
+    return last?.length === bytes ? this.#free.pop() : undefined;
+  }
+
+  /** Takes what {@link LoadEncoder.take} gave, once nobody reads it any more. */
+  giveBack(taken: Buffer): void {
+    const room = (this.#free.length + 1) * LOAD_BUFFER_BYTES <= this.#bytesMax;
+    if (room && LoadMemory.fits(taken)) this.#free.push(Buffer.from(taken.buffer));
+  }
+
+  /** Whether it lies in a buffer of its own, of the usual size. */
+  static fits({ buffer, byteOffset }: Buffer): boolean {
+    return byteOffset === 0 && buffer.byteLength === LOAD_BUFFER_BYTES;
+  }
+}
 
 /** Takes the rows that cannot be loaded. */
 export interface RowsAside {
@@ -32,21 +64,23 @@ export class LoadEncoder {
   readonly #columns: number;
   readonly #aside: RowsAside | undefined;
   readonly #bufferBytes: number;
+  readonly #memory: LoadMemory | undefined;
   #buffer: Buffer;
   #length = 0;
   #rows = 0;
 
   /**
    * For rows of `columns` fields, and of one more for each of `aside.columns`. Where any of these is not NULL the row is
-   * given to `aside` and not encoded, but counted. Buffers of about `bufferBytes` are handed out; a larger row makes a
-   * larger one.
+   * given to `aside` and not encoded, but counted. Buffers of about `bufferBytes` are handed out, of `memory` where it has
+   * any; a larger row makes a larger one.
    */
-  constructor(columns: number, bufferBytes = 256 * 1024, aside?: RowsAside) {
+  constructor(columns: number, bufferBytes = LOAD_BUFFER_BYTES, aside?: RowsAside, memory?: LoadMemory) {
     this.#row = new TextRow(columns + (aside?.columns.length ?? 0));
     this.#columns = columns;
     this.#aside = aside;
     this.#bufferBytes = bufferBytes;
-    this.#buffer = Buffer.allocUnsafe(bufferBytes);
+    this.#memory = memory;
+    this.#buffer = this.#newBuffer();
   }
 
   /** Rows added since the beginning. */
@@ -104,8 +138,12 @@ export class LoadEncoder {
     const isLarger = this.#buffer.length > this.#bufferBytes;
     // A buffer that a long row has made larger is mostly empty, and would be kept whole for what is in it.
     if (isLarger && this.#buffer.length <= KEPT_BUFFERS_MAX * this.#bufferBytes) return Buffer.from(taken);
-    this.#buffer = Buffer.allocUnsafe(this.#bufferBytes);
+    this.#buffer = this.#newBuffer();
     return taken;
+  }
+
+  #newBuffer(): Buffer {
+    return this.#memory?.take(this.#bufferBytes) ?? Buffer.allocUnsafeSlow(this.#bufferBytes);
   }
 
   /** A row of 16 MiB and more, in several packets. Returns where the next row begins. */
@@ -133,14 +171,13 @@ export class LoadEncoder {
     this.#reserve((to - from) * 2 + columns + 1);
     for (let column = 0; column < columns; column += 1) {
       if (column > 0) this.#buffer[this.#length++] = TAB;
-      const start = offsets[column] ?? 0;
-      const length = lengths[column] ?? NULL_LENGTH;
+      const start = offsets[column] as number;
+      const length = lengths[column] as number;
       if (length === NULL_LENGTH) {
         this.#buffer[this.#length++] = BACKSLASH;
         this.#buffer[this.#length++] = 0x4e;
-      } else {
-        this.#escape(payload, start, start + length);
-      }
+      } else if (length < LONG_BYTES_MIN) this.#addShort(payload, start, start + length);
+      else this.#addLong(payload, start, start + length);
     }
     this.#buffer[this.#length++] = NEWLINE;
   }
@@ -152,12 +189,33 @@ export class LoadEncoder {
     return false;
   }
 
+  /** Copies first and looks at the same time: most values have nothing to escape. */
+  #addShort(payload: Buffer, start: number, end: number): void {
+    let out = this.#length;
+    let found = 0;
+    const buffer = this.#buffer;
+    for (let at = start; at < end; at += 1) {
+      const byte = payload[at] as number;
+      buffer[out++] = byte;
+      found |= ESCAPES[byte] as number;
+    }
+    if (found === 0) this.#length = out;
+    else this.#escape(payload, start, end);
+  }
+
+  /** One call for each byte that is special costs little beside what it looks at. */
+  #addLong(payload: Buffer, start: number, end: number): void {
+    const value = payload.subarray(start, end);
+    if (SPECIAL.some((byte) => value.includes(byte))) this.#escape(payload, start, end);
+    else this.#length += value.copy(this.#buffer, this.#length);
+  }
+
   #escape(payload: Buffer, start: number, end: number): void {
     let out = this.#length;
     const buffer = this.#buffer;
     for (let at = start; at < end; at += 1) {
-      const byte = payload[at] ?? 0;
-      const second = ESCAPES[byte] ?? 0;
+      const byte = payload[at] as number;
+      const second = ESCAPES[byte] as number;
       if (second === 0) {
         buffer[out++] = byte;
       } else {

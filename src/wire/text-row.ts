@@ -32,15 +32,16 @@ export class TextRow {
    */
   scan(payload: Buffer, from = 0, to = payload.length): this {
     this.#payload = payload;
-    const count = this.offsets.length;
+    const { offsets, lengths } = this;
+    const count = offsets.length;
     let at = from;
     for (let column = 0; column < count; column++) {
-      const first = at < to ? (payload[at] ?? 0xff) : 0xff;
+      const first = at < to ? (payload[at] as number) : 0xff;
       let length = first;
       if (first < 0xfb) at += 1;
       else if (first === 0xfb) {
-        this.offsets[column] = at + 1;
-        this.lengths[column] = NULL_LENGTH;
+        offsets[column] = at + 1;
+        lengths[column] = NULL_LENGTH;
         at += 1;
         continue;
       } else {
@@ -48,8 +49,8 @@ export class TextRow {
         at += first === 0xfc ? 3 : first === 0xfd ? 4 : 9;
       }
       if (length > to - at) throw malformed(at - from, to - from);
-      this.offsets[column] = at;
-      this.lengths[column] = length;
+      offsets[column] = at;
+      lengths[column] = length;
       at += length;
     }
     if (at !== to) throw malformed(at - from, to - from);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LoadEncoder } from "../../../src/replication/load-encoder.ts";
+import { LoadEncoder, LoadMemory } from "../../../src/replication/load-encoder.ts";
 import { fc } from "../../support/seeded-properties.ts";
 
 /** A row packet made by hand from the protocol's description, so that the encoder is not tested with our own writer. */
@@ -140,6 +140,45 @@ describe("rows on their way into LOAD DATA", () => {
     const encoder = new LoadEncoder(2);
     encoder.add(rowPayload([null, Buffer.from("\\N")]));
     expect(encoder.take().toString("latin1")).toBe("\\N\t\\\\N\n");
+  });
+
+  test("a special byte is found wherever it stands in a short or a long value", () => {
+    for (const length of [1, 119, 199, 200, 201, 5000]) {
+      for (const [byte, escaped] of [
+        [0, "\\0"],
+        [9, "\\t"],
+        [10, "\\n"],
+        [0x5c, "\\\\"],
+      ] as const) {
+        // biome-ignore format: a table
+        for (const at of [0, length >> 1, length - 1]) {
+          const value = Buffer.alloc(length, "x");
+          value[at] = byte;
+          const encoder = new LoadEncoder(2);
+          encoder.add(rowPayload([value, Buffer.from("y")]));
+          const text = `${"x".repeat(at)}${escaped}${"x".repeat(length - at - 1)}\ty\n`;
+          expect(encoder.take().toString("latin1") === text, `${byte} at ${at} of ${length}`).toBe(true);
+        }
+      }
+    }
+  });
+
+  test("memory that was not given back is not written into, and what was is used again", () => {
+    const memory = new LoadMemory(1024 * 1024);
+    const encoder = new LoadEncoder(1, undefined, undefined, memory);
+    const taken = ["a", "b", "c"].map((letter) => {
+      encoder.add(rowPayload([Buffer.from(letter)]));
+      return encoder.take();
+    });
+    expect(taken.map(String)).toEqual(["a\n", "b\n", "c\n"]);
+    memory.giveBack(taken[1] as Buffer);
+    // In another kind of memory, of which nobody knows who else uses it.
+    memory.giveBack(Buffer.from("d"));
+    expect(memory.take(1)).toBeUndefined();
+    const again = new LoadEncoder(1, undefined, undefined, memory);
+    again.add(rowPayload([Buffer.from("e")]));
+    expect(again.take().buffer).toBe(taken[1]?.buffer);
+    expect([taken[0], taken[2]].map(String)).toEqual(["a\n", "c\n"]);
   });
 
   test.each([
