@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
-import type { CommandResult, ServeProcess } from "../../support/serve-process.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { AdminClient } from "../../../src/cli/admin-client.ts";
+import type { ServeProcess } from "../../support/serve-process.ts";
 import type { TestServer } from "../../support/servers.ts";
 import type { TestSystem } from "../../support/system.ts";
 
@@ -74,11 +76,7 @@ export async function makeMapped(system: TestSystem): Promise<void> {
 /** One migration there and back, each server asked for its rows after each step. */
 export async function movesThroughMapping(system: TestSystem, serve: ServeProcess): Promise<void> {
   const file = requestFile(system, "mapped", { ...MAPPING, allowNarrowing: true });
-  const done = async (...args: readonly string[]): Promise<CommandResult> => {
-    const result = await serve.run(...args);
-    expect(result, result.stdout + result.stderr).toMatchObject({ exit: 0 });
-    return result;
-  };
+  const order = ordersOf(serve);
   const both = async (): Promise<unknown> => {
     const source = await shown(system.old, "source");
     await vi.waitFor(async () => expect(await shown(system.new, "target")).toEqual(await shown(system.old, "source")), {
@@ -87,7 +85,8 @@ export async function movesThroughMapping(system: TestSystem, serve: ServeProces
     });
     return source;
   };
-  await done("migration", "create", "mapped", "-f", file, "--wait");
+  const created = await serve.run("migration", "create", "mapped", "-f", file, "--wait");
+  expect(created, created.stdout + created.stderr).toMatchObject({ exit: 0 });
   expect(await both()).toHaveLength(4);
   await system.old.root(`${SESSION}; INSERT INTO ledger.mapped (ref, ti, vc, en) VALUES (9, 5, 'nine', 'b'), (10, 6, 'ten', '9');
     UPDATE ledger.mapped SET legacy = 'mine', ti = 2, de = 5.5, js = JSON_SET(js, '$[0]', 2e0) WHERE ref = 4294967295;
@@ -97,21 +96,16 @@ export async function movesThroughMapping(system: TestSystem, serve: ServeProces
   // What the target alone has is its own; a repair leaves it.
   await system.new.root(`SET sql_log_bin = 0; UPDATE ledger.mapped SET note = 'own' WHERE entry_id IN (7, 9);
     UPDATE ledger.mapped SET title = 'broken', price = 0.001 WHERE entry_id = 9; DELETE FROM ledger.mapped WHERE entry_id = 11`);
-  const found = await serve.run("diff", "start", "mapped");
-  expect(found.json, found.stderr).toMatchObject({ differences: 2 });
-  const repaired = await done("diff", "repair", "mapped");
-  expect(repaired.json).toMatchObject({ inserted: 1, rewritten: 1, refused: 0 });
+  expect(await order("diff")).toMatchObject({ differences: 2 });
+  expect(await order("diff-repair")).toMatchObject({ inserted: 1, rewritten: 1, refused: 0 });
   await both();
   expect(await notes(system)).toEqual(["new", "own", "own", "new", "new"]);
-  const clean = await done("diff", "start", "mapped");
-  expect(clean.json["tables"]).toMatchObject([
-    { notCompared: { source: ["legacy", "seen"], target: ["note", "extra"] } },
-  ]);
-  expect(clean.json["schema"]).toEqual([]);
+  const clean = await order("diff");
+  expect(clean["tables"]).toMatchObject([{ notCompared: { source: ["legacy", "seen"], target: ["note", "extra"] } }]);
+  expect(clean["schema"]).toEqual([]);
 
-  const dry = await done("switch", "mapped", "--dry-run");
-  expect(dry.stdout).toContain("stops the way back");
-  await done("switch", "mapped");
+  expect(JSON.stringify(await order("switch", { dryRun: true }))).toContain("stops the way back");
+  expect(await order("switch")).toMatchObject({ outcome: "switched" });
   const before = await shown(system.old, "source", ", legacy, seen");
   await system.new.root(`${SESSION}; INSERT INTO ledger.mapped (entry_id, ti, title, price, note) VALUES (20, 1, 'twenty', 1.5, 'n');
     UPDATE ledger.mapped SET title = 'changed', note = 'later' WHERE entry_id = 4294967295;
@@ -131,9 +125,10 @@ export async function movesThroughMapping(system: TestSystem, serve: ServeProces
     (rows as { ref: string; seen: string }[]).find(({ ref }) => ref === "4294967295")?.seen;
   expect(seen(kept)).toBe(seen(before));
   await stopsAtWhatDoesNotFit(system, serve);
+  await order("resume");
   await both();
-  await done("diff", "start", "mapped");
-  await done("rollback", "mapped");
+  expect(await order("diff")).toMatchObject({ differences: 0 });
+  await order("rollback");
   await system.old.root(
     "UPDATE ledger.mapped SET vc = 'home again' WHERE ref = 12; DELETE FROM ledger.mapped WHERE ref = 20",
   );
@@ -147,15 +142,30 @@ async function stopsAtWhatDoesNotFit(system: TestSystem, serve: ServeProcess): P
     INSERT INTO ledger.mapped (entry_id, ti, title) VALUES (21, 1000, 'too wide')`);
   await vi.waitFor(
     async () => {
-      const { stdout } = await serve.run("migration", "status", "mapped");
-      expect(stdout).toContain("REPLICATION_VALUE_TOO_WIDE");
-      expect(stdout).toContain("`ref`=21");
+      const status = JSON.stringify(await serve.get("/v1/migrations/mapped"));
+      expect(status).toContain("REPLICATION_VALUE_TOO_WIDE");
+      expect(status).toContain("`ref`=21");
     },
     { timeout: 20_000, interval: 100 },
   );
   await system.old.root(`${SESSION}; ALTER TABLE ledger.mapped MODIFY ti SMALLINT NOT NULL`);
-  const resumed = await serve.run("migration", "resume", "mapped");
-  expect(resumed, resumed.stdout + resumed.stderr).toMatchObject({ exit: 0 });
+}
+
+type Order = (action: string, body?: object) => Promise<Readonly<Record<string, unknown>>>;
+
+/** Places orders as the commands do, without a process for each, and waits for what they report. */
+function ordersOf(serve: ServeProcess): Order {
+  const server = `http://127.0.0.1:${serve.adminPort}`;
+  const { signal } = new AbortController();
+  const client = new AdminClient({ server, token: undefined, clock: systemClock, signal });
+  return async (action, body = {}) => {
+    let { order, revision } = await client.order(`/v1/migrations/mapped/${action}`, { ...body });
+    while (order.state === "pending" || order.state === "running") {
+      ({ order, revision } = await client.follow(order.id, revision, 10_000));
+    }
+    expect(order.error).toBeUndefined();
+    return order.result ?? {};
+  };
 }
 
 async function notes(system: TestSystem): Promise<unknown[]> {
