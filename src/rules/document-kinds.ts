@@ -47,7 +47,9 @@ export const PROXY_KIND: DocumentKind = {
  * Format 2 has `tuning`, `copiedFrom`, and `at` and `lagMs` of a pause. A controller that passed them over would copy faster, and
  * from elsewhere, than it was told, and take a diff for proof that read the replica the rows had come from. In a journal of
  * the first format nothing was tuned, all was copied from the source, and how late a paused stream was is not known. It also has
- * `mappings`: a program that passed them over would write values into columns that they are not of.
+ * `mappings`: a program that passed them over would write values into columns that they are not of. And `diffRun`, with
+ * `verifiedTime` of a diff: a program that passed them over would take a long diff for younger than its first row, and leave
+ * one to be gone on with that drift has made worthless.
  */
 export const MIGRATION_KIND: DocumentKind = {
   name: "the journal of a migration",

@@ -103,6 +103,8 @@ describe("a client that writes straight to the source", () => {
     const repaired = await serve.run("diff", "repair", "m", "--json");
     expect(JSON.parse(repaired.stdout)).toMatchObject({ ...counts, dryRun: false, complete: true });
     expect(await targetNotes()).toEqual(["a", "b"]);
+    const resumed = await serve.run("diff", "resume", "m");
+    expect(resumed).toMatchObject({ exit: 1, stdout: expect.stringContaining("DIFF_STALE") });
     const again = await serve.run("diff", "repair", "m");
     expect(again).toMatchObject({ exit: 1, stdout: expect.stringContaining("DIFF_STALE") });
   });

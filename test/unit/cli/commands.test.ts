@@ -286,12 +286,21 @@ describe("an order", () => {
       { table: "shop.a", key: "id=1", kind: "missing-on-target", source: { id: "1" } },
       { table: "shop.a", key: "id=2", kind: "different", columns, source: { id: "2" }, target: { id: "2" } },
     ];
-    const report = { direction: "forward", verifiedAt: "u:1-9", rows: 10, differences: 1, tables: [], samples };
+    const files = {
+      directory: "/data/differences/orders",
+      bytes: 4321,
+      ended: "they reached diffFileBytesMax, 5000 bytes",
+    };
+    const tables = [{ table: "shop.a", rows: 10, rowsBefore: 6, differences: 1 }];
+    const report = { direction: "forward", verifiedAt: "u:1-9", rows: 10, differences: 1, tables, samples, files };
     await controller(() => ({ state: "done", result: report }));
     const text = await run("diff start orders");
     expect(text.exit).toBe(1);
     expect(text.out).toContain('missing-on-target shop.a id=1\n  source {"id":"1"}\n  target absent');
     expect(text.out).toContain("different shop.a id=2 in v from byte 3, w from byte 0\n");
+    expect(text.out).toMatch(/written to +\/data\/differences\/orders on the controller's machine, 4,321 bytes/);
+    expect(text.out).toContain("not all of them: they reached diffFileBytesMax, 5000 bytes");
+    expect(text.out).toMatch(/read before +6 of them/);
     const { json } = await run("diff start orders --json");
     expect(json).toMatchObject({ differences: 1, samples, error: { code: "DIFF_FOUND_DIFFERENCES", exit: 1 } });
   });
@@ -382,6 +391,15 @@ describe("what is shown", () => {
     await controller(() => ({ state: "done", result: { direction: "forward", rows: 1, differences: 0, tables } }));
     const diff = await run("diff start orders");
     expect(diff.out).toMatch(/\nnot compared shop\.orders: legacy, which only the source has\n$/);
+  });
+
+  test("of a diff that runs: how far, how fast, and how long still", async () => {
+    await putMigration();
+    const diff = { rowsCompared: 12_000, rowsEstimated: 50_000, rowsPerSecond: 9000, leftMs: 4222, differences: 3 };
+    await putStatus({ diff });
+    const far = "12,000 of about 50,000 rows compared, 9,000/s, 4.2 s left, 3 differences";
+    expect((await run("diff status orders")).out).toContain(`under way: ${far}`);
+    expect((await run("migration status orders")).out).toContain(far);
   });
 
   test("of a stream that is paused or has failed: by whom, and why", async () => {
