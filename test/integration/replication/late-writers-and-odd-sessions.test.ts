@@ -1,8 +1,14 @@
+import mysql from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { replicaProbe, sourceProbe, targetProbe } from "../../../src/controller/throttle-probes.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, closeLedger, ledgerUpdate } from "../../../src/replication/ledger.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
+import { PulseLog } from "../../../src/throttle/pulse-log.ts";
+import { Readings, verdictOf } from "../../../src/throttle/signals.ts";
+import { SIGNAL_AGE_MAX_MS } from "../../../src/throttle/throttle.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers } from "../../support/servers.ts";
 import { type Ends, type OpenedStream, openStream, settled, untilRunning } from "./stream-bench.ts";
@@ -85,6 +91,136 @@ describe("values that a server would change by itself", () => {
     const { source, target } = await settled(ends, opened, tables);
     expect(target).toEqual(source);
     for (const server of [ends.source, ends.target]) await server.root("SET GLOBAL time_zone = DEFAULT");
+  });
+});
+
+describe("servers whose sessions begin otherwise", () => {
+  // Modes that refuse, read or pad what the source has taken, and collations that would decide where nothing is said.
+  const TARGET = `SET GLOBAL sql_mode = 'ANSI,TRADITIONAL,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH';
+    SET GLOBAL character_set_server = latin1; SET GLOBAL collation_server = latin1_bin;
+    SET GLOBAL default_collation_for_utf8mb4 = utf8mb4_general_ci`;
+  const BACK = `SET GLOBAL sql_mode = DEFAULT; SET GLOBAL character_set_server = DEFAULT;
+    SET GLOBAL collation_server = DEFAULT; SET GLOBAL default_collation_for_utf8mb4 = DEFAULT`;
+
+  test("rows and definitions stay what they are between servers of different sql_mode and default collations", async () => {
+    const rows = `(1, 'a', 'it''s \\\\ "q" || x', '0000-00-00', 255), (2, 'b ', 'É', '2024-02-00', 0)`;
+    await ends.source.root(`CREATE DATABASE modes; SET SESSION sql_mode = '';
+      CREATE TABLE modes.copied (id INT PRIMARY KEY, c CHAR(5), t VARCHAR(40), d DATE, n TINYINT UNSIGNED, UNIQUE KEY (t));
+      CREATE TABLE modes.logged LIKE modes.copied; INSERT INTO modes.copied VALUES ${rows}`);
+    await ends.source.root("SET GLOBAL sql_mode = ''");
+    try {
+      await ends.target.root(TARGET);
+      const tables = ["modes.copied", "modes.logged"];
+      opened = await openStream(ends, tables, { migration: "modes" });
+      await untilRunning(opened);
+      await ends.source.root(`SET SESSION sql_mode = ''; INSERT INTO modes.logged VALUES ${rows};
+        UPDATE modes.copied SET n = n - 1, c = CONCAT(c, 'x') WHERE id = 1`);
+      const { source, target } = await settled(ends, opened, tables);
+      expect(target).toEqual(source);
+      const columns = `SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME FROM information_schema.COLUMNS
+        WHERE TABLE_SCHEMA = 'modes' ORDER BY TABLE_NAME, ORDINAL_POSITION`;
+      const collated = await ends.source.root(columns);
+      expect(collated.filter((row) => row["COLLATION_NAME"] === "utf8mb4_0900_ai_ci")).toHaveLength(4);
+      expect(await ends.target.root(columns)).toEqual(collated);
+    } finally {
+      await Promise.all([ends.target.root(BACK), ends.source.root("SET GLOBAL sql_mode = DEFAULT")]);
+    }
+  });
+});
+
+describe("what the throttle reads of a server", () => {
+  const probeOf = async (server: "source" | "target", log = new PulseLog()) => {
+    const endpoint = await ownEndpoint(ends[server], server === "source" ? "fence" : "target-writer", []);
+    const connection = await Connection.connect(await ownEndpoint(ends[server], "target-writer", []));
+    await ensureSidecar(connection);
+    await connection.close();
+    return {
+      ...{ endpoint, migration: "busy", clock: systemClock, history: () => true },
+      pulse: { direction: "forward" as const, log },
+      pulses: () => server === "target",
+    };
+  };
+  const session = (server: "source" | "target"): Promise<Connection> =>
+    ownEndpoint(ends[server], "target-writer", []).then((endpoint) => Connection.connect(endpoint));
+
+  test("is how many threads run there, and how long its history list is, by the server's own report", async () => {
+    const probe = sourceProbe(await probeOf("source"));
+    const clients = await Promise.all([session("source"), session("source"), session("source")]);
+    const sleeping = clients.map((client) => client.query("DO SLEEP(20)").catch(() => undefined));
+    await expect
+      .poll(async () => (await probe.read())["source-threads"], { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(4);
+    for (const client of clients) client.destroy();
+    await Promise.all(sleeping);
+    await ends.source.root(
+      "CREATE DATABASE busy; CREATE TABLE busy.t (id INT PRIMARY KEY, v INT); INSERT INTO busy.t VALUES (1, 0)",
+    );
+    const snapshot = mysql.createConnection({ socketPath: ends.source.socket, user: ends.source.rootUser });
+    await (await snapshot).query("START TRANSACTION WITH CONSISTENT SNAPSHOT");
+    await ends.source.root(Array.from({ length: 60 }, () => "UPDATE busy.t SET v = v + 1").join("; "));
+    const { "source-history": history = 0 } = await probe.read();
+    const [status] = await ends.source.root("SHOW ENGINE INNODB STATUS");
+    const reported = Number(/History list length (\d+)/.exec(Object.values(status ?? {}).join("\n"))?.[1]);
+    (await snapshot).destroy();
+    expect(history).toBeGreaterThanOrEqual(60);
+    expect(Math.abs(history - reported)).toBeLessThan(20);
+    await probe.close();
+  });
+
+  test("is how long a commit takes, which a server that holds it up lengthens", async () => {
+    const probe = targetProbe(await probeOf("target"));
+    await probe.read();
+    const holder = await session("target");
+    await holder.query("START TRANSACTION");
+    await holder.query("SELECT beat FROM _switchyard.heartbeat WHERE migration = 'busy' FOR UPDATE");
+    const reading = probe.read();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await holder.query("COMMIT");
+    expect((await reading)["target-commit"]).toBeGreaterThan(100);
+    await Promise.all([probe.close(), holder.close()]);
+  });
+
+  test("is the age of the oldest row that a replica lacks, and nothing where it has none of them", async () => {
+    const log = new PulseLog();
+    const options = await probeOf("target", log);
+    const replicas = () => [{ name: "r1", endpoint: () => options.endpoint }];
+    const logs = { forward: log, reverse: new PulseLog() };
+    const probe = replicaProbe({ migration: "busy", clock: systemClock, replicas, logs });
+    const at = systemClock.monotonicMs();
+    for (const [number, age] of [
+      [11, 9000],
+      [12, 7000],
+      [13, 2000],
+    ] as const)
+      log.sent(number, at - age);
+    const replicated = (beat: number): Promise<unknown> =>
+      ends.target.root(
+        `REPLACE INTO _switchyard.heartbeat (migration, direction, beat) VALUES ('busy', 'forward', ${beat})`,
+      );
+    await replicated(11);
+    expect((await probe.read())["replica-lag"]).toBeGreaterThanOrEqual(7000);
+    await replicated(13);
+    expect((await probe.read())["replica-lag"]).toBe(0);
+    await replicated(99);
+    await expect(probe.read()).rejects.toThrow(/THROTTLE_SIGNAL_MISSING: replica "r1" has none/);
+    await probe.close();
+  });
+
+  test("fails where its connection is cut, is read anew on another, and counts as unknown once it is stale", async () => {
+    const probe = sourceProbe(await probeOf("source"));
+    const readings = new Readings();
+    const now = (ms: number) => readings.view({ "source-threads": 50 }, { ms, ageMaxMs: SIGNAL_AGE_MAX_MS });
+    readings.add("source-threads", (await probe.read())["source-threads"] ?? 99, 0);
+    const [row] = await ends.source.root(
+      "SELECT PROCESSLIST_ID AS id FROM performance_schema.session_connect_attrs WHERE ATTR_VALUE = 'throttle' ORDER BY 1 DESC LIMIT 1",
+    );
+    await ends.source.root(`KILL ${row?.["id"]}`);
+    await expect(probe.read()).rejects.toThrow(/MYSQL_CONNECTION_LOST/);
+    readings.fail("source-threads", "the connection was lost");
+    expect(verdictOf(now(SIGNAL_AGE_MAX_MS), "pace")).toBe("clear");
+    expect(verdictOf(now(SIGNAL_AGE_MAX_MS + 1), "pace"), "closed, not open").toBe("unknown");
+    expect((await probe.read())["source-threads"]).toBeGreaterThan(0);
+    await probe.close();
   });
 });
 
