@@ -103,7 +103,7 @@ export class BinlogDecoder {
         this.#tables.endTransaction();
         return decodeAnonymousGtidEvent(reader);
       case EVENT.QUERY:
-        return decodeQueryEvent(reader);
+        return decodeQueryEvent(reader, header.timestamp);
       case EVENT.TABLE_MAP:
         return { kind: "table-map", table: this.#tables.take(reader) };
       case EVENT.XID:

@@ -47,6 +47,8 @@ export interface AnonymousGtidEvent extends TransactionFacts {
 /** A statement as text: BEGIN, COMMIT, XA statements, DDL, or data changes in statement format. */
 export interface QueryEvent {
   readonly kind: "query";
+  /** Seconds since 1970, when the statement began on the server where it was first run. */
+  readonly timestamp: number;
   /** The default schema of the statement; may be empty. */
   readonly schema: string;
   readonly sql: string;

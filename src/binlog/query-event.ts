@@ -2,7 +2,7 @@ import type { QueryEvent } from "./binlog-event.ts";
 import { EventReader } from "./event-reader.ts";
 
 /** QUERY_EVENT. Of the session's settings only `sql_mode` is decoded; `decodeQueryStatus` reads the rest for who asks. */
-export function decodeQueryEvent(reader: EventReader): QueryEvent {
+export function decodeQueryEvent(reader: EventReader, timestamp: number): QueryEvent {
   const threadId = reader.u32();
   const executionSeconds = reader.u32();
   const schemaLength = reader.u8();
@@ -11,7 +11,8 @@ export function decodeQueryEvent(reader: EventReader): QueryEvent {
   const schema = reader.text(schemaLength);
   reader.skip(1);
   const sql = reader.text(reader.left);
-  return { kind: "query", schema, sql, sqlMode: sqlModeOf(status), threadId, executionSeconds, errorCode, status };
+  const sqlMode = sqlModeOf(status);
+  return { kind: "query", timestamp, schema, sql, sqlMode, threadId, executionSeconds, errorCode, status };
 }
 
 /**

@@ -21,6 +21,7 @@ const query = (sql: string): BinlogEvent => ({
   sql,
   sqlMode: 0n,
   threadId: 1,
+  timestamp: 0,
   executionSeconds: 0,
   errorCode: 0,
   status: Buffer.alloc(0),
