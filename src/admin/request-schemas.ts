@@ -3,6 +3,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { LIMITS } from "../config/limits.ts";
 import type { ThrottleLimit } from "../cutover/migration-document.ts";
 import type { OrderCommand } from "../cutover/order-document.ts";
+import { ON_DDL } from "../rules/on-ddl.ts";
 
 const name = (what: string): z.ZodString =>
   z.string(what).regex(/^[a-z][a-z0-9-]{0,39}$/, `${what}: a lower-case letter, then letters, digits or -, at most 40`);
@@ -43,6 +44,7 @@ export const createRequest = z.strictObject({
   tables: z.array(table, "a list of schema.table").min(1, "at least one table").max(1000, "at most 1000 tables"),
   readFrom: name("the name of a replica of the source under `backends`").optional(),
   mapping: z.record(table, mapping, "schema.table, each with in what its columns differ on the target").optional(),
+  onDdl: z.enum(ON_DDL, "stop, apply or ignore").default("stop"),
 });
 
 const insistence = z.enum(["wait", "abort", "kill"], "wait, abort or kill");
@@ -97,6 +99,7 @@ const tuneRequest = z.strictObject({
   throttleSpeedPercent: limit("throttleSpeedPercent"),
   replicas: z.array(name("the name of a replica under `backends`"), "a list of names").max(20, "at most 20").optional(),
   readFrom,
+  onDdl: z.enum(ON_DDL, "stop, apply or ignore").optional(),
   reset: z.boolean("true or false").default(false),
 } satisfies Record<string, z.ZodType> & Record<ThrottleLimit, z.ZodType>);
 
@@ -114,7 +117,19 @@ const repointRequest = z
 /** The bodies of `POST /v1/migrations/:id/<action>`, each with the order that it becomes. */
 export const ACTIONS = {
   pause: { command: "migration-pause", schema: z.strictObject(common) },
-  resume: { command: "migration-resume", schema: z.strictObject(common) },
+  resume: {
+    command: "migration-resume",
+    schema: z.strictObject({
+      ...common,
+      afterDdl: z
+        .string("a GTID")
+        .regex(
+          /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?::[a-z_][a-z0-9_]{0,31})?:[1-9]\d{0,18}$/,
+          "one GTID, as status shows it",
+        )
+        .optional(),
+    }),
+  },
   tune: { command: "migration-tune", schema: tuneRequest },
   repoint: { command: "migration-repoint", schema: repointRequest },
   cancel: {

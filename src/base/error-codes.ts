@@ -163,6 +163,15 @@ export const ERROR_CODES = {
   REPLICATION_ROW_IMAGE_PARTIAL: { retryable: false, exit: 1 },
   /** Somebody changed the definition of a migrating table, or wrote to it in statement format. */
   REPLICATION_STATEMENT_SEEN: { retryable: false, exit: 1 },
+  /**
+   * DDL of the source could not be carried to the target, or passed over. The target's tables are as they were; the message
+   * says what to do by hand.
+   */
+  REPLICATION_DDL_FAILED: { retryable: false, exit: 1 },
+  /** A process died while it carried DDL to the target, and the table there is neither as before nor as it was to become. */
+  REPLICATION_DDL_UNCERTAIN: { retryable: false, exit: 1 },
+  /** Rows came with a column that the target's table does not have: the DDL that added it was passed over. */
+  REPLICATION_COLUMN_MISSING: { retryable: false, exit: 1 },
   /** An XA transaction on migrating tables was prepared; its outcome cannot be known from the log yet. */
   REPLICATION_XA_PREPARED: { retryable: false, exit: 1 },
   /** The target refused or altered a row: fewer rows than sent, a warning, or an error. Nothing of the transaction was kept. */

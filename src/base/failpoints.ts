@@ -13,6 +13,8 @@ export const FAILPOINTS = [
   "copy-after-keys",
   "catch-up-before-commit",
   "catch-up-after-commit",
+  "ddl-before-statement",
+  "ddl-after-statement",
   "diff-before-target-snapshot",
   "diff-after-range-kept",
   "switch-after-gate",

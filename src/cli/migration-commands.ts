@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
+import { ON_DDL } from "../rules/on-ddl.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, namesIn, openSession, type Session, withServer } from "./command-tools.ts";
 import { describeHistory, type History } from "./history-view.ts";
@@ -38,6 +39,7 @@ interface CreateOptions {
   readonly tables?: string;
   readonly file?: string;
   readonly readFrom?: string;
+  readonly onDdl?: string;
   readonly reason?: string;
   readonly wait?: boolean;
 }
@@ -49,10 +51,16 @@ function addCreate(context: CliContext, parent: Command): void {
     .option("--from <backend>", "the tables' present home, a name of `backends:`")
     .option("--to <backend>", "where they shall live")
     .option("--tables <list>", "schema.table, separated by commas")
-    .option("-f, --file <file>", "take from, to, tables, readFrom and mapping from a YAML file")
+    .option("-f, --file <file>", "take from, to, tables, readFrom, mapping and onDdl from a YAML file")
     .option(
       "--read-from <backend>",
       "read rows from this replica of the source; the binary log still comes from the source",
+    )
+    .addOption(
+      new Option(
+        "--on-ddl <what>",
+        "what becomes of DDL on the tables: the stream stops, the target gets it too, or it is passed over (default: stop)",
+      ).choices(ON_DDL),
     )
     .option("--reason <text>", "kept in the history")
     .option("--wait", "wait until everything is copied and the stream has caught up")
@@ -75,8 +83,10 @@ function addCreate(context: CliContext, parent: Command): void {
 async function createBody(id: string, options: CreateOptions): Promise<Record<string, unknown>> {
   const file = options.file === undefined ? {} : await readRequestFile(options.file);
   const tables = options.tables === undefined ? undefined : namesIn(options.tables);
-  const { from, to, readFrom, reason } = options;
-  const given = Object.entries({ from, to, tables, readFrom, reason }).filter(([, value]) => value !== undefined);
+  const { from, to, readFrom, onDdl, reason } = options;
+  const given = Object.entries({ from, to, tables, readFrom, onDdl, reason }).filter(
+    ([, value]) => value !== undefined,
+  );
   const body: Record<string, unknown> = { ...file, ...Object.fromEntries(given), id };
   const missing = ["from", "to", "tables"].filter((name) => body[name] === undefined);
   if (missing.length === 0) return body;
@@ -118,7 +128,10 @@ function addLooking(context: CliContext, parent: Command): void {
 
 function addOrders(context: CliContext, parent: Command): void {
   addOrder(context, parent, "pause", "stop a migration's stream; changes wait in the server's binary log");
-  addOrder(context, parent, "resume", "let a paused or stopped stream go on");
+  addOrder(context, parent, "resume", "let a paused or stopped stream go on").option(
+    "--after-ddl <gtid>",
+    "pass over the DDL that it has stopped before: the tables that it writes to are level with it",
+  );
   addTune(context, parent);
   addOrder(context, parent, "repoint", "put a replica that has taken over in the place of one of the two servers")
     .option("--source <backend>", "the name of `backends:` that is the source from now on")
@@ -146,8 +159,8 @@ function addOrder(context: CliContext, parent: Command, action: string, descript
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: Record<string, unknown>, command: Command) => {
       const session = openSession(context, command);
-      const { reason, keepData, oldTables, source, target } = options;
-      const given = Object.entries({ reason, keepData, oldTables, source, target }).filter(
+      const { reason, keepData, oldTables, source, target, afterDdl } = options;
+      const given = Object.entries({ reason, keepData, oldTables, source, target, afterDdl }).filter(
         ([, value]) => value !== undefined,
       );
       const path = `/v1/migrations/${encodeURIComponent(id)}/${action}`;

@@ -48,6 +48,7 @@ export function describeMigration(
     ...Object.entries(migration.mappings ?? {}).map(
       ([table, mapping]) => ["mapping", `${table}: ${describeMapping(mapping)}`] as const,
     ),
+    ["on DDL", migration.onDdl],
   ];
   if (controller !== undefined) lines.push(["controller", controller]);
   for (const direction of ["forward", "reverse"] as const) lines.push(...streamFacts(direction, migration, status));

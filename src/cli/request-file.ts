@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 
-const FIELDS = ["from", "to", "tables", "readFrom", "mapping"] as const;
+const FIELDS = ["from", "to", "tables", "readFrom", "mapping", "onDdl"] as const;
 
 /**
  * What the YAML file of `migration create -f` asks for; whatever else is in it is left out.

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ThrottleLimit, Tuning } from "../cutover/migration-document.ts";
+import { ON_DDL } from "../rules/on-ddl.ts";
 import type { CliContext } from "./cli-context.ts";
 import { namesIn, openSession, withServer } from "./command-tools.ts";
 import { describeTuning } from "./throttle-view.ts";
@@ -27,17 +28,24 @@ export function addTune(context: CliContext, parent: Command): void {
       "--read-from <replica>",
       "backend that rows are read from: a replica of the source; an empty text for the source",
     )
+    .addOption(
+      new Option(
+        "--on-ddl <what>",
+        "what becomes of DDL on the tables: it stops the stream, is applied, or passed over",
+      ).choices(ON_DDL),
+    )
     .option("--reset", "forget first what was said before: as configured under `limits:`")
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: Record<string, unknown>, self: Command) => {
       const session = openSession(context, self);
       const limits = OPTIONS.map(([flag, limit]) => [limit, options[attributeOf(flag)]] as const);
-      const { watchReplicas, readFrom, reset, reason } = options;
+      const { watchReplicas, readFrom, onDdl, reset, reason } = options;
       const replicas = typeof watchReplicas === "string" ? namesIn(watchReplicas) : undefined;
       const all = [
         ...limits,
         ["replicas", replicas],
         ["readFrom", readFrom],
+        ["onDdl", onDdl],
         ["reset", reset],
         ["reason", reason],
       ] as const;
@@ -46,7 +54,7 @@ export function addTune(context: CliContext, parent: Command): void {
       const result = await session.follow(await session.client.order(path, body));
       session.print(
         { format: 1, ...result },
-        `Migration ${id} is tuned: ${describeTuning(result["tuning"] as Tuning)}.`,
+        `Migration ${id} is tuned: ${describeTuning(result["tuning"] as Tuning)}; DDL: ${String(result["onDdl"])}.`,
       );
     });
 }

@@ -130,7 +130,7 @@ function newDocument(
   const at = context.clock.now().toISOString();
   const reason = order.reason === undefined ? {} : { reason: order.reason };
   const document: MigrationDocument = {
-    format: 2,
+    format: 3,
     id: request.id,
     source: request.source,
     target: request.target,
@@ -141,6 +141,7 @@ function newDocument(
     createdTables: lacking.tables,
     createdSchemas: lacking.schemas,
     phase: "created",
+    onDdl: request.onDdl,
     streams: { forward: {}, reverse: {} },
     diffs: [],
     generation: 0,

@@ -1,5 +1,6 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, tableKey } from "../base/table-name.ts";
+import { ON_DDL, type OnDdl } from "../rules/on-ddl.ts";
 import { parseMappings, type TableMappings } from "../table/table-mapping.ts";
 
 /** The most tables that one migration moves: each is claimed on both servers, and a store transaction has 128 writes. */
@@ -16,6 +17,7 @@ export interface CreateRequest {
   readonly readFrom?: string;
   /** In what the target's tables differ from the source's. */
   readonly mappings?: TableMappings;
+  readonly onDdl: OnDdl;
 }
 
 /**
@@ -38,11 +40,13 @@ export function parseCreateRequest(id: string, options: Readonly<Record<string, 
   );
   if (forbidden !== undefined) throw invalid(`${forbidden} belongs to the server or to Switchyard and cannot be moved`);
   const { readFrom, mapping } = options;
+  const onDdl = ON_DDL.find((one) => one === options["onDdl"]) ?? "stop";
   return {
     id,
     source,
     target,
     tables: unique,
+    onDdl,
     ...(typeof readFrom === "string" ? { readFrom } : {}),
     ...(mapping === undefined ? {} : { mappings: parseMappings(mapping, unique) }),
   };

@@ -5,6 +5,8 @@ import { readMigration, updateMigration, withHistory } from "../cutover/journal.
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
 import { settle } from "../cutover/settle.ts";
 import { type EventType, nextPhase } from "../cutover/transitions.ts";
+import type { CarriedDdl } from "../replication/ddl-carrier.ts";
+import { DdlStop } from "../replication/ddl-stop.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { withoutDiffs } from "./diff-run.ts";
@@ -102,6 +104,9 @@ export class MigrationRunner {
       drifted: (direction) => this.#drifting(direction),
       pace: this.throttle,
       readFrom: () => replicaOf(this.context, this.#document.tuning?.readFrom),
+      onDdl: () => this.#document.onDdl,
+      afterDdl: (direction) => this.#document.streams[direction].afterDdl,
+      ddlSeen: (direction, ddl) => this.#ddlSeen(direction, ddl),
       paused: (direction) => this.#document.streams[direction].paused,
     };
     return {
@@ -355,6 +360,16 @@ export class MigrationRunner {
     );
   }
 
+  /** The tables are no longer what a diff has compared. */
+  async #ddlSeen(direction: Direction, { gtid, statement, how }: CarriedDdl): Promise<void> {
+    const server = endpointOf(this.context, direction === "forward" ? this.#document.source : this.#document.target);
+    const what = `DDL on ${server.name} ${how}: ${statement}`;
+    await this.record({ who: "switchyard", what, result: `transaction ${gtid}` }, (document) => ({
+      ...document,
+      diffs: [],
+    }));
+  }
+
   async #streamFailed(direction: Direction, error: unknown): Promise<void> {
     if (this.#closed) return;
     if (isSwitchyardError(error, "REPLICATION_LEDGER_TAKEN")) {
@@ -367,7 +382,14 @@ export class MigrationRunner {
         { who: "switchyard", what: `${direction} stream failed`, result: messageOf(error) },
         (document) => ({
           ...document,
-          streams: { ...document.streams, [direction]: { ...document.streams[direction], error: messageOf(error) } },
+          streams: {
+            ...document.streams,
+            [direction]: {
+              ...document.streams[direction],
+              error: messageOf(error),
+              ...(error instanceof DdlStop ? { stoppedAtDdl: error.gtid } : {}),
+            },
+          },
         }),
       );
     } catch (failure) {

@@ -20,16 +20,41 @@ export async function orderPause(runner: MigrationRunner, order: OrderDocument):
   });
 }
 
-/** Opens the stream again, after a pause or after the cause of its error is gone. Idempotent. */
+/**
+ * Opens the stream again, after a pause or after the cause of its error is gone; with `afterDdl` behind the DDL that has
+ * stopped it, which is passed over then. Idempotent.
+ *
+ * @throws {SwitchyardError} `MIGRATION_REQUEST_INVALID` where it has not stopped at that DDL: nothing else is acknowledged with it
+ */
 export async function orderResume(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
   return await runner.exclusively("resuming", async () => {
     const direction = requireStream(runner);
-    await runner.record(
-      entry(order, `${direction} stream resumed`),
-      withStream(direction, () => ({})),
-    );
+    const { afterDdl } = order.options;
+    if (typeof afterDdl !== "string") {
+      await runner.record(
+        entry(order, `${direction} stream resumed`),
+        withStream(direction, () => ({})),
+      );
+    } else {
+      requireStoppedAt(runner, direction, afterDdl);
+      await runner.record(
+        entry(order, `${direction} stream resumed after DDL ${afterDdl}`),
+        withStream(direction, () => ({ afterDdl })),
+      );
+    }
     runner.openActiveStream();
-    return { direction };
+    return { direction, ...(typeof afterDdl === "string" ? { afterDdl } : {}) };
+  });
+}
+
+function requireStoppedAt(runner: MigrationRunner, direction: "forward" | "reverse", gtid: string): void {
+  const { stoppedAtDdl, afterDdl } = runner.document.streams[direction];
+  if (gtid === stoppedAtDdl || gtid === afterDdl) return;
+  throw new SwitchyardError("MIGRATION_REQUEST_INVALID", {
+    what: `the ${direction} stream of migration "${runner.id}" has not stopped at DDL of transaction ${gtid}`,
+    details: [stoppedAtDdl === undefined ? "it has stopped at no DDL" : `it has stopped at  ${stoppedAtDdl}`],
+    changed: "Nothing was changed.",
+    fix: `\`switchyard migration status ${runner.id}\` shows the statement and its transaction.`,
   });
 }
 

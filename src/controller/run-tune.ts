@@ -5,6 +5,7 @@ import {
   type Tuning,
 } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import { ON_DDL, type OnDdl } from "../rules/on-ddl.ts";
 import { endpointOf } from "./controller-context.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { requireReplica } from "./read-from.ts";
@@ -12,8 +13,8 @@ import { requireReplica } from "./read-from.ts";
 type Report = Readonly<Record<string, unknown>>;
 
 /**
- * Changes how gently the copy and the diffs of a migration go, in force within a second, also for what is under way. Kept in
- * the journal, so that every later controller goes by it. What is not named stays as it was.
+ * Changes how gently the copy and the diffs of a migration go, and what becomes of DDL, in force within a second, also for what
+ * is under way. Kept in the journal, so that every later controller goes by it. What is not named stays as it was.
  *
  * @throws {SwitchyardError} `MIGRATION_REQUEST_INVALID` where a replica is not in `backends:`, `MYSQL_REPLICA_UNFIT` where rows
  *   cannot be read from it
@@ -25,15 +26,19 @@ export async function orderTune(runner: MigrationRunner, order: OrderDocument): 
   if (change.readFrom !== undefined && change.readFrom !== "") {
     await requireReplica(context, change.readFrom, runner.document.source, id);
   }
+  const onDdl = ON_DDL.find((one) => one === order.options["onDdl"]);
   const document = await runner.record(
     {
       who: order.who,
-      what: `tuned: ${describe(change)}`,
+      what: `tuned: ${describe(change, onDdl)}`,
       ...(order.reason === undefined ? {} : { reason: order.reason }),
     },
-    (before) => withTuning(before, change, order.options["reset"] === true),
+    (before) => ({
+      ...withTuning(before, change, order.options["reset"] === true),
+      ...(onDdl === undefined ? {} : { onDdl }),
+    }),
   );
-  return { tuning: document.tuning ?? {} };
+  return { tuning: document.tuning ?? {}, onDdl: document.onDdl };
 }
 
 /** The journal with these changes; `reset` forgets first what was said before. */
@@ -68,9 +73,10 @@ function tuningOf(options: Readonly<Record<string, unknown>>): Tuning {
   };
 }
 
-function describe({ limits = {}, replicas, readFrom }: Tuning): string {
+function describe({ limits = {}, replicas, readFrom }: Tuning, onDdl: OnDdl | undefined): string {
   const parts = Object.entries(limits).map(([name, value]) => `${name} ${value}`);
   if (replicas !== undefined) parts.push(`replicas ${replicas.join(", ") || "none"}`);
   if (readFrom !== undefined) parts.push(`rows read from ${readFrom || "the source"}`);
+  if (onDdl !== undefined) parts.push(`DDL: ${onDdl}`);
   return parts.join(", ") || "as configured";
 }

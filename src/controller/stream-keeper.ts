@@ -8,11 +8,13 @@ import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import type { CarriedDdl } from "../replication/ddl-carrier.ts";
 import { closeLedger, retireLedger } from "../replication/ledger.ts";
 import { requireServer, serverUuid } from "../replication/server-identity.ts";
 import { writeStartPosition } from "../replication/start-position.ts";
 import { Stream } from "../replication/stream.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
+import type { OnDdl } from "../rules/on-ddl.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 
 /** What the owner of a stream hears of it, and how fast it lets its copy go. */
@@ -24,6 +26,12 @@ export interface StreamKeeperEvents {
   readonly paused: (direction: Direction) => StreamPause | undefined;
   /** The stream has stopped at something that a person must look at. */
   failed(direction: Direction, error: unknown): void;
+  /** What becomes of DDL on the tables. */
+  readonly onDdl: () => OnDdl;
+  /** The DDL that the stream may go on after, if somebody has said so. */
+  readonly afterDdl: (direction: Direction) => string | undefined;
+  /** DDL was applied or passed over; it is recorded once this has resolved. */
+  ddlSeen(direction: Direction, ddl: CarriedDdl): Promise<void>;
   /** Rows were not as expected; what found it is committed once this has resolved. */
   drifted(direction: Direction): Promise<void>;
 }
@@ -87,6 +95,7 @@ export class StreamKeeper implements StreamPort {
     this.#token = token;
     this.#failure = undefined;
     this.#verified = { drift: 0, ddl: 0 };
+    const afterDdl = this.#events.afterDdl(this.#direction);
     const stream = new Stream({
       migration: this.#document.id,
       direction: this.#direction,
@@ -106,6 +115,9 @@ export class StreamKeeper implements StreamPort {
       failpoint: this.#context.failpoint,
       pace: this.#events.pace,
       ...(this.#direction === "forward" ? { readFrom: this.#events.readFrom } : {}),
+      onDdl: this.#events.onDdl,
+      ...(afterDdl === undefined ? {} : { afterDdl }),
+      onDdlSeen: (ddl) => this.#events.ddlSeen(this.#direction, ddl),
       onDrift: () => this.#events.drifted(this.#direction),
     });
     this.#stream = stream;

@@ -1,3 +1,4 @@
+import type { OnDdl } from "../rules/on-ddl.ts";
 import type { TableMappings } from "../table/table-mapping.ts";
 import type { Phase } from "./phase.ts";
 
@@ -28,6 +29,10 @@ export interface StreamState {
   readonly paused?: StreamPause;
   /** The message of the error that stopped it; cleared by `resume`. */
   readonly error?: string;
+  /** The transaction of the DDL that it stopped before, where it can go on after it. */
+  readonly stoppedAtDdl?: string;
+  /** The one that somebody has said it may go on after, as the tables it writes to are level with it. */
+  readonly afterDdl?: string;
 }
 
 /** An attempt to switch or roll back, from its first write to the store until it has ended either way. */
@@ -95,7 +100,7 @@ export interface Tuning {
  * migration stands; what the steps between hold and swap have done is read from the servers.
  */
 export interface MigrationDocument {
-  readonly format: 2;
+  readonly format: 3;
   readonly id: string;
   /** Names of `backends:`. */
   readonly source: string;
@@ -110,6 +115,8 @@ export interface MigrationDocument {
   readonly createdTables: readonly string[];
   readonly createdSchemas: readonly string[];
   readonly phase: Phase;
+  /** What becomes of DDL on the tables, on whichever server is their home. */
+  readonly onDdl: OnDdl;
   readonly streams: Readonly<Record<Direction, StreamState>>;
   readonly diffs: readonly DiffSummary[];
   /** Absent where no diff is under way or could be gone on with. */

@@ -7,7 +7,7 @@ import { formatGtid, type Gtid } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { isMysqlError } from "../mysql/mysql-error.ts";
 import type { QueryResult } from "../mysql/result.ts";
-import type { IntakeItem, TransactionPiece } from "./intake.ts";
+import type { DdlItem, IntakeItem, TransactionPiece } from "./intake.ts";
 import { type LedgerClaim, ledgerTaken, ledgerUpdate, type NewestTransaction } from "./ledger.ts";
 import { isRetryable } from "./retryable.ts";
 import { RowBatch } from "./row-batch.ts";
@@ -35,6 +35,8 @@ export interface ApplierOptions {
   readonly failpoint: FailpointHook;
   readonly log: Logger;
   readonly events: ApplierEvents;
+  /** Does what is to be done about a statement of the tables, with no transaction open, and records it; nothing is applied behind it. */
+  readonly carry: (item: DdlItem) => Promise<void>;
 }
 
 /** What the applier tells as it goes. */
@@ -42,7 +44,7 @@ export interface ApplierEvents {
   /** Begins with a transaction of this commit time; undefined when it has nothing at hand. */
   working(commitMicros: number | undefined): void;
   beat(number: number, commitMicros: number): void;
-  done(piece: TransactionPiece): void;
+  done(piece: TransactionPiece | DdlItem): void;
   applied(transactions: number, rows: number): void;
   /** Rows were not as expected. The transaction that found it commits once this has resolved, and never if it rejects. */
   drift(rows: number): Promise<void>;
@@ -57,7 +59,7 @@ export class Applier {
   readonly #options: ApplierOptions;
   /** Of one group after the other: its room is used again. */
   readonly #logged = new RowBatch();
-  #pending: TransactionPiece | undefined;
+  #pending: TransactionPiece | DdlItem | undefined;
   /** Transactions are done with that the ledger does not have yet. */
   #dirty = false;
   #lastRecordedMs: number;
@@ -89,7 +91,8 @@ export class Applier {
       this.#pending = undefined;
       gate.setBusy(true);
       try {
-        await this.#group(item);
+        if (item.kind === "ddl") await this.#carry(item);
+        else await this.#group(item);
       } finally {
         gate.setBusy(false);
       }
@@ -97,6 +100,16 @@ export class Applier {
       await this.#recordIfIdle(gate.stoppedAt);
     }
     await this.#recordIfIdle(true);
+  }
+
+  async #carry(item: DdlItem): Promise<void> {
+    const { gate, events, carry } = this.#options;
+    events.working(item.commitMicros);
+    await carry(item);
+    gate.done(item.gtid, item.touches);
+    events.done(item);
+    this.#recorded({ gtid: formatGtid(item.gtid), commitUs: BigInt(item.originalCommitMicros) });
+    gate.settle();
   }
 
   /** One target transaction: `first` and what else waits and fits. */
@@ -119,6 +132,10 @@ export class Applier {
       const next = await queue.shift();
       if (next === undefined) break;
       if (next.kind === "tick") break;
+      if (next.kind === "ddl") {
+        this.#pending = next;
+        break;
+      }
       if (group.mustPrecede(next) || gate.verdict(next.gtid, next.touches, () => gtidsOf(group)) === "hold") {
         this.#pending = next;
         break;
@@ -135,6 +152,8 @@ export class Applier {
         throw new SwitchyardError("CANCELLED", { what: "the stream ended inside a transaction" });
       }
       if (item.kind === "piece") return item;
+      // Inside of a transaction it is no definition, and stops the stream.
+      if (item.kind === "ddl") await this.#options.carry(item);
     }
   }
 

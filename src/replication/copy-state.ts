@@ -142,7 +142,11 @@ export async function loadCopyState(
         carried: alike(shape),
         ...(made === undefined ? {} : { made }),
         keyed: row["keyed"] === "1",
-        chunks: forward ? chunks.filter((one) => one["table_key"] === key).map((one) => parseChunk(kinds, one)) : [],
+        chunks: forward
+          ? chunks
+              .filter((one) => one["table_key"] === key)
+              .map((one) => parseChunk(row["keyed"] === "1" ? "whole" : kinds, one))
+          : [],
       },
     ];
   });
@@ -150,12 +154,15 @@ export async function loadCopyState(
   return loaded.length === tables.length ? new CopyState(loaded, new Map(forward ? sets : [])) : undefined;
 }
 
-function parseChunk(kinds: readonly KeyKind[] | undefined, row: Record<string, string | null>): CopiedChunk {
+/** @param kinds `whole` where bounds do not count any more; they are of a key that the table may have no longer */
+function parseChunk(kinds: readonly KeyKind[] | undefined | "whole", row: Record<string, string | null>): CopiedChunk {
+  const bound = (text: string | null | undefined): Key | undefined =>
+    kinds === "whole" ? undefined : decodeBound(kinds ?? [], text ?? null);
   return {
     chunk: Number(row["chunk"]),
     snapshot: Number(row["snapshot"]),
-    after: decodeBound(kinds ?? [], row["low"] ?? null),
-    through: decodeBound(kinds ?? [], row["high"] ?? null),
+    after: bound(row["low"]),
+    through: bound(row["high"]),
     rows: Number(row["row_count"]),
     complete: row["complete"] === "1",
   };

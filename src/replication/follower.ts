@@ -4,11 +4,15 @@ import type { Clock } from "../base/clock.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
+import { quoteText } from "../base/table-name.ts";
 import { formatGtid } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import { mappingOf, type TableMappings } from "../table/table-mapping.ts";
+import { storedColumns } from "../table/table-shape.ts";
 import { Applier, type ApplierEvents } from "./applier.ts";
 import type { CopyState } from "./copy-state.ts";
+import { carryDdl, type DdlPolicy } from "./ddl-carrier.ts";
 import { DdlJudge } from "./ddl-judge.ts";
 import { Intake, type IntakeItem } from "./intake.ts";
 import { type LedgerClaim, type NewestTransaction, recordSource } from "./ledger.ts";
@@ -23,6 +27,7 @@ import { connectSource, readerAttributes } from "./stream-session.ts";
 export interface FollowContext {
   readonly claim: LedgerClaim;
   readonly source: Endpoint;
+  readonly target: Endpoint;
   /** The session on the target that applies; no transaction is open on it. */
   readonly writer: Connection;
   readonly gate: StreamGate;
@@ -40,6 +45,10 @@ export interface FollowContext {
   sourceUuid: string;
   newest: NewestTransaction | undefined;
   readonly spell: StatementSpell;
+  readonly ddlPolicy: DdlPolicy;
+  readonly mappings: TableMappings | undefined;
+  /** A definition statement was carried on: the tables must be read anew from the ledger before anything else is applied. */
+  reshaped: boolean;
 }
 
 /** Bounds of the server ids that dumps announce: far from those that people give to servers. */
@@ -59,7 +68,7 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
     const asRowEvents = byStatements ? new Set<string>() : await openRowEvents(writer, shapes, log);
     try {
       await followBy(context, asRowEvents, () => {
-        over = until();
+        over = context.reshaped || until();
         return over || (byStatements && !spell.lasts(gate.executed));
       });
       if (!context.signal.aborted) await closeRowEvents(writer);
@@ -103,24 +112,9 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
     queueBytesMax: limits.queueBytesMax,
     newest: start.compare,
     asRowEvents,
+    missing: await missingOnTarget(context),
   });
-  const applier = new Applier({
-    connection: context.writer,
-    claim: context.claim,
-    gate,
-    queue,
-    limits: { ...limits, packetBytesMax: context.packetBytesMax },
-    clock: context.clock,
-    failpoint: context.failpoint,
-    log: context.log,
-    events: {
-      ...context.events,
-      done: (piece) => {
-        context.newest = { gtid: formatGtid(piece.gtid), commitUs: BigInt(piece.originalCommitMicros) };
-        context.events.done(piece);
-      },
-    },
-  });
+  const applier = applierOf(context, queue);
   const dump = await Connection.connect(context.source, { attributes: readerAttributes(context.claim), signal });
   const stop = (): void => queue.fail(new SwitchyardError("CANCELLED", { what: "the stream was closed" }));
   signal.addEventListener("abort", stop, { once: true });
@@ -149,9 +143,51 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
     await applier.run(until);
   } finally {
     signal.removeEventListener("abort", stop);
+    intake.release();
     dump.destroy();
     await dumping;
   }
+}
+
+function applierOf(context: FollowContext, queue: BoundedQueue<IntakeItem>): Applier {
+  return new Applier({
+    connection: context.writer,
+    claim: context.claim,
+    gate: context.gate,
+    queue,
+    limits: { ...context.limits, packetBytesMax: context.packetBytesMax },
+    clock: context.clock,
+    failpoint: context.failpoint,
+    log: context.log,
+    carry: async (item) => {
+      await carryDdl(context, item);
+      context.reshaped = true;
+    },
+    events: {
+      ...context.events,
+      done: (piece) => {
+        context.newest = { gtid: formatGtid(piece.gtid), commitUs: BigInt(piece.originalCommitMicros) };
+        context.events.done(piece);
+      },
+    },
+  });
+}
+
+/** What rows of the source are written with and the target's tables lack. */
+async function missingOnTarget({ writer, state, mappings }: FollowContext): Promise<ReadonlyMap<string, readonly string[]>> {
+  const names = state.tables.map(({ name }) => `(${quoteText(name.schema)}, ${quoteText(name.table)})`).join(", ");
+  const rows = await writer.rows(
+    "SELECT CONCAT(table_schema, '.', table_name) AS name, LOWER(column_name) AS col FROM information_schema.columns " +
+      `WHERE (table_schema, table_name) IN (${names})`,
+  );
+  const there = new Set(rows.map((row) => `${row["name"]}.${row["col"]}`.toLowerCase()));
+  return new Map(
+    // Those with a mapping have been paired when the stream began.
+    state.tables.filter(({ name }) => mappingOf(mappings, name) === undefined).map(({ key, shape }) => {
+      const names = storedColumns(shape).map((column) => column.name);
+      return [key, names.filter((name) => !there.has(`${key}.${name}`.toLowerCase()))];
+    }),
+  );
 }
 
 /** An id for one dump; the server takes any that no other dump has at the time. */

@@ -1,8 +1,9 @@
 import type { BoundedQueue } from "../base/bounded-queue.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { tableKey } from "../base/table-name.ts";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
-import type { GtidEvent, PayloadEvent, RowsEvent } from "../binlog/binlog-event.ts";
+import type { GtidEvent, PayloadEvent, QueryEvent, RowsEvent } from "../binlog/binlog-event.ts";
 import { RowWalker } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { type TransactionPart, TransactionReader } from "../binlog/transaction-reader.ts";
@@ -17,6 +18,7 @@ import type { LoggedRows } from "./row-batch.ts";
 import { hasFullImages } from "./row-events.ts";
 import type { RowJudge } from "./row-judge.ts";
 import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
+import type { SeenDdl } from "./seen-ddl.ts";
 import { LEDGER_TABLE } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
 import { partialJson, TableLayout } from "./table-layout.ts";
@@ -46,8 +48,21 @@ export interface TransactionPiece {
   readonly beat: number | undefined;
 }
 
+/** A statement that concerns the tables. Nothing that comes after it is taken: how rows are read from there on is not known. */
+export interface DdlItem {
+  readonly kind: "ddl";
+  readonly gtid: Gtid;
+  readonly commitMicros: number;
+  readonly originalCommitMicros: number;
+  readonly touches: Touched;
+  readonly event: QueryEvent;
+  readonly why: string;
+  /** Absent where it is no definition, or not the whole of its transaction: nobody can go on behind it. */
+  readonly ddl: SeenDdl | undefined;
+}
+
 /** `tick`: the log has nothing new. */
-export type IntakeItem = TransactionPiece | { readonly kind: "tick" };
+export type IntakeItem = TransactionPiece | DdlItem | { readonly kind: "tick" };
 
 export interface IntakeOptions {
   readonly name: StreamName;
@@ -59,6 +74,8 @@ export interface IntakeOptions {
   readonly newest: NewestTransaction | undefined;
   /** Tables whose changes are applied as row events, once no part of them waits to be copied. */
   readonly asRowEvents: ReadonlySet<string>;
+  /** Columns that are written on the source and not there on the target, by table. */
+  readonly missing: ReadonlyMap<string, readonly string[]>;
 }
 
 const PIECE_BYTES = 64 * 1024;
@@ -99,6 +116,8 @@ export class Intake {
   #loggedBytes = 0;
   #loggedRows = 0;
   #behindLogged = false;
+  /** Set at a statement of the tables: nothing more is taken until {@link release}. */
+  #halted: Deferred<void> | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -123,6 +142,7 @@ export class Intake {
   }
 
   #part(part: TransactionPart): Promise<void> | undefined {
+    if (this.#halted !== undefined) return this.#halted.promise;
     switch (part.kind) {
       case "begin":
         this.#verify(part.event);
@@ -130,14 +150,29 @@ export class Intake {
         return undefined;
       case "rows":
         return this.#rows(part.event);
-      case "statement": {
-        const verdict = this.#options.statements.judge(part.event);
-        if ("stop" in verdict && !this.#running().own) throw this.#statementSeen(part.event.sql, verdict.stop);
-        return undefined;
-      }
+      case "statement":
+        return this.#statement(part.event);
       case "end":
         return this.#end(part.how);
     }
+  }
+
+  #statement(event: QueryEvent): Promise<void> | undefined {
+    const { event: of, own, first, touches } = this.#running();
+    const verdict = this.#options.statements.judge(event);
+    if (!("stop" in verdict) || own || this.#isKnown(of.gtid)) return undefined;
+    const ddl = first && touches.size === 0 ? verdict.ddl : undefined;
+    this.#halted = deferred();
+    const { gtid, commitMicros, originalCommitMicros } = of;
+    const touched = ddl === undefined ? "all" : new Set(ddl.tables.map(tableKey));
+    const facts = { gtid, commitMicros, originalCommitMicros, touches: touched } as const;
+    const pushed = this.#push({ kind: "ddl", ...facts, event, why: verdict.stop, ddl }, ITEM_BYTES + event.sql.length);
+    return pushed ?? this.#halted.promise;
+  }
+
+  /** Ends the waiting of whoever hands events in. */
+  release(): void {
+    this.#halted?.resolve();
   }
 
   #rows(logged: RowsEvent): Promise<void> | undefined {
@@ -279,6 +314,8 @@ export class Intake {
   }
 
   #followedTable(table: CopiedTable, judge: RowJudge, map: TableMap): FollowedTable {
+    const [missing] = this.#options.missing.get(table.key) ?? [];
+    if (missing !== undefined) throw columnMissing(table.key, missing);
     const asRowEvents = judge.settled && this.#options.asRowEvents.has(table.key);
     return { layout: new TableLayout(table.shape, map, table.carried), judge, asRowEvents };
   }
@@ -288,18 +325,6 @@ export class Intake {
       throw new SwitchyardError("INTERNAL_INVARIANT", { what: "a part of a transaction came without its beginning" });
     }
     return this.#transaction;
-  }
-
-  #statementSeen(sql: string, why: string): SwitchyardError {
-    return new SwitchyardError("REPLICATION_STATEMENT_SEEN", {
-      what: `a statement on the source may change the tables that are followed: ${why}`,
-      details: [
-        `transaction  ${formatGtid(this.#running().event.gtid)}`,
-        `statement    ${sql.replaceAll(/\s+/g, " ").slice(0, 200)}`,
-      ],
-      changed: "The stream stopped before it; all earlier transactions are applied.",
-      fix: "Cancel the migration and create it again, with the tables as they are now.",
-    });
   }
 }
 
@@ -314,4 +339,12 @@ function ownBytes(bytes: Buffer): Buffer {
 function weightOf(changes: PieceChanges | undefined): number {
   if (changes === undefined) return ITEM_BYTES;
   return ITEM_BYTES * (1 + changes.logged.length) + changes.sql.length + changes.loggedBytes;
+}
+
+function columnMissing(table: string, column: string): SwitchyardError {
+  return new SwitchyardError("REPLICATION_COLUMN_MISSING", {
+    what: `rows of ${table} come with column ${column}, which the table on the target does not have`,
+    changed: "The stream stopped before the first such row; nothing of its transaction was kept.",
+    fix: `Add the column on the target as it is on the source, then \`switchyard migration resume\`, and run a diff: rows that were there before it may have values in it.`,
+  });
 }

@@ -11,6 +11,7 @@ import { formatComment, SIDECAR_FORMAT, SIDECAR_SCHEMA } from "../rules/sidecar-
  * - `start_position`: where the stream of a switch attempt begins, by the attempt's token.
  * - `diff_run`, `diff_table`, `diff_key`: how far the last diff is that compared with this server, and the keys of the rows that
  *   it has found to differ.
+ * - `ddl`: a definition statement that is about to be carried on, and the table's definition before and after it.
  * - `heartbeat`: changed on the followed server, so that an idle log still tells how late the stream is.
  */
 export const SIDECAR = {
@@ -19,6 +20,7 @@ export const SIDECAR = {
   snapshot: "`_switchyard`.`snapshot`",
   shape: "`_switchyard`.`shape`",
   startPosition: "`_switchyard`.`start_position`",
+  ddl: "`_switchyard`.`ddl`",
   heartbeat: "`_switchyard`.`heartbeat`",
   diffRun: "`_switchyard`.`diff_run`",
   diffTable: "`_switchyard`.`diff_table`",
@@ -82,6 +84,14 @@ export const SIDECAR_DDL: readonly string[] = [
     token VARCHAR(80) NOT NULL,
     gtids LONGTEXT NOT NULL,
     PRIMARY KEY (migration, direction, token)
+  ) ${TABLE_OPTIONS}`,
+  `CREATE TABLE IF NOT EXISTS ${SIDECAR.ddl} (
+    migration VARCHAR(40) NOT NULL,
+    direction ENUM('forward','reverse') NOT NULL,
+    gtid VARCHAR(120) NOT NULL,
+    before_text LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    after_text LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    PRIMARY KEY (migration, direction)
   ) ${TABLE_OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS ${SIDECAR.heartbeat} (
     migration VARCHAR(40) NOT NULL,

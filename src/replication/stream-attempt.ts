@@ -63,7 +63,7 @@ export class StreamAttempt {
     this.#name = { migration: context.options.migration, direction: context.options.direction };
   }
 
-  /** Returns when the stream is closed; throws what ended it otherwise. */
+  /** Returns when the stream is closed, or is to be opened anew behind a definition statement; throws what ended it otherwise. */
   async run(): Promise<void> {
     const { options, signal } = this.#context;
     const opened: Connection[] = [];
@@ -144,6 +144,7 @@ export class StreamAttempt {
     return {
       claim,
       source: options.source,
+      target: options.target,
       writer,
       gate,
       state,
@@ -157,6 +158,16 @@ export class StreamAttempt {
       sourceUuid: claim.sourceUuid,
       spell: this.#context.spell,
       newest: claim.newest,
+      reshaped: false,
+      mappings: options.mappings,
+      ddlPolicy: {
+        onDdl: options.onDdl ?? (() => "stop"),
+        after: options.afterDdl,
+        seen: async (ddl) => {
+          progress.ddl++;
+          await options.onDdlSeen?.(ddl);
+        },
+      },
       events: {
         working: (commitMicros) => lag.working(commitMicros),
         beat: (number) => lag.seen(number),

@@ -4,7 +4,9 @@ import type { Logger } from "../base/logger.ts";
 import type { Pace } from "../base/pace.ts";
 import type { TableName } from "../base/table-name.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import type { OnDdl } from "../rules/on-ddl.ts";
 import type { TableMappings } from "../table/table-mapping.ts";
+import type { CarriedDdl } from "./ddl-carrier.ts";
 import type { Direction } from "./direction.ts";
 import type { StreamStatus } from "./stream-status.ts";
 
@@ -111,6 +113,12 @@ export interface StreamOptions {
    * counted again.
    */
   readonly onDrift?: () => Promise<void>;
+  /** What becomes of definition statements on the source; they stop the stream where left out. Asked at each. */
+  readonly onDdl?: () => OnDdl;
+  /** The transaction of a definition statement that somebody has brought the target level with: it is passed over. */
+  readonly afterDdl?: string;
+  /** Called when one did not stop the stream, before it is recorded; where it rejects the stream tries again. */
+  readonly onDdlSeen?: (ddl: CarriedDdl) => Promise<void>;
   /** Called when the status has changed in a way that people want to see at once; poll {@link Stream.status} for the rest. */
   readonly onStatus?: (status: StreamStatus) => void;
 }

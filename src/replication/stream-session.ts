@@ -15,7 +15,7 @@ export interface StreamName {
  * zero in an AUTO_INCREMENT column, odd dates stay as they are, times are not moved between zones, parents and
  * children come in any order.
  */
-const TARGET_SESSION =
+export const TARGET_SESSION =
   "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', time_zone = '+00:00', foreign_key_checks = 0, " +
   "transaction_isolation = 'READ-COMMITTED', autocommit = 1, wait_timeout = 86400, net_read_timeout = 3600, " +
   "net_write_timeout = 3600";

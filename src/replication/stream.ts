@@ -174,7 +174,9 @@ export class Stream {
       const before = this.#progress.steps;
       try {
         await this.#attempt(beating);
-        return;
+        if (this.#closing.signal.aborted) return;
+        // Behind a definition statement: with the tables as they are from there on.
+        failures = -1;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         // A server or a store that is away for long may still come back; anything else that only repeats itself will not pass.

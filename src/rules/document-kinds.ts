@@ -53,8 +53,8 @@ export const PROXY_KIND: DocumentKind = {
  */
 export const MIGRATION_KIND: DocumentKind = {
   name: "the journal of a migration",
-  format: 2,
-  steps: { 1: (journal) => ({ ...journal, format: 2 }) },
+  format: 3,
+  steps: { 1: (journal) => ({ ...journal, format: 2 }), 2: (journal) => ({ ...journal, format: 3, onDdl: "stop" }) },
   codes: { newer: "CUTOVER_FORMAT_NEWER", malformed: "CUTOVER_DOCUMENT_INVALID" },
 };
 

@@ -5,8 +5,10 @@ import type { Pace } from "../../../src/base/pace.ts";
 import { parseTableKey } from "../../../src/base/table-name.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
+import type { CarriedDdl } from "../../../src/replication/ddl-carrier.ts";
 import { Stream } from "../../../src/replication/stream.ts";
 import type { StreamLimits } from "../../../src/replication/stream-options.ts";
+import type { OnDdl } from "../../../src/rules/on-ddl.ts";
 import type { TableMappings } from "../../../src/table/table-mapping.ts";
 import { ownEndpoint, schemasOf } from "../../support/own-account.ts";
 import type { TestServer } from "../../support/servers.ts";
@@ -27,6 +29,9 @@ export interface OpenOptions {
   readonly log?: Logger;
   readonly onDrift?: () => Promise<void>;
   readonly pace?: Pace;
+  readonly onDdl?: () => OnDdl;
+  readonly afterDdl?: string;
+  readonly onDdlSeen?: (ddl: CarriedDdl) => Promise<void>;
   readonly readFrom?: () => Endpoint | undefined;
   /** Of all connections to the source. */
   readonly compression?: Endpoint["compression"];
@@ -59,6 +64,9 @@ export async function openStream(
     ...(options.onDrift === undefined ? {} : { onDrift: options.onDrift }),
     ...(options.servers === undefined ? {} : { servers: options.servers }),
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
+    ...(options.onDdl === undefined ? {} : { onDdl: options.onDdl }),
+    ...(options.afterDdl === undefined ? {} : { afterDdl: options.afterDdl }),
+    ...(options.onDdlSeen === undefined ? {} : { onDdlSeen: options.onDdlSeen }),
     ...(options.pace === undefined ? {} : { pace: options.pace }),
     ...(options.readFrom === undefined ? {} : { readFrom: options.readFrom }),
   });

@@ -19,7 +19,7 @@ const THINK_MS = 15;
 /** Where a failpoint has to kill, by what it is a point of; one of a kind not named here is looked for while moving. */
 function circumstancesOf(point: Failpoint): readonly Circumstance[] {
   if (/^(switch|abort)-/.test(point)) return ["switch", "rollback"];
-  if (/^(catch-up|diff|stream)-/.test(point)) return ["moving", "flowing back"];
+  if (/^(catch-up|ddl|diff|stream)-/.test(point)) return ["moving", "flowing back"];
   // A repointing takes a server that fails over; it is killed where the tests have one.
   if (point.startsWith("repoint-")) return [];
   return ["moving"];

@@ -24,6 +24,9 @@ const FOLLOWING: readonly Failpoint[] = ["catch-up-before-commit", "catch-up-aft
 /** One is killed before anything has been compared, the next once a table has been, which the third does not read again. */
 const COMPARING: readonly Failpoint[] = ["diff-before-target-snapshot", "diff-after-range-kept"];
 
+/** And with each definition that it carries on: before it, and between it and its record. */
+const ALTERING: readonly Failpoint[] = ["ddl-before-statement", "ddl-after-statement"];
+
 const COMPLETING: readonly Failpoint[] = [
   "complete-after-streams-stopped",
   "complete-after-journal",
@@ -66,7 +69,10 @@ describe("a controller that is killed while rows move", () => {
   test(
     "follows what the clients write, across kills between data and position",
     async () => {
-      await killed.killing("moving", FOLLOWING, () => Promise.resolve());
+      await killed.succeeds("migration", "tune", "m", "--on-ddl", "apply");
+      await killed.killing("moving", [...FOLLOWING, ...ALTERING], () =>
+        killed.system.old.root("ALTER TABLE ledger.entry ADD COLUMN extra INT NOT NULL DEFAULT 7 FIRST"),
+      );
       await killed.succeeds("diff", "start", "m");
       const [count] = await killed.system.new.root("SELECT COUNT(*) AS n FROM ledger.entry WHERE client = -1");
       expect(count?.["n"]).toBe(String(SEEDED_ROWS));
@@ -94,7 +100,9 @@ describe("a controller that is killed while rows move", () => {
     "follows the new home back to the old one, across the same kills",
     async () => {
       await killed.moves("switch", "m");
-      await killed.killing("flowing back", FOLLOWING, () => Promise.resolve());
+      await killed.killing("flowing back", [...FOLLOWING, ...ALTERING], () =>
+        killed.system.new.root("ALTER TABLE ledger.entry DROP COLUMN extra, ADD COLUMN other INT NOT NULL DEFAULT 8"),
+      );
       await killed.killing("flowing back", COMPARING, () => killed.succeeds("diff", "start", "m"));
       await killed.nothingIsLost("new");
       await killed.moves("rollback", "m");

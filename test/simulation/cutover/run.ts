@@ -175,7 +175,7 @@ export class Run {
   #setUp(): void {
     const { faults } = this.options;
     const document: MigrationDocument = {
-      format: 2,
+      format: 3,
       id: MIGRATION,
       source: "old",
       target: "new",
@@ -184,6 +184,7 @@ export class Run {
       tables: [TABLE],
       createdTables: [TABLE],
       createdSchemas: [],
+      onDdl: "stop",
       phase: "running",
       streams: { forward: {}, reverse: {} },
       diffs: [

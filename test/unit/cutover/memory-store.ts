@@ -25,7 +25,7 @@ export async function storeWith(
 
 export function migrationDocument(): MigrationDocument {
   return {
-    format: 2,
+    format: 3,
     id: "m",
     source: "old",
     target: "new",
@@ -34,6 +34,7 @@ export function migrationDocument(): MigrationDocument {
     tables: ["shop.items", "shop.orders"],
     createdTables: ["shop.items", "shop.orders"],
     createdSchemas: ["shop"],
+    onDdl: "stop",
     phase: "running",
     streams: { forward: {}, reverse: {} },
     diffs: [{ direction: "forward", finishedAt: new Date().toISOString(), verifiedAt: "", rows: 10, differences: 0 }],

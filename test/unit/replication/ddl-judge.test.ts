@@ -50,3 +50,103 @@ describe("others do not", () => {
     expect(verdict(sql, schema)).toBe("skip");
   });
 });
+
+describe("what a definition does to the tables it concerns", () => {
+  const kind = (sql: string, schema = "shop"): string => {
+    const found = judge.judge({ schema, sql, sqlMode: 0n });
+    if ("skip" in found) return "skip";
+    const { kind: of = "rows", tool, change } = found.ddl ?? {};
+    return [of, tool, change?.spell("`x`")].filter((part) => part !== undefined).join(" | ");
+  };
+
+  test.each([
+    ["ALTER TABLE orders ADD x INT", "change | ALTER TABLE `x` ADD x INT"],
+    [
+      "ALTER TABLE `shop` . `orders` ADD (a INT, b INT), DROP KEY k, ALGORITHM = INSTANT, LOCK=NONE",
+      "change | ALTER TABLE `x` ADD (a INT, b INT), DROP KEY k",
+    ],
+    [
+      "alter table orders modify c enum('a','b, c') not null after d, rename column e to f, comment='x, y'",
+      "change | ALTER TABLE `x` modify c enum('a','b, c') not null after d, rename column e to f, comment='x, y'",
+    ],
+    [
+      "ALTER TABLE orders ADD t DATETIME DEFAULT CURRENT_TIMESTAMP, ADD CHECK (a > 1), ADD CONSTRAINT u UNIQUE (a)",
+      "change | ALTER TABLE `x` ADD t DATETIME DEFAULT CURRENT_TIMESTAMP, ADD CHECK (a > 1), ADD CONSTRAINT u UNIQUE (a)",
+    ],
+    [
+      "ALTER TABLE orders CONVERT TO CHARACTER SET utf8mb4, ENGINE = InnoDB",
+      "change | ALTER TABLE `x` CONVERT TO CHARACTER SET utf8mb4, ENGINE = InnoDB",
+    ],
+    [
+      "CREATE UNIQUE INDEX i ON shop.orders (a, b(3) DESC) COMMENT 'on' ALGORITHM=INPLACE LOCK=NONE",
+      "change | ALTER TABLE `x` ADD UNIQUE INDEX i (a, b(3) DESC) COMMENT 'on'",
+    ],
+    ["CREATE INDEX i USING BTREE ON orders (a)", "change | ALTER TABLE `x` ADD INDEX i USING BTREE (a)"],
+    ["DROP INDEX `on` ON orders", "change | ALTER TABLE `x` DROP INDEX `on`"],
+    ["TRUNCATE orders", "truncate | TRUNCATE TABLE `x`"],
+  ])("%s can be carried on", (sql, expected) => {
+    expect(kind(sql)).toBe(expected);
+  });
+
+  test.each([
+    ["ALTER TABLE orders ADD x INT AUTO_INCREMENT UNIQUE", "numbers in the order of the server's own"],
+    ["ALTER TABLE orders ADD x CHAR(36) DEFAULT (UUID())", "a value of each server's own"],
+    ["ALTER TABLE orders ADD FOREIGN KEY (a) REFERENCES b (a)", "a table outside may be lacking"],
+    ["ALTER TABLE orders ADD x INT REFERENCES b (a)", "newer servers make a key of it"],
+    ["ALTER TABLE orders CONVERT TO CHARACTER SET DEFAULT", "the default is the schema's"],
+  ])("%s may give other rows elsewhere: %s", (sql) => {
+    expect(kind(sql)).toContain("unrepeatable");
+  });
+
+  test.each([
+    ["ALTER TABLE orders DROP PARTITION p0", "rows go with it"],
+    ["ALTER TABLE orders ADD x INT PARTITION BY HASH (id)", "a partition without a comma"],
+    ["ALTER TABLE orders RENAME TO gone", "its name"],
+    ["ALTER TABLE orders ENGINE = MyISAM", "not followed any more"],
+    ["ALTER TABLE orders ADD x INT, RENAME gone", "one of several"],
+    ["/*!80000 ALTER TABLE orders ADD x INT */", "another version reads otherwise"],
+    ["ALTER TABLE orders ADD x INT; ALTER TABLE orders ADD y INT", "two at once"],
+    ["DROP TABLE orders", "it is gone"],
+    ["CREATE TABLE orders (id INT)", "another one"],
+    ["RENAME TABLE orders TO a, b TO orders", "no tool is known by it"],
+    ["DROP SCHEMA shop", "with its schema"],
+    ["SOMETHING new", "it cannot be read"],
+  ])("%s cannot be carried on: %s", (sql) => {
+    expect(kind(sql)).toBe("other");
+  });
+
+  test.each([
+    [
+      "rename /* gh-ost */ table `shop`.`orders` to `shop`.`_orders_del`, `shop`.`_orders_gho` to `shop`.`orders`",
+      "other | gh-ost",
+    ],
+    [
+      "RENAME TABLE `shop`.`orders` TO `shop`.`_orders_20261129010203_del`, `shop`.`_orders_gho` TO `shop`.`orders`",
+      "other | gh-ost",
+    ],
+    [
+      "RENAME TABLE `shop`.`orders` TO `shop`.`_orders_old`, `shop`.`_orders_new` TO `shop`.`orders`",
+      "other | pt-online-schema-change or spirit",
+    ],
+    [
+      "RENAME TABLE `shop`.`orders` TO `shop`.`__orders_old`, `shop`.`__orders_new` TO `shop`.`orders`",
+      "other | pt-online-schema-change or spirit",
+    ],
+    [
+      "CREATE DEFINER=`a`@`%` TRIGGER `shop`.`pt_osc_shop_orders_del` AFTER DELETE ON `shop`.`orders` FOR EACH ROW DELETE IGNORE FROM `shop`.`_orders_new`",
+      "tool-trigger | pt-online-schema-change",
+    ],
+    [
+      "CREATE DEFINER=`a`@`%` TRIGGER `pt_osc_shop_orders_ins` AFTER INSERT ON `orders` FOR EACH ROW REPLACE INTO `shop`.`_orders_new` VALUES (1)",
+      "tool-trigger | pt-online-schema-change",
+    ],
+    ["CREATE TRIGGER pt_osc AFTER INSERT ON orders FOR EACH ROW SET @a = 1", "trigger"],
+  ])("%s is the work of a tool", (sql, expected) => {
+    expect(kind(sql)).toBe(expected);
+  });
+
+  test("a table outside that refers to one inside, and rows as text, are told apart from definitions", () => {
+    expect(kind("CREATE TABLE other.c (p INT REFERENCES shop.orders (id))")).toBe("reference");
+    expect(kind("UPDATE orders SET a = 1")).toBe("rows");
+  });
+});
