@@ -21,6 +21,8 @@ import { preparedXaCheck } from "./checks/prepared-xa.ts";
 import { primaryKeyCheck } from "./checks/primary-key.ts";
 import { privilegesCheck } from "./checks/privileges.ts";
 import { routinesCheck } from "./checks/routines.ts";
+import { sameDefinitionCheck } from "./checks/same-definition.ts";
+import { schemaChangeToolsCheck } from "./checks/schema-change-tools.ts";
 import { serverIdentityCheck } from "./checks/server-identity.ts";
 import { serverVersionCheck } from "./checks/server-version.ts";
 import { sessionDefaultsCheck } from "./checks/session-defaults.ts";
@@ -68,7 +70,9 @@ export const CHECKS_OF_TABLES: readonly Check[] = [
   generatedColumnsCheck,
   definitionCheck,
   mappingCheck,
+  sameDefinitionCheck,
   targetEmptyCheck,
+  schemaChangeToolsCheck,
   foreignKeysCheck,
   triggersCheck,
   viewsCheck,

@@ -12,6 +12,8 @@ import { guardStatements, isGuarded, type TriggerFacts } from "../trigger-guard.
 
 /** Triggers of ours begin so; they keep writes off an old home. */
 const OURS = "switchyard_";
+/** Those of pt-online-schema-change, which writes each change to its own copy of the table by them. */
+const OF_PT = "pt_osc_";
 /** Of the statements of one fix. */
 const FIX_CHARS_MAX = 6000;
 
@@ -130,6 +132,14 @@ function touchedBy(trigger: Listed, all: readonly Touched[]): Touched {
 }
 
 function unguarded(source: ServerView, target: ServerView, trigger: Listed, exact: string): Finding {
+  if (trigger.name.startsWith(OF_PT)) {
+    return judge("triggers", false, {
+      subject: tableKey(trigger.table),
+      observed: `${source.subject} has trigger ${nameOf(trigger)} on it: pt-online-schema-change changes the table, or was stopped in it`,
+      expected: "no tool that is about to put another table in its place",
+      fix: `Let the tool end. Only where it does not run any more: DROP TRIGGER ${quoted(trigger)};`,
+    });
+  }
   const [user, other] = [source.endpoint.user, target.endpoint.user];
   const statements = user === other ? guardStatements(trigger, user) : undefined;
   // The body as it is listed has lost its escapes: the trigger would be dropped, and not or otherwise made again.

@@ -9,6 +9,8 @@ import { generatedColumnsCheck } from "../../../src/preflight/checks/generated-c
 import { mappingCheck } from "../../../src/preflight/checks/mapping.ts";
 import { primaryKeyCheck } from "../../../src/preflight/checks/primary-key.ts";
 import { routinesCheck } from "../../../src/preflight/checks/routines.ts";
+import { sameDefinitionCheck } from "../../../src/preflight/checks/same-definition.ts";
+import { schemaChangeToolsCheck } from "../../../src/preflight/checks/schema-change-tools.ts";
 import { spatialSystemsCheck } from "../../../src/preflight/checks/spatial-systems.ts";
 import { storageEngineCheck } from "../../../src/preflight/checks/storage-engine.ts";
 import { tablesExistCheck } from "../../../src/preflight/checks/tables-exist.ts";
@@ -244,6 +246,39 @@ describe("foreign keys", () => {
     expect(problems(await run(foreignKeysCheck, ["shop.odd-name"]))).toHaveLength(1);
     expect(problems(await run(foreignKeysCheck, ["shop.größe"]))).toHaveLength(1);
     expect(problems(await run(foreignKeysCheck, ["shop.odd-name", "shop.größe"]))).toEqual([]);
+  });
+});
+
+describe("a table whose definition changes while it moves", () => {
+  const target = (sql: string) => servers.target.root(`CREATE DATABASE IF NOT EXISTS shop; USE shop; ${sql}`);
+
+  test("is found by the copy that a tool has begun, and by the tool's triggers", async () => {
+    await source(`${PLAIN}; CREATE TABLE _other_gho (id INT); CREATE TABLE _orders_newer (id INT)`);
+    expect(problems(await run(schemaChangeToolsCheck))).toEqual([]);
+    await source("CREATE TABLE _orders_gho LIKE orders; CREATE TABLE __orders_new LIKE orders");
+    const found = problems(await run(schemaChangeToolsCheck)).join("\n");
+    expect(found).toContain('warning shop.orders: source "source" has shop._orders_gho, as gh-ost makes it');
+    expect(found).toContain("shop.__orders_new, as pt-online-schema-change or spirit makes it");
+    expect(problems(await run(schemaChangeToolsCheck, undefined, "present")).join("\n")).toContain("error shop.orders");
+    await source("CREATE TRIGGER pt_osc_shop_orders_ins AFTER INSERT ON orders FOR EACH ROW SET @a = 1");
+    expect(problems(await run(triggersCheck)).join("\n")).toContain("pt-online-schema-change changes the table");
+  });
+
+  test("is refused at a switch where the sides differ in what applications feel, and told of where they differ otherwise", async () => {
+    const present = async (): Promise<string> =>
+      problems(await run(sameDefinitionCheck, undefined, "present")).join("\n");
+    await source(
+      "CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, a INT, b INT, KEY a (a), KEY b (b)) AUTO_INCREMENT = 9",
+    );
+    await target("CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, a INT, b INT, KEY b (b), KEY a (a))");
+    expect(await present()).toBe("");
+    await source("ALTER TABLE orders ADD KEY c (a, b)");
+    expect(await present()).toContain('warning shop.orders: source "source" has "KEY `c` (`a`,`b`)"');
+    await source("ALTER TABLE orders DROP KEY c, MODIFY a INT AFTER b");
+    expect(await present()).toContain('error shop.orders: target "target" has its columns in another order');
+    await source("ALTER TABLE orders ADD UNIQUE KEY u (a)");
+    expect(await present()).toContain("error shop.orders");
+    expect(problems(await run(sameDefinitionCheck))).toEqual([]);
   });
 });
 
