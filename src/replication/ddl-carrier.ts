@@ -100,7 +100,11 @@ async function changed(
   if (table === undefined || change === undefined) throw statementSeen(claim.migration, item, state.keyed);
   if (typeof session === "string") throw ddlFailed(claim.migration, item, session);
   if (what === "apply" && change.kind !== "truncate" && mappingOf(context.mappings, table.name) !== undefined) {
-    throw ddlFailed(claim.migration, item, `${table.key} has a mapping, and only its operator knows what becomes of it there`);
+    throw ddlFailed(
+      claim.migration,
+      item,
+      `${table.key} has a mapping, and only its operator knows what becomes of it there`,
+    );
   }
   const connection = await openAlone(context);
   try {

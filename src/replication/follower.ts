@@ -174,7 +174,11 @@ function applierOf(context: FollowContext, queue: BoundedQueue<IntakeItem>): App
 }
 
 /** What rows of the source are written with and the target's tables lack. */
-async function missingOnTarget({ writer, state, mappings }: FollowContext): Promise<ReadonlyMap<string, readonly string[]>> {
+async function missingOnTarget({
+  writer,
+  state,
+  mappings,
+}: FollowContext): Promise<ReadonlyMap<string, readonly string[]>> {
   const names = state.tables.map(({ name }) => `(${quoteText(name.schema)}, ${quoteText(name.table)})`).join(", ");
   const rows = await writer.rows(
     "SELECT CONCAT(table_schema, '.', table_name) AS name, LOWER(column_name) AS col FROM information_schema.columns " +
@@ -183,10 +187,12 @@ async function missingOnTarget({ writer, state, mappings }: FollowContext): Prom
   const there = new Set(rows.map((row) => `${row["name"]}.${row["col"]}`.toLowerCase()));
   return new Map(
     // Those with a mapping have been paired when the stream began.
-    state.tables.filter(({ name }) => mappingOf(mappings, name) === undefined).map(({ key, shape }) => {
-      const names = storedColumns(shape).map((column) => column.name);
-      return [key, names.filter((name) => !there.has(`${key}.${name}`.toLowerCase()))];
-    }),
+    state.tables
+      .filter(({ name }) => mappingOf(mappings, name) === undefined)
+      .map(({ key, shape }) => {
+        const names = storedColumns(shape).map((column) => column.name);
+        return [key, names.filter((name) => !there.has(`${key}.${name}`.toLowerCase()))];
+      }),
   );
 }
 
