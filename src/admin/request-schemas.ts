@@ -44,7 +44,7 @@ export const createRequest = z.strictObject({
   tables: z.array(table, "a list of schema.table").min(1, "at least one table").max(1000, "at most 1000 tables"),
   readFrom: name("the name of a replica of the source under `backends`").optional(),
   mapping: z.record(table, mapping, "schema.table, each with in what its columns differ on the target").optional(),
-  onDdl: z.enum(ON_DDL, "stop, apply or ignore").default("stop"),
+  onDdl: z.enum(ON_DDL, "stop, apply or ignore").optional(),
 });
 
 const insistence = z.enum(["wait", "abort", "kill"], "wait, abort or kill");

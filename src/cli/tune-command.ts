@@ -54,9 +54,14 @@ export function addTune(context: CliContext, parent: Command): void {
       const result = await session.follow(await session.client.order(path, body));
       session.print(
         { format: 1, ...result },
-        `Migration ${id} is tuned: ${describeTuning(result["tuning"] as Tuning)}; DDL: ${String(result["onDdl"])}.`,
+        `Migration ${id} is tuned: ${describeTuning(result["tuning"] as Tuning)}${describeDdl(result["onDdl"])}.`,
       );
     });
+}
+
+/** Absent where an earlier version has carried the order out. */
+function describeDdl(onDdl: unknown): string {
+  return typeof onDdl === "string" ? `; DDL: ${onDdl}` : "";
 }
 
 function wholeNumber(text: string): number {

@@ -107,6 +107,9 @@ async function changed(
     );
   }
   const connection = await openAlone(context);
+  // A stream that is closed does not wait for the end of a long statement; its successor does.
+  const cut = (): void => connection.destroy();
+  context.signal.addEventListener("abort", cut, { once: true });
   try {
     if (what === "apply") return await applied(context, item, { table, change, session }, connection);
     if (change.kind === "truncate") return [];
@@ -118,6 +121,7 @@ async function changed(
     if (!isMysqlError(error) || isRetryable(error)) throw error;
     throw ddlFailed(claim.migration, item, `the target refuses it for ${table.key}`, error);
   } finally {
+    context.signal.removeEventListener("abort", cut);
     await connection.close();
   }
 }

@@ -91,6 +91,8 @@ interface RunningTransaction {
   own: boolean;
   readonly touches: Set<string>;
   beat: number | undefined;
+  /** It is applied already, and was asked for only to be looked at. */
+  readonly known: boolean;
 }
 
 interface FollowedTable {
@@ -146,7 +148,14 @@ export class Intake {
     switch (part.kind) {
       case "begin":
         this.#verify(part.event);
-        this.#transaction = { event: part.event, first: true, own: false, touches: new Set(), beat: undefined };
+        this.#transaction = {
+          event: part.event,
+          first: true,
+          own: false,
+          touches: new Set(),
+          beat: undefined,
+          known: this.#isKnown(part.event.gtid),
+        };
         return undefined;
       case "rows":
         return this.#rows(part.event);
@@ -158,9 +167,9 @@ export class Intake {
   }
 
   #statement(event: QueryEvent): Promise<void> | undefined {
-    const { event: of, own, first, touches } = this.#running();
+    const { event: of, own, known, first, touches } = this.#running();
     const verdict = this.#options.statements.judge(event);
-    if (!("stop" in verdict) || own || this.#isKnown(of.gtid)) return undefined;
+    if (!("stop" in verdict) || own || known) return undefined;
     const ddl = first && touches.size === 0 ? verdict.ddl : undefined;
     this.#halted = deferred();
     const { gtid, commitMicros, originalCommitMicros } = of;
@@ -177,7 +186,8 @@ export class Intake {
 
   #rows(logged: RowsEvent): Promise<void> | undefined {
     const transaction = this.#running();
-    if (transaction.own) return undefined;
+    // Of one that is only looked at, the table may have become another one since.
+    if (transaction.own || transaction.known) return undefined;
     if (logged.table.schema === SIDECAR_SCHEMA) {
       this.#sidecarRows(logged, transaction);
       return undefined;
@@ -271,7 +281,7 @@ export class Intake {
     };
     transaction.first = false;
     if (last) this.#transaction = undefined;
-    if (this.#isKnown(transaction.event.gtid)) return undefined;
+    if (transaction.known) return undefined;
     return this.#push(piece, weightOf(changes));
   }
 

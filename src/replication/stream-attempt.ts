@@ -4,6 +4,7 @@ import { fullPace, type PacedWork } from "../base/pace.ts";
 import { quoteText } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { SourceReplica } from "../mysql/source-replica.ts";
+import { mappingOf } from "../table/table-mapping.ts";
 import type { CopyContext } from "./copy-context.ts";
 import { runCopyCycle } from "./copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
@@ -110,7 +111,11 @@ export class StreamAttempt {
     await this.#follow(writer, state, context);
   }
 
-  /** What the sidecar knows of the tables; read from the source and kept there the first time. */
+  /**
+   * What the sidecar knows of the tables; read and kept there the first time. A stream that does not copy begins at a moment that
+   * has passed, and the tables that it follows may have got DDL since. Those that it writes to are still as all were then: a switch
+   * has found both alike, and nobody else may change them.
+   */
   async #loadState(observer: Connection, writer: Connection, claim: LedgerClaim): Promise<CopyState> {
     const { options, progress } = this.#context;
     const copies = options.startToken === undefined;
@@ -118,7 +123,11 @@ export class StreamAttempt {
     let state = claim.restarted ? undefined : known;
     if (state === undefined) {
       const definitions = [];
-      for (const table of options.tables) definitions.push(await readDefinition(observer, table));
+      for (const table of options.tables) {
+        // Where a mapping has them differ the table that is followed is read; the layout of each row is looked at all the same.
+        const isThere = !copies && mappingOf(options.mappings, table) === undefined;
+        definitions.push(await readDefinition(isThere ? writer : observer, table));
+      }
       if (copies) await createTargetTables(observer, writer, this.#name, definitions, options.mappings);
       const followed = copies ? await addMade(writer, definitions, options.mappings, known?.tables ?? []) : definitions;
       state = await saveShapes(writer, this.#name, followed, !copies);

@@ -193,10 +193,11 @@ describe("an order", () => {
   test("carries the options of each command", async () => {
     await putMigration();
     const taken = await controller(() => ({ state: "done", result: { tuning: {} } }));
-    await run("migration create m --from old --to new --tables shop.a,shop.b --reason r");
+    await run("migration create m --from old --to new --tables shop.a,shop.b --on-ddl apply --reason r");
     await run("migration pause orders --reason r");
-    await run("migration resume orders");
-    await run("migration tune orders --max-commit-ms 80 --speed 40 --watch-replicas r1,r2 --reset");
+    await run("migration resume orders --after-ddl 3e11fa47-71ca-11e1-9e33-c80aa9429562:7");
+    expect((await run("migration resume orders --after-ddl 1-7")).err).toContain("one GTID, as status shows it");
+    await run("migration tune orders --max-commit-ms 80 --speed 40 --watch-replicas r1,r2 --on-ddl ignore --reset");
     await run("migration repoint orders --source db1b --reason r");
     await run("migration cancel orders --keep-data");
     await run("migration complete orders --old-tables rename");
@@ -206,15 +207,25 @@ describe("an order", () => {
       {
         command: "migration-create",
         migration: "m",
-        options: { from: "old", to: "new", tables: ["shop.a", "shop.b"] },
+        options: { from: "old", to: "new", tables: ["shop.a", "shop.b"], onDdl: "apply" },
         reason: "r",
       },
       { command: "migration-pause", migration: "orders", options: {}, reason: "r" },
-      { command: "migration-resume", migration: "orders", options: {} },
+      {
+        command: "migration-resume",
+        migration: "orders",
+        options: { afterDdl: "3e11fa47-71ca-11e1-9e33-c80aa9429562:7" },
+      },
       {
         command: "migration-tune",
         migration: "orders",
-        options: { throttleCommitMs: 80, throttleSpeedPercent: 40, replicas: ["r1", "r2"], reset: true },
+        options: {
+          throttleCommitMs: 80,
+          throttleSpeedPercent: 40,
+          replicas: ["r1", "r2"],
+          onDdl: "ignore",
+          reset: true,
+        },
       },
       { command: "migration-repoint", migration: "orders", options: { source: "db1b" }, reason: "r" },
       { command: "migration-cancel", migration: "orders", options: { keepData: true } },

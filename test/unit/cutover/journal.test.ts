@@ -14,7 +14,7 @@ const entry = (value: string): Parameters<typeof parseMigration>[0] => ({ key: m
 
 describe("the journal of a migration", () => {
   test.each([
-    [JSON.stringify({ ...migrationDocument(), format: 3 }), "CUTOVER_FORMAT_NEWER", "a newer version wrote it"],
+    [JSON.stringify({ ...migrationDocument(), format: 4 }), "CUTOVER_FORMAT_NEWER", "a newer version wrote it"],
     [JSON.stringify({ ...migrationDocument(), format: "1" }), "CUTOVER_DOCUMENT_INVALID", "its format is no number"],
     ["{", "CUTOVER_DOCUMENT_INVALID", "it is cut short"],
     ["null", "CUTOVER_DOCUMENT_INVALID", "it is no object"],
@@ -25,7 +25,7 @@ describe("the journal of a migration", () => {
 
   test("of the format before mappings is read as one without", () => {
     const before = { ...migrationDocument(), format: 1 };
-    expect(parseMigration(entry(JSON.stringify(before)))).toEqual({ ...before, format: 2 });
+    expect(parseMigration(entry(JSON.stringify(before)))).toEqual({ ...before, format: 3, onDdl: "stop" });
   });
 
   test("names a migration that does not exist", async () => {

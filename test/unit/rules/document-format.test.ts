@@ -161,7 +161,7 @@ describe("tuning, the replica that was copied from, and when a stream was paused
   test("so that an older controller refuses them, and does not copy faster, or prove by other rows, than it was told", () => {
     const older: DocumentKind = { ...MIGRATION_KIND, format: 1, steps: {} };
     const text = JSON.stringify(told);
-    expect(() => readCurrent(older, "m", text)).toThrow("CUTOVER_FORMAT_NEWER: m has format 2");
+    expect(() => readCurrent(older, "m", text)).toThrow("CUTOVER_FORMAT_NEWER: m has format 3");
     expect(parseMigration(entry(text))).toEqual(told);
   });
 
@@ -169,7 +169,7 @@ describe("tuning, the replica that was copied from, and when a stream was paused
     const streams = { forward: { paused: { by: "ann", reason: "r" } }, reverse: {} };
     const first = { ...migrationDocument(), format: 1, streams };
     const store = await storeWith(first as unknown as Partial<MigrationDocument>);
-    const present = { ...first, format: 2 };
+    const present = { ...first, format: 3, onDdl: "stop" };
     expect((await readMigration(store, "m")).document).toEqual(present);
     await upgradeDocuments(store);
     expect(JSON.parse((await store.get(`${MIGRATIONS_PREFIX}m`))?.value ?? "")).toEqual(present);
