@@ -238,7 +238,10 @@ describe("what is shown", () => {
     await start();
     await putMigration("orders");
     const list = await ask("/v1/migrations");
-    expect(list.body).toEqual(format: 1, migrations: [format: 3, onDdl: "stop", id: "orders", phase: "running", diffs: [] ] );
+    expect(list.body).toEqual({
+      format: 1,
+      migrations: [{ format: 3, onDdl: "stop", id: "orders", phase: "running", diffs: [] }],
+    });
     expect((await ask("/v1/migrations/orders")).body.migration.phase).toBe("running");
     expect((await ask("/v1/migrations/orders/history")).body.history).toEqual([{ at: "t", who: "w", what: "x" }]);
     expect((await ask("/v1/migrations/nope")).status).toBe(404);
