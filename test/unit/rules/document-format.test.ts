@@ -97,7 +97,7 @@ describe("a store that a newer version has written to", () => {
     "is not led by this one, and stays as it is: %s",
     async (key) => {
       const store = await storeWith();
-      await store.transact([], [{ put: key, value: '{"format":3}' }]);
+      await store.transact([], [{ put: key, value: '{"format":9}' }]);
       const before = await store.list("/switchyard/");
       await expect(upgradeDocuments(store)).rejects.toThrow(/_FORMAT_NEWER/);
       expect(await store.list("/switchyard/")).toEqual(before);
