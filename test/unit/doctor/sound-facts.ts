@@ -88,7 +88,8 @@ function journalAt(time: Time): MigrationDocument | undefined {
     cutPosition: homeAt(time) === "new" ? `${OLD}:1-${count(time) - 50}` : `${NEW}:1-${count(time) - 50}`,
   };
   return {
-    format: 2,
+    format: 3,
+    onDdl: "stop",
     id: "m",
     source: "old",
     target: "new",
