@@ -364,10 +364,7 @@ export class MigrationRunner {
   async #ddlSeen(direction: Direction, { gtid, statement, how }: CarriedDdl): Promise<void> {
     const server = endpointOf(this.context, direction === "forward" ? this.#document.source : this.#document.target);
     const what = `DDL on ${server.name} ${how}: ${statement}`;
-    await this.record({ who: "switchyard", what, result: `transaction ${gtid}` }, (document) => ({
-      ...document,
-      diffs: [],
-    }));
+    await this.record({ who: "switchyard", what, result: `transaction ${gtid}` }, withoutDiffs);
   }
 
   async #streamFailed(direction: Direction, error: unknown): Promise<void> {
