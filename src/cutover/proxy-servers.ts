@@ -20,7 +20,7 @@ export interface ProxyElsewhere extends KnownBackend {
  * still open. A proxy that has had no connection of a name tells nothing of it.
  */
 export function proxiesElsewhere(
-  proxies: readonly RegisteredProxy[],
+  proxies: readonly Pick<RegisteredProxy, "document">[],
   known: readonly KnownBackend[],
 ): readonly ProxyElsewhere[] {
   return proxies.flatMap(({ document }) =>

@@ -160,6 +160,12 @@ export const STATES = {
     why: "It blocks every switch. A proxy that stays behind cannot apply the rules; its log says why.",
     repair: "command",
   },
+  "proxy-elsewhere": {
+    severity: "error",
+    title: "a proxy reaches another server under a backend's name",
+    why: "Its clients read and write other rows than those that the streams follow; it blocks every switch.",
+    repair: "person",
+  },
   "stream-stopped": {
     severity: "error",
     title: "a stream has stopped with an error",

@@ -82,6 +82,8 @@ export interface ServerFacts {
   readonly label: string;
   readonly readOnly: boolean;
   readonly superReadOnly: boolean;
+  /** It follows another server, or refuses writes as a replica does: what it bears came from there, and goes from there. */
+  readonly replica: boolean;
   readonly executed: string;
   readonly purged: string;
   readonly triggers: readonly FoundTrigger[];

@@ -16,7 +16,7 @@ const TABLES_ASKED_MAX = 500;
 type SidecarFacts = Pick<ServerFacts, "sidecar" | "ledger" | "snapshots" | "traces">;
 type ServerState = Pick<
   ServerFacts,
-  "uuid" | "readOnly" | "superReadOnly" | "executed" | "purged" | "tables" | "schemasSeen"
+  "uuid" | "readOnly" | "superReadOnly" | "replica" | "executed" | "purged" | "tables" | "schemasSeen"
 >;
 
 /**
@@ -98,11 +98,25 @@ async function readState(connection: AdminConnection, tables: readonly TableName
     uuid: row?.["uuid"] ?? "",
     readOnly: row?.["ro"] === "1",
     superReadOnly: row?.["super_ro"] === "1",
+    replica: row?.["ro"] === "1" || (await followsAnother(connection)),
     executed: gtids("executed"),
     purged: gtids("purged"),
     tables: await readTables(connection, tables),
     schemasSeen: await readSchemasSeen(connection, new Set(tables.map(({ schema }) => schema))),
   };
+}
+
+/** Whether a replication channel is set up. Where that cannot be asked, the server is taken for a replica. */
+async function followsAnother(connection: AdminConnection): Promise<boolean> {
+  try {
+    const rows = await connection.rows(
+      "SELECT 1 FROM performance_schema.replication_connection_configuration WHERE HOST <> '' AND CHANNEL_NAME NOT LIKE 'group\\_replication%'",
+    );
+    return rows.length > 0;
+  } catch (error) {
+    if (error instanceof MysqlError) return true;
+    throw error;
+  }
 }
 
 /**

@@ -111,7 +111,7 @@ function guards(one: Standing, backend: string, server: ServerFacts): readonly D
 export function orphanFences(facts: Facts, known: ReadonlySet<string>): readonly DoctorFinding[] {
   return Object.keys(facts.servers).flatMap((backend) => {
     const server = answerOf(facts, backend);
-    if (server === undefined) return [];
+    if (server === undefined || server.replica) return [];
     const orphans = server.triggers.filter(({ migration }) => !known.has(migration));
     const ids = [...new Set(orphans.map(({ migration }) => migration))];
     return ids.flatMap((id) => orphansOf(facts, backend, server, id));

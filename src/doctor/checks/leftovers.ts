@@ -33,6 +33,8 @@ function sidecarRows(
   known: ReadonlySet<string>,
   where: Where,
 ): readonly DoctorFinding[] {
+  // A write to a replica would be a transaction that its source has not.
+  if (server.replica) return [];
   return server.traces.flatMap((id) => {
     const one = byId.get(id);
     const { backend } = where(id);

@@ -1,3 +1,4 @@
+import { describeElsewhere, ELSEWHERE_FIX, proxiesElsewhere } from "../../cutover/proxy-servers.ts";
 import type { Facts } from "../facts.ts";
 import { type DoctorFinding, found } from "../finding.ts";
 import type { Standing } from "../standing.ts";
@@ -8,7 +9,10 @@ const ORDER_WAITS_MS = 30_000;
 /** Who should be at work and is not: controllers, proxies, and whoever takes orders. */
 export function processFindings(facts: Facts, all: readonly Standing[]): readonly DoctorFinding[] {
   const unfinished = all.filter(({ ended }) => !ended);
-  return [...controllers(facts, unfinished), ...(facts.store.live ? [...orders(facts), ...proxies(facts)] : [])];
+  return [
+    ...controllers(facts, unfinished),
+    ...(facts.store.live ? [...orders(facts), ...proxies(facts), ...elsewhere(facts, unfinished)] : []),
+  ];
 }
 
 function controllers({ store }: Facts, unfinished: readonly Standing[]): readonly DoctorFinding[] {
@@ -74,4 +78,23 @@ function proxies({ store }: Facts): readonly DoctorFinding[] {
       }),
     ];
   });
+}
+
+/** Each proxy has been told by its servers who they are. */
+function elsewhere({ store }: Facts, unfinished: readonly Standing[]): readonly DoctorFinding[] {
+  const known = unfinished.flatMap(({ journal }) => [
+    { backend: journal.source, uuid: journal.sourceUuid },
+    { backend: journal.target, uuid: journal.targetUuid },
+  ]);
+  const each = known.filter((one, at) => known.findIndex(({ backend }) => backend === one.backend) === at);
+  const alive = new Set(store.alive);
+  const living = store.proxies.filter(({ id }) => alive.has(id)).map((document) => ({ document }));
+  return proxiesElsewhere(living, each).map((one) =>
+    found("proxy-elsewhere", {
+      subject: `proxy ${one.proxy}`,
+      observed: describeElsewhere(one),
+      expected: `server_uuid ${one.uuid}`,
+      advice: ELSEWHERE_FIX,
+    }),
+  );
 }

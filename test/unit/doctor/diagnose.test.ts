@@ -101,6 +101,10 @@ const CASES: Readonly<Record<StateCode, readonly [at: Time, change: Change, repa
   ],
   "proxy-silent": ["running", store(() => ({ alive: [] }))],
   "proxy-behind": ["running", store(() => ({ proxies: [proxy("p1", 1)] }))],
+  "proxy-elsewhere": [
+    "running",
+    store(() => ({ proxies: [{ ...proxy("p1", 3), servers: { old: { newest: NEW, open: [] } } }] })),
+  ],
   "stream-stopped": ["running", journal({ streams: { forward: { error: "STREAM_X: gone" }, reverse: {} } })],
   "server-unreachable": [
     "running",
@@ -174,6 +178,15 @@ describe("a diagnosis", () => {
     const offered = Object.entries(CASES).filter(([, [, , repair]]) => repair !== undefined);
     const claimed = Object.entries(STATES).filter(([, { repair }]) => repair === "fix");
     expect(offered.map(([code]) => code).sort()).toEqual(claimed.map(([code]) => code).sort());
+  });
+
+  test("leaves a replica alone: what it bears came from its source, and a write there would be its own", () => {
+    const ghost: Change = server("new", () => ({
+      replica: true,
+      traces: ["m", "ghost"],
+      triggers: fence("t0", "ghost"),
+    }));
+    expect(diagnose(ghost(factsAt("running")))).toEqual([]);
   });
 
   test("leaves alone what a controller has in hand", () => {

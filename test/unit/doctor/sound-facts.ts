@@ -120,6 +120,7 @@ export function serverAt(name: "old" | "new", time: Time): ServerFacts {
     label: `${name}:3306`,
     readOnly: false,
     superReadOnly: false,
+    replica: false,
     executed: `${atOld ? OLD : NEW}:1-${count(time)}`,
     purged: `${atOld ? OLD : NEW}:1-10`,
     triggers: token === undefined || isHome ? [] : fence(token),
