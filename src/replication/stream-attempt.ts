@@ -9,6 +9,7 @@ import type { CopyContext } from "./copy-context.ts";
 import { runCopyCycle } from "./copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
 import { type FollowContext, follow } from "./follower.ts";
+import { withKeyBuilders } from "./key-builders.ts";
 import type { LagMeter } from "./lag-meter.ts";
 import { claimLedger, type LedgerClaim } from "./ledger.ts";
 import { addMade, carryMapped } from "./mapped-tables.ts";
@@ -323,8 +324,12 @@ export class StreamAttempt {
       await this.#followUntil(context, () => gate.executed.contains(snapshots));
       if (signal.aborted) return;
       await this.#context.failpoint("copy-before-keys");
-      await buildKeys(writer, this.#name, state.tables, (table) =>
-        options.log.info({ table: `${table.schema}.${table.table}` }, "adding keys on the target"),
+      // As many as have written rows: adding a key keeps a processor busy for most of its time, and no more than one.
+      const beside = Math.min(limits.copyReaders, state.tables.length) - 1;
+      await withKeyBuilders({ target: options.target, claim: context.claim, signal }, beside, (builders) =>
+        buildKeys([writer, ...builders], this.#name, state.tables, (table) =>
+          options.log.info({ table: `${table.schema}.${table.table}` }, "adding keys on the target"),
+        ),
       );
       await this.#context.failpoint("copy-after-keys");
       for (const table of state.tables) table.keyed = true;

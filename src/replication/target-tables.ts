@@ -52,19 +52,31 @@ export async function createTargetTables(
  * Adds the secondary keys, then the foreign keys, that the target's tables lack, and notes that they have them. To be
  * called when every row has been copied and the stream has done with all that any snapshot held: before that, rows of
  * different moments lie side by side and may share a unique value for a while. A table with a mapping gets the keys that its
- * operator had given it.
+ * operator had given it. Each of `targets` is at work on another table.
  */
 export async function buildKeys(
-  target: Connection,
+  targets: readonly [Connection, ...Connection[]],
   name: StreamName,
   tables: readonly FollowedDefinition[],
   onTable: (table: TableName) => void,
 ): Promise<void> {
+  const [target] = targets;
   const definitions = tables.map((table) => cut({ ...table, ...table.made }));
-  for (const { table, keys } of definitions) {
-    onTable(table);
-    const sql = addClauses(table, keys, await presentNames(target, table));
-    if (sql !== undefined) await target.query(marked(name, sql));
+  const left = [...definitions];
+  const builders = targets.map(async (connection) => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) {
+      onTable(one.table);
+      const sql = addClauses(one.table, one.keys, await presentNames(connection, one.table));
+      if (sql !== undefined) await connection.query(marked(name, sql));
+    }
+  });
+  try {
+    await Promise.all(builders);
+  } catch (error) {
+    // The others end what they have begun: a table that is being altered must not be met again.
+    left.length = 0;
+    await Promise.allSettled(builders);
+    throw error;
   }
   for (const { table, foreignKeys } of definitions) {
     const sql = addClauses(table, foreignKeys, await presentNames(target, table));

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { inspectFormer } from "../../../src/controller/repoint-checks.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
+import { withKeyBuilders } from "../../../src/replication/key-builders.ts";
 import {
   APPLIER_ATTRIBUTE,
   adoptSource,
@@ -67,6 +68,23 @@ describe("the ledger on the server that a stream writes to", () => {
     const third = await claimLedger(connection, migration, "forward");
     expect(third.executed.toString()).toBe(set("1-9").toString());
     expect(third.newest).toEqual({ gtid: `${UUID}:9`, commitUs: 7n });
+  });
+
+  test("a session that comes after its stream was replaced, too late to be ended, adds no keys", async () => {
+    const target = await ownEndpoint(servers.target, "target-writer", []);
+    const { signal } = new AbortController();
+    const worked: number[] = [];
+    const build = (claim: LedgerClaim): Promise<void> =>
+      withKeyBuilders({ target, claim, signal }, 2, async (builders) => {
+        worked.push(builders.length);
+      });
+    const zombie = await claimLedger(connection, migration, "forward", undefined, { copiers: 2 });
+    await build(zombie);
+    const successor = await claimLedger(connection, migration, "forward", undefined, { copiers: 2 });
+    await expect(build(zombie)).rejects.toMatchObject({ code: "REPLICATION_LEDGER_TAKEN" });
+    expect(worked).toEqual([2]);
+    await build(successor);
+    expect(worked).toEqual([2, 2]);
   });
 
   test("an applier that was stopped and replaced cannot commit when it wakes up", async () => {
