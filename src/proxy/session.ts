@@ -20,6 +20,7 @@ import type { SessionContext } from "./session-context.ts";
 import { SessionEnding } from "./session-ending.ts";
 import { failSession } from "./session-failure.ts";
 import { SessionLarge } from "./session-large.ts";
+import { backendClosed } from "./session-loss.ts";
 import { SessionOrphan } from "./session-orphan.ts";
 import { nextPreparation } from "./session-preparation.ts";
 import { SessionState } from "./session-state.ts";
@@ -54,9 +55,9 @@ export class Session implements TrafficSession, CommandTaker {
   #applicant: Applicant;
   #user: string;
   #flight: Flight | undefined;
-  #tookOffMs = 0;
-  /** The flight whose bytes have gone out last. */
+  /** The flight whose bytes have gone out last, and when. */
   #sent: Flight | undefined;
+  #sentMs = 0;
   #held: HeldStatement | undefined;
   /** What has gone on behind a hold, until it has its answer. */
   #released: HeldStatement | undefined;
@@ -79,7 +80,7 @@ export class Session implements TrafficSession, CommandTaker {
     this.threadId = first.connection.threadId;
     this.id = String(this.threadId);
     this.loginBackend = first.connection.name;
-    this.backends = new SessionBackends(context, (backend, reason) => this.#backendClosed(backend, reason));
+    this.backends = new SessionBackends(context, (backend, reason) => backendClosed(this, backend, reason));
     this.state = new SessionState(context, first.connection.name);
     const schema = applicant.response.database?.toString("utf8");
     const known = schema === undefined || schema === "" ? undefined : schema;
@@ -132,6 +133,11 @@ export class Session implements TrafficSession, CommandTaker {
 
   get busy(): boolean {
     return this.#busy;
+  }
+
+  /** It is ending, and its connections go. */
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
   get origin(): SessionOrigin {
@@ -297,15 +303,19 @@ export class Session implements TrafficSession, CommandTaker {
 
   /** A statement is on its way from this turn on. */
   takeOff(flight: Flight): void {
-    if (this.#flight === undefined) this.#tookOffMs = this.context.clock.monotonicMs();
+    if (this.#flight === undefined) this.#sentMs = this.context.clock.monotonicMs();
     this.#flight = flight;
     this.#sent = flight;
+  }
+
+  #answered(): void {
+    this.context.metrics.times.add(this.context.clock.monotonicMs() - this.#sentMs);
   }
 
   /** The statement that has taken off has ended, and with it the command. */
   landed(): void {
     this.#flight = undefined;
-    this.context.metrics.times.add(this.context.clock.monotonicMs() - this.#tookOffMs);
+    this.#answered();
     this.context.traffic.settled(this);
     this.commandDone();
   }
@@ -442,11 +452,11 @@ export class Session implements TrafficSession, CommandTaker {
     const cause = this.#openingCause(work);
     context.metrics.statement(route.backend, work.kind);
     this.#sent = this.#flight;
-    const sentMs = context.clock.monotonicMs();
+    this.#sentMs = context.clock.monotonicMs();
     let end: ReplyEnd;
     try {
       end = await work.send(backend, stays ? state.transaction.lazyFlags : 0);
-      context.metrics.times.add(context.clock.monotonicMs() - sentMs);
+      this.#answered();
     } catch (error) {
       if (isSwitchyardError(error, "PROXY_BACKEND_LOST")) this.lostInFlight(backend);
       throw error;
@@ -542,33 +552,6 @@ export class Session implements TrafficSession, CommandTaker {
     this.#busy = false;
     this.#end ??= { source: "client", reason: "quit" };
     this.#served.resolve();
-  }
-
-  #backendClosed(backend: SessionBackend, reason: string): void {
-    for (const statement of this.state.prepared.values()) statement.forget(backend.connection);
-    for (const { on } of this.state.textPrepared.values()) on.delete(backend.connection);
-    const needed =
-      this.state.tiedTo(backend.name) ?? (this.#flight?.backend === backend.name ? "a statement" : undefined);
-    this.state.insertIdGoneWith(backend.name);
-    if (this.#leaving) return;
-    if (needed !== undefined) this.#loseWith(backend, reason);
-    else if (backend.name === this.loginBackend && !backend.connection.timedOut) void this.#outlive(backend, reason);
-  }
-
-  /**
-   * The server of the greeting has closed a connection that nothing is lost with. Where it lives, somebody has ended the
-   * session; where it is down, the next statement finds another connection, or an error that says that nothing was sent.
-   */
-  async #outlive(backend: SessionBackend, reason: string): Promise<void> {
-    if (await this.context.probe.lives(backend.name)) {
-      if (!this.#leaving) this.#loseWith(backend, reason);
-    } else this.context.log.info({ session: this.id, backend: backend.name }, "a session outlives its idle backend");
-  }
-
-  #loseWith(backend: SessionBackend, reason: string): void {
-    this.context.log.info({ session: this.id, backend: backend.name, reason }, "a session has lost its backend");
-    // A statement in flight answers for itself: its client must be told.
-    if (this.#flight?.backend !== backend.name) this.disconnect({ source: "backend", reason: "lost" });
   }
 
   /** The client is gone: what it has open is rolled back before the connections go. Until then it counts as open. */

@@ -42,15 +42,12 @@ const STEADY_MS = 30_000;
 const METRICS_TIMEOUT_MS = 1000;
 
 /**
- * What Node is told for each kind of child, behind which come the flags that Switchyard itself was started with. V8 lets
+ * What Node is told for a child, behind which come the flags that Switchyard itself was started with. V8 lets
  * the room for what is new grow to 128 MiB while thousands of clients log in, and never gives it back: of a proxy that is
  * more than all its idle sessions take. What a statement needs is garbage at once, so a small room is as good. A
  * stream of a large transaction takes 100 MiB less by it.
  */
-const NODE_FLAGS: Readonly<Record<ChildRole, readonly string[]>> = {
-  proxy: ["--max-semi-space-size=8"],
-  controller: ["--max-semi-space-size=8"],
-};
+const NODE_FLAGS = ["--max-semi-space-size=8"];
 
 /** A child process that is started again whenever it ends unasked. */
 export class SupervisedChild {
@@ -143,7 +140,7 @@ export class SupervisedChild {
 
   #fork(): void {
     const startedAt = this.#options.clock.monotonicMs();
-    cluster.setupPrimary({ execArgv: [...NODE_FLAGS[this.role], ...process.execArgv] });
+    cluster.setupPrimary({ execArgv: [...NODE_FLAGS, ...process.execArgv] });
     const worker = cluster.fork();
     const peer = worker.process as MessageProcess;
     const control = processChannel(peer, CONTROL_TOPIC);
