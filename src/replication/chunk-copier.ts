@@ -20,6 +20,8 @@ import { insertRows, type RowsInsert, TypedRows } from "./typed-rows.ts";
 export interface CopyCycle {
   readonly claim: LedgerClaim;
   readonly limits: { readonly chunkRowsMax: number; readonly chunkBytesMax: number };
+  /** The target's `max_allowed_packet`. */
+  readonly packetBytesMax: number;
   readonly failpoint: FailpointHook;
   /** Whether the snapshot should be closed soon. Asked after each chunk. */
   readonly isOver: () => boolean;
@@ -143,7 +145,7 @@ export class ChunkCopier {
     }
     if (loaded !== undefined) await this.#verify(table.key, loads, loaded);
     if (rows > loads) {
-      const inserted = await insertRows(this.#writer, table.key, batch.inserts);
+      const inserted = await insertRows(this.#writer, table.key, batch.inserts, this.#cycle.packetBytesMax);
       await this.#verify(table.key, rows - loads, inserted);
     }
     const chunk = run.extended(rows, through, last);

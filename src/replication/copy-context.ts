@@ -21,6 +21,8 @@ export interface CopyContext {
   /** A session on the target that no transaction is open on. */
   readonly control: Connection;
   readonly limits: StreamLimits;
+  /** The target's `max_allowed_packet`. */
+  readonly packetBytesMax: number;
   readonly failpoint: FailpointHook;
   readonly log: Logger;
   readonly signal: AbortSignal;

@@ -93,10 +93,11 @@ async function copyTasks(
 }
 
 function copyCycle(context: CopyContext): Omit<CopyCycle, "pace"> {
-  const { claim, limits, failpoint, isOver, whilePaused, observer, onRows } = context;
+  const { claim, limits, packetBytesMax, failpoint, isOver, whilePaused, observer, onRows } = context;
   return {
     claim,
     limits,
+    packetBytesMax,
     failpoint,
     isOver,
     whilePaused,

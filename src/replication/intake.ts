@@ -21,7 +21,7 @@ import { type RenderedChanges, RowRenderer } from "./row-renderer.ts";
 import type { SeenDdl } from "./seen-ddl.ts";
 import { LEDGER_TABLE } from "./sidecar.ts";
 import type { StreamName } from "./stream-session.ts";
-import { partialJson, TableLayout } from "./table-layout.ts";
+import { TableLayout } from "./table-layout.ts";
 import type { Touched } from "./touch-history.ts";
 
 /** What a piece changes on the target: some tables by row events, others by statements. */
@@ -356,5 +356,14 @@ function columnMissing(table: string, column: string): SwitchyardError {
     what: `rows of ${table} come with column ${column}, which the table on the target does not have`,
     changed: "The stream stopped before the first such row; nothing of its transaction was kept.",
     fix: `Add the column on the target as it is on the source, then \`switchyard migration resume\`, and run a diff: rows that were there before it may have values in it.`,
+  });
+}
+
+/** A change came as differences of JSON values, without the values that they belong to. */
+function partialJson(table: string): SwitchyardError {
+  return new SwitchyardError("BINLOG_EVENT_REFUSED", {
+    what: `a change of ${table} was logged as a partial update of JSON values, without the values before (binlog_row_image is not FULL)`,
+    changed: "The stream stopped before this row; nothing of its transaction was kept.",
+    fix: "Set binlog_row_image=FULL or binlog_row_value_options='' on the source, also for sessions that set it themselves, then cancel the migration and create it again.",
   });
 }

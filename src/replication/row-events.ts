@@ -92,9 +92,8 @@ export function rowEventsStatement(events: readonly Buffer[]): Buffer {
   return statement;
 }
 
-/** Whether an event's images have every column, as values. */
+/** Whether the images of an event without differences (`wholeRows`) have every column. */
 export function hasFullImages(event: RowsEvent): boolean {
-  if (event.partialJson) return false;
   const count = event.table.columns.length;
   return hasAll(event.columns, count) && hasAll(event.columnsAfter, count);
 }

@@ -7,7 +7,7 @@ import { TextRow } from "../wire/text-row.ts";
 import { proveEpoch } from "./ledger.ts";
 import { type LoadColumns, loadColumns, loadStatement } from "./load-columns.ts";
 import { LoadEncoder } from "./load-encoder.ts";
-import { connectWriter, type StreamName } from "./stream-session.ts";
+import { connectWriter, packetBytesMax, type StreamName } from "./stream-session.ts";
 import { insertRows, TypedRows } from "./typed-rows.ts";
 
 /** The copier whose ledger row proves the epoch; nothing is copied any more while rows are repaired. */
@@ -56,11 +56,14 @@ export interface RepairOutcome {
 /** Writes rows of the home over those of the side that a stream writes to. */
 export class RowRepairer {
   readonly #writer: Connection;
+  /** The target's `max_allowed_packet`. */
+  readonly #packetBytesMax: number;
   readonly #name: StreamName;
   readonly #epoch: () => bigint;
 
-  private constructor(writer: Connection, name: StreamName, epoch: () => bigint) {
+  private constructor(writer: Connection, packetBytes: number, name: StreamName, epoch: () => bigint) {
     this.#writer = writer;
+    this.#packetBytesMax = packetBytes;
     this.#name = name;
     this.#epoch = epoch;
   }
@@ -74,7 +77,7 @@ export class RowRepairer {
   ): Promise<RowRepairer> {
     const writer = await connectWriter(target, name, { localInfile: true, signal });
     await writer.query("SET SESSION character_set_results = NULL");
-    return new RowRepairer(writer, name, epoch);
+    return new RowRepairer(writer, await packetBytesMax(writer), name, epoch);
   }
 
   async close(): Promise<void> {
@@ -175,7 +178,7 @@ export class RowRepairer {
       if (loaded.affectedRows !== loads || loaded.warnings > 0) return false;
     }
     if (typed === undefined || inserts === 0) return true;
-    const inserted = await insertRows(this.#writer, tableKey(carried.to.name), typed.take());
+    const inserted = await insertRows(this.#writer, tableKey(carried.to.name), typed.take(), this.#packetBytesMax);
     return inserted.affectedRows === inserts && inserted.warnings === 0;
   }
 

@@ -20,7 +20,7 @@ import type { StatementSpell } from "./statement-spell.ts";
 import type { StreamGate } from "./stream-gate.ts";
 import type { StreamLimits, StreamOptions } from "./stream-options.ts";
 import type { StreamProgress } from "./stream-progress.ts";
-import { connectSource, connectWriter, type StreamName } from "./stream-session.ts";
+import { connectSource, connectWriter, packetBytesMax, type StreamName } from "./stream-session.ts";
 import { readDefinition } from "./table-definitions.ts";
 import { buildKeys, createTargetTables, putKeysAside } from "./target-tables.ts";
 
@@ -201,14 +201,15 @@ export class StreamAttempt {
     const estimates = await estimateRows(observer, state);
     const pace = (this.#context.options.pace ?? fullPace).open();
     try {
-      await this.#copyPaced({ claim, control: writer, estimates, pace, sourceUuid }, observer, state, context);
+      const of = { claim, control: writer, packetBytesMax: context.packetBytesMax, estimates, pace, sourceUuid };
+      await this.#copyPaced(of, observer, state, context);
     } finally {
       pace.close();
     }
   }
 
   async #copyPaced(
-    of: Pick<CopyContext, "claim" | "control" | "estimates" | "pace" | "sourceUuid">,
+    of: Pick<CopyContext, "claim" | "control" | "packetBytesMax" | "estimates" | "pace" | "sourceUuid">,
     observer: Connection,
     state: CopyState,
     context: FollowContext,
@@ -357,11 +358,6 @@ export class StreamAttempt {
     progress.phase = phase;
     options.log.info({ phase }, "the stream's phase changed");
   }
-}
-
-async function packetBytesMax(writer: Connection): Promise<number> {
-  const row = await writer.one("SELECT @@session.max_allowed_packet AS bytes");
-  return Number(row?.["bytes"]);
 }
 
 /** The source's own guess; never used for anything but progress and the size of pieces. */

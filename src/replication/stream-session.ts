@@ -44,6 +44,12 @@ export async function connectWriter(
   return connection;
 }
 
+/** The largest statement that a session's server takes, by the session's own limit. */
+export async function packetBytesMax(writer: Connection): Promise<number> {
+  const row = await writer.one("SELECT @@session.max_allowed_packet AS bytes");
+  return Number(row?.["bytes"]);
+}
+
 /** A session on the source, for questions and heartbeats. */
 export async function connectSource(endpoint: Endpoint, name: StreamName, signal: AbortSignal): Promise<Connection> {
   const connection = await Connection.connect(endpoint, {

@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteId, quoteTable, tableKey } from "../base/table-name.ts";
 import { COLUMN, type ColumnType } from "../binlog/column-type.ts";
-import { type RowImage, VALUE_ABSENT, VALUE_DIFFERENCES, VALUE_NULL } from "../binlog/row-walker.ts";
+import { type RowImage, VALUE_ABSENT, VALUE_NULL } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { hasValueText, valueText } from "../binlog/value-text.ts";
 import { alike, type CarriedTable, keptColumns } from "../table/carried-columns.ts";
@@ -236,7 +236,6 @@ export class TableLayout {
         fix: "Set binlog_row_image=FULL on the source, also for sessions that set it themselves, then copy the table anew.",
       });
     }
-    if (start <= VALUE_DIFFERENCES) throw partialJson(tableKey(this.shape.name));
     return start;
   }
 }
@@ -244,15 +243,6 @@ export class TableLayout {
 /** Labels are told by number, and what numbers a server takes for text depends on the labels where they are stored. */
 function asWritten(column: ColumnShape, to: ColumnShape): ColumnShape {
   return column.dataType === "enum" ? { ...column, columnType: to.columnType } : column;
-}
-
-/** A change came as differences of JSON values, without the values that they belong to. */
-export function partialJson(table: string): SwitchyardError {
-  return new SwitchyardError("BINLOG_EVENT_REFUSED", {
-    what: `a change of ${table} was logged as a partial update of JSON values, without the values before (binlog_row_image is not FULL)`,
-    changed: "The stream stopped before this row; nothing of its transaction was kept.",
-    fix: "Set binlog_row_image=FULL or binlog_row_value_options='' on the source, also for sessions that set it themselves, then cancel the migration and create it again.",
-  });
 }
 
 function checkLayout(shape: TableShape, map: TableMap): void {

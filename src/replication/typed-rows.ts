@@ -111,11 +111,10 @@ export class TypedRows implements RowsAside {
   }
 }
 
-/** What every target allows, so that only larger statements ask for its limit. */
-const ALLOWED_BYTES = 1024 * 1024;
-
 /**
  * Runs the INSERTs, inside of a transaction; resolves to how many rows they have written, and how many warnings they gave.
+ *
+ * @param packetBytesMax the target's `max_allowed_packet`
  *
  * @throws {SwitchyardError} `REPLICATION_ROW_TOO_LARGE`
  */
@@ -123,11 +122,12 @@ export async function insertRows(
   writer: Connection,
   table: string,
   statements: readonly RowsInsert[],
+  packetBytesMax: number,
 ): Promise<{ readonly affectedRows: number; readonly warnings: number }> {
   let affectedRows = 0;
   let warnings = 0;
   for (const { sql } of statements) {
-    if (sql.length > ALLOWED_BYTES) await checkSize(writer, table, sql.length);
+    if (sql.length + 16 > packetBytesMax) throw tooLarge(table, sql.length, packetBytesMax);
     const result = await writer.query(sql);
     affectedRows += result.affectedRows;
     warnings += result.warnings;
@@ -136,11 +136,8 @@ export async function insertRows(
   return { affectedRows, warnings };
 }
 
-async function checkSize(writer: Connection, table: string, bytes: number): Promise<void> {
-  const row = await writer.one("SELECT @@session.max_allowed_packet AS bytes");
-  const max = Number(row?.["bytes"] ?? 0);
-  if (bytes + 16 <= max) return;
-  throw new SwitchyardError("REPLICATION_ROW_TOO_LARGE", {
+function tooLarge(table: string, bytes: number, max: number): SwitchyardError {
+  return new SwitchyardError("REPLICATION_ROW_TOO_LARGE", {
     what: `a row of ${table} with a JSON document of SQL types takes ${bytes} bytes as a statement`,
     details: [`the target allows ${max} (max_allowed_packet)`],
     changed: "Nothing of its chunk was kept.",

@@ -76,6 +76,7 @@ async function prepared(
     observer,
     control,
     limits: { ...DEFAULT_STREAM_LIMITS, chunkRowsMax: 10 },
+    packetBytesMax: 64 * 1024 * 1024,
     failpoint: noFailpoints,
     log: silentLogger,
     signal,
@@ -255,6 +256,34 @@ describe("a copy that is interrupted behind each chunk", () => {
     } finally {
       await one.stream.close();
     }
+  });
+});
+
+describe("a document of SQL types", () => {
+  test("that takes more as a statement than the target allows is refused, and is copied once it allows more", async () => {
+    const schema = `y${++sequence}`;
+    const table = `${schema}.t`;
+    const allowed = (bytes: number) => ends.target.root(`SET GLOBAL max_allowed_packet = ${bytes}`);
+    await ends.source.root(
+      `CREATE DATABASE ${schema}; CREATE TABLE ${table} (id INT PRIMARY KEY, j JSON); INSERT INTO ${table} VALUES (1, '1.5'), (2, JSON_ARRAY(1.50, REPEAT('x', 1100000)))`,
+    );
+    await allowed(2 * 1024 * 1024);
+    const small = await openStream(ends, [table], { migration: schema });
+    try {
+      expect(String(await small.ended)).toMatch(/REPLICATION_ROW_TOO_LARGE[\s\S]* the target allows 2097152/);
+      expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`)).toEqual([{ n: "0" }]);
+    } finally {
+      await small.stream.close();
+      await allowed(64 * 1024 * 1024);
+    }
+    const large = await openStream(ends, [table], { migration: schema });
+    try {
+      await untilRunning(large);
+    } finally {
+      await large.stream.close();
+    }
+    const shown = `SELECT id, JSON_TYPE(j->'$[0]') AS type, SHA2(CAST(j AS CHAR), 256) AS text FROM ${table} ORDER BY id`;
+    expect(await ends.target.root(shown)).toEqual(await ends.source.root(shown));
   });
 });
 
