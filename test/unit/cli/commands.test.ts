@@ -413,6 +413,18 @@ describe("what is shown", () => {
     expect((await run("migration status orders")).out).toContain(far);
   });
 
+  test("of a table whose copy was interrupted and begins anew: how often it has begun", async () => {
+    const table = { rowsCopied: 1, rowsEstimated: 1, done: false };
+    const tables = [
+      { table: "shop.items", ...table },
+      { table: "shop.orders", ...table, beginnings: 3 },
+    ];
+    await putMigration();
+    await putStatus({ stream: { ...STREAM, tables } });
+    const { out } = await run("migration status orders");
+    expect(out.match(/begun.*/g)).toEqual([expect.stringMatching(/^begun +shop\.orders for the 3\. time/)]);
+  });
+
   test("of a stream that is paused or has failed: by whom, and why", async () => {
     const streams = {
       forward: { paused: { by: "ann", reason: "backup" }, error: "REPLICATION_X: purged" },
