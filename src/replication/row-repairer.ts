@@ -155,7 +155,7 @@ export class RowRepairer {
       });
     }
     const statements = updates.take();
-    const done = await insertRows(this.#writer, tableKey(carried.to.name), statements);
+    const done = await insertRows(this.#writer, tableKey(carried.to.name), statements, this.#packetBytesMax);
     return done.affectedRows === wrong.length && done.warnings === 0;
   }
 
