@@ -151,6 +151,8 @@ export const ERROR_CODES = {
   THROTTLE_SIGNAL_MISSING: { retryable: true, exit: 1 },
   /** Another process, or the end of a switch, has taken the ledger: this stream may no longer apply. Nothing is lost. */
   REPLICATION_LEDGER_TAKEN: { retryable: false, exit: 1 },
+  /** A switch or rollback has sealed the ledger of the stream that fed the new home: only its own abort lets the stream go on. Nothing is lost. */
+  REPLICATION_LEDGER_SEALED: { retryable: false, exit: 1 },
   /** The sidecar holds no start position for the stream under the token of the switch that it belongs to. */
   REPLICATION_START_MISSING: { retryable: false, exit: 1 },
   /** `SHOW CREATE TABLE` printed a layout that cannot be cut safely into rows first, keys later. */

@@ -369,7 +369,9 @@ export class MigrationRunner {
 
   async #streamFailed(direction: Direction, error: unknown): Promise<void> {
     if (this.#closed) return;
-    if (isSwitchyardError(error, "REPLICATION_LEDGER_TAKEN")) {
+    // A seal without an attempt is one that nobody will take off.
+    const sealed = isSwitchyardError(error, "REPLICATION_LEDGER_SEALED") && this.#document.attempt !== undefined;
+    if (sealed || isSwitchyardError(error, "REPLICATION_LEDGER_TAKEN")) {
       this.#ledgerTaken = true;
       return;
     }

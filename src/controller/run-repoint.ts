@@ -102,7 +102,7 @@ async function repoint(runner: MigrationRunner, order: OrderDocument, change: Re
 async function standStill(runner: MigrationRunner, change: Repointing): Promise<AppliedHistory | undefined> {
   const keeper = runner.keepers[change.direction];
   // The ledger of a server that is replaced may not be there to be closed; the new one's nobody has claimed.
-  if (change.isHome) await keeper.closeLedger();
+  if (change.isHome) await keeper.stop();
   else await keeper.close();
   return await readLedger(runner, change, (ledger) =>
     readApplied(ledger, runner.id, change.direction, runner.document.fenceToken),

@@ -1,5 +1,4 @@
-import { assert } from "../base/assert.ts";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { Direction, MigrationDocument, StreamPause } from "../cutover/migration-document.ts";
@@ -10,7 +9,9 @@ import type { Endpoint } from "../mysql/endpoint.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import type { CarriedDdl } from "../replication/ddl-carrier.ts";
 import { closeLedger, retireLedger } from "../replication/ledger.ts";
+import { sealLedger, unsealLedger } from "../replication/ledger-seal.ts";
 import { requireServer, serverUuid } from "../replication/server-identity.ts";
+import { ensureSidecar } from "../replication/sidecar-format.ts";
 import { writeStartPosition } from "../replication/start-position.ts";
 import { Stream } from "../replication/stream.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
@@ -193,11 +194,36 @@ export class StreamKeeper implements StreamPort {
   }
 
   async stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void> {
-    await this.#running().stopAt(GtidSet.parse(position), options);
+    if (this.#stream === undefined) throw this.#notOpen();
+    await this.#stream.stopAt(GtidSet.parse(position), options);
   }
 
-  async closeLedger(): Promise<void> {
-    // The raised epoch alone keeps every applier out; that this one closes its connections need not come first.
+  async seal(attempt: string): Promise<void> {
+    const epoch = this.#stream?.epoch;
+    if (epoch === undefined) throw this.#notOpen();
+    const claim = { migration: this.#document.id, direction: this.#direction, epoch };
+    // The seal alone keeps every applier out; that this one closes its connections need not come first.
+    const sealed = this.#onTarget((connection) => sealLedger(connection, claim, attempt));
+    await Promise.all([sealed, this.close()]);
+  }
+
+  async resume(attempt: string, startToken: string | undefined): Promise<void> {
+    // A stream that is open was not sealed by this process; and no other runs this attempt up to its seal.
+    if (this.#stream !== undefined) {
+      this.#stream.continue();
+      return;
+    }
+    const name = { migration: this.#document.id, direction: this.#direction };
+    await this.#onTarget(async (connection) => {
+      // What the attempt left may be of a controller of an older version, and so may the sidecar.
+      await ensureSidecar(connection);
+      await unsealLedger(connection, name, { attempt, startToken });
+    });
+    this.open(startToken);
+  }
+
+  /** Raises the ledger's epoch, and ends the stream: whoever runs the migration may open it again. */
+  async stop(): Promise<void> {
     const raised = this.#onTarget(async (connection) => {
       try {
         await closeLedger(connection, this.#document.id, this.#direction);
@@ -207,12 +233,6 @@ export class StreamKeeper implements StreamPort {
       }
     });
     await Promise.all([raised, this.close()]);
-  }
-
-  async resume(): Promise<void> {
-    if (this.#stream === undefined) this.open(this.#token ?? this.#document.fenceToken);
-    else this.#stream.continue();
-    await Promise.resolve();
   }
 
   async writeStart(token: string, position: string): Promise<void> {
@@ -231,11 +251,10 @@ export class StreamKeeper implements StreamPort {
 
   async retire(token: string | undefined): Promise<void> {
     await this.close();
-    await this.#onTarget((connection) => retireLedger(connection, this.#document.id, this.#direction, token));
-  }
-
-  async stop(): Promise<void> {
-    await this.closeLedger();
+    await this.#onTarget(async (connection) => {
+      await ensureSidecar(connection);
+      await retireLedger(connection, this.#document.id, this.#direction, token);
+    });
   }
 
   #servers(): { readonly source: string; readonly target: string } {
@@ -245,11 +264,11 @@ export class StreamKeeper implements StreamPort {
       : { source: targetUuid, target: sourceUuid };
   }
 
-  #running(): Stream {
-    if (this.#stream === undefined) this.open(this.#token ?? this.#document.fenceToken);
-    const stream = this.#stream;
-    assert(stream !== undefined, "a stream that was just opened is open");
-    return stream;
+  #notOpen(): SwitchyardError {
+    const why = this.#failure === undefined ? "" : `: ${this.#failure}`;
+    return new SwitchyardError("REPLICATION_LEDGER_TAKEN", {
+      what: `the ${this.#direction} stream of migration "${this.#document.id}" is not open in this process any more${why}`,
+    });
   }
 
   async #onTarget<T>(work: (connection: Connection) => Promise<T>): Promise<T> {

@@ -101,8 +101,9 @@ export async function clearAfterAbort(work: ClearAfterAbort): Promise<void> {
   await ports.failpoint("abort-after-settled");
   await releaseOldHome(work);
   await ports.failpoint("abort-after-unlock");
-  await requireAborting(work);
-  await ports.stream(ends.feeding).resume();
+  const { fenceToken } = await requireAborting(work);
+  // The attempt stays in the journal until its seal is known to be off the ledger: nobody would take it off afterwards.
+  await ports.stream(ends.feeding).resume(work.token, fenceToken);
   await restoreFence(work);
   await ports.failpoint("abort-after-fence-restored");
 }
@@ -151,13 +152,13 @@ async function restoreFence(work: ClearAfterAbort): Promise<void> {
 }
 
 function takeOver(work: ClearAfterAbort): OpenSession {
-  return { takeOver: "kill-holder", stillOurs: () => requireAborting(work) };
+  return { takeOver: "kill-holder", stillOurs: async () => void (await requireAborting(work)) };
 }
 
 /** @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when another controller has ended the attempt. */
-async function requireAborting({ ports, ends, token }: ClearAfterAbort): Promise<void> {
+async function requireAborting({ ports, ends, token }: ClearAfterAbort): Promise<MigrationDocument> {
   const { document } = await readMigration(ports.store, ends.migration);
-  if (document.attempt?.token === token && document.attempt.state === "aborting") return;
+  if (document.attempt?.token === token && document.attempt.state === "aborting") return document;
   throw new SwitchyardError("CUTOVER_SUPERSEDED", {
     what: `the attempt on migration "${ends.migration}" was ended by another controller`,
   });

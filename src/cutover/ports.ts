@@ -75,18 +75,28 @@ export interface StreamPort {
   /**
    * Applies every transaction up to `position` (a GTID set of the server it reads) and stays there.
    * After it has resolved, nothing newer is applied until {@link resume}.
+   *
+   * A stream that is not open is not begun for it: whoever was replaced, and wakes here, must not take the ledger back.
    */
   stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void>;
   /**
-   * Raises the epoch in the ledger of the server that the stream writes to. Once it has resolved, no applier of
-   * this direction can commit there, whatever process it lives in.
+   * Seals the ledger of the server that the stream writes to, for the attempt with this token. Once it has resolved, no
+   * applier of this direction can commit there, and none can claim the ledger, whatever process it lives in, until
+   * {@link resume} for the same attempt or {@link retire}.
+   *
+   * @throws {SwitchyardError} `REPLICATION_LEDGER_TAKEN` where this stream is not the one that holds the ledger
    */
-  closeLedger(): Promise<void>;
+  seal(attempt: string): Promise<void>;
   /**
-   * After an abort: the stream goes on from where its ledger stands, whether or not it was stopped or its ledger
-   * was closed. Resolves when that is under way; it need not have caught up.
+   * After an abort of the attempt with this token: the stream goes on from where its ledger stands, whether or not it was
+   * stopped or its ledger was sealed. Once it has resolved no seal of that attempt stands or can still come, and the stream
+   * is under way; it need not have caught up.
+   *
+   * @param startToken what the stream had begun under; absent for the first forward stream
+   * @throws {SwitchyardError} `REPLICATION_LEDGER_SEALED`, `REPLICATION_LEDGER_TAKEN`: the attempt is over, and the ledger is of
+   *   those that came after it
    */
-  resume(): Promise<void>;
+  resume(attempt: string, startToken: string | undefined): Promise<void>;
   /** Writes the start position into the sidecar of the server that the stream writes to, under `token`. */
   writeStart(token: string, position: string): Promise<void>;
   /**

@@ -18,7 +18,7 @@ export async function fence(attempt: Attempt): Promise<void> {
 }
 
 /**
- * Reads where the old home stands under its fence, lets the stream apply exactly that much, and closes the stream's
+ * Reads where the old home stands under its fence, lets the stream apply exactly that much, and seals the stream's
  * ledger, so that no late applier of this direction, in whatever process, can write to the new home any more.
  *
  * Then looks again: what came after that position must not touch the tables.
@@ -34,8 +34,8 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
     timeoutMs: Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs),
   });
   await requireNoDrift(attempt, stream);
-  const [looked, closed] = await Promise.allSettled([oldSession(attempt).executed(), stream.closeLedger()]);
-  // Neither may be under way when an abort begins: a ledger that is closed late would stop the stream that goes on.
+  const [looked, closed] = await Promise.allSettled([oldSession(attempt).executed(), stream.seal(attempt.token)]);
+  // Neither may be under way when an abort begins: a ledger that is sealed late would stop the stream that goes on.
   if (closed.status === "rejected") throw closed.reason;
   if (looked.status === "rejected") throw looked.reason;
   const now = looked.value;

@@ -32,6 +32,7 @@ export function isMysqlError(error: unknown, ...errnos: readonly number[]): erro
 export const ERRNO = {
   UNKNOWN_DATABASE: 1049,
   NO_SUCH_TABLE: 1146,
+  DUPLICATE_COLUMN: 1060,
   DUPLICATE_ENTRY: 1062,
   LOCK_WAIT_TIMEOUT: 1205,
   DEADLOCK: 1213,

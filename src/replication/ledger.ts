@@ -59,7 +59,8 @@ const APPLIER = 1;
  * @param startToken for a stream that never copies: the ledger begins anew at the position written under this
  *   token, unless it did so before.
  * @throws {SwitchyardError} `REPLICATION_START_MISSING` when there is no position under the token;
- *   `REPLICATION_LEDGER_TAKEN` when a stream that claims again no longer holds it.
+ *   `REPLICATION_LEDGER_TAKEN` when a stream that claims again no longer holds it; `REPLICATION_LEDGER_SEALED` when an
+ *   attempt to switch has sealed it, under whatever token it is claimed.
  */
 export async function claimLedger(
   connection: Connection,
@@ -72,7 +73,7 @@ export async function claimLedger(
   await connection.query("START TRANSACTION");
   try {
     const rows = await connection.rows(
-      `SELECT worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid, holder FROM ${SIDECAR.ledger}` +
+      `SELECT worker, epoch, gtids, start_token, newest_gtid, newest_commit_us, source_uuid, holder, sealed_by FROM ${SIDECAR.ledger}` +
         ` ${ofStream(migration, direction)} FOR UPDATE`,
     );
     const highest = rows.reduce((max, row) => larger(max, BigInt(row["epoch"] ?? 0)), 0n);
@@ -82,6 +83,8 @@ export async function claimLedger(
     }
     const epoch = highest + 1n;
     const base = rows.find((row) => row["worker"] === "0");
+    const sealedBy = base?.["sealed_by"] ?? "";
+    if (sealedBy !== "") throw ledgerSealed({ migration, direction }, sealedBy);
     if (startToken === undefined && (base?.["start_token"] ?? "") !== "") {
       throw ledgerTaken({ migration, direction, epoch: highest });
     }
@@ -145,6 +148,14 @@ export async function recordSource(connection: Connection, claim: LedgerClaim, s
   if (affectedRows !== 1) throw ledgerTaken(claim);
 }
 
+export function ledgerSealed(of: Pick<LedgerClaim, "migration" | "direction">, sealedBy: string): SwitchyardError {
+  return new SwitchyardError("REPLICATION_LEDGER_SEALED", {
+    what: `the ledger of the ${of.direction} stream of migration "${of.migration}" was sealed by the switch or rollback ${sealedBy}`,
+    changed: "Nothing was applied.",
+    fix: "While that is under way there is nothing to do. Where none is, the schema _switchyard was changed by somebody else or restored from a backup: cancel the migration, or complete it, and create it again.",
+  });
+}
+
 export function ledgerTaken(claim: ProvenClaim): SwitchyardError {
   return new SwitchyardError("REPLICATION_LEDGER_TAKEN", {
     what: `the ${claim.direction} stream of migration "${claim.migration}" has been closed or taken over; this one held epoch ${claim.epoch}`,
@@ -155,6 +166,8 @@ export function ledgerTaken(claim: ProvenClaim): SwitchyardError {
 /**
  * Raises the epoch, so that no applier of this direction can commit any more, in whatever process it lives. Once it
  * has resolved, all that any of them committed is visible.
+ *
+ * Differs from `sealLedger`: whoever knows what the stream began under may claim the ledger anew.
  */
 export async function closeLedger(connection: Connection, migration: string, direction: Direction): Promise<void> {
   await connection.query(
@@ -278,7 +291,7 @@ export async function retireLedger(
   await connection.query("START TRANSACTION");
   try {
     await connection.query(
-      `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, start_token = '${RETIRED}'` +
+      `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, start_token = '${RETIRED}', sealed_by = ''` +
         ` ${ofStream(migration, direction)} AND start_token = '${token}'`,
     );
     await connection.query(
@@ -356,7 +369,8 @@ function newestOf(rows: readonly Record<string, string | null>[]): NewestTransac
   return newest;
 }
 
-function ofStream(migration: string, direction: Direction): string {
+/** The rows of one stream. */
+export function ofStream(migration: string, direction: Direction): string {
   return `WHERE migration = '${migration}' AND direction = '${direction}'`;
 }
 

@@ -1,6 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteId, quoteText } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import {
   formatComment,
   SIDECAR_FORMAT,
@@ -13,11 +14,17 @@ import { ddlComment, SIDECAR, SIDECAR_DDL } from "./sidecar.ts";
 /** The present format, and by the format that it begins with what leads to the next. */
 export interface SidecarFormats {
   readonly present: number;
-  /** Statements that may be repeated: a server that dies between them is met again in the format before. */
+  /**
+   * Statements that may be repeated: a server that dies between them is met again in the format before. One that adds a
+   * column may be; that it is there already is no error.
+   */
   readonly steps: Readonly<Record<number, readonly string[]>>;
 }
 
-const FORMATS: SidecarFormats = { present: SIDECAR_FORMAT, steps: {} };
+const FORMATS: SidecarFormats = {
+  present: SIDECAR_FORMAT,
+  steps: { 1: [`ALTER TABLE ${SIDECAR.ledger} ADD COLUMN sealed_by VARCHAR(80) NOT NULL DEFAULT ''`] },
+};
 
 const LOCK = "switchyard-sidecar";
 const LOCK_WAIT_SECONDS = 60;
@@ -83,7 +90,9 @@ async function upgrade(connection: Connection, formats: SidecarFormats): Promise
     let tables = await readFormats(connection);
     for (let format = Math.min(...tables.values()); format < formats.present; format += 1) {
       for (const statement of formats.steps[format] ?? []) {
-        await connection.query(`${ddlComment("-", "sidecar")} ${statement}`);
+        await connection.query(`${ddlComment("-", "sidecar")} ${statement}`).catch((error: unknown) => {
+          if (!isMysqlError(error, ERRNO.DUPLICATE_COLUMN)) throw error;
+        });
       }
       tables = await readFormats(connection);
       for (const [table, found] of tables) {

@@ -49,6 +49,7 @@ export const SIDECAR_DDL: readonly string[] = [
     source_uuid VARCHAR(36) NOT NULL DEFAULT '',
     writes BIGINT UNSIGNED NOT NULL DEFAULT 0,
     holder VARCHAR(36) NOT NULL DEFAULT '',
+    sealed_by VARCHAR(80) NOT NULL DEFAULT '',
     PRIMARY KEY (migration, direction, worker)
   ) ${TABLE_OPTIONS}`,
   `CREATE TABLE IF NOT EXISTS ${SIDECAR.snapshot} (

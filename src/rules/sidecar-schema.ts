@@ -4,8 +4,8 @@
  */
 export const SIDECAR_SCHEMA = "_switchyard";
 
-/** Format of the sidecar's tables, in the comment of each. */
-export const SIDECAR_FORMAT = 1;
+/** Format of the sidecar's tables, in the comment of each. The second has `sealed_by` in the ledger. */
+export const SIDECAR_FORMAT = 2;
 
 /** The comment of a table of that format. */
 export function formatComment(format: number): string {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
-import { claimLedger, retireLedger } from "../../../src/replication/ledger.ts";
+import { claimLedger, proveEpoch, retireLedger } from "../../../src/replication/ledger.ts";
+import { sealLedger, unsealLedger } from "../../../src/replication/ledger-seal.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { writeStartPosition } from "../../../src/replication/start-position.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
@@ -63,5 +64,64 @@ describe("a stream whose tables have left the home that it followed", () => {
     const next = await claimLedger(connection, "m3", "forward", "t2");
     expect(next.epoch).toBe(claim.epoch + 1n);
     expect(next.executed.toString()).toBe(set("1-20").toString());
+  });
+
+  /*
+   * 1. A controller rolls back under token t1 and is stopped just before it starts the stream back.
+   * 2. Another one takes over, starts the stream under t1, switches (t2) and seals its ledger; it is stopped after its swap.
+   * 3. The first one wakes and starts "its" stream under t1, which the ledger still bears.
+   */
+  test("cannot be claimed once an attempt has sealed it, by the token that it bears or as the first stream", async () => {
+    await writeStartPosition(connection, "m4", "forward", "t1", set("1-10"));
+    await sealLedger(connection, await claimLedger(connection, "m4", "forward", "t1"), "t2");
+    const sealed = { code: "REPLICATION_LEDGER_SEALED" };
+    await expect(claimLedger(connection, "m4", "forward", "t1")).rejects.toMatchObject(sealed);
+    await writeStartPosition(connection, "m4", "forward", "t3", set("1-20"));
+    await expect(claimLedger(connection, "m4", "forward", "t3")).rejects.toMatchObject(sealed);
+    await sealLedger(connection, await claimLedger(connection, "m5", "forward"), "t1");
+    await expect(claimLedger(connection, "m5", "forward")).rejects.toMatchObject(sealed);
+    // The attempt that swapped retires it; what begins anew after the next one is under no seal.
+    await retireLedger(connection, "m4", "forward", "t1");
+    expect((await claimLedger(connection, "m4", "forward", "t3")).executed.toString()).toBe(set("1-20").toString());
+  });
+
+  test("goes on after a crash between seal and swap: the next controller takes off the seal that the journal names", async () => {
+    const before = await claimLedger(connection, "m6", "forward");
+    await sealLedger(connection, before, "t1");
+    const stream = { migration: "m6", direction: "forward" } as const;
+    await unsealLedger(connection, stream, { attempt: "t1", startToken: undefined });
+    await unsealLedger(connection, stream, { attempt: "t1", startToken: undefined });
+    const next = await claimLedger(connection, "m6", "forward");
+    await proveEpoch(connection, next);
+    await expect(proveEpoch(connection, before)).rejects.toMatchObject({ code: "REPLICATION_LEDGER_TAKEN" });
+  });
+
+  test("stays sealed for the abort of another attempt, whose controller slept, and goes on for the right one", async () => {
+    await writeStartPosition(connection, "m7", "forward", "t1", set("1-10"));
+    const stream = { migration: "m7", direction: "forward" } as const;
+    await sealLedger(connection, await claimLedger(connection, "m7", "forward", "t1"), "t3");
+    await expect(unsealLedger(connection, stream, { attempt: "t2", startToken: "t1" })).rejects.toMatchObject({
+      code: "REPLICATION_LEDGER_SEALED",
+    });
+    await expect(unsealLedger(connection, stream, { attempt: "t3", startToken: "t0" })).rejects.toMatchObject({
+      code: "REPLICATION_LEDGER_TAKEN",
+    });
+    await unsealLedger(connection, stream, { attempt: "t3", startToken: "t1" });
+    await claimLedger(connection, "m7", "forward", "t1");
+  });
+
+  /*
+   * 1. A controller is stopped when it is about to seal the ledger.
+   * 2. The next one aborts that attempt: it takes off a seal that is not there, and ends the attempt in the journal.
+   * 3. The first one wakes and seals, before or after the stream has claimed its ledger again.
+   */
+  test("is not sealed by a controller that slept through its attempt's abort", async () => {
+    const stream = { migration: "m8", direction: "forward" } as const;
+    const late = await claimLedger(connection, "m8", "forward");
+    await unsealLedger(connection, stream, { attempt: "t1", startToken: undefined });
+    await expect(sealLedger(connection, late, "t1")).rejects.toMatchObject({ code: "REPLICATION_LEDGER_TAKEN" });
+    const live = await claimLedger(connection, "m8", "forward");
+    await expect(sealLedger(connection, late, "t1")).rejects.toMatchObject({ code: "REPLICATION_LEDGER_TAKEN" });
+    await proveEpoch(connection, live);
   });
 });

@@ -52,7 +52,7 @@ describe("a switch between real servers", () => {
     return {
       health: () => Promise.resolve({ state: "running", lagMs: 1, drift: 0, ddl: 0 }),
       stopAt: did("stop"),
-      closeLedger: did("close"),
+      seal: did("seal"),
       resume: did("resume"),
       writeStart: did("position"),
       start: did("start"),
@@ -96,7 +96,7 @@ describe("a switch between real servers", () => {
 
   test("shuts late appliers out before it reads where the new home stands, and starts the way back last", async () => {
     expect((await run()).outcome).toBe("switched");
-    expect(calls).toEqual(["stop forward", "close forward", "position reverse", "retire forward", "start reverse"]);
+    expect(calls).toEqual(["stop forward", "seal forward", "position reverse", "retire forward", "start reverse"]);
   });
 
   test("that is rehearsed leaves home, stream and locks as they were, and can be done in earnest right after", async () => {
@@ -106,7 +106,7 @@ describe("a switch between real servers", () => {
     const done = rehearsed.outcome === "rehearsed" ? rehearsed.steps.map(({ step }) => step) : [];
     expect(done.at(-1)).toBe("return-position");
     expect(done).not.toContain("swap");
-    expect(calls).toEqual(["stop forward", "close forward", "position reverse", "resume forward"]);
+    expect(calls).toEqual(["stop forward", "seal forward", "position reverse", "resume forward"]);
     expect(await home()).toBe("old");
     expect(await fencedOnOld()).toBe(false);
     const { armed, holds } = (await readRules(store)).rules;

@@ -125,9 +125,9 @@ const CASES: readonly Case[] = [
   error(
     sidecarCheck,
     "target",
-    "CREATE TABLE _switchyard.ledger (a INT) COMMENT='switchyard format 2'",
+    "CREATE TABLE _switchyard.ledger (a INT) COMMENT='switchyard format 9'",
     "DROP TABLE _switchyard.ledger",
-    "_switchyard.ledger is of format 2",
+    "_switchyard.ledger is of format 9",
   ),
   error(
     sidecarCheck,

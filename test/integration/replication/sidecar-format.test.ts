@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { Connection } from "../../../src/mysql/connection.ts";
 import { SIDECAR } from "../../../src/replication/sidecar.ts";
 import { dropSidecarRows, ensureSidecar, type SidecarFormats } from "../../../src/replication/sidecar-format.ts";
+import { formatComment, SIDECAR_FORMAT } from "../../../src/rules/sidecar-schema.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 
@@ -30,22 +31,34 @@ const comments = async (): Promise<readonly string[]> => {
 const definition = async (): Promise<string> =>
   JSON.stringify(await servers.a.root("SHOW CREATE TABLE _switchyard.heartbeat"));
 
-/** A third format: the second has a column more, which the third has renamed. */
-const THIRD: SidecarFormats = {
-  present: 3,
+/** Two formats later: the first of them has a column more, which the next has renamed. */
+const LATER: SidecarFormats = {
+  present: SIDECAR_FORMAT + 2,
   steps: {
-    1: ["ALTER TABLE _switchyard.heartbeat ADD COLUMN extra INT NULL"],
-    2: ["ALTER TABLE _switchyard.heartbeat RENAME COLUMN extra TO further"],
+    [SIDECAR_FORMAT]: ["ALTER TABLE _switchyard.heartbeat ADD COLUMN extra INT NULL"],
+    [SIDECAR_FORMAT + 1]: ["ALTER TABLE _switchyard.heartbeat RENAME COLUMN extra TO further"],
   },
 };
+const NEWER = SIDECAR_FORMAT + 1;
+
+/** The schema as the version of the first format has made it, with a ledger in use. */
+async function makeFirstFormat(): Promise<void> {
+  await using(ensureSidecar);
+  await servers.a.root("ALTER TABLE _switchyard.ledger DROP COLUMN sealed_by");
+  for (const name of Object.values(SIDECAR))
+    await servers.a.root(`ALTER TABLE ${name} COMMENT = 'switchyard format 1'`);
+  await servers.a.root(
+    "INSERT INTO _switchyard.ledger (migration, direction, worker, epoch, gtids) VALUES ('m', 'forward', 0, 7, 'gtids')",
+  );
+}
 
 describe("the sidecar schema", () => {
   test("of a newer version is refused, and nothing of it is changed", async () => {
     await using(ensureSidecar);
-    await servers.a.root("ALTER TABLE _switchyard.chunk COMMENT = 'switchyard format 2'");
+    await servers.a.root(`ALTER TABLE _switchyard.chunk COMMENT = 'switchyard format ${NEWER}'`);
     const before = await definition();
     await expect(using(ensureSidecar)).rejects.toThrow(
-      'REPLICATION_SIDECAR_FORMAT: _switchyard.chunk on server "a" is of format 2; this version knows switchyard format 1',
+      `REPLICATION_SIDECAR_FORMAT: _switchyard.chunk on server "a" is of format ${NEWER}; this version knows switchyard format ${SIDECAR_FORMAT}`,
     );
     expect(await definition()).toBe(before);
   });
@@ -59,13 +72,13 @@ describe("the sidecar schema", () => {
     expect(
       rows,
       "a table of the sidecar carries its format in its comment, and stands in SIDECAR of src/replication/sidecar.ts",
-    ).toEqual(expected.map((name) => ({ name, comment: "switchyard format 1" })));
+    ).toEqual(expected.map((name) => ({ name, comment: formatComment(SIDECAR_FORMAT) })));
   });
 
   test("of a newer version keeps the rows of a migration that is to end", async () => {
     await using(ensureSidecar);
     await servers.a.root(
-      "INSERT INTO _switchyard.heartbeat VALUES ('m', 'forward', 1); ALTER TABLE _switchyard.chunk COMMENT = 'switchyard format 2'",
+      `INSERT INTO _switchyard.heartbeat VALUES ('m', 'forward', 1); ALTER TABLE _switchyard.chunk COMMENT = 'switchyard format ${NEWER}'`,
     );
     await expect(using((connection) => dropSidecarRows(connection, "m"))).rejects.toThrow("REPLICATION_SIDECAR_FORMAT");
     expect(await servers.a.root("SELECT migration FROM _switchyard.heartbeat")).toEqual([{ migration: "m" }]);
@@ -78,9 +91,9 @@ describe("the sidecar schema", () => {
     await servers.a.root(fill);
     await using((connection) => dropSidecarRows(connection, "m"));
     expect(await servers.a.root("SELECT migration FROM _switchyard.heartbeat")).toEqual([{ migration: "n" }]);
-    await using((connection) => dropSidecarRows(connection, "n", THIRD));
+    await using((connection) => dropSidecarRows(connection, "n", LATER));
     expect(await servers.a.root("SELECT migration FROM _switchyard.heartbeat")).toEqual([]);
-    expect(await comments()).toEqual(["switchyard format 3"]);
+    expect(await comments()).toEqual([formatComment(LATER.present)]);
     await servers.a.root("DROP DATABASE _switchyard");
     await using((connection) => dropSidecarRows(connection, "n"));
     expect(await servers.a.root("SHOW DATABASES LIKE '_switchyard'")).toEqual([]);
@@ -105,20 +118,38 @@ describe("the sidecar schema", () => {
 
   test("of an older version is brought to the present one once, by one of several that come at the same time", async () => {
     await using(ensureSidecar);
-    await Promise.all([1, 2, 3].map(() => using((connection) => ensureSidecar(connection, THIRD))));
-    expect(await comments()).toEqual(["switchyard format 3"]);
+    await Promise.all([1, 2, 3].map(() => using((connection) => ensureSidecar(connection, LATER))));
+    expect(await comments()).toEqual([formatComment(LATER.present)]);
     expect(await definition()).toContain("`further` int");
   });
+
+  /*
+   * 1. A stream of a version that knew no seals has applied up to a position; its sidecar is of the first format.
+   * 2. This version begins to upgrade it, and the server dies when the column is there and no comment says so yet.
+   * 3. It is upgraded again.
+   */
+  test.each(["", "ALTER TABLE _switchyard.ledger ADD COLUMN sealed_by VARCHAR(80) NOT NULL DEFAULT ''"])(
+    "of the first format keeps what its ledgers have, and no seal stands in them: %j",
+    async (doneBefore) => {
+      await makeFirstFormat();
+      if (doneBefore !== "") await servers.a.root(doneBefore);
+      await using(ensureSidecar);
+      expect(await comments()).toEqual([formatComment(SIDECAR_FORMAT)]);
+      expect(await servers.a.root("SELECT epoch, gtids, sealed_by FROM _switchyard.ledger")).toEqual([
+        { epoch: "7", gtids: "gtids", sealed_by: "" },
+      ]);
+    },
+  );
 
   test("whose upgrade was cut between two formats goes on from there", async () => {
     await using(ensureSidecar);
     const cut: SidecarFormats = {
-      present: 3,
-      steps: { ...THIRD.steps, 2: ["ALTER TABLE _switchyard.nowhere COMMENT ''"] },
+      present: LATER.present,
+      steps: { ...LATER.steps, [NEWER]: ["ALTER TABLE _switchyard.nowhere COMMENT ''"] },
     };
     await expect(using((connection) => ensureSidecar(connection, cut))).rejects.toThrow();
-    expect(await comments()).toEqual(["switchyard format 2"]);
-    await using((connection) => ensureSidecar(connection, THIRD));
-    expect(await comments()).toEqual(["switchyard format 3"]);
+    expect(await comments()).toEqual([formatComment(NEWER)]);
+    await using((connection) => ensureSidecar(connection, LATER));
+    expect(await comments()).toEqual([formatComment(LATER.present)]);
   });
 });

@@ -32,9 +32,9 @@ async function find({ rule, faults = {}, scene, without, kept, failure }: Rule):
   throw new Error(`nothing of the kind fails in ${SEEDS_MAX} seeds when it is not so that ${rule}`);
 }
 
-/** The first breach without its numbers, which say nothing to a reader. */
+/** The first breach without its numbers and the state it shows, which say nothing to a reader. */
 function kindOf(breach: string): string {
-  return breach.replace(/ \(seed \d+\)$/, "").replaceAll(/\d+/g, "N");
+  return breach.replace(/( \(seed \d+\)|: \{.*)$/, "").replaceAll(/\d+/g, "N");
 }
 
 describe("the simulation finds the failure when it is not so that", () => {

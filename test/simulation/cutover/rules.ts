@@ -113,9 +113,26 @@ export const RULES: readonly Rule[] = [
     rule: "a stream whose tables have left cannot be begun again",
     invariants: "A2, E2",
     scene: scenes.lateStream,
-    without: { weaken: weakened.withoutRetirement },
-    kept: {},
+    // That its ledger is sealed is a second bar, for the same; so it is taken away from both.
+    without: { weaken: weakened.withoutRetirement, sealsOff: true },
+    kept: { sealsOff: true },
     failure: / is 2 times on /,
+  },
+  {
+    rule: "a ledger that an attempt has sealed is opened by that attempt's abort alone",
+    invariants: "A1, A10, E5",
+    scene: scenes.lateReturn,
+    without: { sealsOff: true },
+    kept: {},
+    failure: /acknowledged write proxy\d+-c\d+\/\d+ is 0 times|is on old alone/,
+  },
+  {
+    rule: "a ledger is sealed by the stream that holds it alone",
+    invariants: "A9, E6",
+    scene: scenes.lateSeal,
+    without: { lateSeals: true },
+    kept: {},
+    failure: /did not come to rest|has not caught up/,
   },
   {
     rule: "an attempt is settled in the store before its lock goes",
@@ -127,11 +144,11 @@ export const RULES: readonly Rule[] = [
     failure: /acknowledged write bypass|id \d+ was given/,
   },
   {
-    rule: "the ledger of the stream that feeds the new home is closed before the swap",
+    rule: "the ledger of the stream that feeds the new home is sealed before the swap",
     invariants: "A1, E3",
     // That the stream stays at the cut is a second bar, for the same; so it is taken away from both.
     without: {
-      weaken: (ports) => weakened.withoutStay(weakened.withoutClosedLedger(ports)),
+      weaken: (ports) => weakened.withoutStay(weakened.withoutSeal(ports)),
       scene: scenes.lockLostAroundSwap,
     },
     kept: { weaken: weakened.withoutStay, scene: scenes.lockLostAroundSwap },
@@ -140,12 +157,12 @@ export const RULES: readonly Rule[] = [
   {
     rule: "the stream that feeds the new home stays at the cut",
     invariants: "A1, E4",
-    // That its ledger is closed is a second bar, for the same; so it is taken away from both.
+    // That its ledger is sealed is a second bar, for the same; so it is taken away from both.
     without: {
-      weaken: (ports) => weakened.withoutStay(weakened.withoutClosedLedger(ports)),
+      weaken: (ports) => weakened.withoutStay(weakened.withoutSeal(ports)),
       scene: scenes.lockLostAroundSwap,
     },
-    kept: { weaken: weakened.withoutClosedLedger, scene: scenes.lockLostAroundSwap },
+    kept: { weaken: weakened.withoutSeal, scene: scenes.lockLostAroundSwap },
     failure: /acknowledged write proxy\d+-c\d+\/\d+ is 0 times/,
   },
   {

@@ -57,6 +57,10 @@ export interface RunOptions {
   readonly weakProxy?: ProxyWeakness;
   /** Test-only: streams write whatever the ledger's epoch is. */
   readonly epochsOff?: boolean;
+  /** Test-only: streams are begun whoever has sealed their ledger. */
+  readonly sealsOff?: boolean;
+  /** Test-only: an attempt seals a ledger that its stream does not hold any more. */
+  readonly lateSeals?: boolean;
 }
 
 export interface RunResult {
@@ -109,6 +113,8 @@ export class Run {
     this.servers = { old: new SimServer(this.world, "old"), new: new SimServer(this.world, "new") };
     for (const server of [this.servers.old, this.servers.new]) {
       server.epochs = options.epochsOff !== true;
+      server.seals = options.sealsOff !== true;
+      server.sealsByHolder = options.lateSeals !== true;
       server.sessionsShared = options.sessionsShared === true;
     }
     this.checker.strictWaits = options.strictWaits === true;

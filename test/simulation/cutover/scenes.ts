@@ -189,3 +189,46 @@ export const lateRegain = (): Partial<RunOptions> => {
     activeMs: 2500,
   };
 };
+
+/**
+ * 1. A controller has rolled back, and is stopped before it begins the stream that follows the old home again.
+ * 2. The next one finishes, begins that stream, and switches: it seals the stream's ledger.
+ * 3. Around its swap somebody ends the session that has the old home locked, others write there, and it is stopped.
+ * 4. The first wakes, and begins the stream by the token that its ledger still bears.
+ */
+export const lateReturn = (): Partial<RunOptions> => {
+  let stage = 0;
+  return {
+    scene: (point, run, { process }) => {
+      const { world, servers, document } = run;
+      if (point === "switch-after-unlock" && document.attempt?.kind === "rollback" && stage === 0) {
+        stage = 1;
+        process.stop(world.random.between(300, 700));
+      } else if (point === "switch-before-swap" && document.attempt?.kind === "switch" && stage === 1) {
+        stage = 2;
+        world.after(world.random.between(2, 6), () => run.killSession(servers.old));
+        for (let more = 0; more < 3; more += 1)
+          world.after(world.random.between(4, 30), () => run.writePast(servers.old));
+        world.after(world.random.between(6, 12), () => process.stop(400));
+      }
+    },
+    activeMs: 2500,
+  };
+};
+
+/**
+ * 1. A controller is stopped when it is about to seal the ledger of the stream that feeds the new home.
+ * 2. The next one aborts the attempt, and the stream goes on.
+ * 3. The first wakes, and seals.
+ */
+export const lateSeal = (): Partial<RunOptions> => {
+  let set = false;
+  return {
+    scene: (point, { world, document }, { process }) => {
+      if (point !== "switch-after-fence" || document.fenceToken === undefined || set) return;
+      set = true;
+      world.after(world.random.between(0.5, 3), () => process.stop(world.random.between(200, 500)));
+    },
+    activeMs: 2000,
+  };
+};

@@ -93,9 +93,6 @@ export class SimController {
     const { world, limits, kills } = this.options;
     for (let orders = 0; !ended.aborted && orders < this.options.ordersPerClaim; ) {
       await this.process.gate();
-      const before = await readMigration(ports.store, MIGRATION);
-      const fed = before.document.attempt?.feedingToken ?? before.document.fenceToken;
-      for (const stream of Object.values(streams)) stream.began(fed);
       const settled = await this.#work(settle(ports, { migration: MIGRATION, who: this.process.name, limits }));
       if (settled !== undefined) this.#record("settle", settled);
       if (settled?.outcome === "unsettled" || settled?.outcome === "superseded") {
@@ -104,8 +101,7 @@ export class SimController {
       }
       const { document } = await readMigration(ports.store, MIGRATION);
       const direction: Direction = document.phase === "switched" ? "reverse" : "forward";
-      if (document.fenceToken === undefined) await streams[direction].resume();
-      else await streams[direction].start(document.fenceToken);
+      await streams[direction].open(document.fenceToken);
       await world.delay(world.random.between(10, 80));
       if (!this.busy) continue;
       const kind = document.phase === "switched" ? "rollback" : "switch";

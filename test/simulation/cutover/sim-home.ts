@@ -133,7 +133,7 @@ class SimView implements HomeView {
   }
 
   serverUuid(): Promise<string> {
-    return Promise.resolve(`u-${this.server.name}`);
+    return this.ask(() => `u-${this.server.name}`);
   }
 
   executed(): Promise<string> {

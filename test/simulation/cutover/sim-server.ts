@@ -56,6 +56,8 @@ export interface Ledger {
   readonly starts: Map<string, number>;
   /** Nobody may claim it under its present token any more. */
   retired: boolean;
+  /** The attempt whose abort alone may let it be claimed again. */
+  sealedBy: string | undefined;
 }
 
 /** A MySQL server with one set of tables: metadata locks, triggers that refuse, a binary log, an AUTO_INCREMENT. */
@@ -80,6 +82,10 @@ export class SimServer {
   exposed = false;
   /** Test-only: an applying transaction commits whatever the ledger says. */
   epochs = true;
+  /** Test-only: ledgers can be claimed whoever has sealed them. */
+  seals = true;
+  /** Test-only: a ledger is sealed by whoever asks, not by the stream that holds it alone. */
+  sealsByHolder = true;
   /** Test-only: nobody ends a session that has the migration's lock. */
   sessionsShared = false;
   /** Told of each write of a client, for the checks. */
@@ -127,7 +133,7 @@ export class SimServer {
   ledger(direction: string): Ledger {
     let ledger = this.ledgers.get(direction);
     if (ledger === undefined) {
-      ledger = { epoch: 0, position: 0, token: undefined, starts: new Map(), retired: false };
+      ledger = { epoch: 0, position: 0, token: undefined, starts: new Map(), retired: false, sealedBy: undefined };
       this.ledgers.set(direction, ledger);
     }
     return ledger;

@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import type { StreamHealth, StreamPort } from "../../../src/cutover/ports.ts";
 import { indexOf } from "./sim-home.ts";
-import type { SimServer } from "./sim-server.ts";
+import type { Ledger, SimServer } from "./sim-server.ts";
 import type { SimProcess } from "./world.ts";
 
 /** How long a stream that has nothing to do waits for the log to grow before it looks around. */
@@ -36,34 +36,52 @@ export class SimStream implements StreamPort {
   async stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void> {
     const { world } = this.#target;
     await this.#process.gate();
-    if (!this.#running) await this.#claim();
+    if (!this.#running) throw taken();
     this.#limit = indexOf(position);
     const deadline = world.now + options.timeoutMs;
     while (this.#target.ledger(this.#direction).position < this.#limit) {
-      if (!this.#running) throw new SwitchyardError("TIMEOUT", { what: "the stream's ledger was taken" });
+      if (!this.#running) throw taken();
       if (world.now > deadline) throw new SwitchyardError("TIMEOUT", { what: "the stream did not get there in time" });
       await world.delay(1);
       await this.#process.gate();
     }
   }
 
-  async closeLedger(): Promise<void> {
-    await this.#process.gate();
-    await this.#target.world.delay(1);
-    this.#target.ledger(this.#direction).epoch += 1;
+  async seal(attempt: string): Promise<void> {
+    if (!this.#running) throw taken();
+    const epoch = this.#epoch;
     this.#running = false;
     await this.#process.gate();
+    await this.#target.world.delay(1);
+    const ledger = this.#target.ledger(this.#direction);
+    if (this.#target.sealsByHolder && ledger.epoch !== epoch) throw taken();
+    ledger.epoch += 1;
+    ledger.sealedBy = attempt;
+    await this.#process.gate();
   }
 
-  /** Which stream this process takes itself to have, as its journal says. */
-  began(token: string | undefined): void {
-    this.#token = token;
-  }
-
-  async resume(): Promise<void> {
+  async resume(attempt: string, startToken: string | undefined): Promise<void> {
     await this.#process.gate();
     this.#limit = Number.POSITIVE_INFINITY;
-    if (!this.#running) await this.#claim();
+    if (this.#running) return;
+    await this.#target.world.delay(1);
+    const ledger = this.#target.ledger(this.#direction);
+    if (ledger.retired || ledger.token !== startToken) throw taken();
+    if (this.#target.seals && ledger.sealedBy !== undefined && ledger.sealedBy !== attempt) throw taken();
+    ledger.sealedBy = undefined;
+    ledger.epoch += 1;
+    await this.#process.gate();
+    this.#token = startToken;
+    await this.#claim();
+  }
+
+  /** Goes on as the stream that the journal names, where it does not run. */
+  async open(token: string | undefined): Promise<void> {
+    await this.#process.gate();
+    if (this.#running && this.#token === token) return;
+    this.#token = token;
+    this.#limit = Number.POSITIVE_INFINITY;
+    await this.#claim();
   }
 
   async writeStart(token: string, position: string): Promise<void> {
@@ -75,20 +93,7 @@ export class SimStream implements StreamPort {
   }
 
   async start(token: string): Promise<void> {
-    await this.#process.gate();
-    await this.#target.world.delay(1);
-    const ledger = this.#target.ledger(this.#direction);
-    if (this.#running && ledger.token === token && ledger.epoch === this.#epoch) return;
-    if (ledger.token !== token) {
-      const position = ledger.starts.get(token);
-      if (position === undefined) throw new SwitchyardError("TIMEOUT", { what: `no start position under ${token}` });
-      ledger.token = token;
-      ledger.position = position;
-      ledger.retired = false;
-    }
-    this.#token = token;
-    this.#limit = Number.POSITIVE_INFINITY;
-    await this.#claim();
+    await this.open(token);
   }
 
   async retire(token: string | undefined): Promise<void> {
@@ -99,12 +104,13 @@ export class SimStream implements StreamPort {
     if (ledger.token === token && !ledger.retired) {
       ledger.epoch += 1;
       ledger.retired = true;
+      ledger.sealedBy = undefined;
     }
     await this.#process.gate();
   }
 
   stop(): Promise<void> {
-    return this.closeLedger();
+    throw new Error("not simulated");
   }
 
   /** Ends it in this process; the ledger stays. */
@@ -116,14 +122,24 @@ export class SimStream implements StreamPort {
     await this.#target.world.delay(1);
     await this.#process.gate();
     const ledger = this.#target.ledger(this.#direction);
-    if (ledger.retired || ledger.token !== this.#token) {
-      throw new SwitchyardError("TIMEOUT", { what: `the ledger is not this stream's any more` });
-    }
+    if (this.#target.seals && ledger.sealedBy !== undefined) throw taken();
+    if (ledger.token !== this.#token) this.#begin(ledger);
+    else if (ledger.retired) throw taken();
     ledger.epoch += 1;
     this.#epoch = ledger.epoch;
     this.#running = true;
     this.#round += 1;
     void this.#run(this.#round);
+  }
+
+  /** The ledger begins anew at the position written under this stream's token. */
+  #begin(ledger: Ledger): void {
+    const position = this.#token === undefined ? undefined : ledger.starts.get(this.#token);
+    if (position === undefined) throw taken();
+    ledger.token = this.#token;
+    ledger.position = position;
+    ledger.retired = false;
+    ledger.sealedBy = undefined;
   }
 
   async #run(round: number): Promise<void> {
@@ -151,4 +167,8 @@ export class SimStream implements StreamPort {
     }
     this.#target.close(connection);
   }
+}
+
+function taken(): SwitchyardError {
+  return new SwitchyardError("REPLICATION_LEDGER_TAKEN", { what: "the ledger is not this stream's any more" });
 }

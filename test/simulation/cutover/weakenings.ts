@@ -53,7 +53,7 @@ export const withoutLastingFence = (ports: SwitchPorts): SwitchPorts =>
 export const unfenced = (ports: SwitchPorts): SwitchPorts => withoutLastingFence(withoutFence(ports));
 
 /** A stream that feeds the new home is not shut out of it before the swap. */
-export const withoutClosedLedger = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { closeLedger: nothing });
+export const withoutSeal = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { seal: nothing });
 
 /** The feeding stream goes on past the position at which it was to stay. */
 export const withoutStay = (ports: SwitchPorts): SwitchPorts => ({
@@ -63,7 +63,7 @@ export const withoutStay = (ports: SwitchPorts): SwitchPorts => ({
     return altered(stream, {
       stopAt: async (position, options) => {
         await stream.stopAt(position, options);
-        await stream.resume();
+        await stream.resume("", undefined);
       },
     });
   },
