@@ -6,6 +6,7 @@ export type StreamEnd = "source" | "target";
 
 /** `server_uuid` of the server behind a connection. */
 export async function serverUuid(connection: Connection): Promise<string> {
+  if (connection.serverUuid !== "") return connection.serverUuid;
   const row = await connection.one("SELECT @@global.server_uuid AS uuid");
   return row?.["uuid"] ?? "";
 }
