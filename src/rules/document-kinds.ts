@@ -49,7 +49,8 @@ export const PROXY_KIND: DocumentKind = {
  * the first format nothing was tuned, all was copied from the source, and how late a paused stream was is not known. It also has
  * `mappings`: a program that passed them over would write values into columns that they are not of. And `diffRun`, with
  * `verifiedTime` of a diff: a program that passed them over would take a long diff for younger than its first row, and leave
- * one to be gone on with that drift has made worthless.
+ * one to be gone on with that drift has made worthless. Format 3 has `onDdl`, and after which DDL a stream may go on; before, all
+ * of it stopped the stream.
  */
 export const MIGRATION_KIND: DocumentKind = {
   name: "the journal of a migration",
