@@ -31,7 +31,9 @@ export class SwitchSteps {
 
   static async begin(harness: Harness, token: string, { limits, ...insistent }: Insistent): Promise<SwitchSteps> {
     const { store } = harness;
-    const document = { ...migrationDocument(), id: MIGRATION, tables: ["shop.orders"] };
+    // Of a journal that knows no servers, whatever the proxy reaches is right.
+    const uuids = { sourceUuid: "", targetUuid: "" };
+    const document = { ...migrationDocument(), ...uuids, id: MIGRATION, tables: ["shop.orders"] };
     await store.transact([], [{ put: MIGRATIONS_PREFIX + MIGRATION, value: JSON.stringify(document) }]);
     const ports = {
       store,
