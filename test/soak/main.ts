@@ -2,6 +2,7 @@ import { type Soak, SoakUsageError } from "./soak.ts";
 
 /** Each soak by its name. They load what they need only when they run. */
 const SOAKS: Readonly<Record<string, () => Promise<{ readonly soak: Soak }>>> = {
+  cutover: () => import("./simulation-soak.ts"),
   simulation: () => import("./simulation-soak.ts"),
   proxy: () => import("./proxy-soak.ts"),
   replication: () => import("./replication-soak.ts"),

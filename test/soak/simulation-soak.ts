@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
-import { profileOf } from "../simulation/cutover/profiles.ts";
+import { storyOf } from "../simulation/cutover/stories.ts";
 import type { SeedRange, SeedResults } from "./simulation-worker.ts";
 import { type Soak, wholeNumber } from "./soak.ts";
 
@@ -19,12 +19,12 @@ interface Totals {
 
 /**
  * Runs the simulated switch for many seeds, on every core. What goes wrong in a run, and when, is decided by its seed
- * alone: the seed's number chooses the kinds of faults, in turn, and the run does the same whenever it is repeated.
+ * alone: the seed's number chooses the kinds of faults, or a scene, in turn, and the run does the same whenever it is repeated.
  */
 export const soak: Soak = {
   usage: [
-    "--seeds N      how many seeds (1000)",
-    "--from S       the first of them (1)",
+    "--seeds N      how many seeds (100000)",
+    "--from S       the first of them (1); where a run was cut, it goes on from there",
     "--threads N    threads at work (one for each core)",
     "--trace        prints all that happened in each run; for a single seed always",
   ],
@@ -32,7 +32,7 @@ export const soak: Soak = {
     const { values } = parseArgs({
       args: [...args],
       options: {
-        seeds: { type: "string", default: "1000" },
+        seeds: { type: "string", default: "100000" },
         from: { type: "string", default: "1" },
         threads: { type: "string", default: String(availableParallelism()) },
         trace: { type: "boolean", default: false },
@@ -98,7 +98,7 @@ function take(results: SeedResults, totals: Totals): void {
   }
   for (const { seed, breaches, trace } of results.told) {
     if (breaches.length === 0) {
-      process.stdout.write(`seed ${seed} (${profileOf(seed)})\n${trace.join("\n")}\n`);
+      process.stdout.write(`seed ${seed} (${storyOf(seed).name})\n${trace.join("\n")}\n`);
       continue;
     }
     totals.failures += 1;
@@ -109,9 +109,9 @@ function take(results: SeedResults, totals: Totals): void {
 
 function failure(seed: number, breaches: readonly string[]): string {
   return [
-    `seed ${seed} FAILED (${profileOf(seed)}):`,
+    `seed ${seed} FAILED (${storyOf(seed).name}):`,
     ...breaches.map((breach) => `  ${breach}`),
-    `  again: npm run soak -- simulation --seeds 1 --from ${seed}`,
+    `  again: npm run soak -- cutover --seeds 1 --from ${seed}`,
   ].join("\n");
 }
 

@@ -1,6 +1,6 @@
 import { parentPort } from "node:worker_threads";
-import { PROFILES, profileOf, SOAK_RUN_MS } from "../simulation/cutover/profiles.ts";
 import { simulate } from "../simulation/cutover/run.ts";
+import { storyOf } from "../simulation/cutover/stories.ts";
 
 /** Asks for these seeds, both ends included. */
 export interface SeedRange {
@@ -33,8 +33,9 @@ async function runSeeds({ from, to, traced }: SeedRange): Promise<SeedResults> {
   const outcomes: Record<string, number> = {};
   let attempts = 0;
   for (let seed = from; seed <= to; seed += 1) {
-    const result = await simulate({ seed, faults: PROFILES[profileOf(seed)], activeMs: SOAK_RUN_MS });
-    const { breaches } = result;
+    const { faults, options, excused } = storyOf(seed);
+    const result = await simulate({ seed, faults, ...options() });
+    const breaches = result.breaches.filter((breach) => excused?.test(breach) !== true);
     attempts += result.attempts;
     for (const outcome of result.outcomes) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     if (traced || breaches.length > 0) told.push({ seed, breaches, trace: result.trace });

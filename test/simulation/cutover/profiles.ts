@@ -11,18 +11,6 @@ export const PROFILES = {
   "all of it": { messages: 0.03, storeAway: true, controller: 0.1, proxies: true, sessions: true },
 } as const satisfies Record<string, Faults>;
 
-export type ProfileName = keyof typeof PROFILES;
-
-const NAMES = Object.keys(PROFILES) as readonly ProfileName[];
-
-/** For how long, in virtual time, each seed's faults go on, at least. */
-export const SOAK_RUN_MS = 500;
-
-/** What goes wrong in a seed's run, where nothing else is said: the profiles take turns. */
-export function profileOf(seed: number): ProfileName {
-  return NAMES[seed % NAMES.length] ?? "all of it";
-}
-
 export interface Explored {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly errors: number;
