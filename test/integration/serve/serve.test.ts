@@ -139,7 +139,7 @@ describe("serve that cannot start says why in one error, leaves nothing running,
   test.each([
     ["/switchyard/rules", 1, 2],
     ["/switchyard/orders/o", 1, 1],
-    ["/switchyard/migrations/orders", 3, 2],
+    ["/switchyard/migrations/orders", 3, 3],
   ])("for a store whose %s a newer version wrote, which it leaves as it is", async (key, exit, format) => {
     configure();
     const open = () => EmbeddedStore.open({ directory: join(folder, "data"), clock: systemClock, log: silentLogger });
