@@ -256,9 +256,9 @@ test("after a switch all is well; a trigger that somebody dropped is put up agai
 
 test("a fence that lets another user pass than the configured one is named", async () => {
   const config = readFileSync(serve.configPath, "utf8");
-  await system.old.root("CREATE USER other@'127.0.0.1' IDENTIFIED BY 'o'; GRANT ALL ON *.* TO other@'127.0.0.1'");
+  await system.old.root("CREATE USER boss@'127.0.0.1' IDENTIFIED BY 'o'; GRANT ALL ON *.* TO boss@'127.0.0.1'");
   const entry = new RegExp(`(port: ${system.old.port}), user: switchyard, password: "[^"]*"`);
-  writeFileSync(serve.configPath, config.replace(entry, '$1, user: other, password: "o"'));
+  writeFileSync(serve.configPath, config.replace(entry, '$1, user: boss, password: "o"'));
   await finds("fence-stops-stream");
   writeFileSync(serve.configPath, config);
 });

@@ -4,6 +4,7 @@ import { type AdminConnection, openAdmin } from "../../../src/mysql/admin-connec
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 
 let servers: { a: TestServer };
 let endpoint: Endpoint;
@@ -114,7 +115,7 @@ describe("an administrative session", () => {
     const sockets = (): number => process.getActiveResourcesInfo().filter((one) => /TCP|TLS/.test(one)).length;
     const before = sockets();
     const [cut, closed] = [await openAdmin(endpoint), await openAdmin(endpoint)];
-    process.kill(servers.a.pid, "SIGSTOP");
+    await stopProcess(servers.a.pid);
     try {
       const asked = [cut, closed].map((admin) => admin.rows("SELECT 1").catch((error: unknown) => error));
       cut.destroy();

@@ -5,6 +5,7 @@ import { Connection } from "../../../src/mysql/connection.ts";
 import type { Endpoint } from "../../../src/mysql/endpoint.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 
 let servers: { a: TestServer };
 let endpoint: Endpoint;
@@ -92,7 +93,7 @@ describe("a dump of the binary log", () => {
     await sleep(700);
     expect(connection.isClosed).toBe(false);
     expect(heartbeats).toBeGreaterThan(3);
-    process.kill(servers.a.pid, "SIGSTOP");
+    await stopProcess(servers.a.pid);
     try {
       await expect(dump).rejects.toMatchObject({ code: "MYSQL_CONNECTION_LOST" });
     } finally {

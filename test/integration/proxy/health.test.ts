@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import { abort, arm, type Harness, hold, seed, startHarness } from "./proxy-harness.ts";
 
 let servers: Record<"old" | "new", TestServer>;
@@ -130,7 +131,7 @@ describe("a server that is frozen", () => {
     await start();
     const early = await user();
     harness.worker.reconfigure({ limits: { connectTimeoutMs: 300 }, tls: "generated" });
-    process.kill(servers.old.pid, "SIGSTOP");
+    await stopProcess(servers.old.pid);
     try {
       const late = value(early, "SELECT 'late'");
       await expect(harness.connect()).rejects.toMatchObject({ errno: 2003 });
