@@ -3,6 +3,7 @@ import { quoteId } from "../base/table-name.ts";
 import { rowKeyColumns } from "../table/row-key.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 
+/** Not YEAR: as a number 0 would be the year 2000 in a comparison. */
 const NUMBERS: ReadonlySet<string> = new Set([
   "tinyint",
   "smallint",
@@ -10,7 +11,6 @@ const NUMBERS: ReadonlySet<string> = new Set([
   "int",
   "bigint",
   "decimal",
-  "year",
   "enum",
   "set",
 ]);

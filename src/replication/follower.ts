@@ -61,7 +61,10 @@ const SERVER_ID_MAX = 0x7fff_ffff;
  */
 export async function follow(context: FollowContext, until: () => boolean): Promise<void> {
   const { gate, spell, state, writer, log } = context;
-  const shapes = state.tables.map(({ shape }) => shape);
+  // The server reads row events by position: columns that are alike may be others under a mapping.
+  const shapes = state.tables
+    .filter(({ name }) => mappingOf(context.mappings, name) === undefined)
+    .map(({ shape }) => shape);
   let over = false;
   while (!over) {
     const byStatements = spell.lasts(gate.executed);

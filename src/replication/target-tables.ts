@@ -66,7 +66,7 @@ export async function buildKeys(
   const builders = targets.map(async (connection) => {
     for (let one = left.shift(); one !== undefined; one = left.shift()) {
       onTable(one.table);
-      const sql = addClauses(one.table, one.keys, await presentNames(connection, one.table));
+      const sql = addClauses(one.table, one.keys, await presentNames(connection, one.table, "keys"));
       if (sql !== undefined) await connection.query(marked(name, sql));
     }
   });
@@ -79,7 +79,7 @@ export async function buildKeys(
     throw error;
   }
   for (const { table, foreignKeys } of definitions) {
-    const sql = addClauses(table, foreignKeys, await presentNames(target, table));
+    const sql = addClauses(table, foreignKeys, await presentNames(target, table, "foreignKeys"));
     if (sql !== undefined) await target.query(marked(name, sql));
   }
   await target.query(
@@ -101,7 +101,7 @@ export async function putKeysAside(
   // A key that a foreign key needs stays for as long as that is there.
   for (const what of ["foreignKeys", "keys"] as const) {
     for (const { table, [what]: clauses } of mapped) {
-      const present = await presentNames(target, table);
+      const present = await presentNames(target, table, what);
       const names = clauses.map(clauseName).filter((key) => present.has(key));
       const drops = names.map((key) => `DROP ${what === "keys" ? "KEY" : "FOREIGN KEY"} ${quoteId(key)}`);
       if (drops.length > 0) await target.query(marked(name, `ALTER TABLE ${quoteTable(table)} ${drops.join(", ")}`));
@@ -115,11 +115,17 @@ function cut({ name, definition, shape }: TableDefinition): TargetDefinition {
   return cutDefinition(name, definition, key === undefined ? "all" : new Set([key.name]));
 }
 
-async function presentNames(target: Connection, table: TableName): Promise<ReadonlySet<string>> {
+/** A foreign key and the index that the server makes for it have the same name. */
+async function presentNames(
+  target: Connection,
+  table: TableName,
+  what: "keys" | "foreignKeys",
+): Promise<ReadonlySet<string>> {
   const where = `table_schema = ${quoteText(table.schema)} AND table_name = ${quoteText(table.table)}`;
   const rows = await target.rows(
-    `SELECT DISTINCT index_name AS name FROM information_schema.statistics WHERE ${where} UNION ` +
-      `SELECT constraint_name FROM information_schema.table_constraints WHERE ${where}`,
+    what === "keys"
+      ? `SELECT DISTINCT index_name AS name FROM information_schema.statistics WHERE ${where}`
+      : `SELECT constraint_name AS name FROM information_schema.table_constraints WHERE ${where} AND constraint_type = 'FOREIGN KEY'`,
   );
   return new Set(rows.map((row) => row["name"] ?? ""));
 }

@@ -29,6 +29,7 @@ export const KEYS: readonly (readonly [columns: string, key: string, ...rows: st
     "c, a, b",
     ...[1, 2, 3].map((n) => `'2024-01-0${n}', '2000-01-01', ${2n ** 64n - BigInt(n)}`),
   ],
+  ["a YEAR, b INT", "a, b", "0, 1", "0, 2", "0, 3", "1901, 1", "1999, 1", "2000, 1", "2000, 2"],
 ];
 
 /** What a sidecar does, in memory. */

@@ -323,7 +323,7 @@ describe("the target's definition", () => {
     const schema = `h${++sequence}`;
     await ends.source.root(`CREATE DATABASE ${schema} CHARACTER SET latin1;
       CREATE TABLE ${schema}.p (id VARCHAR(10) PRIMARY KEY, seq INT NOT NULL AUTO_INCREMENT, u INT, KEY (seq), UNIQUE KEY u (u), FULLTEXT KEY f (id));
-      CREATE TABLE ${schema}.c (id INT PRIMARY KEY, p VARCHAR(10), KEY (p), CONSTRAINT fk FOREIGN KEY (p) REFERENCES ${schema}.p (id) ON DELETE CASCADE);
+      CREATE TABLE ${schema}.c (id INT PRIMARY KEY, p VARCHAR(10), CONSTRAINT fk FOREIGN KEY (p) REFERENCES ${schema}.p (id) ON DELETE CASCADE);
       INSERT INTO ${schema}.p (id, u) VALUES ('a', 1), ('b', 2), ('c', 3); INSERT INTO ${schema}.c VALUES (1, 'a'), (2, 'a'), (3, 'b')`);
     const tables = [`${schema}.c`, `${schema}.p`];
     let early: string | undefined;

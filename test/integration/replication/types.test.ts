@@ -290,11 +290,11 @@ describe("the target of a table with a mapping", () => {
     await ends.source.root(`CREATE TABLE d.own (id INT PRIMARY KEY, n INT, up INT, UNIQUE KEY n (n), KEY up (up), FOREIGN KEY (up) REFERENCES d.own (n));
       INSERT INTO d.own WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 300) SELECT i, i, 1 FROM r`);
     await ends.target.root(`CREATE DATABASE IF NOT EXISTS d; CREATE TABLE d.own (extra INT DEFAULT 7, up INT, id BIGINT PRIMARY KEY, m INT,
-      UNIQUE KEY n (m), KEY up (up, extra), KEY more (extra), CONSTRAINT parent FOREIGN KEY (up) REFERENCES d.own (m))`);
+      UNIQUE KEY n (m), KEY up (up, extra), KEY more (extra), again INT, CONSTRAINT again FOREIGN KEY (again) REFERENCES d.own (m), CONSTRAINT parent FOREIGN KEY (up) REFERENCES d.own (m))`);
     const show = async (): Promise<string> =>
       (await ends.target.root("SHOW CREATE TABLE d.own"))[0]?.["Create Table"] ?? "";
     const made = await show();
-    const mappings = { "d.own": { rename: { n: "m" }, add: ["extra"], widen: ["id"], allowNarrowing: true } };
+    const mappings = { "d.own": { rename: { n: "m" }, add: ["extra", "again"], widen: ["id"], allowNarrowing: true } };
     const early: string[] = [];
     const moved = new Set<string>();
     opened = await openStream(ends, ["d.own"], {
@@ -326,5 +326,24 @@ describe("the target of a table with a mapping", () => {
       await ends.source.root(rows.replace("NAME", "n")),
     );
     expect(await ends.target.root("SELECT DISTINCT extra FROM d.own")).toEqual([{ extra: "7" }]);
+  });
+
+  /** The server reads row events by position: what fits by chance would land in the other column. */
+  test("gets each value in the column that it is mapped to, where the columns look alike", async () => {
+    await ends.source.root(
+      "CREATE TABLE d.swapped (id INT PRIMARY KEY, a INT, b INT); INSERT INTO d.swapped VALUES (1, 10, 20)",
+    );
+    await ends.target.root(
+      "CREATE DATABASE IF NOT EXISTS d; CREATE TABLE d.swapped (id INT PRIMARY KEY, a INT, b INT)",
+    );
+    const mappings = { "d.swapped": { rename: { a: "b", b: "a" } } };
+    opened = await openStream(ends, ["d.swapped"], { migration: "swapped", mappings });
+    await untilRunning(opened);
+    await ends.source.root("INSERT INTO d.swapped VALUES (2, 30, 40); UPDATE d.swapped SET a = 11 WHERE id = 1");
+    await caughtUp();
+    expect(await ends.target.root("SELECT id, a, b FROM d.swapped ORDER BY id")).toEqual([
+      { id: "1", a: "20", b: "11" },
+      { id: "2", a: "40", b: "30" },
+    ]);
   });
 });
