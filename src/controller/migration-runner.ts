@@ -136,8 +136,12 @@ export class MigrationRunner {
     this.#following = this.#follow();
   }
 
-  /** Opens the stream that the phase asks for, unless it is paused or waits for a person. */
+  /**
+   * Opens the stream that the phase asks for, unless it is paused or waits for a person, or an attempt is to be settled first:
+   * that may have sealed the ledger, and ends with a stream that goes on.
+   */
   openActiveStream(): void {
+    if (this.#document.attempt !== undefined) return;
     const direction = activeDirection(this.#document);
     if (direction === undefined) return;
     const state = this.#document.streams[direction];

@@ -208,11 +208,13 @@ export class StreamKeeper implements StreamPort {
   }
 
   async resume(attempt: string, startToken: string | undefined): Promise<void> {
-    // A stream that is open was not sealed by this process; and no other runs this attempt up to its seal.
-    if (this.#stream !== undefined) {
+    // One that has claimed its ledger since it was opened was not sealed by this process, and no other runs this attempt up to
+    // its seal. One that has not, such as one opened while a server was away, may stand before a seal.
+    if (this.#stream?.epoch !== undefined) {
       this.#stream.continue();
       return;
     }
+    await this.close();
     const name = { migration: this.#document.id, direction: this.#direction };
     await this.#onTarget(async (connection) => {
       // What the attempt left may be of a controller of an older version, and so may the sidecar.

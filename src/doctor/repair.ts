@@ -10,7 +10,8 @@ import type { HomeSession } from "../cutover/ports.ts";
 import { Connection } from "../mysql/connection.ts";
 import { APPLIER_ATTRIBUTE, retireLedger } from "../replication/ledger.ts";
 import { serverUuid } from "../replication/server-identity.ts";
-import { dropSidecarRows } from "../replication/sidecar-format.ts";
+import { dropSidecarRows, ensureSidecar } from "../replication/sidecar-format.ts";
+import { isAtWork } from "./at-work.ts";
 import type { StoreFacts } from "./facts.ts";
 import type { DoctorFinding, OnServer, Repair } from "./finding.ts";
 import { withStore } from "./store-source.ts";
@@ -46,13 +47,17 @@ export async function applyRepair(context: RepairContext, finding: DoctorFinding
       return await inSession(context, repair, repair.tables, (session) => installFence(context, session, repair));
     case "retire-ledger":
       return await inSession(context, repair, [], () =>
-        onServer(context, repair, (connection) =>
-          retireLedger(connection, repair.migration, repair.direction, repair.token),
-        ),
+        onServer(context, repair, async (connection) => {
+          await ensureSidecar(connection);
+          await retireLedger(connection, repair.migration, repair.direction, repair.token);
+        }),
       );
     case "drop-sidecar-rows":
       return await inSession(context, repair, [], () =>
-        onServer(context, repair, (connection) => dropSidecarRows(connection, repair.migration)),
+        onServer(context, repair, async (connection) => {
+          await requireNoApplier(connection, repair.migration);
+          await dropSidecarRows(connection, repair.migration);
+        }),
       );
     case "kill":
       return await onServer(context, repair, (connection) => kill(context, connection, repair));
@@ -137,8 +142,18 @@ async function kill(
   const [row] = await connection.rows(still);
   if (row?.["id"] !== connectionId) return;
   // Whoever begins an attempt writes it into the journal before it opens a session: this read shows it, or the session is older.
-  await requireUnchanged(context, migration);
+  const now = await requireUnchanged(context, migration);
+  if (isAtWork(now, migration)) throw changed(`migration ${migration}`);
   await killConnection(connection, connectionId);
+}
+
+/** The store may know nothing of a migration that another installation has on the same server. */
+async function requireNoApplier(connection: Connection, migration: string): Promise<void> {
+  const appliers = await connection.rows(
+    "SELECT 1 FROM performance_schema.session_account_connect_attrs " +
+      `WHERE ATTR_NAME = '${APPLIER_ATTRIBUTE}' AND LEFT(ATTR_VALUE, ${migration.length + 1}) = ${quoteText(`${migration}/`)}`,
+  );
+  if (appliers.length > 0) throw changed(`migration ${migration}`);
 }
 
 async function onServer(
@@ -158,11 +173,12 @@ async function onServer(
 }
 
 /** @throws {SwitchyardError} `DOCTOR_FIX_REFUSED` where rules or journal are not those that the diagnosis went by */
-async function requireUnchanged({ seen, readStore }: RepairContext, migration: string): Promise<void> {
+async function requireUnchanged({ seen, readStore }: RepairContext, migration: string): Promise<StoreFacts> {
   const now = await readStore();
   const revisions = (store: StoreFacts): string =>
     `${store.rules?.revision} ${store.migrations.find(({ document }) => document.id === migration)?.revision}`;
   if (revisions(now) !== revisions(seen)) throw changed(`migration ${migration}`);
+  return now;
 }
 
 function backendOf({ config }: RepairContext, { backend }: OnServer): BackendConfig {

@@ -6,8 +6,8 @@ import { connectWriter } from "./stream-session.ts";
 /**
  * Opens sessions on the target that add keys beside the stream's own, and closes them when `work` is done.
  *
- * Each proves the epoch once it is there: whoever takes the ledger over first raises the epoch and then ends the sessions
- * that it finds. So one that comes too late for that has seen the epoch raised, and does nothing.
+ * Each proves the epoch once it is there: whoever takes the ledger over raises the epoch and then ends the sessions that
+ * it finds. So one that comes too late for that has seen the epoch raised, and does nothing.
  *
  * @throws {SwitchyardError} what {@link proveEpoch} throws, and what `work` does
  */

@@ -102,6 +102,8 @@ export async function claimLedger(
       await insertRow(connection, { ...row, worker, executed: GtidSet.empty });
     }
     await connection.query("COMMIT");
+    // Who has connected since the first look, and proved the epoch that was, is found by this one; who comes later proves in vain.
+    await killAppliers(connection, migration, direction);
     return { migration, direction, epoch, executed, newest, sourceUuid, restarted: fresh };
   } catch (error) {
     await connection.query("ROLLBACK").catch(() => undefined);

@@ -1,5 +1,6 @@
 import { guardLock } from "../../cutover/fence-triggers.ts";
 import { lockName } from "../../cutover/migration-lock.ts";
+import { isAtWork } from "../at-work.ts";
 import type { Facts, ServerFacts } from "../facts.ts";
 import { type DoctorFinding, found, type OnServer } from "../finding.ts";
 import { answerOf, hasMoved, type Standing } from "../standing.ts";
@@ -17,7 +18,7 @@ export function leftOnServers(
     const where = (migration: string): OnServer => ({ backend, uuid: server.uuid, migration });
     return [
       ...sidecarRows(facts, server, byId, known, where),
-      ...sessions(server, byId, known, where),
+      ...sessions(facts, server, byId, known, where),
       ...appliers(server, byId, known, where),
     ];
   });
@@ -82,23 +83,36 @@ function whyKept(facts: Facts, id: string): string | undefined {
     const server = answerOf(facts, backend);
     if (server === undefined) return `${backend} cannot be asked`;
     if (server.triggers.some(({ migration }) => migration === id)) return `Its triggers stand on ${backend}`;
+    // Another installation, with a store of its own, may move tables through the same server.
+    if (server.appliers.some(({ stream }) => stream.startsWith(`${id}/`))) return `A stream of it writes to ${backend}`;
+    if (server.locks.some(({ name }) => name === lockName(id) || name === guardLock(id))) {
+      return `A session works on it on ${backend}`;
+    }
   }
   return undefined;
 }
 
-function sessions(server: ServerFacts, byId: ById, known: ReadonlySet<string>, where: Where): readonly DoctorFinding[] {
+function sessions(
+  facts: Facts,
+  server: ServerFacts,
+  byId: ById,
+  known: ReadonlySet<string>,
+  where: Where,
+): readonly DoctorFinding[] {
   return server.locks.flatMap(({ name, connectionId, user }) => {
     const id = name.slice(name.indexOf(":") + 1);
     if (name !== lockName(id) && name !== guardLock(id)) return [];
     if (byId.get(id)?.attempt !== "none" && (byId.has(id) || known.has(id))) return [];
+    // What `cancel` drops and `complete` takes off can take long, after the journal says that they are done.
+    if (isAtWork(facts.store, id)) return [];
     const place = where(id);
     return [
       found("session-left", {
         subject: `migration ${id} on ${place.backend}`,
         observed: `connection ${connectionId} of ${user} holds ${name}`,
         expected: "nobody while no switch, cancel or complete is under way",
-        advice: `--fix ends it, if it still holds the lock then. By hand: KILL ${connectionId};`,
-        repair: { kind: "kill", connectionId, lock: name, ...place },
+        ...endIt(byId.has(id), connectionId, "--fix ends it, if it still holds the lock then."),
+        ...(byId.has(id) ? { repair: { kind: "kill", connectionId, lock: name, ...place } } : {}),
       }),
     ];
   });
@@ -116,9 +130,19 @@ function appliers(server: ServerFacts, byId: ById, known: ReadonlySet<string>, w
         subject: `${direction} stream of ${id} on ${place.backend}`,
         observed: `connection ${connectionId}`,
         expected: one === undefined || one.ended ? "none: the migration has ended" : `only the ${one.active} stream`,
-        advice: `--fix ends it. By hand: KILL ${connectionId};`,
-        repair: { kind: "kill", connectionId, ...place },
+        ...endIt(one !== undefined, connectionId, "--fix ends it."),
+        ...(one === undefined ? {} : { repair: { kind: "kill", connectionId, ...place } }),
       }),
     ];
   });
+}
+
+/** A migration that this store does not know may be one of another installation, and alive. */
+function endIt(known: boolean, connectionId: string, fix: string): { readonly advice: string } {
+  const byHand = `KILL ${connectionId};`;
+  return {
+    advice: known
+      ? `${fix} By hand: ${byHand}`
+      : `Unless another installation of Switchyard has a migration of that name here, end it by hand: ${byHand}`,
+  };
 }

@@ -1,4 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { noFailpoints } from "../../../src/base/failpoints.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { DEFAULT_LIMITS } from "../../../src/config/limits.ts";
+import type { ControllerContext } from "../../../src/controller/controller-context.ts";
+import { StreamKeeper, type StreamKeeperEvents } from "../../../src/controller/stream-keeper.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, proveEpoch, retireLedger } from "../../../src/replication/ledger.ts";
@@ -7,6 +13,7 @@ import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { writeStartPosition } from "../../../src/replication/start-position.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { migrationDocument } from "../../unit/cutover/memory-store.ts";
 
 const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const set = (range: string): GtidSet => GtidSet.parse(`${UUID}:${range}`);
@@ -123,5 +130,37 @@ describe("a stream whose tables have left the home that it followed", () => {
     const live = await claimLedger(connection, "m8", "forward");
     await expect(sealLedger(connection, late, "t1")).rejects.toMatchObject({ code: "REPLICATION_LEDGER_TAKEN" });
     await proveEpoch(connection, live);
+  });
+
+  /*
+   * 1. An attempt has sealed the ledger; then the server that the stream follows goes away, and the attempt is aborted in the store.
+   * 2. The stream is opened again and waits for that server: it has not claimed its ledger.
+   * 3. The servers are cleared. A seal that was left would be without an attempt, and the stream would stand for good.
+   */
+  test("has no seal left behind the abort where it was opened again while a server was away", async () => {
+    await sealLedger(connection, await claimLedger(connection, "m9", "forward"), "t9");
+    const target = await ownEndpoint(servers.target, "target-writer", []);
+    const context = {
+      backends: { old: { ...target, name: "old", port: 1 }, new: target },
+      clock: systemClock,
+      log: silentLogger,
+      failpoint: noFailpoints,
+      limits: DEFAULT_LIMITS,
+    } as unknown as ControllerContext;
+    const events = {
+      onDdl: () => "stop",
+      afterDdl: () => undefined,
+      readFrom: () => undefined,
+    } as unknown as StreamKeeperEvents;
+    const keeper = new StreamKeeper(context, { ...migrationDocument(), id: "m9" }, "forward", events);
+    keeper.open(undefined);
+    await keeper.resume("t9", undefined);
+    expect(await servers.target.root("SELECT sealed_by FROM _switchyard.ledger WHERE migration = 'm9'")).toContainEqual(
+      {
+        sealed_by: "",
+      },
+    );
+    expect(keeper.isOpen).toBe(true);
+    await keeper.close();
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
+import type { OrderDocument } from "../../../src/cutover/order-document.ts";
 import { STATES, type StateCode } from "../../../src/doctor/catalogue.ts";
 import { diagnose, inBoth } from "../../../src/doctor/diagnose.ts";
 import type { Facts, ServerFacts, StoreFacts } from "../../../src/doctor/facts.ts";
@@ -187,6 +188,32 @@ describe("a diagnosis", () => {
       triggers: fence("t0", "ghost"),
     }));
     expect(diagnose(ghost(factsAt("running")))).toEqual([]);
+  });
+
+  /** A store of its own, and the same server: nothing here can tell it from what was left. */
+  test("ends nothing and removes nothing of a migration that another installation may have", () => {
+    const ghosts: readonly Change[] = [
+      server("new", ({ traces }) => ({
+        traces: [...traces, "ghost"],
+        appliers: [{ stream: "ghost/forward", connectionId: "8" }],
+      })),
+      server("new", ({ traces }) => ({
+        traces: [...traces, "ghost"],
+        locks: [{ name: "switchyard:ghost", connectionId: "9", user: "switchyard" }],
+      })),
+    ];
+    for (const ghost of ghosts) {
+      const found = diagnose(ghost(factsAt("running")));
+      expect(found).toHaveLength(2);
+      expect(found.filter(({ repair }) => repair !== undefined)).toEqual([]);
+    }
+  });
+
+  test("leaves the session of a cancel or complete that is still at work alone", () => {
+    const facts = CASES["session-left"][1](factsAt("running"));
+    const running = { migration: "m", command: "migration-cancel", state: "running" } as unknown as OrderDocument;
+    const store = { ...facts.store, orders: [running] };
+    expect(diagnose({ ...facts, store }).map(({ code }) => code)).not.toContain("session-left");
   });
 
   test("leaves alone what a controller has in hand", () => {
