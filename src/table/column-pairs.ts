@@ -1,7 +1,7 @@
 import type { CarriedColumn, CarriedTable } from "./carried-columns.ts";
-import { rowKey } from "./row-key.ts";
+import { type ColumnPair, judgeKeys } from "./paired-keys.ts";
 import type { TableMapping } from "./table-mapping.ts";
-import type { ColumnShape, KeyShape, TableShape } from "./table-shape.ts";
+import type { ColumnShape, TableShape } from "./table-shape.ts";
 import { sameType, widening } from "./widening.ts";
 
 /** How the columns of a migration's source and target belong together. */
@@ -11,20 +11,13 @@ export interface PairedTable {
   readonly backward: CarriedTable;
   /** Why rows cannot be carried so, one line each; the pairs are to be used only where there are none. */
   readonly problems: readonly string[];
-  /** What may not fit on the way back, one line a column. */
+  /** What may not fit on the way back, one line a column or a unique key. */
   readonly narrowings: readonly string[];
 }
 
-interface Pair {
-  readonly source: number;
-  readonly target: number;
+interface Pair extends ColumnPair {
   readonly narrows: string | undefined;
 }
-
-/** Types of key columns that compare alike on both sides however wide they are. */
-const WIDENED_KEYS: ReadonlySet<string> = new Set(
-  "tinyint smallint mediumint int bigint varchar varbinary enum".split(" "),
-);
 
 /**
  * Pairs the columns of both sides. Total: whatever a mapping says of whatever tables, each column of either side is in one
@@ -34,7 +27,8 @@ export function pairColumns(source: TableShape, target: TableShape, mapping: Tab
   const problems: string[] = [];
   const pairs = new Pairing(source, target, mapping, problems).pairs();
   problems.push(...omitted(target, mapping.add, "add"), ...omitted(source, mapping.drop, "drop"));
-  problems.push(...keyProblems(source, target, pairs));
+  const keys = judgeKeys(source, target, pairs);
+  problems.push(...keys.problems);
   const narrowings = pairs.flatMap(({ source: position, narrows }) =>
     narrows === undefined ? [] : [`${source.columns[position]?.name}: ${narrows}`],
   );
@@ -46,7 +40,7 @@ export function pairColumns(source: TableShape, target: TableShape, mapping: Tab
     forward: { from: source, to: target, columns: carried },
     backward: { from: target, to: source, columns: back },
     problems,
-    narrowings,
+    narrowings: [...narrowings, ...keys.narrowings],
   };
 }
 
@@ -141,73 +135,6 @@ function omitted(shape: TableShape, names: readonly string[] | undefined, what: 
       if (autoIncrement) return [`${name} is an AUTO_INCREMENT column, whose values must be the same on both sides`];
       return required === true ? [`${name} needs a default, or to take NULL: ${from} have no value for it`] : [];
     });
-}
-
-/** Rows are told apart by the same key on both sides, and nothing is unique on one side that the other lets happen twice. */
-function keyProblems(source: TableShape, target: TableShape, pairs: readonly Pair[]): string[] {
-  const [mine, theirs] = [rowKey(source), rowKey(target)];
-  if (mine === undefined)
-    return ["the table has no key: its rows are known by all of their values, which both sides must have"];
-  const across = new Map(pairs.map((pair) => [pair.source, pair.target]));
-  const back = new Map(pairs.map((pair) => [pair.target, pair.source]));
-  const wanted = mine.columns.map((position) => across.get(position));
-  if (theirs === undefined || wanted.join() !== theirs.columns.join() || wanted.includes(undefined)) {
-    return [
-      `the key by which rows are told apart is (${namesOf(source, mine.columns)}), and another on the target (${namesOf(target, theirs?.columns ?? [])})`,
-    ];
-  }
-  const problems: string[] = [];
-  for (const { source: position, target: partner } of pairs) {
-    const [column, other] = [source.columns[position], target.columns[partner]];
-    if (column === undefined || other === undefined || sameType(column, other)) continue;
-    const unique = source.uniqueKeys.some((key) => key.columns.includes(position)) || mine.columns.includes(position);
-    if (unique && column.collation !== other.collation)
-      problems.push(`${column.name} is in a unique key, and has another collation on the target`);
-    else if (mine.columns.includes(position) && !WIDENED_KEYS.has(column.dataType)) {
-      problems.push(`${column.name} tells rows apart, and ${column.columnType} is not widened in such a key`);
-    }
-  }
-  return [
-    ...problems,
-    ...unimplied(target, source, across).map(
-      (name) => `unique key ${name} of the target may refuse rows that the source takes`,
-    ),
-    ...unimplied(source, target, back).map(
-      (name) => `unique key ${name} of the source may refuse rows that the target takes`,
-    ),
-  ];
-}
-
-/**
- * Unique keys of `side` that rows of `other` may violate. They cannot where some key of the other is unique by columns that
- * are all in it, or where the other gives no row a value for one of its columns and NULL stands there.
- *
- * @param across the positions in `side` by those in `other`
- */
-function unimplied(side: TableShape, other: TableShape, across: ReadonlyMap<number, number>): string[] {
-  const others = [...other.uniqueKeys, { name: "PRIMARY", columns: other.primaryKey, prefix: false }];
-  const known = new Set(across.values());
-  const plain = (key: KeyShape): boolean => !key.prefix && !key.columns.includes(-1);
-  return side.uniqueKeys
-    .filter((key) => {
-      if (key.columns.some((position) => !known.has(position) && side.columns[position]?.nullDefault === true))
-        return false;
-      return !others.some((one) => {
-        const columns = one.columns.map((position) => (position === -1 ? -1 : across.get(position)));
-        if (!plain(key))
-          return one.name === key.name && one.prefix === key.prefix && columns.join() === key.columns.join();
-        return (
-          one.columns.length > 0 &&
-          plain(one) &&
-          columns.every((position) => position !== undefined && key.columns.includes(position))
-        );
-      });
-    })
-    .map(({ name }) => name);
-}
-
-function namesOf(shape: TableShape, positions: readonly number[]): string {
-  return positions.map((position) => shape.columns[position]?.name ?? "").join(", ");
 }
 
 function lower(names: readonly string[] | undefined): ReadonlySet<string> {

@@ -23,7 +23,8 @@ export function shapeQueries(name: TableName): ShapeQueries {
       "character_octet_length AS octets, numeric_scale AS scale, column_default AS dflt, " +
       `datetime_precision AS digits FROM information_schema.columns WHERE ${where} ORDER BY ordinal_position`,
     keys:
-      "SELECT index_name AS name, non_unique AS non_unique, column_name AS col, sub_part AS sub_part, is_visible AS visible " +
+      "SELECT index_name AS name, non_unique AS non_unique, column_name AS col, sub_part AS sub_part, " +
+      "expression AS expression, is_visible AS visible " +
       `FROM information_schema.statistics WHERE ${where} ORDER BY index_name, seq_in_index`,
     foreignKeys:
       "SELECT k.constraint_name AS name, k.column_name AS col, k.referenced_table_schema AS ref_schema, " +

@@ -31,6 +31,8 @@ export interface KeyShape {
   readonly columns: readonly number[];
   /** Whether only the beginning of some column counts. */
   readonly prefix: boolean;
+  /** What counts of each column: the length of its beginning, or an expression; empty for the whole. Absent where all are whole. */
+  readonly parts?: readonly string[];
   /** True where the index is invisible: rows are checked by it, and not read. */
   readonly hidden?: true;
 }
@@ -51,6 +53,8 @@ export interface TableShape {
   readonly columns: readonly ColumnShape[];
   /** Positions of the primary key's columns, in key order; empty where there is none. */
   readonly primaryKey: readonly number[];
+  /** As {@link KeyShape.parts}, of the primary key. */
+  readonly primaryParts?: readonly string[];
   /** Unique keys other than the primary one. */
   readonly uniqueKeys: readonly KeyShape[];
   readonly foreignKeys: readonly ForeignKeyShape[];
@@ -85,6 +89,7 @@ export function parseTableShape(name: TableName, rows: ShapeRows): TableShape {
     engine: table["engine"] ?? "",
     columns,
     primaryKey: primary?.columns ?? [],
+    ...(primary?.parts === undefined ? {} : { primaryParts: primary.parts }),
     uniqueKeys: keys.filter((key) => key !== primary),
     foreignKeys: parseForeignKeys(rows.foreignKeys),
   };
@@ -134,18 +139,19 @@ const BINARY_TYPES: ReadonlySet<string> = new Set([
 
 /** Only unique keys are kept; the rows come ordered by key and position in it. */
 function parseKeys(rows: readonly InfoRow[], position: ReadonlyMap<string, number>): KeyShape[] {
-  const keys = new Map<string, { name: string; columns: number[]; prefix: boolean; hidden?: true }>();
+  const keys = new Map<string, { name: string; columns: number[]; parts: string[]; prefix: boolean; hidden?: true }>();
   for (const row of rows) {
     if (row["non_unique"] !== "0") continue;
     const name = row["name"] ?? "";
-    const key = keys.get(name) ?? { name, columns: [], prefix: false };
+    const key = keys.get(name) ?? { name, columns: [], parts: [], prefix: false };
     const column = row["col"];
     key.columns.push(column == null ? -1 : (position.get(column.toLowerCase()) ?? -1));
+    key.parts.push(row["sub_part"] ?? row["expression"] ?? "");
     if (row["sub_part"] != null) key.prefix = true;
     if (row["visible"] === "NO") key.hidden = true;
     keys.set(name, key);
   }
-  return [...keys.values()];
+  return [...keys.values()].map(({ parts, ...key }) => (parts.some((part) => part !== "") ? { ...key, parts } : key));
 }
 
 function parseForeignKeys(rows: readonly InfoRow[]): ForeignKeyShape[] {

@@ -42,9 +42,13 @@ export function lengthOf({ columnType }: ColumnShape): number | undefined {
   return found === null ? undefined : Number(found[1]);
 }
 
-/** Whether two columns are of the same type in everything that decides what a value is. */
+/** Whether two columns are of the same type in everything that decides what a value is, the case of labels too. */
 export function sameType(from: ColumnShape, to: ColumnShape): boolean {
-  return from.columnType.toLowerCase() === to.columnType.toLowerCase() && from.collation === to.collation;
+  return typeText(from) === typeText(to) && from.collation === to.collation;
+}
+
+function typeText({ dataType, columnType }: ColumnShape): string {
+  return dataType === "enum" || dataType === "set" ? columnType : columnType.toLowerCase();
 }
 
 /**

@@ -82,10 +82,10 @@ function narrowing(context: CheckContext, subject: string, mapping: TableMapping
   const facts = {
     subject,
     observed: `after a switch a row with one of these stops the way back: ${paired.narrowings.join("; ")}`,
-    expected: "columns whose values all fit on the way back, or allowNarrowing: true in the mapping",
+    expected: "columns and keys that take all values on the way back, or allowNarrowing: true in the mapping",
     fix: allowed
-      ? "Keep the application from writing such values until the migration is complete; else widen the old home's column when it happens."
-      : "Widen these columns on the source too, or say allowNarrowing: true in the mapping.",
+      ? "Keep the application from writing such values until the migration is complete; else widen the old home's column, or drop its key, when it happens."
+      : "Widen these columns on the source too, take such unique keys off, or say allowNarrowing: true in the mapping.",
   };
   return [judge("mapping", false, facts, allowed ? "warning" : "error")];
 }

@@ -461,6 +461,20 @@ describe("a table with a mapping", () => {
     expect(await look({ widen: [] })).toEqual([]);
   });
 
+  test("has unique keys of the same lengths and expressions on both sides", async () => {
+    await source("CREATE TABLE orders (id VARCHAR(9), note INT, PRIMARY KEY (id(3)), UNIQUE KEY u ((LOWER(id))))");
+    const made = "(title INT, id VARCHAR(9), more INT, PRIMARY KEY (id(3)), UNIQUE KEY u ((LOWER(id))))";
+    await servers.target.root(`CREATE DATABASE shop; CREATE TABLE shop.orders ${made}`);
+    expect(await look({ widen: [] })).toEqual([]);
+    await servers.target.root("ALTER TABLE shop.orders DROP KEY u, ADD UNIQUE KEY u ((UPPER(id)))");
+    expect(await look({ widen: [] })).toEqual([
+      expect.stringContaining("unique key u of the target may refuse"),
+      expect.stringContaining("unique key u of the source may refuse"),
+    ]);
+    await servers.target.root("ALTER TABLE shop.orders DROP PRIMARY KEY, ADD PRIMARY KEY (id(2))");
+    expect((await look({ widen: [] }))[0]).toContain("the primary key takes the beginning of a column");
+  });
+
   test("is asked about from the other side before a rollback", async () => {
     await source(`CREATE TABLE orders ${columns}`);
     await servers.target.root(`CREATE DATABASE shop; ${PLAIN.replace("orders", "shop.orders")}`);

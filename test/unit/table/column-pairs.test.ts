@@ -26,7 +26,7 @@ function column(text: string): InfoRow {
   };
 }
 
-/** Keys as `name: columns`; the first is the primary one. */
+/** Keys as `name: columns`, of which one may have its length, or be an expression, in brackets; the first is the primary one. */
 function shape(columns: readonly string[], keys: readonly string[] = ["PRIMARY: id"]): TableShape {
   return parseTableShape(NAME, {
     table: [{ name: "t", engine: "InnoDB", collation: null, type: "BASE TABLE" }],
@@ -35,7 +35,15 @@ function shape(columns: readonly string[], keys: readonly string[] = ["PRIMARY: 
       const [name = "", parts = ""] = key.split(": ");
       return parts.split(", ").map((part) => {
         const [, col = part, prefix] = /^(\w+)\((\d+)\)$/.exec(part) ?? [];
-        return { name, non_unique: "0", col, sub_part: prefix ?? null, visible: "YES" };
+        const expression = part.startsWith("(") ? part : null;
+        return {
+          name,
+          non_unique: "0",
+          col: expression === null ? col : null,
+          sub_part: prefix ?? null,
+          expression,
+          visible: "YES",
+        };
       });
     }),
     foreignKeys: [],
@@ -124,6 +132,48 @@ describe("a mapping", () => {
       shape(["id int", "a varchar(9)"], ["PRIMARY: id", "u: a"]),
       { widen: ["a"] },
     ],
+    [
+      "unique key u of the target may refuse rows",
+      shape(["id int", "a varchar(9)"], ["PRIMARY: id", "u: a(5)"]),
+      shape(["id int", "a varchar(9)"], ["PRIMARY: id", "u: a(3)"]),
+      {},
+    ],
+    [
+      "unique key u of the target may refuse rows",
+      shape(plain, ["PRIMARY: id", "u: (`a` + 1)"]),
+      shape(plain, ["PRIMARY: id", "u: (`a` % 10)"]),
+      {},
+    ],
+    [
+      "unique key u of the target may refuse rows",
+      shape([...plain, "b int"], ["PRIMARY: id", "u: (`a` % 10)"]),
+      shape([...plain, "b int"], ["PRIMARY: id", "u: (`a` % 10)"]),
+      { rename: { a: "b", b: "a" } },
+    ],
+    [
+      "unique key u of the source may refuse rows",
+      shape(["id int", "a float"], ["PRIMARY: id", "u: (round(`a`))"]),
+      shape(["id int", "a double"], ["PRIMARY: id", "u: (round(`a`))"]),
+      { widen: ["a"] },
+    ],
+    [
+      "the primary key takes the beginning of a column",
+      shape(["id varchar(9)"]),
+      shape(["id varchar(9)"], ["PRIMARY: id(3)"]),
+      {},
+    ],
+    [
+      "unique key u of the target may refuse rows",
+      shape(["id varchar(9)"], ["PRIMARY: id(5)"]),
+      shape(["id varchar(9)"], ["PRIMARY: id(5)", "u: id(3)"]),
+      {},
+    ],
+    [
+      "a: it is enum('Open','shut') NOT NULL",
+      shape(["id int", "a enum('Open','shut')"]),
+      shape(["id int", "a enum('open','shut')"]),
+      {},
+    ],
   ])("is refused: %s", (why, source, target, mapping) => {
     expect(problems(source, target, mapping).join("\n")).toContain(why);
   });
@@ -131,7 +181,32 @@ describe("a mapping", () => {
   test("allows unique keys that the other side's imply, whatever they are called", () => {
     const source = shape([...plain, "gone int null"], ["PRIMARY: id", "u: a", "g: gone, a"]);
     const target = shape(["id int", "b int", "more int null"], ["PRIMARY: id", "other: b", "more: more, b"]);
-    expect(problems(source, target, { rename: { a: "b" }, add: ["more"], drop: ["gone"] })).toEqual([]);
+    const paired = pairColumns(source, target, { rename: { a: "b" }, add: ["more"], drop: ["gone"] });
+    expect(paired).toMatchObject({ problems: [], narrowings: [] });
+  });
+
+  test("allows the same lengths and expressions in unique keys, by columns that stay as they are", () => {
+    const keys = ["PRIMARY: id(5)", "u: a(3)", "x: (lower(`a`)), id"];
+    const source = shape(["id varchar(9)", "a varchar(9)", "b int"], keys);
+    const target = shape(["c int", "a varchar(9)", "id varchar(9)"], keys);
+    expect(problems(source, target, { rename: { b: "c" } })).toEqual([]);
+  });
+
+  test("says of unique keys with a column of one side alone that they may stop the stream once it has values", () => {
+    const source = shape([...plain, "gone int null"], ["PRIMARY: id", "g: gone, a"]);
+    const target = shape([...plain, "more int null"], ["PRIMARY: id", "m: more, a"]);
+    const paired = pairColumns(source, target, { add: ["more"], drop: ["gone"] });
+    expect(paired.problems).toEqual([]);
+    expect(paired.narrowings).toEqual([
+      "gone: values that rows have kept, where unique key g meets two alike",
+      "more: values that are written there, where unique key m of the target meets two alike after a rollback",
+    ]);
+  });
+
+  test("takes no offence at unique keys of such columns alone, in which no row ever changes", () => {
+    const source = shape([...plain, "gone int null", "left int default"], ["PRIMARY: id", "g: gone", "h: left, gone"]);
+    const paired = pairColumns(source, shape(plain), { drop: ["gone", "left"] });
+    expect(paired).toMatchObject({ problems: [], narrowings: [] });
   });
 
   test("accounts for every column of whatever tables, once", () => {

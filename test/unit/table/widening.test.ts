@@ -94,6 +94,8 @@ describe("a column carries every value of another", () => {
     ["text", "blob"],
     ["enum('a','b')", "enum('b','a','c')"],
     ["enum('a','b')", "enum('a')"],
+    ["enum('Open','shut')", "enum('open','shut')"],
+    ["set('a','B')", "set('a','b')"],
     ["enum('a')", "varchar(9)"],
     ["set('a')", "enum('a')"],
     ["bit(1)", "bit(2)"],
