@@ -13,7 +13,12 @@ export function comparable(definition: string): string {
   const open = lines.findLastIndex((line) => line.startsWith("  "));
   const last = lines[open];
   if (last !== undefined) lines[open] = last.replace(/,$/, "");
-  return lines.join("\n").replace(/ AUTO_INCREMENT=\d+/, "");
+  return withoutCounter(lines.join("\n"));
+}
+
+/** The definition without the value of its counter. */
+export function withoutCounter(definition: string): string {
+  return definition.replace(/ AUTO_INCREMENT=\d+/, "");
 }
 
 /** The same definition for a table of another name. */

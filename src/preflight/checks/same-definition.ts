@@ -2,10 +2,10 @@ import { tableKey } from "../../base/table-name.ts";
 import { mappingOf } from "../../table/table-mapping.ts";
 import type { Check } from "../check.ts";
 import { type Finding, judge } from "../finding.ts";
-import { comparable, showCreate } from "../show-create.ts";
+import { showCreate, withoutCounter } from "../show-create.ts";
 
-/** Lines of a definition by which applications tell tables apart: columns, and keys that refuse rows. */
-const FELT = /^(?:`|PRIMARY KEY |UNIQUE KEY )/;
+/** Lines of a definition by which applications tell tables apart: columns, and keys that refuse rows or change others. */
+const FELT = /^(?:`|PRIMARY KEY |UNIQUE KEY |CONSTRAINT .* FOREIGN KEY )/;
 
 /**
  * Tables that have been copied may have got DDL since, on one side or on both. Applications would find another table after
@@ -51,7 +51,7 @@ export const sameDefinitionCheck: Check = {
 
 /** All lines but the first, which has the name; keys may come in any order. */
 function linesOf(definition: string): readonly string[] {
-  return comparable(definition)
+  return withoutCounter(definition)
     .split("\n")
     .slice(1)
     .map((line) => line.trim().replace(/,$/, ""));

@@ -278,6 +278,12 @@ describe("a table whose definition changes while it moves", () => {
     expect(await present()).toContain('error shop.orders: target "target" has its columns in another order');
     await source("ALTER TABLE orders ADD UNIQUE KEY u (a)");
     expect(await present()).toContain("error shop.orders");
+    await source(
+      "ALTER TABLE orders DROP KEY u, MODIFY a INT AFTER id, ADD CONSTRAINT b FOREIGN KEY (b) REFERENCES orders (id)",
+    );
+    expect(await present()).toContain('error shop.orders: source "source" has "CONSTRAINT `b` FOREIGN KEY (`b`)');
+    await target("ALTER TABLE orders ADD CONSTRAINT b FOREIGN KEY (b) REFERENCES orders (id)");
+    expect(await present()).toBe("");
     expect(problems(await run(sameDefinitionCheck))).toEqual([]);
   });
 });
