@@ -37,7 +37,7 @@ export function withoutDiffs({ diffRun: _, ...document }: MigrationDocument): Mi
   return { ...document, diffs: [] };
 }
 
-/** Where the differences of a migration's last diff are written. */
+/** Where the differences of a migration's diffs are written, each in a directory of its own. */
 export function differencesDirectory(dataDirectory: string, migration: string): string {
   return join(dataDirectory, "differences", migration);
 }

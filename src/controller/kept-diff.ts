@@ -20,6 +20,8 @@ const EPOCH_RETRY_MS = 200;
 
 /** What the last diff has found, for a repair. */
 export interface FoundDifferences {
+  /** Names that diff. */
+  readonly run: string;
   readonly direction: Direction;
   /** ISO 8601: when that diff ended. */
   readonly finishedAt: string;
@@ -170,7 +172,7 @@ export async function readFound(
   const of = `migration = ${quoteText(migration)}`;
   try {
     const [run] = await connection.rows(
-      `SELECT direction, finished_at FROM ${SIDECAR.diffRun} WHERE ${of} AND finished_at <> ''`,
+      `SELECT direction, run, finished_at FROM ${SIDECAR.diffRun} WHERE ${of} AND finished_at <> ''`,
     );
     if (run === undefined) return undefined;
     const states = await connection.rows(
@@ -193,7 +195,7 @@ export async function readFound(
     }
     if (tables.length === 0) return undefined;
     const direction: Direction = run["direction"] === "reverse" ? "reverse" : "forward";
-    return { direction, finishedAt: run["finished_at"] ?? "", tables };
+    return { run: run["run"] ?? "", direction, finishedAt: run["finished_at"] ?? "", tables };
   } catch (error) {
     // A version before has made the sidecar, and no stream of this one has run since.
     if (isMysqlError(error, ERRNO.NO_SUCH_TABLE, ERRNO.UNKNOWN_DATABASE)) return undefined;
@@ -203,20 +205,29 @@ export async function readFound(
   }
 }
 
-/** What the last diff has found is repaired. */
-export async function dropFound(endpoint: Endpoint, migration: string, signal: AbortSignal): Promise<void> {
+/** What diff `run` has found is repaired. Nothing is dropped where another has begun since, as by another controller. */
+export async function dropFound(
+  endpoint: Endpoint,
+  migration: string,
+  run: string,
+  signal: AbortSignal,
+): Promise<void> {
   const connection = await connect(endpoint, migration, signal);
   try {
     await connection.query("START TRANSACTION");
-    await forgetFound(connection, migration);
+    const [last] = await connection.rows(
+      `SELECT run FROM ${SIDECAR.diffRun} WHERE migration = ${quoteText(migration)} FOR UPDATE`,
+    );
+    if (last?.["run"] === run) await forgetFound(connection, migration);
     await connection.query("COMMIT");
   } finally {
     await connection.close();
   }
 }
 
+/** The row that names the diff is locked first, by all who do this: the others wait for it, and find another there. */
 async function forgetFound(connection: Connection, migration: string): Promise<void> {
-  for (const kept of [SIDECAR.diffKey, SIDECAR.diffTable, SIDECAR.diffRun]) {
+  for (const kept of [SIDECAR.diffRun, SIDECAR.diffKey, SIDECAR.diffTable]) {
     await connection.query(`DELETE FROM ${kept} WHERE migration = ${quoteText(migration)}`);
   }
 }

@@ -82,7 +82,7 @@ async function beginOrResume(
   const kept = await KeptDiff.open(other, { migration, direction, run: run.id, epoch, clock }, signal);
   try {
     const directory = differencesDirectory(context.dataDirectory, migration);
-    const files = new DifferenceFiles(directory, context.limits.diffFileBytesMax);
+    const files = new DifferenceFiles(directory, run.id, context.limits.diffFileBytesMax);
     if (earlier === undefined) {
       files.clear();
       // Before the journal names the diff: what is left of another is never taken for its own.

@@ -37,7 +37,7 @@ export async function orderRepair(
       const report = await runRepair({ ...options, differences: found.tables, dryRun, port });
       const complete = found.tables.every((table) => table.complete);
       if (!dryRun) {
-        await dropFound(options.other, runner.id, options.signal);
+        await dropFound(options.other, runner.id, found.run, options.signal);
         await finish(runner, order, report);
       }
       return { direction, complete, ...report };

@@ -23,21 +23,27 @@ export interface WrittenDifferences {
  * A disk that is full does not end the diff: what is found from then on is counted, and said not to be written.
  */
 export class DifferenceFiles {
+  readonly #ofAll: string;
   readonly #directory: string;
   readonly #bytesMax: number;
   /** By table. */
   readonly #files = new Map<string, DifferenceFile>();
   #ended: string | undefined;
 
-  /** @param bytesMax of all files together */
-  constructor(directory: string, bytesMax: number) {
-    this.#directory = directory;
+  /**
+   * @param directory of the migration
+   * @param run names the diff, which has a directory of its own in it: what another has written is never taken for its own
+   * @param bytesMax of all files together
+   */
+  constructor(directory: string, run: string, bytesMax: number) {
+    this.#ofAll = directory;
+    this.#directory = join(directory, run);
     this.#bytesMax = bytesMax;
   }
 
-  /** Removes those of an earlier diff. */
+  /** Removes those of the migration's earlier diffs. */
   clear(): void {
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.#ofAll, { recursive: true, force: true });
   }
 
   /** Counts what another process has written for a table; false where it is not here, as on the machine of another controller. */

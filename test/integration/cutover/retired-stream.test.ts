@@ -4,11 +4,13 @@ import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { DEFAULT_LIMITS } from "../../../src/config/limits.ts";
 import type { ControllerContext } from "../../../src/controller/controller-context.ts";
+import { dropFound, readFound } from "../../../src/controller/kept-diff.ts";
 import { StreamKeeper, type StreamKeeperEvents } from "../../../src/controller/stream-keeper.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, proveEpoch, retireLedger } from "../../../src/replication/ledger.ts";
 import { sealLedger, unsealLedger } from "../../../src/replication/ledger-seal.ts";
+import { SIDECAR } from "../../../src/replication/sidecar.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { writeStartPosition } from "../../../src/replication/start-position.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
@@ -35,6 +37,24 @@ describe("a stream whose tables have left the home that it followed", () => {
   afterAll(async () => {
     await connection?.close();
     await stopServers(servers);
+  });
+
+  test("leaves what a diff has found since to it, when a repair ends that another controller had begun", async () => {
+    const endpoint = await ownEndpoint(servers.target, "target-writer", []);
+    const signal = new AbortController().signal;
+    const found = async (): Promise<string | undefined> => (await readFound(endpoint, "m9", signal))?.run;
+    const state = JSON.stringify({ differences: 1, keys: 1, keysComplete: true });
+    await connection.query(
+      `INSERT INTO ${SIDECAR.diffRun} VALUES ('m9', 'forward', 'later', '2026-01-01T00:00:00.000Z')`,
+    );
+    await connection.query(`INSERT INTO ${SIDECAR.diffTable} VALUES ('m9', 't.t', '${state}')`);
+    await connection.query(`INSERT INTO ${SIDECAR.diffKey} VALUES ('m9', 't.t', 1, '31')`);
+    expect(await found()).toBe("later");
+    await dropFound(endpoint, "m9", "earlier", signal);
+    expect(await found()).toBe("later");
+    await dropFound(endpoint, "m9", "later", signal);
+    const left = `SELECT migration FROM ${SIDECAR.diffRun} UNION ALL SELECT migration FROM ${SIDECAR.diffKey}`;
+    expect(await connection.rows(left)).toEqual([]);
   });
 
   test("cannot be begun again by a process that was asleep while the tables moved there and back", async () => {

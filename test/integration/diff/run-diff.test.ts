@@ -469,8 +469,9 @@ describe("a diff under traffic", () => {
 });
 
 describe("a comparison in many pieces", () => {
-  const folder = mkdtempSync(join(tmpdir(), "switchyard-differences-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const ofAll = mkdtempSync(join(tmpdir(), "switchyard-differences-"));
+  const folder = join(ofAll, "run");
+  afterAll(() => rmSync(ofAll, { recursive: true }));
   const written = (table: string): { readonly key: string; readonly source?: Record<string, unknown> }[] =>
     readFileSync(join(folder, `${table}.jsonl`), "utf8")
       .trimEnd()
@@ -523,7 +524,7 @@ describe("a comparison in many pieces", () => {
     let kept = 0;
     const killed = {
       keeper,
-      files: new DifferenceFiles(folder, 1e6),
+      files: new DifferenceFiles(ofAll, "run", 1e6),
       limits: { keepEveryMs: 0, tablesAtOnce: 1 },
       // Some rows of the second table have been compared then.
       failpoint: (point: string) =>
@@ -539,7 +540,7 @@ describe("a comparison in many pieces", () => {
     await servers.other.root(
       "SET sql_log_bin = 0; UPDATE t.late SET v = 'x' WHERE id IN (2, 20); UPDATE t.early SET v = 'x' WHERE id = 2",
     );
-    const report = await diff({ keeper, files: new DifferenceFiles(folder, 1e6) });
+    const report = await diff({ keeper, files: new DifferenceFiles(ofAll, "run", 1e6) });
     expect(report).toMatchObject({
       rows: 800,
       differences: 5,
@@ -557,13 +558,13 @@ describe("a comparison in many pieces", () => {
     // A file that is not here, or another definition: then nothing of that table is taken for compared.
     rmSync(join(folder, "t.early.jsonl"));
     await servers.home.root("ALTER TABLE t.late ADD COLUMN w INT");
-    const again = await diff({ keeper, files: new DifferenceFiles(folder, 1e6) });
+    const again = await diff({ keeper, files: new DifferenceFiles(ofAll, "run", 1e6) });
     expect(again.tables.map(({ rowsBefore, differences }) => [rowsBefore, differences])).toEqual([
       [undefined, 3],
       [400, 3],
     ]);
     keeper.states.set("t.late", { ...(state as KeptTable), fileBytes: 0 });
-    const altered = await diff({ keeper, files: new DifferenceFiles(folder, 1e6) });
+    const altered = await diff({ keeper, files: new DifferenceFiles(ofAll, "run", 1e6) });
     expect(altered.tables.map(({ rowsBefore, differences }) => [rowsBefore, differences])).toEqual([
       [400, 3],
       [undefined, 5],
@@ -573,7 +574,7 @@ describe("a comparison in many pieces", () => {
   test("writes no more of the differences than it may, and says so", async () => {
     await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1), (2, 2), (3, 3)");
     await changeOther("UPDATE t.n SET v = 0");
-    const report = await diff({ files: new DifferenceFiles(folder, 300) });
+    const report = await diff({ files: new DifferenceFiles(ofAll, "run", 300) });
     expect(report).toMatchObject({
       differences: 3,
       files: { directory: folder, ended: expect.stringContaining("diffFileBytesMax, 300 bytes") },
