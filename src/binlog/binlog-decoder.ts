@@ -103,7 +103,7 @@ export class BinlogDecoder {
         this.#tables.endTransaction();
         return decodeAnonymousGtidEvent(reader);
       case EVENT.QUERY:
-        return decodeQueryEvent(reader, header.timestamp);
+        return decodeQueryEvent(reader, header);
       case EVENT.TABLE_MAP:
         return { kind: "table-map", table: this.#tables.take(reader) };
       case EVENT.XID:

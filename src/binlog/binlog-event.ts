@@ -60,6 +60,8 @@ export interface QueryEvent {
   readonly errorCode: number;
   /** The session's settings, for `decodeQueryStatus`. */
   readonly status: Buffer;
+  /** It depends on its session: it names a temporary table, or asks for the connection's number. */
+  readonly ofThread: boolean;
 }
 
 export type RowOperation = "write" | "update" | "delete";

@@ -74,6 +74,8 @@ export const STATEMENT_EVENTS: Readonly<Record<number, string>> = {
 
 /** Flags of the event header. */
 export const EVENT_FLAG = {
+  /** The statement names a temporary table, or something else of its session. */
+  THREAD_SPECIFIC: 0x4,
   /** Made up by the server for this dump; not in its log. */
   ARTIFICIAL: 0x20,
   /** May be skipped by a reader that does not know its type. */

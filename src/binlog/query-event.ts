@@ -1,8 +1,12 @@
 import type { QueryEvent } from "./binlog-event.ts";
 import { EventReader } from "./event-reader.ts";
+import { EVENT_FLAG } from "./event-types.ts";
 
 /** QUERY_EVENT. Of the session's settings only `sql_mode` is decoded; `decodeQueryStatus` reads the rest for who asks. */
-export function decodeQueryEvent(reader: EventReader, timestamp: number): QueryEvent {
+export function decodeQueryEvent(
+  reader: EventReader,
+  { timestamp, flags }: { readonly timestamp: number; readonly flags: number },
+): QueryEvent {
   const threadId = reader.u32();
   const executionSeconds = reader.u32();
   const schemaLength = reader.u8();
@@ -12,7 +16,8 @@ export function decodeQueryEvent(reader: EventReader, timestamp: number): QueryE
   reader.skip(1);
   const sql = reader.text(reader.left);
   const sqlMode = sqlModeOf(status);
-  return { kind: "query", timestamp, schema, sql, sqlMode, threadId, executionSeconds, errorCode, status };
+  const ofThread = (flags & EVENT_FLAG.THREAD_SPECIFIC) !== 0;
+  return { kind: "query", timestamp, schema, sql, sqlMode, threadId, executionSeconds, errorCode, status, ofThread };
 }
 
 /**

@@ -6,10 +6,17 @@ import { isMysqlError } from "../mysql/mysql-error.ts";
 import type { OnDdl } from "../rules/on-ddl.ts";
 import type { TableChange } from "../sql/table-change.ts";
 import { mappingOf } from "../table/table-mapping.ts";
-import type { TableShape } from "../table/table-shape.ts";
+import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 import type { CopiedTable } from "./copy-state.ts";
 import { readIntention, recordDdl, writeIntention } from "./ddl-record.ts";
-import { enterSession, leaveSession, ownZoneQuery, type StatementSession, sessionOf } from "./ddl-session.ts";
+import {
+  enterSession,
+  isOwnZone,
+  leaveSession,
+  ownZoneQuery,
+  type StatementSession,
+  sessionOf,
+} from "./ddl-session.ts";
 import { ddlFailed, ddlUncertain, statementSeen } from "./ddl-stop.ts";
 import type { FollowContext } from "./follower.ts";
 import type { DdlItem } from "./intake.ts";
@@ -56,9 +63,10 @@ interface Change {
  * records it together with the definitions that hold behind it. Everything before it in the log is applied, and no transaction
  * is open on the writer.
  *
+ * @returns whether it may have given a table other columns; never while rows are copied
  * @throws {DdlStop} where the policy is to stop, or the statement cannot be carried on
  */
-export async function carryDdl(context: FollowContext, item: DdlItem): Promise<void> {
+export async function carryDdl(context: FollowContext, item: DdlItem): Promise<boolean> {
   const { ddlPolicy, claim, state } = context;
   const gtid = formatGtid(item.gtid);
   const acknowledged = ddlPolicy.after === gtid;
@@ -83,6 +91,7 @@ export async function carryDdl(context: FollowContext, item: DdlItem): Promise<v
   await recordDdl(context.writer, claim, { executed, newest, definitions });
   context.newest = newest;
   context.log.warn({ gtid, tables, how }, "DDL on the source");
+  return reshapes;
 }
 
 /** The definition behind a change of one table; with `apply` the target has it then. */
@@ -96,7 +105,9 @@ async function changed(
   const [name] = ddl.tables;
   const table = state.tables.find((one) => name !== undefined && one.key === tableKey(name));
   const { change } = ddl;
+  if (what === "check" && change?.kind === "truncate") return [];
   const session = sessionOf(item.event);
+  if (what === "check" && typeof session === "string") return await asTheyAre(context, item, ddl);
   if (table === undefined || change === undefined) throw statementSeen(claim.migration, item, state.keyed);
   if (typeof session === "string") throw ddlFailed(claim.migration, item, session);
   if (what === "apply" && change.kind !== "truncate" && mappingOf(context.mappings, table.name) !== undefined) {
@@ -119,6 +130,8 @@ async function changed(
     return [next];
   } catch (error) {
     if (!isMysqlError(error) || isRetryable(error)) throw error;
+    // What the statement makes of the table cannot be tried; both sides show what it has become.
+    if (what === "check") return await asTheyAre(context, item, ddl);
     throw ddlFailed(claim.migration, item, `the target refuses it for ${table.key}`, error);
   } finally {
     context.signal.removeEventListener("abort", cut);
@@ -152,6 +165,8 @@ async function applied(
     requireColumns(context, item, next.shape, there.shape);
     await requireSameTimes(context, item, of, connection);
     after = comparableDefinition(there.definition);
+    const why = unrepeatableHere(of, next.shape, now === after);
+    if (why !== undefined) throw ddlFailed(claim.migration, item, why);
   }
   const before = left?.before ?? now;
   // A change that shows nowhere in the definition does no harm when it is made again: nothing behind it has been applied yet.
@@ -231,6 +246,38 @@ function requireColumns(context: FollowContext, item: DdlItem, wanted: TableShap
     const why = `column ${column.name} of ${tableKey(wanted.name)} would be ${column.columnType} on the source, and on the target it ${is}`;
     throw ddlFailed(context.claim.migration, item, why);
   }
+}
+
+/**
+ * Why a change may give rows other values on the target than it gave on the source, or more than once, where the columns before
+ * and after say so.
+ *
+ * @param next what the recorded table becomes
+ * @param staysSame whether the target's definition is afterwards what it was
+ */
+function unrepeatableHere(
+  { table, change, session }: Change,
+  next: TableShape,
+  staysSame: boolean,
+): string | undefined {
+  const find = (shape: TableShape, name: string): ColumnShape | undefined =>
+    shape.columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+  if (isOwnZone(session)) {
+    if (change.zonedDefault) return "it gives rows a time as the source's own zone has it";
+    for (const { from, to } of change.retyped) {
+      const [before, after] = [find(table.shape, from), find(next, to)];
+      if ((before?.dataType === "timestamp") !== (after?.dataType === "timestamp"))
+        return `column ${to} becomes, or was, a TIMESTAMP, and its times are those of the source's own zone`;
+    }
+  }
+  for (const { from, to } of change.retyped) {
+    if (find(next, to)?.autoIncrement === true && find(table.shape, from)?.autoIncrement !== true)
+      return `column ${to} begins to number rows, in the order in which the server finds them`;
+  }
+  // Who comes after a death could not see whether it has been made.
+  return staysSame && change.rearranges
+    ? "it moves values between columns and leaves the definition as it was"
+    : undefined;
 }
 
 /** Rows that get the statement's own time must get the same on both servers. */

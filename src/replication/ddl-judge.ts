@@ -2,7 +2,9 @@ import { type TableName, tableKey } from "../base/table-name.ts";
 import type { QueryEvent } from "../binlog/binlog-event.ts";
 import { analyzeSql } from "../sql/classifier.ts";
 import type { SqlModes, StatementFacts } from "../sql/statement.ts";
+import { NO_HEAD, readHead, type StatementHead } from "../sql/statement-head.ts";
 import { readTableChange, type TableAction } from "../sql/table-change.ts";
+import { charsetOfText } from "./client-charset.ts";
 import { renameTool, type SeenDdl, triggerTool } from "./seen-ddl.ts";
 import { isOurDdl } from "./sidecar.ts";
 
@@ -12,7 +14,14 @@ export type StatementVerdict =
   /** It changes, or may change, a table of the migration; `ddl` where it is a definition and not rows as text. */
   | { readonly stop: string; readonly ddl?: SeenDdl };
 
-type Query = Pick<QueryEvent, "schema" | "sql" | "sqlMode">;
+type Query = Pick<QueryEvent, "schema" | "sql" | "sqlMode" | "status" | "ofThread">;
+
+/** A statement, and how it is read. */
+interface Text {
+  readonly query: Query;
+  readonly modes: SqlModes;
+  readonly head: StatementHead;
+}
 
 const ANSI_QUOTES = 4n;
 const NO_BACKSLASH_ESCAPES = 1n << 20n;
@@ -21,13 +30,9 @@ const NO_BACKSLASH_ESCAPES = 1n << 20n;
 const ROWLESS =
   /^\s*(?:CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:AGGREGATE\s+)?(?:PROCEDURE|FUNCTION|EVENT|SERVER|(?:UNDO\s+)?TABLESPACE|INSTANCE|RESOURCE\s+GROUP|SPATIAL\s+REFERENCE)\b/i;
 const DROP_TRIGGER = /^\s*DROP\s+TRIGGER\b/i;
-const CREATE_TRIGGER = /^\s*CREATE\b.*\bTRIGGER\b/is;
-const RENAME = /^\s*(?:\/\*.*?\*\/\s*)*RENAME\b/is;
 /** Tables in which a check tries definitions; these may have versioned comments, which cannot be read otherwise. */
 const SCRATCH = /^\s*CREATE\s+TABLE\s+`_switchyard`\.`preflight_\d+`\s*\(/;
 const UPKEEP = /^\s*(?:ANALYZE|OPTIMIZE|REPAIR|CHECK)\b/i;
-const DATABASE =
-  /^\s*(CREATE|ALTER|DROP)\s+(?:DATABASE|SCHEMA)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(`(?:[^`]|``)+`|[^\s;`]+)/i;
 
 const CARRIED: ReadonlySet<TableAction> = new Set(["columns", "keys", "checks", "options"]);
 
@@ -35,10 +40,13 @@ const CARRIED: ReadonlySet<TableAction> = new Set(["columns", "keys", "checks", 
 export class DdlJudge {
   readonly #tables: ReadonlyMap<string, TableName>;
   readonly #schemas: ReadonlySet<string>;
+  /** Some name can be spelled in other bytes than those of UTF-8. */
+  readonly #beyondAscii: boolean;
 
   constructor(tables: readonly TableName[]) {
     this.#tables = new Map(tables.map((table) => [tableKey(table).toLowerCase(), table]));
     this.#schemas = new Set(tables.map(({ schema }) => schema.toLowerCase()));
+    this.#beyondAscii = tables.some((table) => /[^\0-\x7f]/.test(tableKey(table)));
   }
 
   judge(query: Query): StatementVerdict {
@@ -46,62 +54,90 @@ export class DdlJudge {
     if (isOurDdl(sql)) return { skip: "our own" };
     if (SCRATCH.test(sql) || UPKEEP.test(sql) || ROWLESS.test(sql) || DROP_TRIGGER.test(sql))
       return { skip: "it changes no row" };
-    const database = DATABASE.exec(sql);
-    if (database !== null) return this.#database(database[1] ?? "", database[2] ?? "");
+    const charset = charsetOfText(query);
     const modes = {
       ansiQuotes: (query.sqlMode & ANSI_QUOTES) !== 0n,
       noBackslashEscapes: (query.sqlMode & NO_BACKSLASH_ESCAPES) !== 0n,
+      // In all others quotes are where they are in UTF-8; of names beyond ASCII the end of this function says more.
+      charset: charset === "unsafe" ? charset : ("utf8" as const),
     };
-    for (const facts of analyzeSql(Buffer.from(sql, "utf8"), modes)) {
+    const text = Buffer.from(sql, "utf8");
+    for (const facts of analyzeSql(text, modes)) {
       if (facts.kind === "account" || facts.kind === "flush") continue;
-      const verdict = this.#statement(facts, query, modes);
-      if (verdict !== undefined) return verdict;
+      const isDefinition = facts.kind === "ddl" || facts.kind === "other";
+      const head = isDefinition ? readHead(text, facts, modes) : NO_HEAD;
+      const verdict =
+        head.object === "DATABASE"
+          ? this.#database(head)
+          : this.#statement(facts, { query, modes, head }, isDefinition);
+      if (verdict !== undefined && "stop" in verdict) return verdict;
+      if (charset !== "utf8" && this.#beyondAscii) {
+        return this.#mayBeAny("its text is not in UTF-8, as names of tables are", isDefinition);
+      }
     }
     return { skip: "it concerns other tables" };
   }
 
-  #statement(facts: StatementFacts, query: Query, modes: SqlModes): StatementVerdict | undefined {
+  #statement(facts: StatementFacts, text: Text, isDefinition: boolean): StatementVerdict | undefined {
+    const { query, head } = text;
     const refers = /\bREFERENCES\b/i.test(query.sql);
-    const nameOf = (ref: { readonly schema?: string; readonly table: string }): TableName | undefined =>
-      this.#tables.get(`${ref.schema ?? query.schema}.${ref.table}`.toLowerCase());
-    const touched = namesOf(facts.tables.filter(({ write }) => write || refers).map(nameOf));
+    const spelled = (ref: NamedTable): string => `${ref.schema ?? query.schema}.${ref.table}`;
+    const nameOf = (ref: NamedTable): TableName | undefined => this.#tables.get(spelled(ref).toLowerCase());
+    const refs = facts.tables.filter((ref) => (ref.write || refers) && nameOf(ref) !== undefined);
+    const touched = namesOf(refs.map(nameOf));
     // What a definition is about stands first; a table that it refers to keeps its own.
     const isAbout = !refers || facts.tables[0] === undefined || nameOf(facts.tables[0]) !== undefined;
-    const isDefinition = facts.kind === "ddl" || facts.kind === "other";
     const [first] = touched;
     if (first !== undefined) {
       const stop = `it concerns ${tableKey(first)}`;
       if (!isDefinition) return { stop };
+      // Rows are followed by the exact name; another spelling, or a temporary table, may be another table beside it.
+      const isExact = refs.every((ref) => isSpelled(spelled(ref), nameOf(ref)));
+      if (!isExact || query.ofThread) return { stop, ddl: { kind: "other", tables: touched } };
       return {
         stop,
-        ddl: { ...(isAbout ? kindOf(facts, query, modes, touched) : { kind: "reference" as const }), tables: touched },
+        ddl: { ...(isAbout ? kindOf(facts, text, touched) : { kind: "reference" as const }), tables: touched },
       };
     }
-    const trigger = facts.kind === "ddl" && facts.tables.length > 0 && CREATE_TRIGGER.test(query.sql);
-    if (!facts.touchesEverything || trigger) return undefined;
-    const stop = `it may concern any table (${facts.everythingBecause ?? "it cannot be read"})`;
+    const isTrigger = head.verb === "CREATE" && head.object === "TRIGGER" && facts.tables.length > 0;
+    if (!facts.touchesEverything || isTrigger) return undefined;
+    return this.#mayBeAny(facts.everythingBecause ?? "it cannot be read", isDefinition);
+  }
+
+  #mayBeAny(because: string, isDefinition: boolean): StatementVerdict {
+    const stop = `it may concern any table (${because})`;
     return isDefinition ? { stop, ddl: { kind: "other", tables: [...this.#tables.values()] } } : { stop };
   }
 
-  #database(verb: string, name: string): StatementVerdict {
-    const schema = name.replace(/^`|`$/g, "").replaceAll("``", "`").toLowerCase();
-    if (verb.toUpperCase() !== "DROP" || !this.#schemas.has(schema)) return { skip: "it changes no table" };
+  #database({ verb, name }: StatementHead): StatementVerdict | undefined {
+    if (verb !== "DROP") return undefined;
+    if (name === undefined) return this.#mayBeAny("it drops a schema whose name cannot be read", true);
+    const schema = name.toLowerCase();
+    if (!this.#schemas.has(schema)) return undefined;
     const tables = [...this.#tables.values()].filter((table) => table.schema.toLowerCase() === schema);
     return { stop: `it drops the schema ${schema}`, ddl: { kind: "other", tables } };
   }
 }
 
+interface NamedTable {
+  readonly schema?: string;
+  readonly table: string;
+}
+
+function isSpelled(spelled: string, name: TableName | undefined): boolean {
+  return name !== undefined && spelled === `${name.schema}.${name.table}`;
+}
+
 function kindOf(
   facts: StatementFacts,
-  { sql }: Query,
-  modes: SqlModes,
+  { query: { sql }, modes, head }: Text,
   touched: readonly TableName[],
 ): Omit<SeenDdl, "tables"> {
-  if (CREATE_TRIGGER.test(sql)) {
-    const tool = triggerTool(sql);
+  if (head.verb === "CREATE" && head.object === "TRIGGER") {
+    const tool = head.name === undefined ? undefined : triggerTool(head.name);
     return tool === undefined ? { kind: "trigger" } : { kind: "tool-trigger", tool };
   }
-  if (RENAME.test(sql)) {
+  if (head.verb === "RENAME") {
     const names = facts.tables.map((ref) => ref.table);
     const tool = touched.map((one) => renameTool(one.table, names)).find((one) => one !== undefined);
     return { kind: "other", ...(tool === undefined ? {} : { tool }) };

@@ -1,6 +1,7 @@
 import type { QueryEvent } from "../binlog/binlog-event.ts";
 import { decodeQueryStatus, type QueryStatus } from "../binlog/query-status.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { charsetOfText } from "./client-charset.ts";
 import { TARGET_SESSION } from "./stream-session.ts";
 
 const NO_FOREIGN_KEY_CHECKS = 1 << 26;
@@ -25,10 +26,8 @@ export function sessionOf(
   const status = decodeQueryStatus(event.status);
   if (status.unknownCode !== undefined)
     return `the log has a setting of a kind that is not known (${status.unknownCode})`;
-  const client = status.charset?.client;
-  // Text comes as the client has sent it, and is read here as UTF-8.
-  if (client !== undefined && /[^\0-\x7f]/.test(event.sql) && !isUtf8(client)) {
-    return `its text is in the character set of collation ${client}, and not in UTF-8`;
+  if (charsetOfText(event) !== "utf8") {
+    return `its text is in the character set of collation ${status.charset?.client}, and not in UTF-8`;
   }
   const set = [
     `sql_mode = ${event.sqlMode}`,
@@ -41,12 +40,6 @@ export function sessionOf(
   if (status.charset !== undefined) set.push(`collation_connection = ${status.charset.connection}`);
   if (status.timeZone !== undefined) set.push(`time_zone = '${status.timeZone.replaceAll("'", "''")}'`);
   return { status, sql: [`SET SESSION ${set.join(", ")}`] };
-}
-
-/** Numbers of collations of utf8mb3 and utf8mb4. */
-function isUtf8(collation: number): boolean {
-  const within = (from: number, to: number): boolean => collation >= from && collation <= to;
-  return [33, 45, 46, 76, 83].includes(collation) || within(192, 247) || within(255, 323);
 }
 
 /** Sets the session as a statement of the log had it. Where the server refuses, what it says is thrown. */
@@ -80,4 +73,9 @@ export async function leaveSession(connection: Connection): Promise<void> {
 export function ownZoneQuery(session: StatementSession, timestamp: number): readonly string[] | undefined {
   if (session.status.timeZone !== "SYSTEM") return undefined;
   return ["SET SESSION time_zone = 'SYSTEM'", `SELECT FROM_UNIXTIME(${timestamp}) AS shown`];
+}
+
+/** Whether times are written in the server's own zone: those of another server may mean other moments. */
+export function isOwnZone({ status }: StatementSession): boolean {
+  return status.timeZone === undefined || status.timeZone === "SYSTEM";
 }

@@ -47,7 +47,10 @@ export interface FollowContext {
   readonly spell: StatementSpell;
   readonly ddlPolicy: DdlPolicy;
   readonly mappings: TableMappings | undefined;
-  /** A definition statement was carried on: the tables must be read anew from the ledger before anything else is applied. */
+  /**
+   * A definition statement that gives a table other columns was carried on: the tables must be read anew from the ledger
+   * before anything else is applied. Never before all rows are copied and all keys are there.
+   */
   reshaped: boolean;
 }
 
@@ -67,12 +70,18 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
     .map(({ shape }) => shape);
   let over = false;
   while (!over) {
+    let carried = false;
     const byStatements = spell.lasts(gate.executed);
     const asRowEvents = byStatements ? new Set<string>() : await openRowEvents(writer, shapes, log);
     try {
-      await followBy(context, asRowEvents, () => {
+      const applier = (queue: BoundedQueue<IntakeItem>): Applier =>
+        applierOf(context, queue, () => {
+          carried = true;
+        });
+      // Behind a definition statement nothing more is taken from this dump; the next one begins there.
+      await followBy(context, asRowEvents, applier, () => {
         over = context.reshaped || until();
-        return over || (byStatements && !spell.lasts(gate.executed));
+        return over || carried || (byStatements && !spell.lasts(gate.executed));
       });
       if (!context.signal.aborted) await closeRowEvents(writer);
     } catch (error) {
@@ -84,7 +93,12 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
   }
 }
 
-async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>, until: () => boolean): Promise<void> {
+async function followBy(
+  context: FollowContext,
+  asRowEvents: ReadonlySet<string>,
+  applierFor: (queue: BoundedQueue<IntakeItem>) => Applier,
+  until: () => boolean,
+): Promise<void> {
   const { gate, limits, signal } = context;
   const observer = await connectSource(context.source, context.claim, signal);
   let start: DumpStart;
@@ -117,7 +131,7 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
     asRowEvents,
     missing: await missingOnTarget(context),
   });
-  const applier = applierOf(context, queue);
+  const applier = applierFor(queue);
   const dump = await Connection.connect(context.source, { attributes: readerAttributes(context.claim), signal });
   const stop = (): void => queue.fail(new SwitchyardError("CANCELLED", { what: "the stream was closed" }));
   signal.addEventListener("abort", stop, { once: true });
@@ -152,7 +166,7 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
   }
 }
 
-function applierOf(context: FollowContext, queue: BoundedQueue<IntakeItem>): Applier {
+function applierOf(context: FollowContext, queue: BoundedQueue<IntakeItem>, carried: () => void): Applier {
   return new Applier({
     connection: context.writer,
     claim: context.claim,
@@ -163,8 +177,8 @@ function applierOf(context: FollowContext, queue: BoundedQueue<IntakeItem>): App
     failpoint: context.failpoint,
     log: context.log,
     carry: async (item) => {
-      await carryDdl(context, item);
-      context.reshaped = true;
+      if (await carryDdl(context, item)) context.reshaped = true;
+      carried();
     },
     events: {
       ...context.events,

@@ -8,6 +8,7 @@ import type { StreamName } from "./stream-session.ts";
 import { readDefinition, type TableDefinition, withoutCounter } from "./table-definitions.ts";
 
 const FOREIGN_KEY_LINE = /^\s*CONSTRAINT `(?:[^`]|``)+` FOREIGN KEY /;
+const CHECK_LINE = /^\s*CONSTRAINT `((?:[^`]|``)+)` CHECK /gm;
 const HEAD = /^CREATE TABLE `(?:[^`]|``)+` \(/;
 
 /**
@@ -35,7 +36,7 @@ export async function tryChange(
   await connection.query(`DROP TABLE IF EXISTS ${quoteTable(scratch)}`);
   try {
     await connection.query(
-      `${own} ${withoutForeignKeys(of.definition).replace(HEAD, `CREATE TABLE ${quoteTable(scratch)} (`)}`,
+      `${own} ${withoutForeignKeys(of.definition).replace(HEAD, () => `CREATE TABLE ${quoteTable(scratch)} (`)}`,
     );
     if (statement !== undefined) {
       await enterSession(connection, of.session);
@@ -45,7 +46,7 @@ export async function tryChange(
     await leaveSession(connection);
     await connection.query("SET SESSION sql_mode = ''");
     const { definition, shape } = await readDefinition(connection, scratch);
-    const named = definition.replaceAll(scratch.table, of.table.table.replaceAll("`", "``"));
+    const named = renamed(definition, { from: scratch.table, to: of.table.table, before: of.definition });
     return { name: of.table, definition: named, shape: { ...shape, name: of.table } };
   } finally {
     if (!connection.isClosed) {
@@ -53,6 +54,28 @@ export async function tryChange(
       await connection.query(`DROP TABLE IF EXISTS ${quoteTable(scratch)}`);
     }
   }
+}
+
+/**
+ * A definition under another name. Names that the server has made of the table's for constraints follow it, with numbers that
+ * no constraint has, before or after.
+ */
+export function renamed(
+  definition: string,
+  { from, to, before }: { readonly from: string; readonly to: string; readonly before: string },
+): string {
+  const own = to.replaceAll("`", "``");
+  const numbers = [...`${before}\n${definition}`.matchAll(CHECK_LINE)]
+    .map(([, name = ""]) =>
+      name.toLowerCase().startsWith(`${own.toLowerCase()}_chk_`) ? Number(name.slice(own.length + 5)) : 0,
+    )
+    .filter((number) => Number.isSafeInteger(number));
+  let highest = Math.max(0, ...numbers);
+  return definition
+    .replace(HEAD, () => `CREATE TABLE \`${own}\` (`)
+    .replaceAll(CHECK_LINE, (line, name: string) =>
+      name.startsWith(`${from}_chk_`) ? line.replace(name, () => `${own}_chk_${++highest}`) : line,
+    );
 }
 
 /** A definition with nothing in it that may differ between a table and one made in its likeness. */

@@ -66,11 +66,9 @@ export function ddlStep(policy: OnDdl, kind: DdlKind, acknowledged: boolean): Dd
   return acknowledged ? "pass" : STEPS[policy][kind];
 }
 
-const PT_TRIGGER = /\bTRIGGER\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:(?:`(?:[^`]|``)*`|[^\s`.]+)\s*\.\s*)?`?pt_osc_/i;
-
-/** The program whose trigger a CREATE TRIGGER makes, if it is one of a tool. */
-export function triggerTool(sql: string): string | undefined {
-  return PT_TRIGGER.test(sql) ? "pt-online-schema-change" : undefined;
+/** The program whose trigger one with this name is, if it is one of a tool. */
+export function triggerTool(name: string): string | undefined {
+  return name.toLowerCase().startsWith("pt_osc_") ? "pt-online-schema-change" : undefined;
 }
 
 /**

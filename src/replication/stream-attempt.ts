@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import { isSwitchyardError } from "../base/errors.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import { fullPace, type PacedWork } from "../base/pace.ts";
@@ -324,6 +325,8 @@ export class StreamAttempt {
       const snapshots = state.snapshotUnion;
       await this.#followUntil(context, () => gate.executed.contains(snapshots));
       if (signal.aborted) return;
+      // Tables that have their keys take every row: what a snapshot held would come a second time.
+      assert(gate.executed.contains(snapshots), "keys are built behind all that the copy has read");
       await this.#context.failpoint("copy-before-keys");
       // As many as have written rows: adding a key keeps a processor busy for most of its time, and no more than one.
       const beside = Math.min(limits.copyReaders, state.tables.length) - 1;

@@ -18,6 +18,12 @@ export interface TableChange {
   readonly unrepeatable?: string;
   /** Rows that are there get a time of the statement's own, in the session's zone. */
   readonly fillsTime: boolean;
+  /** Rows that are there get a time that is written as the session's zone has it. */
+  readonly zonedDefault: boolean;
+  /** Columns that get another definition: by their name before, and their name then. */
+  readonly retyped: readonly { readonly from: string; readonly to: string }[];
+  /** Names of columns move, or some go and others come: what it makes of a table that it has changed already is another one. */
+  readonly rearranges: boolean;
   /**
    * The change as a statement about the table with this quoted name; without the actions that `without` names. Undefined
    * where nothing is left. An index that is made or dropped by itself is spelled as the ALTER TABLE that it is.
@@ -30,6 +36,9 @@ interface Action {
   readonly text: string;
   readonly unrepeatable?: string;
   readonly fillsTime?: boolean;
+  readonly zonedDefault?: boolean;
+  readonly retyped?: { readonly from: string; readonly to: string };
+  readonly moves?: "comes" | "goes" | "renames";
 }
 
 const COMMA = 0x2c;
@@ -117,12 +126,16 @@ function alter(text: Buffer, tokens: readonly Token[]): TableChange | undefined 
 
 function changeOf(table: TableChange["table"], actions: readonly Action[]): TableChange {
   const unrepeatable = actions.find((action) => action.unrepeatable !== undefined)?.unrepeatable;
+  const moves = new Set(actions.map((action) => action.moves));
   return {
     kind: "alter",
     table,
     actions: new Set(actions.map(({ kind }) => kind)),
     ...(unrepeatable === undefined ? {} : { unrepeatable }),
     fillsTime: actions.some(({ fillsTime }) => fillsTime === true),
+    zonedDefault: actions.some(({ zonedDefault }) => zonedDefault === true),
+    retyped: actions.flatMap(({ retyped }) => retyped ?? []),
+    rearranges: moves.has("renames") || (moves.has("comes") && moves.has("goes")),
     spell: (name, without = new Set()) => {
       const left = actions.filter(({ kind }) => !without.has(kind));
       return left.length === 0 ? undefined : `ALTER TABLE ${name} ${left.map((action) => action.text).join(", ")}`;
@@ -139,24 +152,59 @@ function readAction(text: Buffer, tokens: readonly Token[]): Action {
   // A definition may be followed by words about the table's partitions, without a comma.
   const elsewhere = top.some((one) => ELSEWHERE.has(one));
   const kind = elsewhere ? "else" : kindOf(words, top);
-  if (kind !== "columns" || words[0] === "DROP" || words[0] === "RENAME") return { kind, text: spelled };
+  if (kind !== "columns") return { kind, text: spelled };
+  if (words[0] === "DROP") return { kind, text: spelled, moves: "goes" };
+  if (words[0] === "RENAME") return { kind, text: spelled, moves: "renames" };
   if (words.includes("REFERENCES")) return { kind: "foreign-key", text: spelled };
   const adds = words[0] === "ADD";
   const byExpression = tokens.some((_, i) => words[i] === "DEFAULT" && isOperator(tokens[i + 1], OPEN));
   const unrepeatable =
-    adds && words.includes("AUTO_INCREMENT")
+    adds && (words.includes("AUTO_INCREMENT") || isSerial(tokens, words))
       ? "it numbers the rows in the order in which the server finds them"
       : adds && byExpression
         ? "rows get the value of an expression"
         : words[0] === "CONVERT" && words.includes("DEFAULT")
           ? "it depends on the schema's own character set"
           : undefined;
+  const retyped = retypedBy(tokens, words);
+  const renames = retyped !== undefined && retyped.from.toLowerCase() !== retyped.to.toLowerCase();
   return {
     kind,
     text: spelled,
     ...(unrepeatable === undefined ? {} : { unrepeatable }),
     fillsTime: words.some((one) => TIMES.has(one)),
+    zonedDefault:
+      adds && words.includes("TIMESTAMP") && tokens.some((_, i) => isConstantDefault(text, tokens.slice(i, i + 3))),
+    ...(retyped === undefined ? {} : { retyped }),
+    ...(adds ? { moves: "comes" } : renames ? { moves: "renames" } : {}),
   };
+}
+
+/** DEFAULT with a constant behind it, maybe one with a type, other than the zero that all zones have alike. */
+function isConstantDefault(text: Buffer, [first, ...rest]: readonly Token[]): boolean {
+  if (word(first) !== "DEFAULT") return false;
+  const constant = rest.find(({ kind }) => kind === TOKEN.STRING || kind === TOKEN.NUMBER);
+  return constant !== undefined && !/^['"]?(?:0000|0$)/.test(slice(text, [constant]));
+}
+
+/** SERIAL is a type that numbers the rows, and SERIAL DEFAULT VALUE says so of another type; it may be a column's name as well. */
+function isSerial(tokens: readonly Token[], words: readonly string[]): boolean {
+  return words.some((one, i) => {
+    if (one !== "SERIAL") return false;
+    if (words[i + 1] === "DEFAULT" && words[i + 2] === "VALUE") return true;
+    const before = tokens[i - 2];
+    const begins =
+      words[i - 2] === "ADD" || words[i - 2] === "COLUMN" || isOperator(before, OPEN) || isOperator(before, COMMA);
+    return begins && words[i - 1] !== "COLUMN" && (tokens[i - 1]?.name ?? "") !== "";
+  });
+}
+
+/** The column that MODIFY or CHANGE gives another definition. */
+function retypedBy(tokens: readonly Token[], words: readonly string[]): Action["retyped"] {
+  if (words[0] !== "MODIFY" && words[0] !== "CHANGE") return undefined;
+  const at = words[1] === "COLUMN" ? 2 : 1;
+  const from = tokens[at]?.name ?? "";
+  return { from, to: words[0] === "CHANGE" ? (tokens[at + 1]?.name ?? "") : from };
 }
 
 function kindOf(words: readonly string[], top: readonly string[]): TableAction {
@@ -242,6 +290,9 @@ function truncate(tokens: readonly Token[], at: number): TableChange | undefined
     table: named.table,
     actions: new Set(),
     fillsTime: false,
+    zonedDefault: false,
+    retyped: [],
+    rearranges: false,
     spell: (name) => `TRUNCATE TABLE ${name}`,
   };
 }

@@ -17,6 +17,7 @@ const facts = {
 const gtid = (gno: number): BinlogEvent => ({ kind: "gtid", gtid: { uuid, tag: "", gno }, ...facts });
 const query = (sql: string): BinlogEvent => ({
   kind: "query",
+  ofThread: false,
   schema: "d",
   sql,
   sqlMode: 0n,

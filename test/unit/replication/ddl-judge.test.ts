@@ -5,8 +5,9 @@ const judge = new DdlJudge([
   { schema: "shop", table: "orders" },
   { schema: "shop", table: "items" },
 ]);
+const rest = { schema: "", sqlMode: 0n, status: Buffer.alloc(0), ofThread: false };
 const verdict = (sql: string, schema = "", sqlMode = 0n): string =>
-  "stop" in judge.judge({ schema, sql, sqlMode }) ? "stop" : "skip";
+  "stop" in judge.judge({ ...rest, schema, sql, sqlMode }) ? "stop" : "skip";
 
 describe("a statement in the log that may change a followed table stops the stream", () => {
   test.each([
@@ -18,6 +19,9 @@ describe("a statement in the log that may change a followed table stops the stre
     ["RENAME TABLE shop.a TO shop.b, shop.b TO shop.orders", ""],
     ["DROP TABLE IF EXISTS `x`,`shop`.`items`", ""],
     ["DROP SCHEMA `shop`", ""],
+    ["DROP DATABASE shop/* all of it */", ""],
+    ["/* x */ DROP DATABASE /* y */ IF EXISTS /* z */ Shop;", ""],
+    ["DROP DATABASE 'shop'", ""],
     ["CREATE TABLE shop.orders LIKE shop.x", ""],
     ["CREATE TABLE other.c (p INT REFERENCES shop.orders (id))", ""],
     ["CREATE UNIQUE INDEX i ON orders (x)", "shop"],
@@ -41,6 +45,7 @@ describe("others do not", () => {
     ["CREATE TABLE `_switchyard`.`preflight_7` (`n` int CHECK ((`n` < 5)) /*!80016 NOT ENFORCED */)", ""],
     ["GRANT ALL ON shop.orders TO a", ""],
     ["CREATE DATABASE shop2", ""],
+    ["DROP DATABASE shop2/* shop */", ""],
     ["ALTER DATABASE shop CHARACTER SET utf8mb4", ""],
     ["DROP DATABASE `shop2`", ""],
     ["ANALYZE TABLE shop.orders", ""],
@@ -53,7 +58,7 @@ describe("others do not", () => {
 
 describe("what a definition does to the tables it concerns", () => {
   const kind = (sql: string, schema = "shop"): string => {
-    const found = judge.judge({ schema, sql, sqlMode: 0n });
+    const found = judge.judge({ ...rest, schema, sql });
     if ("skip" in found) return "skip";
     const { kind: of = "rows", tool, change } = found.ddl ?? {};
     return [of, tool, change?.spell("`x`")].filter((part) => part !== undefined).join(" | ");
@@ -84,12 +89,24 @@ describe("what a definition does to the tables it concerns", () => {
     ["CREATE INDEX i USING BTREE ON orders (a)", "change | ALTER TABLE `x` ADD INDEX i USING BTREE (a)"],
     ["DROP INDEX `on` ON orders", "change | ALTER TABLE `x` DROP INDEX `on`"],
     ["TRUNCATE orders", "truncate | TRUNCATE TABLE `x`"],
+    [
+      "CREATE INDEX i ON orders (a) COMMENT 'for the trigger'",
+      "change | ALTER TABLE `x` ADD INDEX i (a) COMMENT 'for the trigger'",
+    ],
+    [
+      "ALTER TABLE orders ADD serial INT, CHANGE serial b INT, ADD c INT AFTER serial, ADD COLUMN (serial INT)",
+      "change | ALTER TABLE `x` ADD serial INT, CHANGE serial b INT, ADD c INT AFTER serial, ADD COLUMN (serial INT)",
+    ],
   ])("%s can be carried on", (sql, expected) => {
     expect(kind(sql)).toBe(expected);
   });
 
   test.each([
     ["ALTER TABLE orders ADD x INT AUTO_INCREMENT UNIQUE", "numbers in the order of the server's own"],
+    ["ALTER TABLE orders ADD x SERIAL", "the same, by another word"],
+    ["ALTER TABLE orders ADD COLUMN (`y` INT, `x` serial)", "among several"],
+    ["ALTER TABLE orders ADD COLUMN serial SERIAL", "of a column that is called so"],
+    ["ALTER TABLE orders ADD x BIGINT UNSIGNED SERIAL DEFAULT VALUE", "as an attribute"],
     ["ALTER TABLE orders ADD x CHAR(36) DEFAULT (UUID())", "a value of each server's own"],
     ["ALTER TABLE orders ADD FOREIGN KEY (a) REFERENCES b (a)", "a table outside may be lacking"],
     ["ALTER TABLE orders ADD x INT REFERENCES b (a)", "newer servers make a key of it"],
@@ -106,7 +123,10 @@ describe("what a definition does to the tables it concerns", () => {
     ["ALTER TABLE orders ADD x INT, RENAME gone", "one of several"],
     ["/*!80000 ALTER TABLE orders ADD x INT */", "another version reads otherwise"],
     ["ALTER TABLE orders ADD x INT; ALTER TABLE orders ADD y INT", "two at once"],
+    ["TRUNCATE shop.Orders", "another table beside it, where case counts"],
+    ["ALTER TABLE SHOP.orders ADD x INT", "the same of its schema"],
     ["DROP TABLE orders", "it is gone"],
+    ["CREATE TABLE orders (id INT) COMMENT 'the trigger pt_osc_x'", "of no trigger"],
     ["CREATE TABLE orders (id INT)", "another one"],
     ["RENAME TABLE orders TO a, b TO orders", "no tool is known by it"],
     ["DROP SCHEMA shop", "with its schema"],
@@ -140,6 +160,7 @@ describe("what a definition does to the tables it concerns", () => {
       "CREATE DEFINER=`a`@`%` TRIGGER `pt_osc_shop_orders_ins` AFTER INSERT ON `orders` FOR EACH ROW REPLACE INTO `shop`.`_orders_new` VALUES (1)",
       "tool-trigger | pt-online-schema-change",
     ],
+    ["CREATE TRIGGER t AFTER INSERT ON orders FOR EACH ROW SET @a = 'TRIGGER pt_osc_x'", "trigger"],
     ["CREATE TRIGGER pt_osc AFTER INSERT ON orders FOR EACH ROW SET @a = 1", "trigger"],
   ])("%s is the work of a tool", (sql, expected) => {
     expect(kind(sql)).toBe(expected);
@@ -148,5 +169,45 @@ describe("what a definition does to the tables it concerns", () => {
   test("a table outside that refers to one inside, and rows as text, are told apart from definitions", () => {
     expect(kind("CREATE TABLE other.c (p INT REFERENCES shop.orders (id))")).toBe("reference");
     expect(kind("UPDATE orders SET a = 1")).toBe("rows");
+  });
+});
+
+describe("a statement whose names are not certain cannot be carried on", () => {
+  /** The settings of a session whose client has this collation. */
+  const client = (collation: number): Buffer => Buffer.from([4, collation, 0, 33, 0, 33, 0]);
+  const LATIN1 = 8;
+  const UTF8MB4 = 45;
+  const GBK = 28;
+  const kindAt = (of: DdlJudge, query: Partial<Parameters<DdlJudge["judge"]>[0]>): string => {
+    const found = of.judge({ ...rest, sql: "", ...query });
+    return "skip" in found ? "skip" : (found.ddl?.kind ?? "rows");
+  };
+  /** As the log's bytes are read. */
+  const heard = (bytes: string): string => Buffer.from(bytes, "latin1").toString("utf8");
+  const sizes = new DdlJudge([{ schema: "shop", table: "größe" }]);
+
+  test("of a temporary table, which may have the name of one that is followed", () => {
+    expect(kindAt(judge, { sql: "TRUNCATE shop.orders", ofThread: true })).toBe("other");
+    expect(kindAt(judge, { sql: "TRUNCATE shop.orders" })).toBe("truncate");
+  });
+
+  test("of a client that writes no UTF-8, where a name is beyond ASCII", () => {
+    const sql = heard("ALTER TABLE shop.gr\xf6\xdfe ADD x INT");
+    expect(kindAt(sizes, { sql, status: client(LATIN1) })).toBe("other");
+    expect(kindAt(sizes, { sql: heard("DROP TABLE shop.gr\xf6\xdfe"), status: client(LATIN1) })).toBe("other");
+    expect(kindAt(judge, { sql, status: client(LATIN1) })).toBe("skip");
+    expect(kindAt(sizes, { sql: "ALTER TABLE shop.größe ADD x INT", status: client(UTF8MB4) })).toBe("change");
+    expect(kindAt(sizes, { sql: "ALTER TABLE shop.x ADD x INT", status: client(LATIN1) })).toBe("skip");
+  });
+
+  test("of a client whose characters may hold a quote of names", () => {
+    // In GBK the backquote is the second half of a character, and the name does not end there.
+    const sql = heard("DROP TABLE `x\x81`,`shop`.`orders` /* ` */");
+    expect(kindAt(judge, { sql, status: client(GBK) })).toBe("other");
+  });
+
+  test("where double quotes are for names", () => {
+    expect(kindAt(judge, { sql: 'DROP SCHEMA "shop"', sqlMode: 4n })).toBe("other");
+    expect(kindAt(judge, { sql: 'DROP SCHEMA "shop2"', sqlMode: 4n })).toBe("skip");
   });
 });
