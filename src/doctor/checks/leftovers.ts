@@ -16,24 +16,21 @@ export function leftOnServers(
     const server = answerOf(facts, backend);
     if (server === undefined) return [];
     const where = (migration: string): OnServer => ({ backend, uuid: server.uuid, migration });
-    return [
-      ...sidecarRows(facts, server, byId, known, where),
-      ...sessions(facts, server, byId, known, where),
-      ...appliers(server, byId, known, where),
-    ];
+    const look: Look = { facts, server, byId, known, where };
+    return [...sidecarRows(look), ...sessions(look), ...appliers(look)];
   });
 }
 
-type Where = (migration: string) => OnServer;
-type ById = ReadonlyMap<string, Standing>;
+/** One server, and what the store knows of the migrations that have left something there. */
+interface Look {
+  readonly facts: Facts;
+  readonly server: ServerFacts;
+  readonly byId: ReadonlyMap<string, Standing>;
+  readonly known: ReadonlySet<string>;
+  readonly where: (migration: string) => OnServer;
+}
 
-function sidecarRows(
-  facts: Facts,
-  server: ServerFacts,
-  byId: ById,
-  known: ReadonlySet<string>,
-  where: Where,
-): readonly DoctorFinding[] {
+function sidecarRows({ facts, server, byId, known, where }: Look): readonly DoctorFinding[] {
   // A write to a replica would be a transaction that its source has not.
   if (server.replica) return [];
   return server.traces.flatMap((id) => {
@@ -92,13 +89,7 @@ function whyKept(facts: Facts, id: string): string | undefined {
   return undefined;
 }
 
-function sessions(
-  facts: Facts,
-  server: ServerFacts,
-  byId: ById,
-  known: ReadonlySet<string>,
-  where: Where,
-): readonly DoctorFinding[] {
+function sessions({ facts, server, byId, known, where }: Look): readonly DoctorFinding[] {
   return server.locks.flatMap(({ name, connectionId, user }) => {
     const id = name.slice(name.indexOf(":") + 1);
     if (name !== lockName(id) && name !== guardLock(id)) return [];
@@ -118,7 +109,7 @@ function sessions(
   });
 }
 
-function appliers(server: ServerFacts, byId: ById, known: ReadonlySet<string>, where: Where): readonly DoctorFinding[] {
+function appliers({ server, byId, known, where }: Look): readonly DoctorFinding[] {
   return server.appliers.flatMap(({ stream, connectionId }) => {
     const [id = "", direction] = stream.split("/");
     const one = byId.get(id);
