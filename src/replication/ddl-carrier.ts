@@ -215,8 +215,9 @@ async function shown(connection: Connection, table: TableName): Promise<string> 
  */
 async function asTheyAre(context: FollowContext, item: DdlItem, ddl: SeenDdl): Promise<readonly TableDefinition[]> {
   const observer = await connectSource(context.source, context.claim, context.signal);
-  const connection = await connectWriter(context.target, context.claim, { signal: context.signal });
+  let connection: Connection | undefined;
   try {
+    connection = await connectWriter(context.target, context.claim, { signal: context.signal });
     const definitions: TableDefinition[] = [];
     for (const name of ddl.tables) {
       const here = await readDefinition(observer, name);
@@ -225,7 +226,7 @@ async function asTheyAre(context: FollowContext, item: DdlItem, ddl: SeenDdl): P
     }
     return definitions;
   } finally {
-    await Promise.all([observer.close(), connection.close()]);
+    await Promise.all([observer.close(), connection?.close()]);
   }
 }
 
