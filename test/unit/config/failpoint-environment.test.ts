@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { failpointFromEnvironment } from "../../../src/config/failpoint-environment.ts";
+import { failpointFromEnvironment, reachedFile } from "../../../src/config/failpoint-environment.ts";
 
 let directory: string;
 
@@ -21,7 +22,7 @@ describe("a failpoint from the environment", () => {
     writeFileSync(file, "switch-before-swap\nabort-after-unlock\n");
     const source = new URL("../../../src/config/failpoint-environment.ts", import.meta.url).href;
     const script = `
-      import { failpointFromEnvironment } from ${JSON.stringify(source)};
+      import { failpointFromEnvironment, reachedFile } from ${JSON.stringify(source)};
       const hook = failpointFromEnvironment(process.env);
       await hook("switch-after-hold");
       console.log("before");
@@ -42,13 +43,41 @@ describe("a failpoint from the environment", () => {
     expect([third.status, third.stdout]).toEqual([0, "before\nafter\nend\n"]);
   });
 
-  test("of an unknown name is refused with the names that exist", () => {
+  test("that is to wait announces itself, goes on when it is let go, and leaves the next line armed", async () => {
     const file = join(directory, "armed");
-    writeFileSync(file, "switch-befor-swap");
-    const arm = () => failpointFromEnvironment({ SWITCHYARD_FAILPOINT_FILE: file });
-    expect(arm).toThrow(expect.objectContaining({ code: "CONFIG_FAILPOINT_INVALID" }));
-    expect(arm).toThrow(/switch-before-swap/);
+    writeFileSync(file, "wait switch-after-fence\nwait switch-after-swap\nabort-after-unlock\n");
+    const hook = failpointFromEnvironment({ SWITCHYARD_FAILPOINT_FILE: file });
+    await hook("switch-after-swap");
+    expect(existsSync(reachedFile(file))).toBe(false);
+    for (const [point, left] of [
+      ["switch-after-fence", "wait switch-after-swap\nabort-after-unlock"],
+      ["switch-after-swap", "abort-after-unlock"],
+    ] as const) {
+      let passed = false;
+      const waits = hook(point).then(() => {
+        passed = true;
+      });
+      expect(readFileSync(reachedFile(file), "utf8")).toBe(`${point} ${process.pid}`);
+      expect(readFileSync(file, "utf8")).toBe(left);
+      await sleep(20);
+      expect(passed).toBe(false);
+      rmSync(reachedFile(file));
+      await waits;
+      // It was armed for one time.
+      await hook(point);
+    }
   });
+
+  test.each(["switch-befor-swap", "wait switch-befor-swap", "waits switch-before-swap"])(
+    "of an unknown name is refused with the names that exist: %s",
+    (line) => {
+      const file = join(directory, "armed");
+      writeFileSync(file, line);
+      const arm = () => failpointFromEnvironment({ SWITCHYARD_FAILPOINT_FILE: file });
+      expect(arm).toThrow(expect.objectContaining({ code: "CONFIG_FAILPOINT_INVALID" }));
+      expect(arm).toThrow(/switch-before-swap/);
+    },
+  );
 
   test("does nothing while there is no file, nor in an environment that names none", async () => {
     await failpointFromEnvironment({ SWITCHYARD_FAILPOINT_FILE: join(directory, "absent") })("switch-before-swap");
