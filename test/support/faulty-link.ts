@@ -10,6 +10,8 @@ interface Passage {
   stream: boolean;
   /** Nothing passes it any more, and neither side hears of it. */
   stranded: boolean;
+  /** The near side has been ended, and the far side has not heard of it. */
+  forsaken: boolean;
 }
 
 /** How a login in clear text names the sessions of a stream. */
@@ -25,6 +27,7 @@ export class FaultyLink {
   readonly #server: Server;
   readonly #passages = new Set<Passage>();
   #silent = false;
+  #away = false;
 
   private constructor(to: () => number) {
     this.#to = to;
@@ -48,6 +51,23 @@ export class FaultyLink {
     for (const { near, far } of this.#passages) for (const socket of [near, far]) socket.resetAndDestroy();
   }
 
+  /**
+   * Ends all connections, and each new one as soon as it is made, until {@link restore}. The server behind hears of it only
+   * then: what it did for a connection it keeps until somebody ends it there, locks and open transactions too.
+   */
+  cutOff(): void {
+    this.#away = true;
+    for (const passage of this.#passages) {
+      passage.forsaken = true;
+      passage.near.resetAndDestroy();
+    }
+  }
+
+  restore(): void {
+    this.#away = false;
+    for (const { forsaken, far } of this.#passages) if (forsaken) far.resetAndDestroy();
+  }
+
   /** For so long nothing passes, though connections can be made and stay; then what has waited goes on. */
   async silence(ms: number): Promise<void> {
     this.#silent = true;
@@ -69,13 +89,19 @@ export class FaultyLink {
   }
 
   #open(near: Socket): void {
+    if (this.#away) {
+      near.on("error", () => undefined);
+      near.resetAndDestroy();
+      return;
+    }
     const far = connect({ host: "127.0.0.1", port: this.#to(), noDelay: true });
     near.setNoDelay(true);
-    const passage: Passage = { near, far, stream: false, stranded: false };
+    const passage: Passage = { near, far, stream: false, stranded: false, forsaken: false };
     this.#passages.add(passage);
     for (const socket of [near, far]) {
       socket.on("error", () => undefined);
       socket.on("close", () => {
+        if (passage.forsaken && socket === near) return;
         this.#passages.delete(passage);
         near.destroy();
         far.destroy();
@@ -95,6 +121,7 @@ export class FaultyLink {
           seen += chunk.length;
           passage.stream ||= STREAM_WORDS.some((word) => chunk.includes(word, 0, "latin1"));
         }
+        while (passage.forsaken && !from.destroyed) await sleep(STALL_SLICE_MS);
         while ((this.#silent || passage.stranded) && !to.destroyed && !from.destroyed) await sleep(STALL_SLICE_MS);
         if (to.destroyed) return;
         if (this.bytesPerSecond < Number.POSITIVE_INFINITY) await sleep((chunk.length * 1000) / this.bytesPerSecond);
@@ -102,7 +129,7 @@ export class FaultyLink {
       }
       to.end();
     } catch {
-      to.destroy();
+      if (!passage.forsaken || to === passage.near) to.destroy();
     }
   }
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../servers/free-port.ts";
 import type { Failpoint } from "../../src/base/failpoints.ts";
+import { reachedFile } from "../../src/config/failpoint-environment.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 
@@ -79,6 +80,23 @@ export class ServeProcess {
    */
   armFailpoints(...points: readonly Failpoint[]): void {
     writeFileSync(this.#failpointFile, points.join("\n"));
+  }
+
+  /** Lets the process that comes to this failpoint next wait there until {@link letGo}, for half a minute at most. */
+  armWait(point: Failpoint): void {
+    this.letGo();
+    writeFileSync(this.#failpointFile, `wait ${point}`);
+  }
+
+  /** Whether a process waits at a failpoint. */
+  get waitsAtFailpoint(): boolean {
+    return existsSync(reachedFile(this.#failpointFile));
+  }
+
+  /** Lets go whoever waits at a failpoint, and lets nobody wait any more. */
+  letGo(): void {
+    rmSync(this.#failpointFile, { force: true });
+    rmSync(reachedFile(this.#failpointFile), { force: true });
   }
 
   /** The armed failpoints that have killed nothing yet. */
