@@ -7,7 +7,7 @@ import { mysqlTool, type TestServer } from "../support/servers.ts";
 const FINDINGS_MAX = 10;
 
 /** A change of one row, as MySQL's own tool prints it; values by the column's number from 1. */
-interface Change {
+export interface Change {
   readonly verb: "INSERT" | "UPDATE" | "DELETE";
   readonly table: string;
   readonly before: ReadonlyMap<number, string>;
@@ -43,7 +43,7 @@ export async function forgetLogsBefore(server: TestServer, name: string): Promis
   await server.root(`PURGE BINARY LOGS TO '${name}'`);
 }
 
-async function logNames(server: TestServer): Promise<readonly string[]> {
+export async function logNames(server: TestServer): Promise<readonly string[]> {
   return (await server.root("SHOW BINARY LOGS")).map((row) => row["Log_name"] ?? "");
 }
 
@@ -95,7 +95,7 @@ function wrongOf(change: Change, added: Set<string>, numbers: Map<string, bigint
 }
 
 /** Calls `take` with each row change that `files` hold, in order. */
-async function printedChanges(files: readonly string[], take: (change: Change) => void): Promise<void> {
+export async function printedChanges(files: readonly string[], take: (change: Change) => void): Promise<void> {
   const tool = mysqlTool("mysqlbinlog");
   const args = [...tool.args, "-v", "--base64-output=decode-rows", ...files];
   const child = spawn(tool.command, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -6,6 +6,7 @@ const SOAKS: Readonly<Record<string, () => Promise<{ readonly soak: Soak }>>> = 
   simulation: () => import("./simulation-soak.ts"),
   proxy: () => import("./proxy-soak.ts"),
   replication: () => import("./replication-soak.ts"),
+  switch: () => import("./switch-soak.ts"),
 };
 
 /** `npm run soak -- WHAT [options]`: runs one soak for as long as its options say. */

@@ -6,6 +6,12 @@ import type { TestSystem } from "./system.ts";
 
 let fleets = 0;
 
+/** How one process of a fleet comes to the servers, as `backends:` says it, and to the etcd. */
+export interface Reach {
+  readonly config: string;
+  readonly etcdPort: number;
+}
+
 /**
  * A real etcd, two proxies and two controllers in front of the servers of a system. Each is a process with children and
  * a group of its own, as if it had a machine for itself.
@@ -30,6 +36,8 @@ export class Fleet {
       readonly controllerEnv?: Readonly<Record<string, string>>;
       /** What lies between the second proxy and the etcd: given the etcd's port, the one to use instead. */
       readonly link?: (etcdPort: number) => Promise<number>;
+      /** What a process is told of the servers and the etcd instead, by its name: c1, c2, p1 or p2. */
+      readonly reach?: (name: string, etcdPort: number) => Promise<Reach>;
     } = {},
   ): Promise<Fleet> {
     const fleet = new Fleet(system, await startEtcd());
@@ -40,8 +48,10 @@ export class Fleet {
       const begun = async (kind: "controller" | "proxy", name: string): Promise<void> => {
         const env = kind === "controller" ? options.controllerEnv : undefined;
         const list = kind === "controller" ? fleet.controllers : fleet.proxies;
-        const store = `store: { etcd: { endpoints: ["${name === "p2" ? linked : direct}"] } }`;
-        list.push(await fleet.#process(kind, name, `${store}\n${options.more ?? ""}`, env));
+        const reach = await options.reach?.(name, Number(new URL(direct).port));
+        const etcd = reach === undefined ? (name === "p2" ? linked : direct) : `http://127.0.0.1:${reach.etcdPort}`;
+        const config = `${reach?.config ?? system.config}\nstore: { etcd: { endpoints: ["${etcd}"] } }\n${options.more ?? ""}`;
+        list.push(await fleet.#process(kind, name, config, env));
       };
       const all = await Promise.allSettled([
         ...["c1", "c2"].map((name) => begun("controller", name)),
@@ -102,10 +112,9 @@ export class Fleet {
   #process(
     kind: "proxy" | "controller",
     name: string,
-    more: string,
+    config: string,
     env: Readonly<Record<string, string>> = {},
   ): Promise<ServeProcess> {
-    const config = `${this.#system.config}\n${more}`;
     return ServeProcess.start({ folder: join(this.#folder, name), config, kind, env, ownGroup: true });
   }
 }

@@ -1,0 +1,42 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { mysqlTool, type TestServer } from "../../support/servers.ts";
+
+/** The rows that a statement gives, each as one text, as MySQL's own client prints them. */
+export async function printedRows(server: TestServer, sql: string): Promise<readonly string[]> {
+  const tool = mysqlTool("mysql");
+  const args = [
+    ...tool.args,
+    `--socket=${server.socket}`,
+    `--user=${server.rootUser}`,
+    ...["--batch", "--quick", "--skip-column-names", `--execute=${sql}`],
+  ];
+  const child = spawn(tool.command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let told = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    told = (told + text).slice(-2000);
+  });
+  const ended = once(child, "close");
+  const rows: string[] = [];
+  for await (const line of createInterface({ input: child.stdout.setEncoding("utf8") })) rows.push(line);
+  const [code] = (await ended) as [number | null];
+  if (code !== 0) throw new Error(`mysql ended with ${code}: ${told}`);
+  return rows;
+}
+
+/** In what the rows of two homes differ, at most `max` of them; both are in the order of their keys. */
+export function differences(
+  table: string,
+  rows: { readonly old: readonly string[]; readonly new: readonly string[] },
+  max: number,
+): readonly string[] {
+  const [onOld, onNew] = [new Set(rows.old), new Set(rows.new)];
+  const only = (home: string, own: readonly string[], other: ReadonlySet<string>): string[] =>
+    own.filter((row) => !other.has(row)).map((row) => `${table}: only on ${home}: ${row.replaceAll("\t", " ")}`);
+  const found = [...only("old", rows.old, onNew), ...only("new", rows.new, onOld)];
+  if (found.length === 0 && rows.old.length !== rows.new.length) {
+    found.push(`${table}: ${rows.old.length} rows on old, ${rows.new.length} on new`);
+  }
+  return found.slice(0, max);
+}
