@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.ts";
+import { readMigration } from "../cutover/journal.ts";
 import type { Stray } from "../cutover/ports.ts";
 import { openHome } from "./homes.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
@@ -43,7 +44,7 @@ export class StrayMonitor {
       this.report = undefined;
     }
     this.#lastLookMs = now;
-    this.#looking = this.#look(this.#position ?? document.cutPosition)
+    this.#looking = this.#look(this.#position ?? document.cutPosition, document.fenceToken)
       .catch((error: unknown) => {
         this.#runner.log.warn(
           { error: messageOf(error) },
@@ -60,11 +61,13 @@ export class StrayMonitor {
     await this.#looking;
   }
 
-  async #look(from: string): Promise<void> {
+  async #look(from: string, token: string): Promise<void> {
     const { document, context, log } = this.#runner;
     const home = openHome(context, document, document.source);
     const to = await home.inspect((view) => view.executed());
-    if (to === from) return;
+    // Once a rollback has swapped, clients write there. What was executed before the journal still bears the fence's token was not theirs.
+    const { document: now } = await readMigration(context.store, document.id);
+    if (to === from || now.fenceToken !== token) return;
     const watch = await home.watchStrays(from);
     try {
       const strays = await watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS });
