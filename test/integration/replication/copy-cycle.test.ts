@@ -10,7 +10,7 @@ import type { Connection } from "../../../src/mysql/connection.ts";
 import type { CopyContext } from "../../../src/replication/copy-context.ts";
 import { runCopyCycle } from "../../../src/replication/copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "../../../src/replication/copy-state.ts";
-import { claimLedger } from "../../../src/replication/ledger.ts";
+import { claimLedger, closeLedger } from "../../../src/replication/ledger.ts";
 import { serverUuid } from "../../../src/replication/server-identity.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { DEFAULT_STREAM_LIMITS } from "../../../src/replication/stream-options.ts";
@@ -192,6 +192,26 @@ describe("a copy that stops in the middle", () => {
     const outcome = await runCopyCycle(context, loaded, GtidSet.empty, () => undefined);
     expect(outcome).toEqual({ kind: "copied" });
     expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`)).toEqual([{ n: "36" }]);
+  });
+});
+
+describe("a copy whose ledger was closed", () => {
+  test("commits no chunk more, though nobody has ended its sessions", async () => {
+    let close: () => Promise<void> = () => Promise.resolve();
+    const failpoint: CopyContext["failpoint"] = (point) =>
+      point === "copy-after-chunk-commit" ? close() : Promise.resolve();
+    const rows = `INSERT INTO $t ${numbers(95)}`;
+    const { table, context, state, control } = await prepared("id INT PRIMARY KEY, v INT", rows, { failpoint });
+    const count = () => ends.target.root(`SELECT COUNT(*) AS n FROM ${table}`);
+    let there: Awaited<ReturnType<typeof count>> | undefined;
+    close = async () => {
+      if (there !== undefined) return;
+      await closeLedger(control, context.claim.migration, "forward");
+      there = await count();
+    };
+    const copying = runCopyCycle(context, state, GtidSet.empty, () => undefined);
+    await expect(copying).rejects.toThrow("REPLICATION_LEDGER_TAKEN");
+    expect(await count()).toEqual(there);
   });
 });
 

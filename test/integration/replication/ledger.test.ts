@@ -156,6 +156,22 @@ describe("the ledger on the server that a stream writes to", () => {
     await other.close();
   });
 
+  test("a claim waits for a commit that is under way, counts what it applied, and ends appliers that have come meanwhile", async () => {
+    // 1. an applier's COMMIT is under way and cannot be ended; 2. the ledger is claimed; 3. another session of the former
+    // stream comes, behind the look for such sessions; 4. the commit is done.
+    const former = await claimLedger(connection, migration, "forward");
+    const committing = await connect();
+    await committing.query("START TRANSACTION");
+    await committing.query(ledgerUpdate(former, set("1-7").toString(), undefined));
+    const claiming = claimLedger(connection, migration, "forward");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const late = await connect({ [APPLIER_ATTRIBUTE]: applierName(migration, "forward") });
+    await committing.query("COMMIT");
+    expect((await claiming).executed.toString()).toBe(set("1-7").toString());
+    await late.closed;
+    await committing.close();
+  });
+
   test("a position that an aborted attempt left behind is never used", async () => {
     await writeStartPosition(connection, migration, "reverse", "aborted", set("1-100"));
     await writeStartPosition(connection, migration, "reverse", "swapped", set("1-50"));
