@@ -11,9 +11,8 @@ export interface Environment {
   readonly config: string | undefined;
 }
 
-/** The only place besides the entry point that reads the process's environment. */
-export function readEnvironment(): Environment {
-  const all = process.env;
+/** The only place besides the entry point that reads the process's environment, where no other is given. */
+export function readEnvironment(all: Environment["all"] = process.env): Environment {
   return {
     all,
     server: all["SWITCHYARD_SERVER"] || undefined,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { freePort } from "../../servers/free-port.ts";
 import type { Failpoint } from "../../src/base/failpoints.ts";
 import { reachedFile } from "../../src/config/failpoint-environment.ts";
+import { runCommand } from "./command-runner.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 
@@ -135,19 +136,8 @@ export class ServeProcess {
 
   /** Runs `switchyard` with these arguments and `--json`. */
   async run(...args: readonly string[]): Promise<CommandResult> {
-    const child = spawn(process.execPath, [MAIN, ...args, "--json"], {
-      env: { ...this.#env, SWITCHYARD_SERVER: `http://127.0.0.1:${this.adminPort}` },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    const exit = await new Promise<number>((resolve) => child.on("close", (code) => resolve(code ?? -1)));
+    const env = { ...this.#env, SWITCHYARD_SERVER: `http://127.0.0.1:${this.adminPort}` };
+    const { exit, stdout, stderr } = await runCommand([...args, "--json"], env);
     return { exit, stdout, stderr, json: lastJson(stdout) };
   }
 

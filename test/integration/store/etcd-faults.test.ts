@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import type { EtcdCluster, EtcdServer } from "../../../servers/etcd-server.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
@@ -15,13 +15,16 @@ const LEADER_CHANGE_MS_MAX = 10_000;
 /** For requests that are to be in vain. */
 const BRIEF = { requestTimeoutMs: 2000 };
 const SILENCE_NOTICED_MS_MAX = 10_000;
+/** Of tests in a group that is beside others. */
+const AFTER_ANOTHER = { concurrent: false };
 
 const servers: EtcdServer[] = [];
 const stores: EtcdStore[] = [];
 
-afterEach(async () => {
-  for (const store of stores.splice(0)) await store.close();
-  await stopEtcd(servers.splice(0));
+// Each group of tests has servers of its own and mostly waits: they wait side by side.
+afterAll(async () => {
+  for (const store of stores) await store.close();
+  await stopEtcd(servers);
 });
 
 async function etcd(options: Parameters<typeof startEtcd>[0] = {}): Promise<EtcdServer> {
@@ -65,7 +68,7 @@ function same(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, strin
   return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
 }
 
-describe("an etcd that forgets, falls silent, restarts", () => {
+describe("an etcd that forgets", () => {
   /**
    * 1. The store lists the keys, as of some revision.
    * 2. Others write, and etcd compacts: the revision after the list exists no more.
@@ -93,7 +96,26 @@ describe("an etcd that forgets, falls silent, restarts", () => {
     expect(mirror.resets).toBe(2);
   });
 
-  test("an etcd that falls silent is told as stale, is not waited for, and comes back with the whole truth", async () => {
+  test("a lease that etcd has ended is told as lost, and its keys are gone", async () => {
+    const server = await etcd();
+    const gateway = new EtcdGateway(server.endpoint);
+    const store = open({ endpoints: [server.endpoint] });
+    const lease = await store.lease(5000);
+    await store.transact([], [{ put: "/leased", value: "1", lease }]);
+    const mirror = new StoreMirror();
+    await store.watch("/", mirror);
+    await gateway.ask("lease/revoke", { ID: lease.id });
+    await within(5000, () => lease.lost.aborted, "the loss of the lease");
+    await expect(store.transact([], [{ put: "/more", value: "1", lease }])).rejects.toMatchObject({
+      code: "STORE_LEASE_LOST",
+    });
+    await mirrors(mirror, gateway);
+    expect(mirror.known.size).toBe(0);
+  });
+});
+
+describe.concurrent("an etcd that falls silent", () => {
+  test("is told as stale, is not waited for, and comes back with the whole truth", async () => {
     const server = await etcd();
     const gateway = new EtcdGateway(server.endpoint);
     const store = open({ endpoints: [server.endpoint] });
@@ -118,26 +140,9 @@ describe("an etcd that forgets, falls silent, restarts", () => {
     // What certainly was not written has not been written later either.
     expect(mirror.known.has("/lost")).toBe(false);
   });
-
-  test("a lease that etcd has ended is told as lost, and its keys are gone", async () => {
-    const server = await etcd();
-    const gateway = new EtcdGateway(server.endpoint);
-    const store = open({ endpoints: [server.endpoint] });
-    const lease = await store.lease(1000);
-    await store.transact([], [{ put: "/leased", value: "1", lease }]);
-    const mirror = new StoreMirror();
-    await store.watch("/", mirror);
-    await gateway.ask("lease/revoke", { ID: lease.id });
-    await within(5000, () => lease.lost.aborted, "the loss of the lease");
-    await expect(store.transact([], [{ put: "/more", value: "1", lease }])).rejects.toMatchObject({
-      code: "STORE_LEASE_LOST",
-    });
-    await mirrors(mirror, gateway);
-    expect(mirror.known.size).toBe(0);
-  });
 });
 
-describe("a cluster of three whose leader is killed", () => {
+describe.concurrent("a cluster of three whose leader is killed", () => {
   /** Counts one key up by compare-and-set, as fast as it is let, and remembers each number that was acknowledged. */
   async function count(store: EtcdStore, until: { stop: boolean; done: number[]; longestMs: number }): Promise<void> {
     let last = Date.now();
@@ -197,7 +202,7 @@ describe("a cluster of three whose leader is killed", () => {
   }, 90_000);
 });
 
-describe("an etcd with TLS", () => {
+describe.concurrent("an etcd with TLS", () => {
   const pem = (path: string): string => readFileSync(path, "utf8");
 
   async function roundTrip(store: EtcdStore): Promise<void> {
@@ -210,20 +215,24 @@ describe("an etcd with TLS", () => {
     await within(5000, () => mirror.known.size === 0, "the end of the lease");
   }
 
-  test("is used with the authority that has signed its certificate, and refused with a stranger's", async () => {
-    const certificates = makeCertificates();
-    const server = await etcd({ tls: certificates.server });
-    const ca = pem(certificates.client.ca);
-    await roundTrip(open({ endpoints: [server.endpoint], tls: { ca } }));
-    const deceived = open({ endpoints: [server.endpoint], tls: { ca: pem(certificates.stranger) } }, BRIEF);
-    await expect(deceived.get("/a")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-    // The authorities that Node knows have not signed it either.
-    await expect(open({ endpoints: [server.endpoint] }, BRIEF).get("/a")).rejects.toMatchObject({
-      code: "STORE_UNAVAILABLE",
-    });
-  });
+  test(
+    "is used with the authority that has signed its certificate, and refused with a stranger's",
+    AFTER_ANOTHER,
+    async () => {
+      const certificates = makeCertificates();
+      const server = await etcd({ tls: certificates.server });
+      const ca = pem(certificates.client.ca);
+      await roundTrip(open({ endpoints: [server.endpoint], tls: { ca } }));
+      const deceived = open({ endpoints: [server.endpoint], tls: { ca: pem(certificates.stranger) } }, BRIEF);
+      await expect(deceived.get("/a")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+      // The authorities that Node knows have not signed it either.
+      await expect(open({ endpoints: [server.endpoint] }, BRIEF).get("/a")).rejects.toMatchObject({
+        code: "STORE_UNAVAILABLE",
+      });
+    },
+  );
 
-  test("that asks for clients' certificates takes ours, and nobody without one", async () => {
+  test("that asks for clients' certificates takes ours, and nobody without one", AFTER_ANOTHER, async () => {
     const certificates = makeCertificates();
     const server = await etcd({ tls: { ...certificates.server, clientCertificates: true } });
     const { ca, cert, key } = certificates.client;
@@ -233,7 +242,7 @@ describe("an etcd with TLS", () => {
   });
 });
 
-describe("an etcd that asks for a password", () => {
+describe.concurrent("an etcd that asks for a password", () => {
   const TOKEN_SECONDS = 2;
   const PASSWORD = "etcd-secret";
 
@@ -249,7 +258,7 @@ describe("an etcd that asks for a password", () => {
     return await truth(gateway);
   }
 
-  test("lets our account into its prefix only, and says whom it refuses", async () => {
+  test("lets our account into its prefix only, and says whom it refuses", AFTER_ANOTHER, async () => {
     const { server, gateway } = await guarded();
     const endpoints = [server.endpoint];
     const store = open({ endpoints, user: "switchyard", password: PASSWORD });
@@ -270,14 +279,17 @@ describe("an etcd that asks for a password", () => {
     expect([...(await asRoot(gateway)).keys()]).toEqual(["/a"]);
   });
 
-  test("goes on after its token has expired: requests, watch and lease", async () => {
+  test("goes on after its token has expired: requests, watch and lease", {
+    ...AFTER_ANOTHER,
+    timeout: 60_000,
+  }, async () => {
     const { server, gateway } = await guarded();
     const store = open({ endpoints: [server.endpoint], user: "switchyard", password: PASSWORD });
     const mirror = new StoreMirror();
     await store.watch("/", mirror);
     const lease = await store.lease(4000);
     await store.transact([], [{ put: "/leased", value: "1", lease }]);
-    for (let round = 1; round <= 3; round += 1) {
+    for (let round = 1; round <= 2; round += 1) {
       await systemClock.sleep((TOKEN_SECONDS + 1.5) * 1000);
       expect(await store.transact([], [{ put: "/round", value: String(round) }])).toMatchObject({ succeeded: true });
       await within(5000, () => mirror.known.get("/round") === String(round), "the change");
@@ -286,9 +298,9 @@ describe("an etcd that asks for a password", () => {
     await gateway.logIn("root", PASSWORD);
     await mirrors(mirror, gateway);
     expect(mirror.known.get("/leased")).toBe("1");
-  }, 60_000);
+  });
 
-  test("goes on after a restart, which has forgotten all tokens", async () => {
+  test("goes on after a restart, which has forgotten all tokens", AFTER_ANOTHER, async () => {
     const { server, gateway } = await guarded();
     const store = open({ endpoints: [server.endpoint], user: "switchyard", password: PASSWORD });
     const mirror = new StoreMirror();

@@ -12,7 +12,7 @@ const LEASE_MS = 2000;
 /** Short leases, so that a case need not wait long for them; a drain that a test can hold open for a while. */
 const LIMITS = `limits: { leaseTtlMs: ${LEASE_MS}, leaseMarginMs: 500, drainTimeoutMs: 4000 }`;
 /** Leases and waits are of two seconds: the short lane sees each of them end several times over, the long one for a minute. */
-const AWAY_MS = process.env["SWITCHYARD_LONG"] === undefined ? 15_000 : 60_000;
+const AWAY_MS = process.env["SWITCHYARD_LONG"] === undefined ? 8_000 : 60_000;
 const SETTLE_MS_MAX = 60_000;
 const CASE_TIMEOUT_MS = 180_000;
 
