@@ -145,7 +145,12 @@ export const ACTIONS = {
   },
   diff: {
     command: "diff-start",
-    schema: z.strictObject({ ...common, readFrom, resume: z.boolean("true or false").optional() }),
+    schema: z.strictObject({
+      ...common,
+      readFrom,
+      resume: z.boolean("true or false").optional(),
+      fast: z.boolean("true or false").optional(),
+    }),
   },
   "diff-repair": {
     command: "diff-repair",

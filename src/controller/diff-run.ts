@@ -7,6 +7,20 @@ import type { OrderDocument } from "../cutover/order-document.ts";
 export interface WantedDiff {
   readonly direction: Direction;
   readonly readFrom: string | undefined;
+  /** By sums of ranges. */
+  readonly fast: boolean;
+}
+
+type Runs = Pick<MigrationDocument, "diffRun" | "fastRun">;
+
+/** The diff that is under way, or could be gone on with. */
+export function runOf({ diffRun, fastRun }: Runs): DiffRun | undefined {
+  return diffRun ?? fastRun;
+}
+
+/** Whether an order asks for a fast diff; one that goes on with another asks for what that was. */
+export function isFast(runs: Runs, { options }: Pick<OrderDocument, "options">): boolean {
+  return options["resume"] === true ? runs.fastRun !== undefined : options["fast"] === true;
 }
 
 /**
@@ -14,13 +28,20 @@ export interface WantedDiff {
  * order. Undefined where what was kept no longer says anything of what is wanted.
  */
 export function earlierRun(
-  { diffRun, generation }: Pick<MigrationDocument, "diffRun" | "generation">,
+  { diffRun, fastRun, generation }: Runs & Pick<MigrationDocument, "generation">,
   { id, options }: Pick<OrderDocument, "id" | "options">,
-  { direction, readFrom }: WantedDiff,
+  { direction, readFrom, fast }: WantedDiff,
 ): DiffRun | undefined {
-  if (diffRun === undefined || (options["resume"] !== true && diffRun.id !== id)) return undefined;
-  const same = diffRun.direction === direction && diffRun.generation === generation && diffRun.readFrom === readFrom;
-  return same ? diffRun : undefined;
+  const run = fast ? fastRun : diffRun;
+  if (run === undefined || (options["resume"] !== true && run.id !== id)) return undefined;
+  const same = run.direction === direction && run.generation === generation && run.readFrom === readFrom;
+  return same ? run : undefined;
+}
+
+/** The journal while a diff is under way. */
+export function withRun(document: MigrationDocument, run: DiffRun, { fast }: WantedDiff): MigrationDocument {
+  const { diffRun: _, fastRun: __, ...rest } = document;
+  return { ...rest, ...(fast ? { fastRun: run } : { diffRun: run }) };
 }
 
 /** A diff that begins now. */
@@ -33,7 +54,7 @@ export function newRun(
 }
 
 /** No diff has proven anything any more, and none goes on from what it has kept: something came that none can have seen. */
-export function withoutDiffs({ diffRun: _, ...document }: MigrationDocument): MigrationDocument {
+export function withoutDiffs({ diffRun: _, fastRun: __, ...document }: MigrationDocument): MigrationDocument {
   return { ...document, diffs: [] };
 }
 

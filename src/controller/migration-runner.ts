@@ -9,7 +9,7 @@ import type { CarriedDdl } from "../replication/ddl-carrier.ts";
 import { DdlStop } from "../replication/ddl-stop.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
-import { withoutDiffs } from "./diff-run.ts";
+import { runOf, withoutDiffs } from "./diff-run.ts";
 import { migrationThrottle } from "./migration-throttle.ts";
 import { type PausedStatus, PausedWatch } from "./paused-watch.ts";
 import { dueEvent } from "./phase-follower.ts";
@@ -348,8 +348,8 @@ export class MigrationRunner {
    * would know of it where this process is killed right after. Without a diff, {@link #follow} tells it soon enough.
    */
   async #drifting(direction: Direction): Promise<void> {
-    const { diffs, diffRun } = this.#document;
-    if (diffs.length === 0 && diffRun === undefined && this.diff === undefined) return;
+    const { diffs } = this.#document;
+    if (diffs.length === 0 && runOf(this.#document) === undefined && this.diff === undefined) return;
     const drift = this.keepers[direction].surprises().drift - this.#driftSeen;
     await this.#drifted(direction, Math.max(drift, 1));
     this.#driftSeen += Math.max(drift, 0);

@@ -11,7 +11,16 @@ import { Connection } from "../mysql/connection.ts";
 import { serverUuid } from "../replication/server-identity.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
-import { differencesDirectory, earlierRun, newRun, nothingToResume, type WantedDiff } from "./diff-run.ts";
+import {
+  differencesDirectory,
+  earlierRun,
+  isFast,
+  newRun,
+  nothingToResume,
+  runOf,
+  type WantedDiff,
+  withRun,
+} from "./diff-run.ts";
 import { diffsAfter, surprised } from "./diff-verdict.ts";
 import { KeptDiff } from "./kept-diff.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
@@ -26,7 +35,7 @@ const CLAIM_LOOKS_MAX = 1200;
 const CLAIM_LOOK_MS = 50;
 
 type Report = Readonly<Record<string, unknown>>;
-/** Set where the home's rows were read from a replica. */
+/** Set where the home's rows were read from a replica, and where a diff that finds nothing does not open the gate of a switch. */
 type Read = { readonly readFrom?: string; readonly proves?: boolean };
 
 /**
@@ -45,16 +54,18 @@ export async function orderDiff(
     const readFrom = replicaFor(runner.document, direction, order);
     const replica = replicaOf(runner.context, readFrom);
     const base = diffOptions(runner, direction, signal);
-    const options = replica === undefined ? base : { ...base, readHomeFrom: replica };
-    const { run, kept, files } = await beginOrResume(runner, order, { direction, readFrom }, options, step);
+    const fast = isFast(runner.document, order);
+    const options = { ...base, ...(replica === undefined ? {} : { readHomeFrom: replica }), fast };
+    const { run, kept, files } = await beginOrResume(runner, order, { direction, readFrom, fast }, options, step);
     try {
       step(
         `compare ${options.tables.length} tables of ${options.home.name}${readFrom === undefined ? "" : `, read from ${readFrom},`} and ${options.other.name}`,
       );
       const report = withFewerSamples(await runDiff({ ...options, keeper: kept, files }));
       await kept.finish();
-      const proves = report.differences > 0 || (await provesHome(runner.document, readFrom, uuidAt(runner)));
-      const read = readFrom === undefined ? {} : { readFrom, proves };
+      // Sums that the servers compute find what is different, and are not the proof by which tables move.
+      const proves = report.differences > 0 || (!fast && (await provesHome(runner.document, readFrom, uuidAt(runner))));
+      const read = { ...(readFrom === undefined ? {} : { readFrom }), ...(proves ? {} : { proves }) };
       await keep(runner, { direction, order, read, run }, report, before);
       return { direction, ...read, ...report };
     } finally {
@@ -74,7 +85,7 @@ async function beginOrResume(
   const { id: migration, document, context } = runner;
   const { direction } = wanted;
   const earlier = earlierRun(document, order, wanted);
-  if (earlier === undefined && order.options["resume"] === true && document.diffRun?.id !== order.id) {
+  if (earlier === undefined && order.options["resume"] === true && runOf(document)?.id !== order.id) {
     throw nothingToResume(migration);
   }
   const run = earlier ?? newRun(document, order, wanted);
@@ -87,7 +98,7 @@ async function beginOrResume(
       files.clear();
       // Before the journal names the diff: what is left of another is never taken for its own.
       await kept.begin();
-      await runner.update((now) => ({ ...now, diffRun: run }));
+      await runner.update((now) => withRun(now, run, wanted));
     } else step("go on behind what has been compared before");
     return { run, kept, files };
   } catch (error) {
@@ -181,18 +192,23 @@ async function keep(
   const surprises = () => runner.keepers[direction].surprises();
   const notes = [
     ...(readFrom === undefined ? [] : [`read from ${readFrom}`]),
-    ...(proves ? [] : ["rows were copied from there, or may have been: read the source before a switch"]),
-    ...(surprised(before, surprises()) || runner.document.diffRun?.id !== run.id
+    ...(report.fast === true ? ["by sums of ranges, which open no gate"] : []),
+    ...(proves || report.fast === true
+      ? []
+      : ["rows were copied from there, or may have been: read the source before a switch"]),
+    ...(surprised(before, surprises()) || runOf(runner.document)?.id !== run.id
       ? ["drift or DDL came meanwhile: run it again"]
       : []),
   ];
   const result = [`${rows} rows compared, ${differences} differences`, ...notes].join("; ");
   const { diffs } = await runner.record(
     { who: order.who, what: `diff of the ${direction} direction`, result },
-    ({ diffRun, ...document }) => ({
+    ({ diffRun, fastRun, ...document }) => ({
       ...document,
       // Asked with each try to write: drift may withdraw it meanwhile, and takes the name of the diff out of the journal.
-      diffs: proves ? diffsAfter(document.diffs, summary, before, surprises(), diffRun?.id !== run.id) : document.diffs,
+      diffs: proves
+        ? diffsAfter(document.diffs, summary, before, surprises(), (diffRun ?? fastRun)?.id !== run.id)
+        : document.diffs,
     }),
   );
   const counts = diffs.some((one) => one.direction === direction && one.finishedAt === finishedAt);

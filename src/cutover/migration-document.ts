@@ -121,6 +121,8 @@ export interface MigrationDocument {
   readonly diffs: readonly DiffSummary[];
   /** Absent where no diff is under way or could be gone on with. */
   readonly diffRun?: DiffRun;
+  /** Like {@link diffRun}, of a fast one; not both. A program that does not know it begins a full diff in its place. */
+  readonly fastRun?: DiffRun;
   /** Absent where nothing was said: everything as configured. */
   readonly tuning?: Tuning;
   /**

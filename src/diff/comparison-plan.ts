@@ -9,7 +9,8 @@ import { isSpatial } from "../table/spatial.ts";
 import { mappingOf, type TableMappings } from "../table/table-mapping.ts";
 import type { ColumnShape, TableShape } from "../table/table-shape.ts";
 import { contentCondition, contentDigest } from "./content-order.ts";
-import { keyBeyond, keyCondition } from "./key-condition.ts";
+import { keyBeyond, keyCondition, keyUpTo } from "./key-condition.ts";
+import { digestParts, rowsSum } from "./row-digest.ts";
 
 /** A column of both sides, and where its value is in the rows that are read. */
 export interface ComparedColumn {
@@ -26,12 +27,19 @@ export interface ComparedColumn {
  */
 export type RowOrder = "key" | "bytes";
 
-/** How one side is read. */
+/** A key, given as {@link ComparisonPlan.keyFields}. */
+export type PlanKey = readonly Buffer[];
+
+/** How one side is read. A range of keys begins behind `after`, and ends with `upTo`; with the table where that is left out. */
 export interface SidePlan {
   /** What is selected of a row, in any order of rows. */
   readonly fields: string;
-  /** All rows, or those behind a key as the server orders them, given as {@link ComparisonPlan.keyFields}; without a key, all. */
-  select(order: RowOrder, after?: readonly Buffer[]): string;
+  /** All rows, or those of a range of keys as the server orders them; without a key, all. */
+  select(order: RowOrder, after?: PlanKey, upTo?: PlanKey): string;
+  /** Asks for the key that is `rows` rows behind `after`, if there are as many. Without a key, nothing. */
+  selectEnd(rows: number, after?: PlanKey, upTo?: PlanKey): string;
+  /** Asks for the number of rows of a range and for a sum of them, see {@link rowsSum}. Without a key, of all. */
+  selectSum(after?: PlanKey, upTo?: PlanKey): string;
   /** The condition that finds the rows of a key, given as its {@link ComparisonPlan.keyFields}. */
   condition(key: readonly Buffer[]): string;
 }
@@ -76,12 +84,15 @@ export function planComparison(
 ): ComparisonPlan {
   const columns: ComparedColumn[] = [];
   const expressions: Expressions = { home: [], other: [] };
+  const digested: Expressions = { home: [], other: [] };
   for (const pair of carried.columns) {
     const [mine, theirs] = [home.columns[pair.from] as ColumnShape, other.columns[pair.to] as ColumnShape];
     const charset = fieldCharset(mine, theirs);
     columns.push({ name: mine.name, field: expressions.home.length, charset });
     expressions.home.push(...fieldExpressions(mine, theirs));
     expressions.other.push(...fieldExpressions(theirs, mine));
+    digested.home.push(...digestParts(mine, theirs, fieldExpressions(mine, theirs)));
+    digested.other.push(...digestParts(theirs, mine, fieldExpressions(theirs, mine)));
   }
   const whole = { table: home.name, carried, columns };
   const key = rowKey(home);
@@ -97,8 +108,8 @@ export function planComparison(
     keyFields,
     fieldCount: expressions.home.length,
     order: kinds !== undefined || sameKeyOrder(home, other) ? "key" : "bytes",
-    home: keyedSide(home, expressions.home, keyFields, charsets),
-    other: keyedSide(other, expressions.other, keyFields, charsets),
+    home: keyedSide(home, expressions.home, digested.home, keyFields, charsets),
+    other: keyedSide(other, expressions.other, digested.other, keyFields, charsets),
     compare: (order) => (order === "bytes" ? compareBytes : kinds && compareByKinds(kinds)),
   };
 }
@@ -130,19 +141,29 @@ interface Expressions {
 function keyedSide(
   shape: TableShape,
   expressions: readonly string[],
+  digested: readonly string[],
   keyFields: readonly number[],
   charsets: readonly (string | undefined)[],
 ): SidePlan {
   const fields = expressions.join(", ");
   const from = `FROM ${quoteTable(shape.name)} FORCE INDEX (${quoteId(rowKey(shape)?.name ?? "")})`;
   const names = rowKeyNames(shape).map(quoteId);
-  const bytes = keyFields.map((field) => `CAST(${expressions[field]} AS BINARY)`);
+  const keys = keyFields.map((field) => expressions[field] ?? "");
+  const bytes = keys.map((field) => `CAST(${field} AS BINARY)`);
+  const range = (after?: PlanKey, upTo?: PlanKey): string => {
+    const conditions = [
+      ...(after === undefined ? [] : [keyBeyond(shape, charsets, after)]),
+      ...(upTo === undefined ? [] : [keyUpTo(shape, charsets, upTo)]),
+    ];
+    return conditions.length === 0 ? from : `${from} WHERE ${conditions.join(" AND ")}`;
+  };
   return {
     fields,
-    select: (order, after) => {
-      const where = after === undefined ? "" : ` WHERE ${keyBeyond(shape, charsets, after)}`;
-      return `SELECT ${fields} ${from}${where} ORDER BY ${(order === "key" ? names : bytes).join(", ")}`;
-    },
+    select: (order, after, upTo) =>
+      `SELECT ${fields} ${range(after, upTo)} ORDER BY ${(order === "key" ? names : bytes).join(", ")}`,
+    selectEnd: (rows, after, upTo) =>
+      `SELECT ${keys.join(", ")} ${range(after, upTo)} ORDER BY ${names.join(", ")} LIMIT 1 OFFSET ${rows - 1}`,
+    selectSum: (after, upTo) => `SELECT COUNT(*), ${rowsSum(digested)} ${range(after, upTo)}`,
     condition: (key) => keyCondition(shape, charsets, key),
   };
 }
@@ -175,6 +196,9 @@ function contentSide(shape: TableShape, expressions: readonly string[]): SidePla
       const [last, sorted] = order === "key" ? ["''", ""] : [digest, ` ORDER BY ${expressions.length + 1}`];
       return `SELECT ${expressions.join(", ")}, ${last} ${from}${sorted}`;
     },
+    selectEnd: () => `SELECT '' ${from} LIMIT 0`,
+    // Rows of one content would take each other out of a sum.
+    selectSum: () => `SELECT COUNT(*), NULL ${from}`,
     condition: ([content]) => contentCondition(expressions, content),
   };
 }

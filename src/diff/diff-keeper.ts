@@ -20,6 +20,7 @@ export interface KeptTable {
   readonly keysBytes: number;
   readonly keysComplete: boolean;
   readonly notCompared?: TableResult["notCompared"];
+  readonly notFast?: string;
   /** What the file of its differences has. */
   readonly fileBytes: number;
   /** Why it has not all of them. */

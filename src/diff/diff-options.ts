@@ -49,6 +49,9 @@ export interface DiffLimits {
   readonly sliceMaxMs: number;
   /** Between two times that what has been compared is kept. */
   readonly keepEveryMs: number;
+  /** Rows of one range whose sums a fast diff compares, and of the smaller ones into which it is cut where these differ. */
+  readonly fastRangeRows: number;
+  readonly fastReadRows: number;
 }
 
 export const DEFAULT_DIFF_LIMITS: DiffLimits = {
@@ -66,6 +69,8 @@ export const DEFAULT_DIFF_LIMITS: DiffLimits = {
   keysBytesMax: 16 * 1024 * 1024,
   sliceMaxMs: 600_000,
   keepEveryMs: 5000,
+  fastRangeRows: 10_000,
+  fastReadRows: 500,
 };
 
 /** The keys of rows that differ, each as the fields by which it was compared. */
@@ -92,6 +97,8 @@ export interface DiffOptions {
   /** In what the migration's target differs from its source. */
   readonly mappings?: TableMappings;
   readonly stream: DiffStreamPort;
+  /** Compares sums of ranges of keys that the servers compute, and reads the rows of those only that differ. */
+  readonly fast?: boolean;
   /** Where what has been compared, and the keys of what was found, is kept; nowhere where left out. */
   readonly keeper?: DiffKeeper;
   /** Where every difference is written, with both rows whole. */

@@ -37,6 +37,8 @@ export interface TableResult {
   /** Bytes of rows read, of both sides. */
   readonly bytes: number;
   readonly differences: number;
+  /** Why a fast diff has read all rows of this table, or all from some key on, instead of comparing sums. */
+  readonly notFast?: string;
   /** Columns that one side alone has, as the migration's mapping says. */
   readonly notCompared?: { readonly source: readonly string[]; readonly target: readonly string[] };
 }
@@ -52,6 +54,8 @@ export interface SchemaDifference {
 
 /** What a diff has found. Source and target are those of the migration, whichever is the home now. */
 export interface DiffReport {
+  /** Sums of ranges of rows were compared, computed by the servers, and rows where these differed. */
+  readonly fast?: true;
   /** The home's transactions that every table was compared with; most were compared a little later than that. */
   readonly verifiedAt: string;
   /** The wall clock just before the first of these comparisons, ISO 8601. */

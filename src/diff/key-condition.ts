@@ -43,16 +43,24 @@ export function keyBeyond(
   charsets: readonly (string | undefined)[],
   key: readonly Buffer[],
 ): string {
-  const terms = comparisons(shape, charsets, key);
+  return beside(comparisons(shape, charsets, key), ">", ">");
+}
+
+/** Like {@link keyBeyond}, all other rows: those up to the key, with its own. */
+export function keyUpTo(shape: TableShape, charsets: readonly (string | undefined)[], key: readonly Buffer[]): string {
+  return beside(comparisons(shape, charsets, key), "<", "<=");
+}
+
+function beside(terms: Comparison[], apart: ">" | "<", last: ">" | "<="): string {
   const [first] = terms;
-  const last = terms.pop();
-  if (first === undefined || last === undefined) return "TRUE";
-  let condition = `${last.value} > ${last.literal}`;
+  const end = terms.pop();
+  if (first === undefined || end === undefined) return "TRUE";
+  let condition = `${end.value} ${last} ${end.literal}`;
   for (const { value, literal } of terms.toReversed()) {
-    condition = `(${value} > ${literal} OR (${value} = ${literal} AND ${condition}))`;
+    condition = `(${value} ${apart} ${literal} OR (${value} = ${literal} AND ${condition}))`;
   }
   // The first part alone is what an index is entered by.
-  return first === last ? condition : `${first.value} >= ${first.literal} AND ${condition}`;
+  return first === end ? condition : `${first.value} ${apart}= ${first.literal} AND ${condition}`;
 }
 
 interface Comparison {

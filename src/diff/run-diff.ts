@@ -95,6 +95,7 @@ function reportOf(
   const sets = results.map(({ verifiedAt }) => GtidSet.parse(verifiedAt));
   const files = options.files?.written;
   return {
+    ...(options.fast === true ? { fast: true } : {}),
     verifiedAt: sets.reduce((all, one) => all.intersect(one), sets[0] ?? GtidSet.empty).toString(),
     verifiedTime: results.map(({ verifiedTime }) => verifiedTime).sort()[0] ?? startedAt,
     startedAt,
@@ -155,7 +156,7 @@ async function compareAll(
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const opening = new Mutex();
-  const runs = await takenUp(options, tally);
+  const runs = await takenUp(options, observers, tally);
   const waiting = runs.filter((run) => !run.done);
   const failures: unknown[] = [];
   const work = async (): Promise<void> => {
@@ -175,7 +176,11 @@ async function compareAll(
 }
 
 /** The tables, with what earlier processes have compared of them. */
-async function takenUp(options: DiffOptions, tally: DiffTally): Promise<readonly TableRun[]> {
+async function takenUp(
+  options: DiffOptions,
+  { home, other }: Observers,
+  tally: DiffTally,
+): Promise<readonly TableRun[]> {
   const kept = (await options.keeper?.load()) ?? new Map<string, KeptTable>();
   const runs: TableRun[] = [];
   for (const name of options.tables) {
@@ -183,9 +188,21 @@ async function takenUp(options: DiffOptions, tally: DiffTally): Promise<readonly
     const state = kept.get(tableKey(name));
     if (state !== undefined && run.adopt(state)) tally.before(tableKey(name), state);
     else if (state !== undefined) await run.forget();
+    // One that is not done is looked at again when it is open.
+    if (run.done) {
+      const shapes = await Promise.all([readTableShape(home, name), readTableShape(other, name)]);
+      if (!run.isOf(...shapes)) await beginAnew(run, options, tally);
+    }
     runs.push(run);
   }
   return runs;
+}
+
+async function beginAnew(run: TableRun, { log }: DiffOptions, tally: DiffTally): Promise<void> {
+  const table = tableKey(run.name);
+  log.warn({ table }, "the definition is another than that of the rows compared so far: beginning anew");
+  await run.forget();
+  tally.anew(table);
 }
 
 /** Compares what is left of a table, one pair of snapshots after the other. */
@@ -204,15 +221,8 @@ async function compareRun(
     options.log.info({ table: name, position: table.position, rowsBefore: run.rows }, "comparing both sides");
     tally.step("comparing");
     try {
-      if (!run.isOf(table)) {
-        options.log.warn(
-          { table: name },
-          "the definition is another than that of the rows compared so far: beginning anew",
-        );
-        await run.forget();
-        tally.anew(name);
-      }
-      outcome = await compareOpenTable(table, run, options, limits, observers, tally);
+      if (!run.isOf(table.home.shape, table.other.shape)) await beginAnew(run, options, tally);
+      outcome = await compareOpenTable({ table, run, options, limits, observers, tally });
     } finally {
       // Rows of a table that was cut are still on their way.
       if (outcome === "cut") table.cut();

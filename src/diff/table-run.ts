@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { mappingOf } from "../table/table-mapping.ts";
+import type { TableShape } from "../table/table-shape.ts";
 import type { KeptTable } from "./diff-keeper.ts";
 import type { DiffOptions } from "./diff-options.ts";
 import type { TableResult } from "./diff-report.ts";
@@ -8,7 +9,7 @@ import { type DifferenceCounts, type DifferenceLog, NO_DIFFERENCES } from "./dif
 import type { OpenTable } from "./open-table.ts";
 
 /** What the rows of one pair of snapshots have come to so far. */
-export interface Compared extends Pick<TableResult, "notCompared"> {
+export interface Compared extends Pick<TableResult, "notCompared" | "notFast"> {
   readonly rows: number;
   readonly bytes: number;
 }
@@ -60,9 +61,9 @@ export class TableRun {
     return this.#state?.bytes ?? 0;
   }
 
-  /** Whether what has been compared was of these definitions. */
-  isOf(table: OpenTable): boolean {
-    return this.#state === undefined || this.#state.definitions === this.#digest(table);
+  /** Whether what has been compared was of these definitions, and in this way. */
+  isOf(home: TableShape, other: TableShape): boolean {
+    return this.#state === undefined || this.#state.definitions === this.#digest(home, other);
   }
 
   /** Begins anew. */
@@ -82,9 +83,10 @@ export class TableRun {
   ): Promise<void> {
     const { keeper, failpoint } = this.#options;
     const { verifiedAt = table.position, verifiedTime = table.openedTime } = this.#state ?? {};
+    const notFast = now.notFast ?? this.#state?.notFast;
     log.flush();
     this.#state = {
-      definitions: this.#digest(table),
+      definitions: this.#digest(table.home.shape, table.other.shape),
       verifiedAt,
       verifiedTime,
       ...(through === undefined ? {} : { through }),
@@ -92,6 +94,7 @@ export class TableRun {
       rows: base.rows + now.rows,
       bytes: base.bytes + now.bytes,
       ...(now.notCompared === undefined ? {} : { notCompared: now.notCompared }),
+      ...(notFast === undefined ? {} : { notFast }),
       ...log.counts,
     };
     await keeper?.keep(this.name, this.#state, log.differences.keys);
@@ -103,14 +106,21 @@ export class TableRun {
   get result(): TableResult {
     const { verifiedAt = "", verifiedTime = "", rows = 0, bytes = 0, differences = 0 } = this.#state ?? {};
     const before = this.#before === 0 ? {} : { rowsBefore: this.#before };
-    const apart = this.#state?.notCompared === undefined ? {} : { notCompared: this.#state.notCompared };
-    return { table: tableKey(this.name), verifiedAt, verifiedTime, rows, ...before, bytes, differences, ...apart };
+    const { notCompared, notFast } = this.#state ?? {};
+    const apart = notCompared === undefined ? {} : { notCompared };
+    const slow = notFast === undefined ? {} : { notFast };
+    return {
+      ...{ table: tableKey(this.name), verifiedAt, verifiedTime, rows, ...before, bytes, differences },
+      ...{ ...apart, ...slow },
+    };
   }
 
-  #digest({ home, other }: OpenTable): string {
+  #digest(home: TableShape, other: TableShape): string {
     const mapping = mappingOf(this.#options.mappings, this.name) ?? null;
+    // What a fast diff has compared counts for no other.
+    const how = this.#options.fast === true ? ["fast"] : [];
     return createHash("sha256")
-      .update(JSON.stringify([home.shape, other.shape, mapping]))
+      .update(JSON.stringify([home, other, mapping, ...how]))
       .digest("hex");
   }
 }

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
@@ -24,6 +25,8 @@ import { COLUMNS, ROW_KINDS, SAME_VALUES, VALUE_KINDS, type ValueKind } from "./
  * 4. One diff names exactly the rows that were corrupted.
  * 5. A repair writes exactly these from the source, and a diff finds nothing again.
  */
+const PAGE = new URL("../../../docs/reference/diff-corruptions.md", import.meta.url);
+const TABLE_HEAD = "| what was changed | a fast diff finds it |\n|---|---|";
 const SEED = Number(process.env["SWITCHYARD_SEED"] ?? 20_261_128);
 const WRITERS = 16;
 /** Keys that the writers change; those between are corrupted. */
@@ -137,6 +140,12 @@ async function diff(compared = tables): Promise<DiffReport> {
   return await runDiff({ ...(await diffOptions(compared)), onDifferences: (found) => differences.push(found) });
 }
 
+/** By sums of ranges so short that there are some before, between and behind the corrupted rows, and several in one. */
+async function fastDiff(compared = tables): Promise<DiffReport> {
+  const limits = { samplesMax: 10_000, fastRangeRows: 40, fastReadRows: 7 };
+  return await runDiff({ ...(await diffOptions(compared)), fast: true, limits });
+}
+
 async function repair(dryRun: boolean, of = differences): Promise<RepairReport> {
   const signal = new AbortController().signal;
   const target = await ownEndpoint(ends.target, "target-writer", ["t"]);
@@ -161,6 +170,10 @@ test("a clean pair that 16 clients write to is never called different", { timeou
   expect(reported(report)).toEqual([]);
   expect(report.schema).toEqual([]);
   expect(report.rows).toBeGreaterThan(ROWS);
+  const fast = await fastDiff();
+  expect(reported(fast)).toEqual([]);
+  // No row of the wide one was read.
+  expect(fast.tables[0]).toMatchObject({ table: "t.wide", bytes: 0, rows: expect.any(Number) });
 });
 
 test("every kind of corruption is found wherever it is, and nothing else", { timeout: 60_000 }, async () => {
@@ -196,6 +209,27 @@ test("every kind of corruption is found wherever it is, and nothing else", { tim
   expect(missed).toEqual([]);
   expect([...found].filter((key) => !expected.has(key))).toEqual([]);
   expect(kinds).toBeGreaterThanOrEqual(60);
+
+  const fast = await fastDiff();
+  const seen = new Set(reported(fast));
+  expect([...seen].filter((key) => !expected.has(key))).toEqual([]);
+  const whole = new Map(fast.tables.map(({ table, notFast }) => [table, notFast]));
+  const line = (what: string, table: string, keys: readonly string[]): string => {
+    const how = whole.get(table) === undefined ? "by its sum" : `reading the table: ${whole.get(table)}`;
+    return `| ${what} | ${keys.every((key) => seen.has(`${table} ${key}`)) ? how : "**not seen**"} |`;
+  };
+  const lines = [
+    ...VALUE_KINDS.map((kind) => {
+      const ids = corrupted.filter((place) => place.kind === kind).map(({ id }) => `id=${id}`);
+      return line(kind[0], "t.wide", ids);
+    }),
+    ...rowTables.map(({ what, table, keys }) => line(what, table, keys)),
+  ];
+  const page = readFileSync(PAGE, "utf8");
+  const head = page.slice(0, page.indexOf(TABLE_HEAD) + TABLE_HEAD.length);
+  const now = `${head}\n${lines.join("\n")}\n`;
+  if (process.env["SWITCHYARD_WRITE"] === "1") writeFileSync(PAGE, now);
+  else expect(page, "SWITCHYARD_WRITE=1 writes it anew").toBe(now);
 });
 
 test("a repair writes these rows from the home and no other, and a dry run of it nothing", {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { earlierRun, newRun, withoutDiffs } from "../../../src/controller/diff-run.ts";
+import { earlierRun, isFast, newRun, runOf, withoutDiffs, withRun } from "../../../src/controller/diff-run.ts";
 import { diffsAfter } from "../../../src/controller/diff-verdict.ts";
 import type { DiffSummary, MigrationDocument } from "../../../src/cutover/migration-document.ts";
 
@@ -41,16 +41,36 @@ test("a diff that the journal does not name any more opens no gate, though this 
 });
 
 describe("a diff that was interrupted", () => {
-  const wanted = { direction: "forward", readFrom: undefined } as const;
+  const wanted = { direction: "forward", readFrom: undefined, fast: false } as const;
   const begun = newRun({ generation: 3 }, { id: "o1" }, wanted);
   const document = { diffRun: begun, generation: 3, diffs: [] };
   const own = { id: "o1", options: {} };
   const resuming = { id: "o2", options: { resume: true } };
+  const journal = document as unknown as MigrationDocument;
 
   test("is gone on with by the order that began it, in whatever process, and by one that asks for it", () => {
     expect(earlierRun(document, own, wanted)).toBe(begun);
     expect(earlierRun(document, resuming, wanted)).toBe(begun);
     expect(earlierRun(document, { id: "o2", options: {} }, wanted)).toBeUndefined();
+  });
+
+  test("is gone on with in the way in which it was begun: sums are never taken for bytes", () => {
+    const summed = { ...wanted, fast: true };
+    const asked = { id: "o1", options: { fast: true } };
+    const fastOne = withRun(journal, begun, summed);
+    expect(fastOne).toMatchObject({ fastRun: begun });
+    expect(fastOne).not.toHaveProperty("diffRun");
+    expect([isFast(fastOne, asked), isFast(fastOne, resuming), isFast(document, resuming)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(earlierRun(fastOne, asked, summed)).toBe(begun);
+    expect(earlierRun(fastOne, resuming, summed)).toBe(begun);
+    expect(earlierRun(fastOne, own, wanted)).toBeUndefined();
+    expect(earlierRun(document, asked, summed)).toBeUndefined();
+    expect(withRun(fastOne, begun, wanted)).not.toHaveProperty("fastRun");
+    expect(runOf(withoutDiffs(fastOne))).toBeUndefined();
   });
 
   test.each([

@@ -17,7 +17,7 @@ describe("the reference pages", () => {
   });
 
   test("are all generated or held by a test of their own: any other would go stale unseen", () => {
-    const held = [...pages.keys(), "compatibility.md", "replication-cases.md"];
+    const held = [...pages.keys(), "compatibility.md", "diff-corruptions.md", "replication-cases.md"];
     expect(readdirSync(join(root, REFERENCE_FOLDER)).sort()).toEqual(held.sort());
   });
 
