@@ -11,6 +11,7 @@ import type { Compare, Store, StoreEntry, StoreWrite, TransactionResult } from "
 import { recordKey } from "./order-records.ts";
 
 const STEPS_MAX = 200;
+const STEPS_QUIET_MS = 150;
 /** The end of an order is tried this often while the store is away: about a minute. */
 const ATTEMPTS_MAX = 70;
 const RETRY = { firstMs: 50, maxMs: 1000 };
@@ -23,6 +24,8 @@ export interface OrderJournalOptions {
   readonly clock: Clock;
   /** Conditions that hold only while the order is this controller's. */
   readonly leadership: () => readonly Compare[];
+  /** Steps that follow each other faster than this are written together. */
+  readonly stepsQuietMs?: number;
 }
 
 /** Reads an order. @throws {SwitchyardError} `STORE_FORMAT_NEWER`, `CUTOVER_DOCUMENT_INVALID` */
@@ -42,6 +45,9 @@ export class OrderJournal {
   #tail: Promise<void> = Promise.resolve();
   /** Texts whose writing may or may not have been carried out. */
   readonly #unsure = new Set<string>();
+  /** Steps that are not written yet. */
+  #told: string[] = [];
+  #steps = 0;
 
   constructor(options: OrderJournalOptions, order: OrderDocument, revision: number) {
     this.#options = options;
@@ -59,9 +65,25 @@ export class OrderJournal {
     await this.#write((order) => ({ ...order, state: "running" }));
   }
 
-  /** Tells whoever waits what has just been done. Lost on failure: steps are for the eye. */
+  /**
+   * Tells whoever waits what has just been done, once no other step has come for a moment: while clients wait for a
+   * switch, whose steps take milliseconds, nobody is to wait for these to be written, sent and shown. Lost on failure:
+   * steps are for the eye.
+   */
   step(text: string): void {
-    this.#write((order) => ({ ...order, steps: [...order.steps, text].slice(-STEPS_MAX) })).catch(() => undefined);
+    this.#told.push(text);
+    this.#steps += 1;
+    const number = this.#steps;
+    void this.#clock.sleep(this.#options.stepsQuietMs ?? STEPS_QUIET_MS).then(() => {
+      if (number === this.#steps && this.#told.length > 0) this.#write(this.#withSteps()).catch(() => undefined);
+    });
+  }
+
+  /** An edit that adds the steps told since the last. */
+  #withSteps(): Edit {
+    const texts = this.#told;
+    this.#told = [];
+    return (order) => ({ ...order, steps: [...order.steps, ...texts].slice(-STEPS_MAX) });
   }
 
   async done(result: Readonly<Record<string, unknown>>): Promise<void> {
@@ -83,7 +105,8 @@ export class OrderJournal {
       const record = recordOf(order, this.#clock.now().toISOString());
       return [{ put: recordKey(order.migration, order.id), value: JSON.stringify(record) }];
     };
-    await this.#write(edit, further, true);
+    const told = this.#withSteps();
+    await this.#write((order) => edit(told(order)), further, true);
   }
 
   #write(edit: Edit, further: Further = () => [], persist = false): Promise<void> {

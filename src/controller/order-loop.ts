@@ -6,7 +6,7 @@ import { outcomeOf } from "../cutover/order-record.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { ORDERS_PREFIX } from "../rules/store-keys.ts";
 import type { Compare, Store, StoreEntry, Watch } from "../store/store.ts";
-import { OrderJournal, parseOrder } from "./order-journal.ts";
+import { OrderJournal, type OrderJournalOptions, parseOrder } from "./order-journal.ts";
 import { pruneRecords } from "./order-records.ts";
 
 /** What this controller has to do for an order that it has accepted. */
@@ -32,6 +32,8 @@ export interface OrderLoopOptions {
    * controller had begun with it. Absent for an order that is not, or not yet, this controller's.
    */
   readonly accept: (order: OrderDocument) => Promise<OrderWork | undefined>;
+  /** Steps of an order that follow each other faster than this are written together. */
+  readonly stepsQuietMs?: number;
 }
 
 /**
@@ -42,10 +44,10 @@ export interface OrderLoopOptions {
  */
 export class OrderLoop {
   readonly #store: Store;
-  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #accept: OrderLoopOptions["accept"];
   readonly #metrics: Metrics;
+  readonly #journals: Pick<OrderJournalOptions, "store" | "clock" | "stepsQuietMs">;
   /** Every order that nobody has answered yet, as last seen. */
   readonly #open = new Map<string, StoreEntry>();
   /** Orders that are being offered or handled here, and those that were. */
@@ -56,9 +58,10 @@ export class OrderLoop {
 
   constructor(options: OrderLoopOptions) {
     this.#store = options.store;
-    this.#clock = options.clock;
     this.#log = options.log;
     this.#metrics = options.metrics;
+    const { store, clock, stepsQuietMs } = options;
+    this.#journals = { store, clock, ...(stepsQuietMs === undefined ? {} : { stepsQuietMs }) };
     this.#accept = options.accept;
   }
 
@@ -137,7 +140,7 @@ export class OrderLoop {
     if (work === undefined) return false;
     try {
       const { leadership } = work;
-      const journal = new OrderJournal({ store: this.#store, clock: this.#clock, leadership }, order, entry.revision);
+      const journal = new OrderJournal({ ...this.#journals, leadership }, order, entry.revision);
       return !this.#closed && (await this.#run(journal, work));
     } finally {
       work.end();

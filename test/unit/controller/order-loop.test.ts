@@ -127,6 +127,30 @@ describe("an order", () => {
     expect(await read("a")).toMatchObject({ state: "running", steps: ["by the successor"] });
   });
 
+  test("has steps that follow each other fast written together, and behind them: clients wait for a switch, not for its words", async () => {
+    const seen: (readonly string[])[] = [];
+    const tell = (events: readonly { readonly value?: string }[]): void => {
+      for (const { value } of events) seen.push((JSON.parse(value ?? "{}") as OrderDocument).steps);
+    };
+    await store.watch(ORDERS_PREFIX, { reset: () => undefined, change: tell });
+    const naps: (() => void)[] = [];
+    const clock = { ...systemClock, sleep: () => new Promise<void>((wake) => naps.push(wake)) };
+    const steps = ["hold", "drain", "fence", "swap"];
+    const handle: Handle = async (_order, step) => {
+      for (const text of steps) step(text);
+      for (const wake of naps.splice(0)) wake();
+      while (seen.length < 3) await systemClock.sleep(2);
+      step("the last");
+      return {};
+    };
+    loop = new OrderLoop({ store, clock, log: silentLogger, metrics: noMetrics, accept: accepting(handle) });
+    await loop.start();
+    await put(order("a"), "a");
+    await until("a", "done");
+    // Placed, taken, the steps at once, done.
+    expect(seen).toEqual([[], [], steps, [...steps, "the last"]]);
+  });
+
   test("of a newer format is left alone, and others go on", async () => {
     await run(() => Promise.resolve({}));
     await put({ ...order("new"), format: 2 }, "new");
@@ -166,9 +190,10 @@ describe("an order", () => {
       metrics: noMetrics,
       accept: accepting(async (_order, step) => {
         step("half of it");
-        await systemClock.sleep(5);
+        await systemClock.sleep(30);
         return { ok: true };
       }),
+      stepsQuietMs: 5,
     });
     await loop.start();
     const done = await until("o1", "done");
