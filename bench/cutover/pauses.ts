@@ -7,7 +7,7 @@ export const PAUSE_STEPS = [
   "fence",
   "close-stream",
   "counters",
-  "return-position",
+  "stray-check",
   "swap",
   "release",
 ] as const;

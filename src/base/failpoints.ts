@@ -27,7 +27,7 @@ export const FAILPOINTS = [
   "switch-after-fence",
   "switch-after-forward-closed",
   "switch-after-counters",
-  "switch-after-return-position",
+  "switch-after-stray-check",
   "switch-before-swap",
   "switch-after-swap",
   "switch-after-release",

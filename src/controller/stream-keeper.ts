@@ -55,6 +55,8 @@ export class StreamKeeper implements StreamPort {
   readonly #target: Endpoint;
   readonly #events: StreamKeeperEvents;
   #stream: Stream | undefined;
+  /** One that counts as closed and has its connections still. */
+  #left: Stream | undefined;
   #ended: Promise<void> = Promise.resolve();
   #token: string | undefined;
   #failure: string | undefined;
@@ -144,10 +146,17 @@ export class StreamKeeper implements StreamPort {
 
   /** Ends the stream in this process; its ledger stays as it is. */
   async close(): Promise<void> {
-    const stream = this.#stream;
-    this.#stream = undefined;
+    this.#leave();
+    const stream = this.#left;
+    this.#left = undefined;
     await stream?.close();
     await this.#ended;
+  }
+
+  /** The stream counts as closed; it has its connections until {@link close}. */
+  #leave(): void {
+    this.#left = this.#stream ?? this.#left;
+    this.#stream = undefined;
   }
 
   /** Drift and DDL seen so far, to be given to {@link markVerified} by a diff that begins now. */
@@ -198,13 +207,13 @@ export class StreamKeeper implements StreamPort {
     await this.#stream.stopAt(GtidSet.parse(position), options);
   }
 
-  async seal(attempt: string): Promise<void> {
+  async seal(attempt: string): Promise<string> {
     const epoch = this.#stream?.epoch;
     if (epoch === undefined) throw this.#notOpen();
     const claim = { migration: this.#document.id, direction: this.#direction, epoch };
-    // The seal alone keeps every applier out; that this one closes its connections need not come first.
-    const sealed = this.#onTarget((connection) => sealLedger(connection, claim, attempt));
-    await Promise.all([sealed, this.close()]);
+    // The seal alone keeps every applier out. That this one closes its connections nobody has to wait for: clients do.
+    this.#leave();
+    return (await this.#onTarget((connection) => sealLedger(connection, claim, attempt))).toString();
   }
 
   async resume(attempt: string, startToken: string | undefined): Promise<void> {

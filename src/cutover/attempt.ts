@@ -27,6 +27,8 @@ export interface Attempt {
   holdDeadline: Deadline | undefined;
   /** GTID set of the old home, read under its fence. */
   cutPosition: string | undefined;
+  /** GTID set of the new home, read once the ledger of the stream that fed it was sealed. */
+  sealedPosition: string | undefined;
   /** Whether the new home's counters were seen to be level once those of the old home could not rise any more. */
   countersLevel: Promise<boolean> | undefined;
   swappedAtMs: number | undefined;
@@ -74,6 +76,7 @@ export function newAttempt(ports: SwitchPorts, options: SwitchOptions, state: Sw
     heldAtMs: undefined,
     holdDeadline: undefined,
     cutPosition: undefined,
+    sealedPosition: undefined,
     countersLevel: undefined,
     swappedAtMs: undefined,
     strays: [],

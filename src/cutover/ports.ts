@@ -84,9 +84,10 @@ export interface StreamPort {
    * applier of this direction can commit there, and none can claim the ledger, whatever process it lives in, until
    * {@link resume} for the same attempt or {@link retire}.
    *
+   * @returns what that server had executed (a GTID set) once the seal was there: one round trip for both, since clients wait
    * @throws {SwitchyardError} `REPLICATION_LEDGER_TAKEN` where this stream is not the one that holds the ledger
    */
-  seal(attempt: string): Promise<void>;
+  seal(attempt: string): Promise<string>;
   /**
    * After an abort of the attempt with this token: the stream goes on from where its ledger stands, whether or not it was
    * stopped or its ledger was sealed. Once it has resolved no seal of that attempt stands or can still come, and the stream

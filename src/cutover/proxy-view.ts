@@ -37,9 +37,10 @@ export async function listOtherFormats(store: Store): Promise<readonly OtherForm
  *   where the other one could be read. `RULES_MALFORMED`.
  */
 export async function listProxies(store: Store): Promise<readonly RegisteredProxy[]> {
-  // Liveness is read second: a proxy that joins in between is then not listed yet, rather than listed as dead.
-  const registered = await store.list(PROXIES_PREFIX);
-  const alive = await store.list(ALIVE_PREFIX);
+  // Both at once, since clients may wait for the answer. What lives must not be the older of the two: a proxy that joined in
+  // between is then not listed yet, rather than listed as dead.
+  const [registered, first] = await Promise.all([store.list(PROXIES_PREFIX), store.list(ALIVE_PREFIX)]);
+  const alive = first.revision >= registered.revision ? first : await store.list(ALIVE_PREFIX);
   const living = new Set(alive.entries.map((entry) => entry.key.slice(ALIVE_PREFIX.length)));
   return registered.entries.map((entry) => {
     const format = storedFormat(PROXY_KIND, entry.key, entry.value);

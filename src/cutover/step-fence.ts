@@ -38,6 +38,7 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
   // Neither may be under way when an abort begins: a ledger that is sealed late would stop the stream that goes on.
   if (closed.status === "rejected") throw closed.reason;
   if (looked.status === "rejected") throw looked.reason;
+  attempt.sealedPosition = closed.value;
   const now = looked.value;
   if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
 }
@@ -70,18 +71,13 @@ export async function levelCounters(attempt: Attempt): Promise<void> {
   await raiseCounters(oldSession(attempt), newSession(attempt), attempt.token, 0n);
 }
 
-/**
- * Writes down, under this attempt's token, from where the stream back will follow the new home, and makes sure that
- * nobody but our stream has written to the tables there since its fences went.
- */
-export async function setReturnPosition(attempt: Attempt): Promise<void> {
-  const { ports, ends, token } = attempt;
+/** Makes sure that nobody but our stream has written to the tables on the new home since its fences went. */
+export async function checkNewHome(attempt: Attempt): Promise<void> {
+  const { sealedPosition } = attempt;
   checkBudget(attempt);
-  const position = await newSession(attempt).executed();
-  await Promise.all([
-    ports.stream(ends.returning).writeStart(token, position),
-    requireNoStrays(attempt, "new", undefined, position),
-  ]);
+  if (sealedPosition === undefined)
+    throw new SwitchyardError("INTERNAL_INVARIANT", { what: "the new home is looked at before the stream was closed" });
+  await requireNoStrays(attempt, "new", undefined, sealedPosition);
 }
 
 async function requireNoStrays(

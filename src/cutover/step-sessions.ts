@@ -25,6 +25,9 @@ export async function openSessions(attempt: Attempt): Promise<void> {
  * Makes the new home ready to take writes while clients still work on the old one: begins to watch it for writes that
  * are not ours, replaces the fences that an earlier switch has left there, and sets its counters ahead.
  *
+ * The stream back will begin where the watch begins. What the new home gets between here and the swap is ours, which that
+ * stream passes over, or a stray, and then there is no swap; so the position need not be written while clients wait.
+ *
  * Taking the fences away within the pause would cost clients some milliseconds for each table. So they give way now, to
  * guards that refuse the same writes, but fall with one round trip just before the swap, and by themselves if this
  * session should end: a home that is in use can never be shut by what an attempt has left behind.
@@ -39,6 +42,7 @@ export async function clearNewHome(attempt: Attempt): Promise<void> {
     await requireNoFences(attempt);
   }
   attempt.newWatch = await ports.home(ends.newHome).watchStrays(from, ends.newUuid);
+  await ports.stream(ends.returning).writeStart(token, from);
   const ahead = BigInt(attempt.options.limits.autoIncrementAhead);
   await raiseCounters(oldSession(attempt), session, token, ahead);
 }

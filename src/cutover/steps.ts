@@ -3,7 +3,7 @@ import type { Attempt } from "./attempt.ts";
 import type { SwitchEnds } from "./ports.ts";
 import { arm } from "./step-arm.ts";
 import { awaitArmed, watchProxies } from "./step-armed.ts";
-import { closeFeedingStream, fence, levelCounters, setReturnPosition } from "./step-fence.ts";
+import { checkNewHome, closeFeedingStream, fence, levelCounters } from "./step-fence.ts";
 import { drain, hold } from "./step-hold.ts";
 import { fenceForGood, findStrays, release, removeGuards, startReturnStream, unlockOldHome } from "./step-release.ts";
 import { clearNewHome, openSessions } from "./step-sessions.ts";
@@ -44,7 +44,7 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
   {
     name: "clear",
     title: (ends) =>
-      `make ${ends.newHome} ready: watch it for foreign writes, replace fences by guards, set its counters ahead`,
+      `make ${ends.newHome} ready: watch it for foreign writes, write down that the ${ends.returning} stream will start there, replace fences by guards, set its counters ahead`,
     run: clearNewHome,
     after: "switch-after-clear",
   },
@@ -96,10 +96,10 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
     after: "switch-after-counters",
   },
   {
-    name: "return-position",
-    title: (ends) => `write down from where the ${ends.returning} stream will start; look for foreign writes`,
-    run: setReturnPosition,
-    after: "switch-after-return-position",
+    name: "stray-check",
+    title: (ends) => `make sure that nobody else has written to the tables on ${ends.newHome}`,
+    run: checkNewHome,
+    after: "switch-after-stray-check",
   },
   {
     name: "swap",

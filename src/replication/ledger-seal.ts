@@ -1,3 +1,4 @@
+import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { ledgerSealed, ledgerTaken, ofStream, type ProvenClaim } from "./ledger.ts";
 import { SIDECAR } from "./sidecar.ts";
@@ -10,14 +11,20 @@ import { SIDECAR } from "./sidecar.ts";
  * Only the stream that holds the ledger can seal it: a controller that was stopped, and wakes when its attempt has been
  * aborted and the ledger claimed again, would otherwise leave a seal that nobody knows of.
  *
+ * @returns what the server had executed once the seal was there
  * @throws {SwitchyardError} `REPLICATION_LEDGER_TAKEN` where the claim is not the last one; nothing was changed then
  */
-export async function sealLedger(connection: Connection, claim: ProvenClaim, attempt: string): Promise<void> {
-  const { affectedRows } = await connection.query(
-    `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, holder = '', sealed_by = '${attempt}'` +
-      ` ${ofStream(claim.migration, claim.direction)} AND epoch = ${claim.epoch}`,
-  );
-  if (affectedRows === 0) throw ledgerTaken(claim);
+export async function sealLedger(connection: Connection, claim: ProvenClaim, attempt: string): Promise<GtidSet> {
+  // Sent together, since clients wait: a server begins with the second when the first is committed.
+  const [sealed, executed] = await Promise.all([
+    connection.query(
+      `UPDATE ${SIDECAR.ledger} SET epoch = epoch + 1, writes = writes + 1, holder = '', sealed_by = '${attempt}'` +
+        ` ${ofStream(claim.migration, claim.direction)} AND epoch = ${claim.epoch}`,
+    ),
+    connection.one("SELECT @@GLOBAL.gtid_executed AS executed"),
+  ]);
+  if (sealed.affectedRows === 0) throw ledgerTaken(claim);
+  return GtidSet.parse(executed?.["executed"] ?? "");
 }
 
 /** Whose seal is to be taken off, and of what stream. */

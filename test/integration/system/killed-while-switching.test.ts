@@ -21,7 +21,7 @@ const ABORTED: readonly (readonly Failpoint[])[] = [
   ["switch-after-fence", "abort-after-unlock"],
   ["switch-after-forward-closed", "abort-after-fence-restored"],
   ["switch-after-counters"],
-  ["switch-after-return-position"],
+  ["switch-after-stray-check"],
   ["switch-before-swap"],
 ];
 

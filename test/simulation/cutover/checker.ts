@@ -65,19 +65,19 @@ export class Checker {
   }
 
   /**
-   * The rules were swapped, by a transaction that was sent at `sentAt`; the stream back begins at `returnIndex`.
+   * The rules were swapped, by a transaction that was sent at `sentAt`.
    *
    * What reached the old home while its lock was gone has to be found by the proof before the swap, but for what came
-   * after it. What reached the new home before the stream back begins has to be found by watching it.
+   * after it. What reached the new home before the ledger there was sealed has to be found by watching it.
    */
-  swapped(sender: SimProcess, sentAt: number, newHome: SimServer, returnIndex: number): void {
+  swapped(sender: SimProcess, sentAt: number, newHome: SimServer): void {
     this.#swaps += 1;
     const { from, to } = sender.lastStop;
     const proven = (to > sentAt - PROOF_AGE_MAX_MS ? Math.min(from, sentAt) : sentAt) - PROOF_AGE_MAX_MS;
     for (const [key, at] of this.#exposed) if (at < proven && !newHome.rows.has(key)) this.#unproven.add(key);
     this.#exposed.clear();
     for (const [key, { server, index }] of this.#conflicts) {
-      if (server !== newHome || index < (this.#armedAt.get(server.name) ?? 0) || index >= returnIndex) continue;
+      if (server !== newHome || index < (this.#armedAt.get(server.name) ?? 0) || index >= newHome.sealedAt) continue;
       if (!this.strays.has(key)) this.#breach(`${server.name} took ${key} before the swap, and nobody was told`);
     }
   }

@@ -231,10 +231,8 @@ export class Run {
       if (rules.switchId === switchId) return;
       switchId = rules.switchId;
       const newHome = this.checker.home() === "old" ? servers.old : servers.new;
-      const [other, returning] = newHome === servers.old ? [servers.new, "forward"] : [servers.old, "reverse"];
-      const returnIndex = other.ledger(returning).starts.get(this.document.fenceToken ?? "") ?? 0;
       this.world.note(`the tables are at home on ${newHome.name}`);
-      this.checker.swapped(sender, sentAt, newHome, returnIndex);
+      this.checker.swapped(sender, sentAt, newHome);
     };
   }
 

@@ -86,7 +86,7 @@ export const lockLostAroundSwap: Scene = (point, run) => {
 
 /** Well before the swap, somebody ends the session that has the old home locked; somebody else writes there. */
 export const lockLostBeforeSwap: Scene = (point, run) => {
-  if (point !== "switch-after-return-position" || run.document.attempt?.kind !== "switch") return;
+  if (point !== "switch-after-stray-check" || run.document.attempt?.kind !== "switch") return;
   run.killSession(run.servers.old);
   run.writePast(run.servers.old);
 };

@@ -65,6 +65,8 @@ export class SimServer {
   readonly name: string;
   readonly world: World;
   readonly log: LogEntry[] = [];
+  /** How long the log was when a ledger here was sealed last. */
+  sealedAt = 0;
   readonly ledgers = new Map<string, Ledger>();
   readonly connections = new Map<string, Connection>();
   /** How often each write is here: more than once is a doubled write. */

@@ -47,7 +47,7 @@ export class SimStream implements StreamPort {
     }
   }
 
-  async seal(attempt: string): Promise<void> {
+  async seal(attempt: string): Promise<string> {
     if (!this.#running) throw taken();
     const epoch = this.#epoch;
     this.#running = false;
@@ -57,7 +57,10 @@ export class SimStream implements StreamPort {
     if (this.#target.sealsByHolder && ledger.epoch !== epoch) throw taken();
     ledger.epoch += 1;
     ledger.sealedBy = attempt;
+    this.#target.sealedAt = this.#target.log.length;
+    const executed = this.#target.executed();
     await this.#process.gate();
+    return executed;
   }
 
   async resume(attempt: string, startToken: string | undefined): Promise<void> {

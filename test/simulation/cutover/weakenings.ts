@@ -53,7 +53,8 @@ export const withoutLastingFence = (ports: SwitchPorts): SwitchPorts =>
 export const unfenced = (ports: SwitchPorts): SwitchPorts => withoutLastingFence(withoutFence(ports));
 
 /** A stream that feeds the new home is not shut out of it before the swap. */
-export const withoutSeal = (ports: SwitchPorts): SwitchPorts => withStreams(ports, { seal: nothing });
+export const withoutSeal = (ports: SwitchPorts): SwitchPorts =>
+  withStreams(ports, { seal: () => Promise.resolve("all:1000000000") });
 
 /** The feeding stream goes on past the position at which it was to stay. */
 export const withoutStay = (ports: SwitchPorts): SwitchPorts => ({
