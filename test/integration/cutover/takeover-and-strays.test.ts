@@ -54,7 +54,8 @@ describe("a switch between real servers", () => {
       stopAt: did("stop"),
       seal: async () => {
         calls.push(`seal ${direction}`);
-        return await homeOn(servers.new, "m").inspect((view) => view.executed());
+        const target = direction === "forward" ? servers.new : servers.old;
+        return await homeOn(target, "m").inspect((view) => view.executed());
       },
       resume: did("resume"),
       writeStart: did("position"),
