@@ -52,6 +52,15 @@ const insistence = z.enum(["wait", "abort", "kill"], "wait, abort or kill");
 const ENDS_FOR_NOTHING =
   "wait or abort with rehearse: kill would end the work of clients, and nothing would have moved";
 
+const FORCE_NEEDS_A_REASON = {
+  message: "a reason, because force is kept in the history with it",
+  path: ["reason"],
+};
+
+function isForcedForAReason(request: { readonly force: boolean; readonly reason?: string | undefined }): boolean {
+  return !request.force || Boolean(request.reason?.trim());
+}
+
 const switchRequest = z
   .strictObject({
     ...common,
@@ -62,10 +71,7 @@ const switchRequest = z
     force: z.boolean("true or false").default(false),
     maxLagMs: z.number("milliseconds").min(0).max(3_600_000, "at most 3600000").optional(),
   })
-  .refine((request) => !request.force || Boolean(request.reason?.trim()), {
-    message: "a reason, because force is kept in the history with it",
-    path: ["reason"],
-  })
+  .refine(isForcedForAReason, FORCE_NEEDS_A_REASON)
   .refine((request) => !(request.dryRun && request.rehearse), {
     message: "one of dryRun, which changes nothing, and rehearse, which holds clients for a moment",
     path: ["rehearse"],
@@ -138,10 +144,13 @@ export const ACTIONS = {
   },
   complete: {
     command: "migration-complete",
-    schema: z.strictObject({
-      ...common,
-      oldTables: z.enum(["keep", "rename", "drop"], "keep, rename or drop").default("keep"),
-    }),
+    schema: z
+      .strictObject({
+        ...common,
+        oldTables: z.enum(["keep", "rename", "drop"], "keep, rename or drop").default("keep"),
+        force: z.boolean("true or false").default(false),
+      })
+      .refine(isForcedForAReason, FORCE_NEEDS_A_REASON),
   },
   diff: {
     command: "diff-start",

@@ -145,11 +145,13 @@ function addOrders(context: CliContext, parent: Command): void {
     "cancel",
     "give a migration up before its switch, and drop what it created on the target",
   ).option("--keep-data", "keep the tables that it created on the target");
-  addOrder(context, parent, "complete", "after a switch: give up the way back, stop the reverse stream").addOption(
-    new Option("--old-tables <what>", "what becomes of the tables on the old home")
-      .choices(["keep", "rename", "drop"])
-      .default("keep"),
-  );
+  addOrder(context, parent, "complete", "after a switch: give up the way back, stop the reverse stream")
+    .addOption(
+      new Option("--old-tables <what>", "what becomes of the tables on the old home")
+        .choices(["keep", "rename", "drop"])
+        .default("keep"),
+    )
+    .option("--force", "though the stream back is not healthy, as when the old home is lost; needs --reason");
 }
 
 function addOrder(context: CliContext, parent: Command, action: string, description: string): Command {
@@ -159,8 +161,8 @@ function addOrder(context: CliContext, parent: Command, action: string, descript
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: Record<string, unknown>, command: Command) => {
       const session = openSession(context, command);
-      const { reason, keepData, oldTables, source, target, afterDdl } = options;
-      const given = Object.entries({ reason, keepData, oldTables, source, target, afterDdl }).filter(
+      const { reason, keepData, oldTables, force, source, target, afterDdl } = options;
+      const given = Object.entries({ reason, keepData, oldTables, force, source, target, afterDdl }).filter(
         ([, value]) => value !== undefined,
       );
       const path = `/v1/migrations/${encodeURIComponent(id)}/${action}`;

@@ -29,7 +29,8 @@ export async function orderComplete(
     });
   }
   return await runner.exclusively("completing", async () => {
-    const report = await complete(endPorts(runner, step), { ...asked(order), oldTables });
+    const force = order.options["force"] === true;
+    const report = await complete(endPorts(runner, step), { ...asked(order), oldTables, force });
     await runner.reload();
     return { ...report };
   });

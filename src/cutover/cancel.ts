@@ -1,7 +1,7 @@
-import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import { homeOf } from "../rules/rules-edits.ts";
-import { type EndPorts, type EndReport, releaseClaims } from "./ends.ts";
+import { attempt, type EndPorts, type EndReport, releaseClaims } from "./ends.ts";
 import { readState, type SwitchState, updateMigration, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
 import { nextPhase } from "./transitions.ts";
@@ -113,15 +113,4 @@ async function clearTarget(
     options.keepData ? "leave the target's tables" : `drop the tables that were created on ${document.target}`,
   );
   return await attempt(left, `tables on ${document.target}: ${created.join(", ") || "none created"}`, work);
-}
-
-/** Does what can be done now; what cannot is told with its reason. */
-async function attempt(left: string[], what: string, work: () => Promise<void>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    left.push(`${what} (${messageOf(error).split("\n")[0]}); run the command again when it can be reached`);
-    return false;
-  }
 }

@@ -2,7 +2,7 @@ import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, type TableName } from "../base/table-name.ts";
 import { homeOf } from "../rules/rules-edits.ts";
-import { type EndPorts, type EndReport, releaseClaims } from "./ends.ts";
+import { attempt, type EndPorts, type EndReport, releaseClaims } from "./ends.ts";
 import { guardsLeft, takeGuardsOff } from "./guard-removal.ts";
 import { readMigration, readState, type SwitchState, updateMigration, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
@@ -15,6 +15,8 @@ export interface CompleteOptions {
   readonly reason?: string;
   /** `keep` (the default) leaves them where they are, fenced against writes. */
   readonly oldTables: "keep" | "rename" | "drop";
+  /** The way back is given up though the stream back is not healthy: the old home may be lost. */
+  readonly force?: boolean;
 }
 
 /**
@@ -22,6 +24,9 @@ export interface CompleteOptions {
  *
  * Repeating it finishes what an earlier call could not: only the first has anything to refuse. The rules stay: the
  * tables are at home on the target for good.
+ *
+ * By force it also goes on where the old home cannot be reached: what is left there is reported, and is done when the call is
+ * repeated. Its tables stay claimed until then, so that no other migration has brought others there that this one would drop.
  *
  * @throws {SwitchyardError} `CUTOVER_PHASE_REFUSED`, `CUTOVER_REVERSE_UNHEALTHY`, `CUTOVER_UNFINISHED`; nothing was
  *   changed then
@@ -33,22 +38,32 @@ export async function complete(ports: EndPorts, options: CompleteOptions): Promi
   nextPhase(document.id, document.phase, "completed");
   if (document.attempt !== undefined) throw unsettled(document);
   requireHomes(state);
-  if (first) await requireHealthy(ports, document);
+  if (first && options.force !== true) await requireHealthy(ports, document);
+  const unreached: string[] = [];
+  const atOldHome = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+    if (options.force === true) await attempt(unreached, `${what} on ${document.source}`, work);
+    else await work();
+  };
   ports.progress("stop the reverse stream");
-  await ports.stream("reverse").stop();
+  await atOldHome("the ledger of the reverse stream", () => ports.stream("reverse").stop());
   await ports.failpoint("complete-after-streams-stopped");
   if (first) await close(ports, options);
   await ports.failpoint("complete-after-journal");
-  const left = [...(await settleOldTables(ports, options, document)), ...(await clearNewHome(ports, document))];
+  const left: string[] = [];
+  await atOldHome(`the old tables (${options.oldTables})`, async () => {
+    left.push(...(await settleOldTables(ports, options, document)));
+  });
+  left.push(...(await clearNewHome(ports, document)));
   await ports.failpoint("complete-after-old-tables");
   ports.progress("remove the migration's rows from the sidecars");
-  for (const backend of [document.source, document.target]) await ports.dropSidecarRows(backend);
+  await atOldHome("rows of the sidecar schema", () => ports.dropSidecarRows(document.source));
+  await ports.dropSidecarRows(document.target);
   const { document: closed } = await readMigration(ports.store, options.migration);
   await ports.failpoint("complete-before-claims-released");
-  await releaseClaims(ports, closed);
+  await releaseClaims(ports, closed, unreached.length === 0 ? undefined : [closed.targetUuid]);
   return {
     done: [`the tables are at home on ${document.target} for good`, "the reverse stream has ended"],
-    left: [...left, `rules for ${document.tables.length} tables, with their home on ${document.target}`],
+    left: [...left, ...unreached, `rules for ${document.tables.length} tables, with their home on ${document.target}`],
   };
 }
 
@@ -83,7 +98,7 @@ async function requireHealthy(ports: EndPorts, document: MigrationDocument): Pro
       `${health.drift} rows were not as expected`,
     ],
     changed: "Nothing was changed; the way back is kept.",
-    fix: "`switchyard migration resume` starts a failed stream; a clean diff clears drift.",
+    fix: "`switchyard migration resume` starts a failed stream; a clean diff clears drift. If the old home is lost for good: --force with a --reason.",
   });
 }
 
@@ -98,7 +113,7 @@ async function close(ports: EndPorts, options: CompleteOptions): Promise<void> {
     return withHistory(next, {
       at: ports.clock.now().toISOString(),
       who: options.who,
-      what: `completed; old tables: ${options.oldTables}`,
+      what: `completed${options.force === true ? " by force" : ""}; old tables: ${options.oldTables}`,
       ...(options.reason === undefined ? {} : { reason: options.reason }),
     });
   });

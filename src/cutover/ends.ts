@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { SwitchyardError } from "../base/errors.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
 import { parseClaim } from "../rules/claim-document.ts";
@@ -32,13 +32,30 @@ export interface EndReport {
   readonly left: readonly string[];
 }
 
+/** Does what can be done now; what cannot is told with its reason in `left`. */
+export async function attempt(left: string[], what: string, work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    left.push(`${what} (${messageOf(error).split("\n")[0]}); run the command again when it can be reached`);
+    return false;
+  }
+}
+
 /**
  * Deletes the migration's own claims among those of its tables; others' stay.
  *
+ * @param uuids the servers on which the tables are claimed; both of the migration's where left out
+ *
  * @throws {SwitchyardError} `CUTOVER_JOURNAL_CHANGED`, and those of {@link parseClaim}
  */
-export async function releaseClaims(ports: EndPorts, document: MigrationDocument): Promise<void> {
-  for (const uuid of [document.sourceUuid, document.targetUuid]) {
+export async function releaseClaims(
+  ports: EndPorts,
+  document: MigrationDocument,
+  uuids: readonly string[] = [document.sourceUuid, document.targetUuid],
+): Promise<void> {
+  for (const uuid of uuids) {
     const conditions: Compare[] = [];
     const writes: StoreWrite[] = [];
     for (const claim of (await ports.store.list(`${CLAIMS_PREFIX}${uuid}/`)).entries) {

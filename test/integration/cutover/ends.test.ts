@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { cancel } from "../../../src/cutover/cancel.ts";
@@ -141,7 +141,9 @@ describe("the end of a migration", () => {
     await client.query("BEGIN");
     await client.query("SELECT * FROM shop.orders");
     const order = { migration: "m", who: "ann", oldTables: "keep" } as const;
-    const { left } = await complete(endPorts(), order);
+    // It gives up after ten seconds, of which there need not be so many here.
+    const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 10 };
+    const { left } = await complete(endPorts({ clock }), order);
     expect(left.join()).toContain("triggers switchyard_m_… on new, which refuse nothing");
     expect(await triggers()).toBe(3);
     await client.query("INSERT INTO shop.orders (a) VALUES (1)");
@@ -160,6 +162,39 @@ describe("the end of a migration", () => {
     expect((await readMigration(store, "m")).document.phase).toBe("switched");
     await complete(endPorts(), order);
     expect(await tablesOn(servers.old)).toContain("_items_moved");
+    await rebuild(servers.old);
+  });
+
+  test("complete by force with the old home down says what is left there, keeps it claimed, and clears it later", async () => {
+    await rebuild(servers.old);
+    await begin({ phase: "switched" }, MOVED);
+    for (const table of TABLES) {
+      const value = JSON.stringify({ format: 1, migration: "m" });
+      await store.transact([], [{ put: `${CLAIMS_PREFIX}uuid-new/${table}`, value }]);
+    }
+    const lost = (): never => {
+      throw new Error("connection refused");
+    };
+    const up = endPorts();
+    const down = endPorts({
+      home: (backend) => (backend === "old" ? lost() : up.home(backend)),
+      stream: () => ({ health: () => Promise.resolve({ ...health, state: "failed" }), stop: lost }) as never,
+      dropSidecarRows: async (backend) => (backend === "old" ? lost() : undefined),
+    });
+    const order = { migration: "m", who: "ann", oldTables: "drop" } as const;
+    await expect(complete(down, order)).rejects.toMatchObject({ code: "CUTOVER_REVERSE_UNHEALTHY" });
+    const report = await complete(down, { ...order, force: true });
+    const refused = report.left.filter((line) => line.includes("connection refused"));
+    expect(refused.map((line) => line.split(" on old")[0])).toEqual([
+      "the ledger of the reverse stream",
+      "the old tables (drop)",
+      "rows of the sidecar schema",
+    ]);
+    expect((await readMigration(store, "m")).document.phase).toBe("completed");
+    expect(await claims()).toEqual(TABLES.map((table) => `${CLAIMS_PREFIX}uuid-old/${table}`));
+    await complete(up, order);
+    expect(await tablesOn(servers.old)).toEqual([]);
+    expect(await claims()).toEqual([`${CLAIMS_PREFIX}uuid-old/shop.parts`]);
     await rebuild(servers.old);
   });
 

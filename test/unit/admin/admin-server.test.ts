@@ -152,7 +152,7 @@ describe("an order", () => {
     ["tune", { throttleCommitMs: 0 }, "migration-tune", { throttleCommitMs: 0, reset: false }],
     ["repoint", { source: "db1b" }, "migration-repoint", { source: "db1b" }],
     ["cancel", {}, "migration-cancel", { keepData: false }],
-    ["complete", { oldTables: "drop" }, "migration-complete", { oldTables: "drop" }],
+    ["complete", { oldTables: "drop" }, "migration-complete", { oldTables: "drop", force: false }],
     ["diff", {}, "diff-start", {}],
     ["diff-repair", { dryRun: true }, "diff-repair", { dryRun: true }],
     [

@@ -229,7 +229,7 @@ describe("an order", () => {
       },
       { command: "migration-repoint", migration: "orders", options: { source: "db1b" }, reason: "r" },
       { command: "migration-cancel", migration: "orders", options: { keepData: true } },
-      { command: "migration-complete", migration: "orders", options: { oldTables: "rename" } },
+      { command: "migration-complete", migration: "orders", options: { oldTables: "rename", force: false } },
       {
         command: "rollback",
         migration: "orders",
