@@ -107,10 +107,10 @@ function* decoded(pieces: readonly Buffer[]): Generator<RowsEvent> {
   }
 }
 
-/** Changes that a strict server has taken in this order, from a table of these rows on. */
+/** Changes that a strict server has taken in this order, from a table on whose values come again. */
 function history(choices: readonly (readonly [number, number, number])[], uniqueValue: boolean) {
   const model = new ModelTable();
-  for (let id = 0; id < 5; id++) model.rows.set(id, 100 + id);
+  for (let id = 0; id < 5; id++) model.rows.set(id, id);
   const before = new Map(model.rows);
   const changes: { readonly operation: RowOperation; readonly images: readonly Row[] }[] = [];
   for (const [id, other, v] of choices) {
@@ -134,7 +134,7 @@ function history(choices: readonly (readonly [number, number, number])[], unique
   return { before, changes, after: model.rows };
 }
 
-const CHOICES = fc.array(fc.tuple(fc.nat(7), fc.nat(7), fc.nat(30)), { maxLength: 60 });
+const CHOICES = fc.array(fc.tuple(fc.nat(7), fc.nat(7), fc.nat(11)), { maxLength: 60 });
 
 describe("changes that share a transaction", () => {
   test.each([
