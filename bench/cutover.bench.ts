@@ -6,7 +6,7 @@ import { OPEN_LOOP_SCHEMA, OpenLoop } from "./cutover/open-loop.ts";
 import { type LoggedMove, lastMove, PAUSE_STEPS, pauseOf } from "./cutover/pauses.ts";
 import type { Bench, BenchContext, Figure } from "./frame/bench.ts";
 import { startBenchServers, stopBenchServers } from "./frame/bench-servers.ts";
-import { followTables, moveTables, startBenchSwitchyard } from "./frame/bench-switchyard.ts";
+import { followTables, forecastMove, moveTables, startBenchSwitchyard } from "./frame/bench-switchyard.ts";
 import { median, percentile } from "./frame/figures.ts";
 
 const ACCOUNT = { user: "bench", password: "bench-application", schema: "bench" };
@@ -19,6 +19,8 @@ const MOVES_MIN = { full: 20, tiny: 2 } as const;
 /** What is left for checking and ending. */
 const RESERVE_MS = 30_000;
 const REST_MS = 250;
+/** Before each so-manyth move Switchyard is asked what it expects. */
+const FORECAST_EVERY = 10;
 const TRIES_MAX = 20;
 const REFUSED = 3;
 const ABORTED = 4;
@@ -26,6 +28,8 @@ const ABORTED = 4;
 interface Move extends LoggedMove {
   readonly fromMs: number;
   readonly untilMs: number;
+  /** What Switchyard has expected right before. */
+  readonly expected?: { readonly typicalMs: number; readonly slowestMs: number };
 }
 
 export const bench: Bench = {
@@ -71,7 +75,12 @@ async function measure(
     const most = size === "tiny" ? MOVES_MAX.tiny : wanted;
     while (moves.length < most) {
       if (moves.length >= MOVES_MIN[size] && context.timeLeftMs() < RESERVE_MS) break;
-      moves.push(await oneMove(context, switchyard, moves.length % 2 === 0 ? "switch" : "rollback"));
+      const kind = moves.length % 2 === 0 ? "switch" : "rollback";
+      const asked = moves.length % FORECAST_EVERY === 0;
+      const expected = asked ? await forecastOf(context, switchyard, kind) : undefined;
+      if (asked) await sleep(REST_MS);
+      const move = await oneMove(context, switchyard, kind);
+      moves.push(expected === undefined ? move : { ...move, expected });
       await sleep(REST_MS);
     }
   } finally {
@@ -94,6 +103,21 @@ async function measure(
     alone("baseline_p99_ms", percentile(baseline(moves, loop), 99)),
     alone("client_wait_p50_ms", median(moves.map((move) => longestOf(move, loop)))),
   ];
+}
+
+/** A dry run whose gate would refuse at the moment says nothing of the pause. */
+async function forecastOf(
+  context: BenchContext,
+  switchyard: SwitchyardProcess,
+  kind: "switch" | "rollback",
+): Promise<Move["expected"]> {
+  try {
+    return await forecastMove(switchyard, kind);
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    context.say(`no forecast of a ${kind}: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** A move that was refused or aborted has changed nothing, and is tried again; what clients saw of it counts. */
@@ -122,9 +146,10 @@ async function oneMove(
 
 function describeMoves(context: BenchContext, moves: readonly Move[], loop: OpenLoop, rows: number): void {
   const line = (name: string, values: readonly number[]): string =>
-    `${name.padEnd(30)} p50 ${percentile(values, 50).toFixed(1).padStart(7)}  p99 ${percentile(values, 99).toFixed(1).padStart(7)}`;
+    [name.padEnd(30), ...[50, 90, 99].map((rank) => percentile(values, rank).toFixed(1).padStart(8))].join("");
   const step = (name: string): number[] => moves.map(({ steps }) => steps.get(name) ?? 0);
   context.describe(`${moves.length} switches and rollbacks, milliseconds`, [
+    ["".padEnd(30), ...["p50", "p90", "p99"].map((name) => name.padStart(8))].join(""),
     line(
       "longest wait in the proxy",
       moves.map(({ longestWaitMs }) => longestWaitMs),
@@ -140,8 +165,27 @@ function describeMoves(context: BenchContext, moves: readonly Move[], loop: Open
       moves.map((move) => longestOf(move, loop)),
     ),
     line("statements without a move", baseline(moves, loop)),
+    ...forecastLines(moves),
     `${loop.latencies.length} statements, ${rows} acknowledged inserts looked up, ${loop.errors.length} errors`,
   ]);
+}
+
+/** How what was expected compares with what came. */
+function forecastLines(moves: readonly Move[]): readonly string[] {
+  const asked = moves.flatMap((move) => (move.expected === undefined ? [] : [{ ...move.expected, ms: pauseOf(move) }]));
+  if (asked.length === 0) return [];
+  const expected = percentile(
+    asked.map(({ typicalMs }) => typicalMs),
+    50,
+  );
+  const ratio = percentile(
+    asked.map(({ ms, typicalMs }) => ms / typicalMs),
+    50,
+  );
+  const within = asked.filter(({ ms, slowestMs }) => ms <= slowestMs).length;
+  return [
+    `predicted for ${asked.length} of them: ${expected.toFixed(1)} in the median; the pause was ${ratio.toFixed(2)} times that, and within the range ${within} times`,
+  ];
 }
 
 /** The longest time of a statement that was due during the move, from when it was due. */

@@ -65,6 +65,18 @@ export async function moveTables(
   return await switchyard.json([kind, MIGRATION]);
 }
 
+/** What Switchyard expects of the next move, in milliseconds: typically, and by the slowest of what it has measured. */
+export async function forecastMove(
+  switchyard: SwitchyardProcess,
+  kind: "switch" | "rollback",
+): Promise<{ readonly typicalMs: number; readonly slowestMs: number }> {
+  const { pause } = (await switchyard.json([kind, MIGRATION, "--dry-run"])) as {
+    readonly pause?: { readonly typicalMs: number; readonly slowestMs: number };
+  };
+  if (pause === undefined) throw new Error("the dry run says nothing of the pause");
+  return pause;
+}
+
 /** Ends the migration, so that no stream runs any more; the rules go on to name its tables. */
 export async function endMigration(switchyard: SwitchyardProcess): Promise<void> {
   await switchyard.json(["migration", "complete", MIGRATION]);

@@ -1,10 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
 import type { StepTime } from "../cutover/attempt.ts";
+import { describeBlocker } from "../cutover/describe-blocker.ts";
+import type { PauseForecast } from "../cutover/pause-forecast.ts";
 import type { GateFinding } from "../cutover/ports.ts";
+import type { BlockedSession } from "../rules/proxy-document.ts";
 import type { CliContext } from "./cli-context.ts";
 import { openSession, withServer } from "./command-tools.ts";
-import { count, duration } from "./format.ts";
+import { count, duration, table } from "./format.ts";
 import { ReportedError } from "./remote-error.ts";
 
 interface SwitchCommandOptions {
@@ -22,6 +25,11 @@ interface ShownOutcome {
   readonly dryRun?: boolean;
   readonly findings?: readonly GateFinding[];
   readonly refused?: unknown;
+  /** What a dry run has measured and seen, or why it could not. */
+  readonly pinned?: readonly ShownPinned[];
+  readonly longestOpenMs?: number;
+  readonly pause?: PauseForecast;
+  readonly unmeasured?: string;
   readonly home?: string;
   readonly generation?: number;
   readonly outcome?: string;
@@ -33,6 +41,9 @@ interface ShownOutcome {
   readonly notes?: readonly string[];
 }
 
+/** A session that cannot follow as it is. */
+type ShownPinned = BlockedSession & { readonly proxy: string };
+
 /** `switchyard switch` and `switchyard rollback`: the same steps, with the ends exchanged. */
 export function switchCommand(
   context: CliContext,
@@ -43,7 +54,10 @@ export function switchCommand(
   return withServer(create(kind))
     .description(`${what}; clients see a pause of some milliseconds, and no error unless one of the options says kill`)
     .argument("<id>", "name of the migration")
-    .option("--dry-run", "check the gate and print the steps; change nothing")
+    .option(
+      "--dry-run",
+      "check the gate, print the steps, the sessions in their way and the pause to expect; change nothing",
+    )
     .option(
       "--rehearse",
       "do all but the change of home, then go back: clients are held for a moment, and the time is measured",
@@ -96,14 +110,48 @@ function isRefused({ refused, findings }: ShownOutcome): boolean {
   return (findings ?? []).some((finding) => !finding.ok);
 }
 
-function describePlan(kind: string, id: string, { steps, findings }: ShownOutcome): string {
+function describePlan(kind: string, id: string, outcome: ShownOutcome): string {
+  const { steps, findings } = outcome;
   const gate = (findings ?? []).map((finding) => {
     const line = `  ${finding.ok ? "ok     " : "REFUSED"} ${finding.title}: ${finding.observed}`;
     return finding.ok ? line : `${line}; expected ${finding.expected}. ${finding.fix}`;
   });
   const lines = (steps ?? []).filter((step) => typeof step === "string");
   const plan = lines.map((step, index) => `  ${index + 1}. ${step}`);
-  return [`Gate of the ${kind} of ${id}:`, ...gate, "Steps:", ...plan, "Nothing was changed."].join("\n");
+  const ahead = [...describePinned(outcome), ...describeForecast(outcome)];
+  return [`Gate of the ${kind} of ${id}:`, ...gate, "Steps:", ...plan, ...ahead, "Nothing was changed."].join("\n");
+}
+
+function describePinned({ pinned }: ShownOutcome): readonly string[] {
+  if (pinned === undefined) return [];
+  if (pinned.length === 0) return ["Sessions that cannot follow as they are: none was reported."];
+  return [
+    "Sessions that cannot follow as they are; --pinned says what becomes of those that use the tables:",
+    ...pinned.map((session) => `  ${describeBlocker(session.proxy, session)}`),
+  ];
+}
+
+function describeForecast({ pause, longestOpenMs, unmeasured }: ShownOutcome): readonly string[] {
+  if (unmeasured !== undefined) return [`The pause could not be predicted: ${unmeasured}`];
+  if (pause === undefined) return [];
+  const range = `${pause.typicalMs} ms, up to ${pause.slowestMs} ms`;
+  const { statements } = pause;
+  const rows = pause.phases.map(({ step, typicalMs, slowestMs, from }) => [
+    `  ${step}`,
+    `${typicalMs} ms`,
+    `${slowestMs} ms`,
+    from,
+  ]);
+  return [
+    `Pause to expect: ${range}, by what was measured just now:`,
+    ...table(rows).split("\n"),
+    ...(statements === undefined
+      ? []
+      : [`About ${count(statements.typical)} statements come in that time, at most ${count(statements.most)}.`]),
+    longestOpenMs === undefined || longestOpenMs === 0
+      ? "No transaction has had the tables for a second or more; one that is open is waited for besides."
+      : `The longest transaction on the tables has been open for ${duration(longestOpenMs)}; the end of it is waited for besides.`,
+  ];
 }
 
 function describeOutcome(kind: string, id: string, outcome: ShownOutcome): string {

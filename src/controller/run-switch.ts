@@ -1,8 +1,10 @@
-import { SwitchyardError } from "../base/errors.ts";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { endsOf } from "../cutover/attempt.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { planSwitch, runSwitch } from "../cutover/switch.ts";
 import type { Insistence, SwitchOptions } from "../cutover/switch-options.ts";
 import type { SwitchOutcome } from "../cutover/switch-outcome.ts";
+import { lookAhead } from "./look-ahead.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { switchPorts } from "./switch-ports.ts";
 
@@ -22,7 +24,10 @@ export async function orderSwitch(
   const ports = switchPorts(runner, step);
   if (order.options["dryRun"] === true) {
     const plan = await planSwitch(ports, options);
-    return { dryRun: true, steps: plan.steps, findings: plan.findings, refused: plan.refused };
+    const ahead = await lookAhead(runner, endsOf(runner.document, kind)).catch((error: unknown) => ({
+      unmeasured: messageOf(error),
+    }));
+    return { dryRun: true, steps: plan.steps, findings: plan.findings, refused: plan.refused, ...ahead };
   }
   return await runner.exclusively(kind, async () => {
     const done = order.state === "running" ? await finishedBefore(runner, kind) : undefined;

@@ -101,7 +101,7 @@ export async function startProxyWorker(options: ProxyWorkerOptions): Promise<Pro
     metrics.sessions(sessions.states);
     const { lease } = licence;
     if (lease === undefined || lease.lost.aborted) return;
-    const value = JSON.stringify({ ...sessions, latency: metrics.times.take() });
+    const value = JSON.stringify({ ...sessions, latency: metrics.times.take(clock.monotonicMs()) });
     await store
       .transact([], [{ put: SESSIONS_PREFIX + id, value, lease }])
       .catch((error: unknown) => log.debug({ error: messageOf(error) }, "the sessions could not be reported"));

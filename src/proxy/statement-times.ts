@@ -2,6 +2,8 @@
 export interface TimesReport {
   readonly p99Ms: number;
   readonly statements: number;
+  /** In how much time these came; absent the first time. */
+  readonly overMs?: number;
 }
 
 /** Each bucket ends a sixth above the one before; the first at 10 µs, the last above three hours. */
@@ -14,6 +16,7 @@ const SCALE = 1 / Math.log(GROWTH);
 export class StatementTimes {
   readonly #counts = new Uint32Array(BUCKETS);
   #total = 0;
+  #takenAtMs: number | undefined;
 
   add(ms: number): void {
     const bucket = ms <= FIRST_MS ? 0 : Math.min(BUCKETS - 1, Math.ceil(Math.log(ms / FIRST_MS) * SCALE));
@@ -22,7 +25,9 @@ export class StatementTimes {
   }
 
   /** What has been added since the last call; a time of 0 where nothing has. */
-  take(): TimesReport {
+  take(nowMs: number): TimesReport {
+    const overMs = this.#takenAtMs === undefined ? {} : { overMs: Math.round(nowMs - this.#takenAtMs) };
+    this.#takenAtMs = nowMs;
     const statements = this.#total;
     const rank = Math.ceil(statements * 0.99);
     let bucket = 0;
@@ -32,6 +37,6 @@ export class StatementTimes {
     }
     this.#counts.fill(0);
     this.#total = 0;
-    return { p99Ms: statements === 0 ? 0 : FIRST_MS * GROWTH ** bucket, statements };
+    return { p99Ms: statements === 0 ? 0 : FIRST_MS * GROWTH ** bucket, statements, ...overMs };
   }
 }

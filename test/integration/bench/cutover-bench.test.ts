@@ -21,4 +21,5 @@ test("the cutover bench moves tables there and back under its open loop, and acc
   for (const metric of ["switch_errors", "switch_lost_rows", "switch_doubled_rows"])
     expect(figures.get(metric)).toBe(0);
   expect(run.stderr).toMatch(/[1-9]\d* acknowledged inserts looked up/);
+  expect(run.stderr).toMatch(/predicted for 1 of them: [1-9]/);
 });

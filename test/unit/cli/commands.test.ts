@@ -271,9 +271,20 @@ describe("an order", () => {
     await putMigration();
     const finding = { id: "lag", title: "lag", observed: "2 s", expected: "less than 1 s", fix: "Wait.", ok: false };
     let refused = true;
+    const session = { proxy: "p1", session: "7", user: "app", program: "shop", address: "10.0.0.5" };
+    const ahead = {
+      pinned: [{ ...session, reason: "temporary table t", statement: "CREATE TEMPORARY TABLE t", forMs: 3100 }],
+      longestOpenMs: 2000,
+      pause: {
+        phases: [{ step: "drain", from: "a write to the store", typicalMs: 4, slowestMs: 12.5 }],
+        typicalMs: 13,
+        slowestMs: 41.5,
+        statements: { typical: 26, most: 83 },
+      },
+    };
     await controller(() => ({
       state: "done",
-      result: { dryRun: true, steps: ["arm", "hold"], findings: [{ ...finding, ok: !refused }] },
+      result: { dryRun: true, steps: ["arm", "hold"], findings: [{ ...finding, ok: !refused }], ...ahead },
     }));
     const no = await run("switch orders --dry-run");
     expect(no.exit).toBe(3);
@@ -284,7 +295,15 @@ describe("an order", () => {
     refused = false;
     const yes = await run("switch orders --dry-run");
     expect(yes.exit).toBe(0);
-    expect(yes.out).toContain("  1. arm\n  2. hold\nNothing was changed.");
+    expect(yes.out).toContain("  1. arm\n  2. hold\nSessions");
+    expect(yes.out).toContain(
+      "  proxy p1: session 7 of app (shop, from 10.0.0.5): temporary table t for 3.1 s, by: CREATE TEMPORARY TABLE t\n" +
+        "Pause to expect: 13 ms, up to 41.5 ms, by what was measured just now:\n" +
+        "  drain  4 ms  12.5 ms  a write to the store\n" +
+        "About 26 statements come in that time, at most 83.\n" +
+        "The longest transaction on the tables has been open for 2.0 s",
+    );
+    expect(yes.out.trimEnd()).toMatch(/Nothing was changed\.$/);
   });
 
   test("of a diff that finds differences prints them and ends with 1", async () => {
