@@ -213,7 +213,8 @@ function describeRead(tables: readonly TableResult[]): string {
 function describeSchema(schema: readonly SchemaDifference[]): string {
   const shown = schema.slice(0, SAMPLES_SHOWN_MAX).map((one) => {
     const sides = [one.source, one.target].map((side) => (side === null ? "absent" : JSON.stringify(side)));
-    return `\ndefined otherwise ${one.table} ${one.what}\n  source ${sides[0]}\n  target ${sides[1]}`;
+    const note = one.note === undefined ? "" : `, ${one.note}`;
+    return `\ndefined otherwise ${one.table} ${one.what}${note}\n  source ${sides[0]}\n  target ${sides[1]}`;
   });
   return shown.length === 0 ? "" : `\n${shown.join("")}`;
 }

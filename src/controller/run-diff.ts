@@ -8,6 +8,7 @@ import { DifferenceFiles } from "../diff/difference-files.ts";
 import { runDiff } from "../diff/run-diff.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
+import { objectDifferences } from "../preflight/object-differences.ts";
 import { serverUuid } from "../replication/server-identity.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
@@ -146,6 +147,12 @@ export function diffOptions(runner: MigrationRunner, direction: Direction, signa
     other: endpointOf(context, other),
     tables: document.tables.map(parseTableKey),
     ...(document.mappings === undefined ? {} : { mappings: document.mappings }),
+    objects: () =>
+      objectDifferences(
+        { source: endpointOf(context, document.source), target: endpointOf(context, document.target) },
+        document.tables.map(parseTableKey),
+        direction === "forward" ? "source" : "target",
+      ),
     stream: {
       pauseIntake: () => openStream(keeper).pauseIntake(),
       stopAt: (position, options) => openStream(keeper).stopAt(GtidSet.parse(position), options),

@@ -5,6 +5,7 @@ import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import type { TableShape } from "../table/table-shape.ts";
 import { compareByRanges, whyNotFast } from "./compare-ranges.ts";
 import { type ComparisonPlan, planMapped, type RowOrder } from "./comparison-plan.ts";
+import { counterDifferences } from "./counter-differences.ts";
 import type { DiffLimits, DiffOptions } from "./diff-options.ts";
 import type { TableResult } from "./diff-report.ts";
 import type { DiffTally } from "./diff-tally.ts";
@@ -45,6 +46,7 @@ export async function compareOpenTable(of: Omit<Comparing, "plan" | "log">): Pro
   const comparing: Comparing = { ...of, plan, log };
   const name = tableKey(plan.table);
   try {
+    if (run.through === undefined) run.counters = await counterDifferences(table, of.observers, options);
     let outcome: "complete" | "cut" | "unpaired" = "unpaired";
     const slow = options.fast === true ? whyNotFast(plan, table.home.shape) : undefined;
     if (slow === undefined && options.fast === true) {

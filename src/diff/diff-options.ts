@@ -7,7 +7,7 @@ import type { Endpoint } from "../mysql/endpoint.ts";
 import type { SourceReplica } from "../mysql/source-replica.ts";
 import type { TableMappings } from "../table/table-mapping.ts";
 import type { DiffKeeper } from "./diff-keeper.ts";
-import type { DiffProgress } from "./diff-report.ts";
+import type { DiffProgress, SchemaDifference } from "./diff-report.ts";
 import type { DifferenceFiles } from "./difference-files.ts";
 
 /** What a diff asks of the stream that writes to the other side. */
@@ -96,6 +96,8 @@ export interface DiffOptions {
   readonly tables: readonly TableName[];
   /** In what the migration's target differs from its source. */
   readonly mappings?: TableMappings;
+  /** How triggers, views and routines of the tables differ between the migration's source and target; not asked where left out. */
+  readonly objects?: () => Promise<readonly SchemaDifference[]>;
   readonly stream: DiffStreamPort;
   /** Compares sums of ranges of keys that the servers compute, and reads the rows of those only that differ. */
   readonly fast?: boolean;

@@ -46,10 +46,12 @@ export interface TableResult {
 /** What is defined otherwise on the two sides: an object with all its properties where one side lacks it, else those that differ. */
 export interface SchemaDifference {
   readonly table: string;
-  /** `column price`, `key by_client`, `check positive`, `table`. */
+  /** `column price`, `key by_client`, `check positive`, `table`, `counter`, `trigger shop.stamp`, `view shop.open`. */
   readonly what: string;
   readonly source: Readonly<Record<string, string | null>> | null;
   readonly target: Readonly<Record<string, string | null>> | null;
+  /** What is to be known of it, as that it is so by design. */
+  readonly note?: string;
 }
 
 /** What a diff has found. Source and target are those of the migration, whichever is the home now. */

@@ -63,13 +63,13 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
     await requireComparable(options, observers);
     const schema = await compareSchemas(options, observers);
     await tally.estimate(observers.home);
-    const results = await compareAll(
+    const { results, counters } = await compareAll(
       { ...options, ...(replica === undefined ? {} : { replica, homeUuid: observers.home.serverUuid }) },
       limits,
       observers,
       tally,
     );
-    return reportOf(results, { startedAt, schema, options, tally });
+    return reportOf(results, { startedAt, schema: [...schema, ...counters], options, tally });
   } catch (error) {
     if (!options.signal.aborted) throw error;
     throw new SwitchyardError("CANCELLED", {
@@ -113,7 +113,8 @@ async function connectObserver(endpoint: Endpoint, options: DiffOptions, opened:
   const wishes = { attributes: diffAttributes(options), signal: options.signal, answerQuietMs: ANSWER_QUIET_MS };
   const observer = await Connection.connect(endpoint, wishes);
   opened.push(observer);
-  await observer.query("SET SESSION wait_timeout = 86400");
+  // What is told of counters is what they are, not what they were a day ago.
+  await observer.query("SET SESSION wait_timeout = 86400, information_schema_stats_expiry = 0");
   return observer;
 }
 
@@ -143,6 +144,7 @@ async function compareSchemas(options: DiffOptions, { home, other }: Observers):
   const found: SchemaDifference[] = [];
   for (const name of options.tables)
     found.push(...(await schemaDifferences(name, source, target, mappingOf(options.mappings, name))));
+  found.push(...((await options.objects?.()) ?? []));
   return found.slice(0, SCHEMA_DIFFERENCES_MAX);
 }
 
@@ -152,7 +154,7 @@ async function compareAll(
   limits: DiffLimits,
   observers: Observers,
   tally: DiffTally,
-): Promise<TableResult[]> {
+): Promise<{ readonly results: readonly TableResult[]; readonly counters: readonly SchemaDifference[] }> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const opening = new Mutex();
@@ -172,7 +174,7 @@ async function compareAll(
   await Promise.all(Array.from({ length: Math.min(limits.tablesAtOnce, options.tables.length) }, work));
   // What failed first is what is told; the others only failed because of it.
   if (failures.length > 0) throw failures[0];
-  return runs.map((run) => run.result);
+  return { results: runs.map((run) => run.result), counters: runs.flatMap((run) => run.counters) };
 }
 
 /** The tables, with what earlier processes have compared of them. */

@@ -38,8 +38,7 @@ function questions(table: TableName): readonly (readonly [what: string, sql: str
 }
 
 /**
- * How the definitions of a table differ between two servers, other than its mapping says: options, columns, keys and checks. Triggers are left out:
- * those that guard a home belong to one side alone. So is the counter of AUTO_INCREMENT, which a switch sees to.
+ * How the definitions of a table differ between two servers, other than its mapping says: options, columns, keys and checks.
  */
 export async function schemaDifferences(
   table: TableName,

@@ -64,12 +64,12 @@ export async function compareTable(options: ComparisonOptions): Promise<Comparis
     const otherFill = other.fill();
     const hasOther = typeof otherFill === "boolean" ? otherFill : await otherFill;
     if (!hasHome && !hasOther) break;
-    if (!hasHome) aligner.passOther(true);
-    else if (!hasOther) aligner.passHome(true);
-    else if (options.marks?.due() === true && aligner.parkedRows === 0) {
-      const key = aligner.passKey();
+    if (options.marks?.due() === true && aligner.parkedRows === 0) {
+      const key = aligner.passKey(hasHome, hasOther);
       if (key !== undefined && !(await options.marks.passed(key, aligner.keys))) return { end: "cut" };
-    } else if (home.cursor.passEqualRun(other.cursor) === 0) aligner.align();
+    } else if (!hasHome) aligner.passOther(true);
+    else if (!hasOther) aligner.passHome(true);
+    else if (home.cursor.passEqualRun(other.cursor) === 0) aligner.align();
     else aligner.aligned();
     if (aligner.parkedRows > options.parkedRowsMax || aligner.parkedBytes > options.parkedBytesMax) {
       return { end: "lost-order" };
@@ -155,20 +155,25 @@ class Aligner {
   }
 
   /**
-   * Passes the next row of either side where both have the same key, and gives a copy of that; otherwise like {@link align}.
-   * On each side all rows in front of it have been passed, and none of them waits where nothing is parked.
+   * Passes a row of either side or of both, and gives a copy of its key, up to which then all rows of both sides have been passed and
+   * judged: where both have that key, or one of them has none so small, which only an order that is known can tell.
+   * Otherwise nothing, and it is like {@link align}. Only while nothing is parked.
    */
-  passKey(): Buffer[] | undefined {
-    const home = this.#home.cursor.payload();
-    const other = this.#other.cursor.payload();
-    const key = this.#key(home).map((field) => Buffer.from(field));
-    if (!sameFields(key, this.#key(other))) {
-      this.align();
-      return undefined;
+  passKey(hasHome: boolean, hasOther: boolean): Buffer[] | undefined {
+    const known = this.#compare !== undefined;
+    if (!hasHome || !hasOther) {
+      const side = hasHome ? this.#home : this.#other;
+      const key = copied(this.#key(side.cursor.payload()));
+      if (hasHome) this.passHome(true);
+      else this.passOther(true);
+      return known ? key : undefined;
     }
-    if (!home.equals(other)) this.#listener.different(home, other);
-    this.#passBoth();
-    return key;
+    const key = copied(this.#key(this.#home.cursor.payload()));
+    const otherKey = copied(this.#key(this.#other.cursor.payload()));
+    this.align();
+    if (sameFields(key, otherKey)) return key;
+    if (this.#compare === undefined) return undefined;
+    return this.#compare(key, otherKey) <= 0 ? key : otherKey;
   }
 
   /** Passes a row of the home. `alone` says that the other side can bring no partner any more. */
@@ -235,6 +240,10 @@ class Aligner {
     this.#row.scan(payload);
     return this.#keyFields.map((field) => this.#row.field(field) ?? Buffer.alloc(0));
   }
+}
+
+function copied(fields: readonly Buffer[]): Buffer[] {
+  return fields.map((field) => Buffer.from(field));
 }
 
 function sameFields(left: readonly Buffer[], right: readonly Buffer[]): boolean {

@@ -4,7 +4,7 @@ import { mappingOf } from "../table/table-mapping.ts";
 import type { TableShape } from "../table/table-shape.ts";
 import type { KeptTable } from "./diff-keeper.ts";
 import type { DiffOptions } from "./diff-options.ts";
-import type { TableResult } from "./diff-report.ts";
+import type { SchemaDifference, TableResult } from "./diff-report.ts";
 import { type DifferenceCounts, type DifferenceLog, NO_DIFFERENCES } from "./difference-log.ts";
 import type { OpenTable } from "./open-table.ts";
 
@@ -24,6 +24,8 @@ export class TableRun {
   #state: KeptTable | undefined;
   /** Keys that an earlier process had compared. */
   #before = 0;
+  /** Of both sides, where the one's must not give keys any more that the other has. */
+  counters: readonly SchemaDifference[] = [];
 
   constructor(name: TableName, options: DiffOptions) {
     this.name = name;

@@ -192,6 +192,18 @@ describe("one difference", () => {
     expect(await diff()).toMatchObject({ differences: 0, schema: [{ table: "t.wide", what: "key w" }] });
   });
 
+  test("between counters is one of definitions where a side would give values again, not where it is ahead", async () => {
+    await make("n", "id INT AUTO_INCREMENT PRIMARY KEY, v INT", "(v) VALUES (1), (2), (3)");
+    await changeOther("ALTER TABLE t.n AUTO_INCREMENT = 5000");
+    expect(await diff()).toMatchObject({ differences: 0, schema: [] });
+    await servers.home.root("INSERT INTO t.n VALUES (9000, 0)");
+    await changeOther("DELETE FROM t.n WHERE id = 9000; ALTER TABLE t.n AUTO_INCREMENT = 1");
+    expect(await diff()).toMatchObject({
+      differences: 1,
+      schema: [{ what: "counter", source: { next: "9001", largest: "9000" }, target: { next: "4", largest: "3" } }],
+    });
+  });
+
   test("between a JSON date and the text of it", async () => {
     await make("json", "id INT PRIMARY KEY, j JSON", "VALUES (1, CAST(CAST('2024-01-01' AS DATE) AS JSON))");
     await changeOther(`UPDATE t.json SET j = '"2024-01-01"'`);

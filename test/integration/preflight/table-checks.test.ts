@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Endpoint } from "../../../src/mysql/endpoint.ts";
 import type { Check } from "../../../src/preflight/check.ts";
 import { columnTypesCheck } from "../../../src/preflight/checks/column-types.ts";
 import { definitionCheck } from "../../../src/preflight/checks/definition.ts";
@@ -18,7 +19,8 @@ import { targetEmptyCheck } from "../../../src/preflight/checks/target-empty.ts"
 import { triggersCheck } from "../../../src/preflight/checks/triggers.ts";
 import { viewsCheck } from "../../../src/preflight/checks/views.ts";
 import { visibilityCheck } from "../../../src/preflight/checks/visibility.ts";
-import { PreflightServers, problems } from "./preflight-servers.ts";
+import { objectDifferences } from "../../../src/preflight/object-differences.ts";
+import { ACCOUNT, PreflightServers, problems } from "./preflight-servers.ts";
 
 let servers: PreflightServers;
 
@@ -329,6 +331,45 @@ describe("what uses the tables from outside", () => {
     expect((await present())[0]).toBe(
       `error ${told("it also uses shop.log").replace("shop.orders: ", "shop.orders: ")}`,
     );
+  });
+
+  test("and views and routines that differ between two homes are told by name and property, our guards and what stays are not", async () => {
+    const alike = `${PLAIN}; CREATE TABLE stays (id INT PRIMARY KEY);
+      CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = 'it''s';
+      CREATE VIEW notes AS SELECT note FROM orders;
+      CREATE PROCEDURE close_one(IN one INT) UPDATE orders SET note = 'closed' WHERE id = one;
+      CREATE FUNCTION total() RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM orders)`;
+    await source(
+      `${alike}; CREATE TRIGGER switchyard_x_01020304_i BEFORE INSERT ON orders FOR EACH ROW SET NEW.id = 1; CREATE VIEW other AS SELECT * FROM stays`,
+    );
+    await servers.target.root(`CREATE DATABASE shop; USE shop; ${alike}`);
+    const [here, there] = [servers.source, servers.target].map((one) => one.endpoint(ACCOUNT.user, ACCOUNT.password));
+    const ends = { source: here as Endpoint, target: there as Endpoint };
+    const differences = (home: "source" | "target" = "source") =>
+      objectDifferences(ends, [{ schema: "shop", table: "orders" }], home);
+    expect(await differences()).toEqual([]);
+
+    await servers.target.root(`USE shop; DROP TRIGGER stamp; CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = 'it\\"s';
+      CREATE OR REPLACE SQL SECURITY INVOKER VIEW notes AS SELECT note FROM orders; DROP FUNCTION total;
+      DROP PROCEDURE close_one; CREATE PROCEDURE close_one(IN one BIGINT) UPDATE orders SET note = 'closed' WHERE id = one;
+      CREATE TRIGGER more AFTER DELETE ON orders FOR EACH ROW SET @x = 1`);
+    const found = await differences();
+    expect(found.map(({ table, what, note }) => [table, what, note]).sort()).toEqual([
+      ["shop.orders", "function shop.total", expect.stringContaining("check --print-objects")],
+      ["shop.orders", "procedure shop.close_one", undefined],
+      ["shop.orders", "trigger shop.more", undefined],
+      ["shop.orders", "trigger shop.stamp", undefined],
+      ["shop.orders", "view shop.notes", undefined],
+    ]);
+    const of = (what: string) => found.find((one) => one.what === what);
+    expect(of("procedure shop.close_one")).toMatchObject({
+      source: { parameters: "IN one int" },
+      target: { parameters: "IN one bigint" },
+    });
+    expect(of("view shop.notes")).toMatchObject({ source: { security: "DEFINER" }, target: { security: "INVOKER" } });
+    expect(of("trigger shop.more")).toMatchObject({ source: null, target: { moment: "AFTER DELETE" } });
+    const back = await differences("target");
+    expect(back.find(({ what }) => what === "trigger shop.more")?.note).toContain("by design");
   });
 
   test("a trigger whose text the server shows without its escapes is not to be made again from that text", async () => {
