@@ -50,8 +50,12 @@ beforeAll(async () => {
   home = system.old;
   await order("migration", "create", "clients", "--from", "old", "--to", "new", "--tables", TABLES, "--wait");
   await order("diff", "start", "clients");
-  // Without these on the target the gate refuses: the proxy would have nowhere to send what uses them.
+  // Without these on the target the gate refuses: the proxy would have nowhere to send what uses them. And where the stream
+  // back could not write its ledger.
+  await system.old.root("ALTER TABLE _switchyard.ledger ADD CONSTRAINT shut CHECK (worker < 1000)");
   const refused = await serve.run("switch", "clients");
+  await system.old.root("ALTER TABLE _switchyard.ledger DROP CONSTRAINT shut");
+  expect(refused.stderr + refused.stdout).toContain("the stream that leads back could begin");
   expect(refused.stderr + refused.stdout).toContain("view ledger.priced uses it; the target has none");
   expect(refused.exit).toBe(3);
   await system.new.root(BEHIND);
