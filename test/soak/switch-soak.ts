@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { type Soak, wholeNumber } from "./soak.ts";
 import { type CyclesTally, runCycles } from "./switch/cycles.ts";
+import { faultUsage, runFaultMatrix } from "./switch/fault-matrix.ts";
 import { Stage, type StageOptions } from "./switch/stage.ts";
 
 const SEEDS = 1_000_000;
@@ -19,8 +20,10 @@ export const soak: Soak = {
     "--think MS     how long a client thinks between two writes, in the middle (250)",
     "--verify N     every write is compared after each N cycles, and at the end (10)",
     "--seed S       the clients' pace; printed, random where left out. Real time is not repeated by it",
+    ...faultUsage,
   ],
   run: async (args) => {
+    if (args.includes("--faults")) return await runFaultMatrix(args.filter((one) => one !== "--faults"));
     const { values } = parseArgs({
       args: [...args],
       options: {

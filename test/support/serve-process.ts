@@ -70,6 +70,11 @@ export class ServeProcess {
     }
   }
 
+  /** Of the primary; its group has the same number where it leads one of its own. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** All that it has written on stderr. */
   get log(): string {
     return this.#log;

@@ -9,6 +9,8 @@ const COUNT = "UPDATE ledger.counter SET n = n + 1 WHERE client = ?";
 const DELETE = "DELETE FROM ledger.entry WHERE id = ?";
 /** How long a long transaction stays open between two of its statements; far below `drainTimeoutMs`. */
 const LONG_MS = 120;
+/** As mysql2 has it; the default of this one is a second, which a busy machine takes. */
+const CONNECT_MS_MAX = 10_000;
 const LOAD_ROWS = 5;
 /** Of the transactions, each so many-th is taken back, and each so many-th deletes what the one before has written. */
 const ROLLBACK_EVERY = 7;
@@ -170,6 +172,7 @@ const pipelined: KindOfClient = {
       user: username,
       password,
       pipelining: true,
+      connectTimeout: CONNECT_MS_MAX,
       allowPublicKeyRetrieval: true,
     });
     connection.on("error", () => undefined);
@@ -177,13 +180,11 @@ const pipelined: KindOfClient = {
     return {
       write: async (begin) => {
         const alone = [begin(ONE), begin(ONE), begin(ONE)];
-        const together = begin(COUNTED);
+        const together = begin(ONE);
         await all([
           ...alone.map((write) => sendLast(write, () => insert(write))),
-          connection.query("BEGIN"),
-          insert(together),
-          connection.query(COUNT, [together.client]),
-          sendLast(together, () => connection.query("COMMIT")),
+          // What comes behind a statement that fails is executed all the same: only all four together say that it is there.
+          sendLast(together, () => all([connection.query("BEGIN"), insert(together), connection.query("COMMIT")])),
         ]);
       },
       close: () => connection.destroy(),
