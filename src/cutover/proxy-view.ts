@@ -6,7 +6,7 @@ import { PROXY_KIND } from "../rules/document-kinds.ts";
 import { parseProxyDocument } from "../rules/proxy-codec.ts";
 import type { ProxyDocument } from "../rules/proxy-document.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX } from "../rules/store-keys.ts";
-import type { Store, Watch } from "../store/store.ts";
+import type { Store, StoreEvent, Watch } from "../store/store.ts";
 import type { SwitchPorts } from "./ports.ts";
 
 /** A registered proxy worker, as one read of the store shows it. */
@@ -42,12 +42,16 @@ export async function listProxies(store: Store): Promise<readonly RegisteredProx
   const [registered, first] = await Promise.all([store.list(PROXIES_PREFIX), store.list(ALIVE_PREFIX)]);
   const alive = first.revision >= registered.revision ? first : await store.list(ALIVE_PREFIX);
   const living = new Set(alive.entries.map((entry) => entry.key.slice(ALIVE_PREFIX.length)));
-  return registered.entries.map((entry) => {
-    const format = storedFormat(PROXY_KIND, entry.key, entry.value);
-    if (format !== PROXY_KIND.format) throw otherFormat(entry.key.slice(PROXIES_PREFIX.length), format);
-    const document = parseProxyDocument(entry.value, entry.key);
-    return { document, revision: entry.revision, alive: living.has(document.id) };
+  return registered.entries.map(({ key, value, revision }) => {
+    const document = documentOf(key, value);
+    return { document, revision, alive: living.has(document.id) };
   });
+}
+
+function documentOf(key: string, value: string): ProxyDocument {
+  const format = storedFormat(PROXY_KIND, key, value);
+  if (format !== PROXY_KIND.format) throw otherFormat(key.slice(PROXIES_PREFIX.length), format);
+  return parseProxyDocument(value, key);
 }
 
 /** Boot nonces of the registered proxies of this format, by which servers know their connections. */
@@ -75,12 +79,16 @@ const POLL_MS = 50;
 /**
  * Waits for what the proxies say in the store.
  *
- * Only reads decide; the watch merely says when to read again.
+ * Who is registered, and who lives, only reads decide. What one that was read then says anew is taken from the watch, where
+ * that is all that it has told since: a registration is newer if its revision is, and clients may wait for the word.
  */
 export class ProxyView {
   readonly #ports: SwitchPorts;
   readonly #watches: Watch[] = [];
   #changed: Deferred<void> = deferred();
+  /** Registrations that the watch has told of since the last read, by key; undefined where it told of more than those. */
+  #news: Map<string, StoreEvent> | undefined;
+  #last: readonly RegisteredProxy[] = [];
 
   private constructor(ports: SwitchPorts) {
     this.#ports = ports;
@@ -88,15 +96,24 @@ export class ProxyView {
 
   static async open(ports: SwitchPorts): Promise<ProxyView> {
     const view = new ProxyView(ports);
-    const wake = (): void => view.#changed.resolve();
-    for (const prefix of [PROXIES_PREFIX, ALIVE_PREFIX]) {
-      view.#watches.push(await ports.store.watch(prefix, { reset: wake, change: wake }));
-    }
+    const readAgain = (): void => {
+      view.#news = undefined;
+      view.#changed.resolve();
+    };
+    const hear = (events: readonly StoreEvent[]): void => {
+      for (const event of events) {
+        if (event.value === undefined) view.#news = undefined;
+        else if ((view.#news?.get(event.key)?.revision ?? 0) < event.revision) view.#news?.set(event.key, event);
+      }
+      view.#changed.resolve();
+    };
+    view.#watches.push(await ports.store.watch(PROXIES_PREFIX, { reset: readAgain, change: hear }));
+    view.#watches.push(await ports.store.watch(ALIVE_PREFIX, { reset: readAgain, change: readAgain }));
     return view;
   }
 
   /**
-   * Reads the proxies at each change until `look` returns something; `undefined` when `timeoutMs` passed first.
+   * Looks at the proxies at each change until `look` returns something; `undefined` when `timeoutMs` passed first.
    *
    * Every proxy that was registered when a rule was written is in the first read after it, and that read fixes whom
    * `look` sees: a proxy that is missing later has left in order, and one that joins later has joined with the rule in
@@ -110,7 +127,7 @@ export class ProxyView {
     let required: ReadonlySet<string> | undefined;
     for (;;) {
       this.#changed = deferred();
-      const proxies = await listProxies(this.#ports.store);
+      const proxies = (required === undefined ? undefined : this.#told()) ?? (await this.#read());
       required ??= new Set(proxies.map((proxy) => proxy.document.id));
       const ids = required;
       const result = await look(proxies.filter((proxy) => ids.has(proxy.document.id)));
@@ -118,6 +135,25 @@ export class ProxyView {
       if (deadline.passed) return undefined;
       await this.#nap(Math.min(POLL_MS, Math.max(1, deadline.leftMs())));
     }
+  }
+
+  async #read(): Promise<readonly RegisteredProxy[]> {
+    this.#news = new Map();
+    this.#last = await listProxies(this.#ports.store);
+    return this.#last;
+  }
+
+  /** The proxies as read last, with what some of them have said since; undefined where only a read can tell. */
+  #told(): readonly RegisteredProxy[] | undefined {
+    if (this.#news === undefined || this.#news.size === 0) return undefined;
+    const news = this.#news;
+    this.#news = new Map();
+    this.#last = this.#last.map((proxy) => {
+      const event = news.get(PROXIES_PREFIX + proxy.document.id);
+      if (event?.value === undefined || event.revision <= proxy.revision) return proxy;
+      return { ...proxy, document: documentOf(event.key, event.value), revision: event.revision };
+    });
+    return this.#last;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import type { SwitchPorts } from "../../../src/cutover/ports.ts";
+import { STEPS_TO_SWAP } from "../../../src/cutover/steps.ts";
+import { simulate } from "./run.ts";
+
+/**
+ * What clients wait for, in round trips that follow one another: what a machine, its load and its disks do is in none of
+ * these numbers. A step that needs one more has made every switch longer.
+ */
+const ONE_BEHIND_THE_OTHER = {
+  drain: 1,
+  fence: 2,
+  "close-stream": 4,
+  counters: 0,
+  "stray-check": 1,
+  swap: 2,
+} as const;
+
+interface Call {
+  readonly fromMs: number;
+  toMs: number;
+}
+
+/** Calls of an object's methods, and of what these give, with their times. */
+function counted<T extends object>(original: T, calls: Call[], nowMs: () => number): T {
+  return new Proxy(original, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        const result: unknown = Reflect.apply(value, target, args);
+        if (!(result instanceof Promise)) return result;
+        const call: Call = { fromMs: nowMs(), toMs: Number.POSITIVE_INFINITY };
+        calls.push(call);
+        return result.then((answer: unknown) => {
+          call.toMs = nowMs();
+          const opened = typeof answer === "object" && answer !== null && ("lock" in answer || "upTo" in answer);
+          return opened ? counted(answer, calls, nowMs) : answer;
+        });
+      };
+    },
+  });
+}
+
+/** The most of these that came one behind the other. */
+function chain(calls: readonly Call[]): number {
+  const length = new Map<Call, number>();
+  for (const call of [...calls].sort((a, b) => a.toMs - b.toMs)) {
+    const before = [...length].filter(([{ toMs }]) => toMs <= call.fromMs).map(([, n]) => n);
+    length.set(call, 1 + Math.max(0, ...before));
+  }
+  return Math.max(0, ...length.values());
+}
+
+test("between the last of what was open and the swap there are no more round trips than these", async () => {
+  const seen = new Map<string, number[]>();
+  const weaken = (ports: SwitchPorts): SwitchPorts => {
+    const nowMs = (): number => ports.clock.monotonicMs();
+    const calls: Call[] = [];
+    return {
+      ...ports,
+      store: counted(ports.store, calls, nowMs),
+      home: (backend) => counted(ports.home(backend), calls, nowMs),
+      stream: (direction) => counted(ports.stream(direction), calls, nowMs),
+      failpoint: async (point) => {
+        const step = STEPS_TO_SWAP.find(({ after }) => after === point)?.name;
+        const done = calls.splice(0).filter(({ toMs }) => toMs !== Number.POSITIVE_INFINITY);
+        if (step !== undefined) seen.set(step, [...(seen.get(step) ?? []), chain(done)]);
+        await ports.failpoint(point);
+      },
+    };
+  };
+  for (let seed = 1; seed <= 2; seed += 1) await simulate({ seed, faults: {}, bypass: false, weaken, activeMs: 1000 });
+  const fewest = Object.keys(ONE_BEHIND_THE_OTHER).map((step) => [step, Math.min(...(seen.get(step) ?? []))]);
+  expect(Object.fromEntries(fewest)).toEqual(ONE_BEHIND_THE_OTHER);
+});
