@@ -161,6 +161,7 @@ export const ACTIONS = {
       fast: z.boolean("true or false").optional(),
     }),
   },
+  "diff-stop": { command: "diff-stop", schema: z.strictObject(common) },
   "diff-repair": {
     command: "diff-repair",
     schema: z.strictObject({ ...common, dryRun: z.boolean("true or false").default(false) }),

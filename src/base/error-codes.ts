@@ -210,6 +210,8 @@ export const ERROR_CODES = {
   DIFF_TABLES_UNLIKE: { retryable: false, exit: 1 },
   /** There are no differences to repair: no diff has ended under this controller, it is too old, or it compared the other direction. Start a diff. */
   DIFF_STALE: { retryable: false, exit: 1 },
+  /** There is no diff to stop: none is under way. Nothing was changed. */
+  DIFF_NOT_RUNNING: { retryable: false, exit: 3 },
 
   // cutover
   /** The migration's phase does not allow what was asked; nothing was changed. The message says what does. */

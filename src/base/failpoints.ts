@@ -17,6 +17,7 @@ export const FAILPOINTS = [
   "ddl-after-statement",
   "diff-before-target-snapshot",
   "diff-after-range-kept",
+  "refresh-before-journal",
   "switch-after-gate",
   "switch-after-journal",
   "switch-after-sessions",

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { SwitchyardError } from "../base/errors.ts";
 import type { DiffSummary, Direction } from "../cutover/migration-document.ts";
-import type { DifferenceSample, DiffReport, SchemaDifference, TableResult } from "../diff/diff-report.ts";
+import type { DifferenceSample, DiffProgress, DiffReport, SchemaDifference, TableResult } from "../diff/diff-report.ts";
 import type { RepairCounts, RepairReport } from "../diff/run-repair.ts";
 import type { CliContext } from "./cli-context.ts";
 import { group, openSession, type Session, withServer } from "./command-tools.ts";
 import { count, facts, table } from "./format.ts";
-import { describeDiffProgress, diffProgress, type ShownStatus } from "./migration-view.ts";
+import { describeDiffProgress, diffProgress, freshnessFacts, type ShownStatus } from "./migration-view.ts";
 import { ReportedError } from "./remote-error.ts";
 
 const SAMPLES_SHOWN_MAX = 10;
@@ -16,6 +16,8 @@ type ShownReport = Partial<DiffReport> & {
   readonly direction?: Direction;
   readonly readFrom?: string;
   readonly proves?: boolean;
+  /** What is in it was found when rows that were changed since a diff were compared again. */
+  readonly again?: boolean;
 };
 
 /** What a repair reports. */
@@ -25,6 +27,7 @@ type ShownRepair = RepairReport & { readonly complete: boolean };
 export function diffCommands(context: CliContext): Command {
   const diff = group("diff", "compare every byte of both sides while the migration runs");
   addStart(context, diff);
+  addStop(context, diff);
   addRepair(context, diff);
   withServer(diff.command("status"))
     .description("the last diff, and the one under way")
@@ -37,6 +40,8 @@ export function diffCommands(context: CliContext): Command {
       const running = answer.status?.diff;
       const lines = running === undefined ? [] : [`under way: ${describeDiffProgress(running)}`];
       if (answer.report !== undefined) lines.push(describeReport(answer.report));
+      const fresh = freshnessFacts(answer.diffs, answer.status?.freshness);
+      if (fresh.length > 0) lines.push(`\nnow\n${facts(fresh)}`);
       session.print(answer, lines.join("\n") || "No diff of this migration has finished yet.");
     });
   return diff;
@@ -93,6 +98,23 @@ function addRun(context: CliContext, run: Command, asked: Readonly<Record<string
       const report = (await session.follow(placed, () => showProgress(session, id))) as ShownReport;
       if ((report.differences ?? 0) > 0) throw new ReportedError(differs(id, report, session), { ...report });
       session.print({ format: 1, ...report }, describeReport(report));
+    });
+}
+
+function addStop(context: CliContext, parent: Command): void {
+  withServer(parent.command("stop"))
+    .description("stop the diff or the repair under way; `diff resume` goes on behind what has been compared")
+    .argument("<id>", "name of the migration")
+    .option("--reason <text>", "kept in the history")
+    .action(async (id: string, { reason }: { reason?: string }, command: Command) => {
+      const session = openSession(context, command);
+      const body = reason === undefined ? {} : { reason };
+      const placed = await session.client.order(`/v1/migrations/${encodeURIComponent(id)}/diff-stop`, body);
+      const report = (await session.follow(placed)) as { readonly progress: Partial<DiffProgress> };
+      session.print(
+        { format: 1, ...report },
+        `The diff of ${id} is stopped: ${describeDiffProgress(report.progress)}. \`switchyard diff resume ${id}\` goes on.`,
+      );
     });
 }
 
@@ -159,6 +181,7 @@ function describeReport(report: ShownReport): string {
   const before = (report.tables ?? []).reduce((sum, one) => sum + (one.rowsBefore ?? 0), 0);
   const head = facts([
     ["outcome", differences === 0 ? "clean: both sides are equal" : `${count(differences)} rows differ`],
+    ["of", report.again === true ? "rows changed since the last diff, compared again" : undefined],
     ["read from", report.readFrom],
     ["how", report.fast === true ? "sums of ranges that the servers computed; rows where these differed" : undefined],
     [
@@ -178,6 +201,7 @@ function describeReport(report: ShownReport): string {
     ["verified", report.verifiedAt === undefined ? undefined : `as of ${report.verifiedAt.replaceAll("\n", "")}`],
     ["since", report.verifiedTime],
     ["finished", report.finishedAt],
+    ["stream", report.pauses === undefined ? undefined : describePauses(report.pauses)],
     [
       "written to",
       files === undefined ? undefined : `${files.directory} on the controller's machine, ${count(files.bytes)} bytes`,
@@ -195,6 +219,10 @@ function describeReport(report: ShownReport): string {
     describeSchema(report.schema ?? []) +
     describeSamples(report.samples ?? [])
   );
+}
+
+function describePauses({ count: times, p50Ms, p99Ms, maxMs }: NonNullable<ShownReport["pauses"]>): string {
+  return `stood ${count(times)} times for a moment: half of them ${p50Ms} ms at most, 99 % ${p99Ms} ms, the longest ${maxMs} ms`;
 }
 
 function describeAlone(name: string, notCompared: TableResult["notCompared"]): string[] {

@@ -1,4 +1,5 @@
-import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import type { DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import { newestDiff } from "../cutover/newest-diff.ts";
 import type { DiffProgress } from "../diff/diff-report.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
 import { describeMapping } from "../table/table-mapping.ts";
@@ -19,6 +20,8 @@ export interface ShownStatus {
   /** Present while a diff runs. */
   readonly diff?: DiffProgress;
   readonly strays?: { readonly total: number };
+  /** Present while a clean diff is kept fresh. */
+  readonly freshness?: ShownFreshness;
   /** Present while rows are copied or compared. */
   readonly throttle?: ThrottleStatus;
   /** Of a paused stream. */
@@ -28,6 +31,13 @@ export interface ShownStatus {
     readonly unsure?: string;
     readonly problem?: string;
   };
+}
+
+/** How far rows that were changed since a clean diff have been compared again. */
+export interface ShownFreshness {
+  readonly keysPending: number;
+  readonly keysRefreshed: number;
+  readonly problem?: string;
 }
 
 /** A migration in the list of all, with the controller that runs it. */
@@ -71,6 +81,7 @@ export function describeMigration(
       `${diff.direction}: ${found}, ${count(diff.rows)} rows, verified as of ${diff.verifiedTime ?? diff.finishedAt}`,
     ]);
   }
+  lines.push(...freshnessFacts(migration.diffs, status?.freshness));
   const { attempt } = migration;
   if (attempt !== undefined) lines.push(["under way", `${attempt.kind} by ${attempt.who} since ${attempt.startedAt}`]);
   if (status?.busy !== undefined) lines.push(["busy", status.busy]);
@@ -78,6 +89,27 @@ export function describeMigration(
   if (strays > 0) lines.push(["conflicts", `${count(strays)} writes on the old home that are not ours`]);
   if (status === undefined && isOpen(migration)) lines.push(["note", "no controller works on it at the moment"]);
   return facts(lines);
+}
+
+/** As of when both sides are known to be equal, and what is known to have changed since. */
+export function freshnessFacts(
+  diffs: readonly DiffSummary[],
+  freshness: ShownFreshness | undefined,
+): (readonly [string, string])[] {
+  const newest = newestDiff(diffs);
+  if (newest?.differences !== 0) return [];
+  const pending = freshness === undefined ? "" : `, ${count(freshness.keysPending)} keys pending`;
+  const at = `as of ${newest.verifiedAt} (${newest.verifiedTime ?? newest.finishedAt})${pending}`;
+  const behind = Object.entries(newest.refreshed?.behind ?? {});
+  return [
+    ["verified", at],
+    ...behind.map(
+      ([name, since]) =>
+        ["  behind", `${name} has no key and was changed: as of ${since}, until it is compared whole`] as const,
+    ),
+    ...(newest.notRefreshed === undefined ? [] : [["  not again", newest.notRefreshed] as const]),
+    ...(freshness?.problem === undefined ? [] : [["  problem", freshness.problem] as const]),
+  ];
 }
 
 function streamFacts(

@@ -116,7 +116,14 @@ export const LIMITS = {
     default: 24,
     min: 0.01,
     max: 8760,
-    about: "A clean diff opens the gate of a switch for this long, from when its first rows were compared.",
+    about:
+      "A clean diff opens the gate of a switch for this long, from when its first rows were compared, or all rows changed since were compared again.",
+  },
+  diffRefreshSeconds: {
+    default: 300,
+    min: 0,
+    max: 86_400,
+    about: "How long after each time rows that were changed since a clean diff are compared again; 0 for never.",
   },
   accountWindowHours: {
     default: 24,

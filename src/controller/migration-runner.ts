@@ -3,13 +3,16 @@ import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts
 import type { Logger } from "../base/logger.ts";
 import { readMigration, updateMigration, withHistory } from "../cutover/journal.ts";
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
+import { newestDiff } from "../cutover/newest-diff.ts";
 import { settle } from "../cutover/settle.ts";
 import { type EventType, nextPhase } from "../cutover/transitions.ts";
 import type { CarriedDdl } from "../replication/ddl-carrier.ts";
 import { DdlStop } from "../replication/ddl-stop.ts";
 import type { Throttle } from "../throttle/throttle.ts";
+import { activeDirection } from "./active-direction.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { runOf, withoutDiffs } from "./diff-run.ts";
+import { Freshener } from "./freshener.ts";
 import { migrationThrottle } from "./migration-throttle.ts";
 import { type PausedStatus, PausedWatch } from "./paused-watch.ts";
 import { dueEvent } from "./phase-follower.ts";
@@ -23,22 +26,12 @@ import { switchPorts } from "./switch-ports.ts";
 const FOLLOW_EVERY_MS = 250;
 const SETTLE_RETRY_MS = 1000;
 
-/** Which stream runs in a phase; none where the tables' rows flow nowhere. */
-export function activeDirection(document: MigrationDocument): Direction | undefined {
-  switch (document.phase) {
-    case "created":
-    case "copying":
-    case "catching-up":
-    case "running":
-    case "switching":
-      return "forward";
-    case "switched":
-    case "rolling-back":
-      return "reverse";
-    case "completed":
-    case "cancelled":
-      return undefined;
-  }
+/** A diff or repair under way. */
+export interface RunningDiff {
+  readonly abort: AbortController;
+  progress: Readonly<Record<string, unknown>>;
+  /** Resolves once it has ended. */
+  readonly ended: Promise<void>;
 }
 
 /**
@@ -50,7 +43,9 @@ export class MigrationRunner {
   readonly context: ControllerContext;
   readonly log: Logger;
   /** The diff or repair under way, if any. */
-  diff: { readonly abort: AbortController; progress: Readonly<Record<string, unknown>> } | undefined;
+  diff: RunningDiff | undefined;
+  /** Compares again what is changed after a diff. */
+  readonly freshener: Freshener;
   /** How fast the copy and the diffs may go. */
   readonly throttle: Throttle;
   #keepers: Readonly<Record<Direction, StreamKeeper>>;
@@ -75,6 +70,7 @@ export class MigrationRunner {
     this.#document = document;
     this.#metrics = new StreamMetrics(context.metrics, document.id);
     this.#strays = new StrayMonitor(this);
+    this.freshener = new Freshener(this);
     this.throttle = migrationThrottle({
       context,
       document: () => this.#document,
@@ -163,10 +159,12 @@ export class MigrationRunner {
       });
     }
     this.#busy = what;
+    const release = await this.freshener.hold();
     try {
       return await work();
     } finally {
       this.#busy = undefined;
+      release();
     }
   }
 
@@ -215,6 +213,7 @@ export class MigrationRunner {
     const stream = direction === undefined ? undefined : this.keepers[direction].stream;
     this.#ready.resolve();
     this.diff?.abort.abort();
+    await this.freshener.close();
     await this.#strays.close();
     await this.#pausedWatch.close();
     await Promise.all([this.keepers.forward.close(), this.keepers.reverse.close()]);
@@ -303,6 +302,8 @@ export class MigrationRunner {
     await this.#settleLeftovers();
     await this.#reopen();
     this.#strays.follow();
+    this.freshener.follow();
+    this.#metrics.recordFreshness(this.#verifiedAgeMs(), this.freshener.status?.keysPending);
     this.publish();
   }
 
@@ -314,11 +315,19 @@ export class MigrationRunner {
     if (this.#paused !== undefined && direction !== undefined) this.#metrics.recordPause(direction, this.#paused);
   }
 
+  /** How long ago both sides were last known to be equal. */
+  #verifiedAgeMs(): number | undefined {
+    const newest = newestDiff(this.#document.diffs);
+    if (newest?.differences !== 0) return undefined;
+    return this.context.clock.now().getTime() - Date.parse(newest.verifiedTime ?? newest.finishedAt);
+  }
+
   /** Shows where the migration is; progress only, decisions read the journal. */
   publish(): void {
     const direction = activeDirection(this.#document);
     const stream = direction === undefined ? undefined : this.keepers[direction].status();
     const throttle = this.throttle.status();
+    const freshness = this.freshener.status;
     this.context.status.publish({
       format: 1,
       migration: this.id,
@@ -327,6 +336,7 @@ export class MigrationRunner {
       ...(this.#busy === undefined ? {} : { busy: this.#busy }),
       ...(stream === undefined || direction === undefined ? {} : { stream: { direction, ...stream } }),
       ...(this.diff === undefined ? {} : { diff: this.diff.progress }),
+      ...(freshness === undefined ? {} : { freshness }),
       ...(throttle === undefined ? {} : { throttle }),
       ...(this.#paused === undefined ? {} : { paused: this.#paused }),
       ...(this.#strays.report === undefined ? {} : { strays: this.#strays.report }),

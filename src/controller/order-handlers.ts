@@ -3,7 +3,7 @@ import type { OrderDocument } from "../cutover/order-document.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { createMigration } from "./create-migration.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
-import { orderDiff } from "./run-diff.ts";
+import { orderDiff, orderDiffStop } from "./run-diff.ts";
 import { orderCancel, orderComplete } from "./run-end.ts";
 import { orderForget } from "./run-forget.ts";
 import { orderPause, orderResume } from "./run-pause.ts";
@@ -39,6 +39,8 @@ export async function carryOut(runner: MigrationRunner, order: OrderDocument, st
       return await orderRepoint(runner, order, step);
     case "diff-start":
       return await orderDiff(runner, order, step);
+    case "diff-stop":
+      return await orderDiffStop(runner, order);
     case "diff-repair":
       return await orderRepair(runner, order, step);
     case "switch":

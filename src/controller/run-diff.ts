@@ -1,3 +1,4 @@
+import { deferred } from "../base/deferred.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { DiffRun, DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
@@ -23,6 +24,7 @@ import {
   withRun,
 } from "./diff-run.ts";
 import { diffsAfter, surprised } from "./diff-verdict.ts";
+import { refreshedBy } from "./freshness.ts";
 import { KeptDiff } from "./kept-diff.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { replicaOf } from "./read-from.ts";
@@ -124,12 +126,38 @@ export async function whileComparing<T>(
     });
   }
   const abort = new AbortController();
-  runner.diff = { abort, progress: {} };
+  const ended = deferred<void>();
+  runner.diff = { abort, progress: {}, ended: ended.promise };
+  const release = await runner.freshener.hold();
   try {
     return await work(abort.signal);
   } finally {
     runner.diff = undefined;
+    release();
+    ended.resolve();
   }
+}
+
+/**
+ * Stops the diff or the repair under way, and resolves once it has ended: its order fails as stopped. What it has compared is kept
+ * for `diff resume`, and what a repair has written stays.
+ *
+ * @throws {SwitchyardError} `DIFF_NOT_RUNNING`
+ */
+export async function orderDiffStop(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
+  const { diff, id } = runner;
+  if (diff === undefined) {
+    throw new SwitchyardError("DIFF_NOT_RUNNING", {
+      what: `no diff of migration "${id}" is under way`,
+      changed: "Nothing was changed.",
+      fix: `\`switchyard diff status ${id}\` shows the last one; rows that are compared again in the background are not a diff, and end with \`limits.diffRefreshSeconds: 0\`.`,
+    });
+  }
+  diff.abort.abort();
+  await diff.ended;
+  const reason = order.reason === undefined ? {} : { reason: order.reason };
+  await runner.record({ who: order.who, what: "diff stopped", ...reason });
+  return { stopped: true, progress: diff.progress };
 }
 
 /** How both sides of a direction are compared. */
@@ -160,6 +188,9 @@ export function diffOptions(runner: MigrationRunner, direction: Direction, signa
     },
     onProgress: (progress) => {
       if (runner.diff !== undefined) runner.diff.progress = { ...progress };
+    },
+    onPause: (pausedMs) => {
+      context.metrics.histogram("diff_pause_seconds", { migration: id }).observe(pausedMs / 1000);
     },
     signal: AbortSignal.any([signal, context.signal]),
     log: context.log,
@@ -195,7 +226,11 @@ async function keep(
   const value = JSON.stringify({ format: 1, migration: runner.id, direction, ...read, ...report });
   await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
   const { finishedAt, verifiedAt, verifiedTime, rows, differences } = report;
-  const summary: DiffSummary = { direction, finishedAt, verifiedAt, verifiedTime, rows, differences };
+  const refreshed = differences > 0 ? undefined : refreshedBy(report, direction);
+  const summary: DiffSummary = {
+    ...{ direction, finishedAt, verifiedAt, verifiedTime, rows, differences },
+    ...(refreshed === undefined ? {} : { refreshed }),
+  };
   const surprises = () => runner.keepers[direction].surprises();
   const notes = [
     ...(readFrom === undefined ? [] : [`read from ${readFrom}`]),

@@ -1,12 +1,16 @@
-import { SwitchyardError } from "../base/errors.ts";
+import { existsSync, rmSync } from "node:fs";
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { cancel } from "../cutover/cancel.ts";
 import { complete } from "../cutover/complete.ts";
-import type { EndPorts } from "../cutover/ends.ts";
+import type { EndPorts, EndReport } from "../cutover/ends.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import type { DiffReport } from "../diff/diff-report.ts";
 import { Connection } from "../mysql/connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import { dropSidecarRows } from "../replication/sidecar-format.ts";
+import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
+import { differencesDirectory } from "./diff-run.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { switchPorts } from "./switch-ports.ts";
 
@@ -32,7 +36,7 @@ export async function orderComplete(
     const force = order.options["force"] === true;
     const report = await complete(endPorts(runner, step), { ...asked(order), oldTables, force });
     await runner.reload();
-    return { ...report };
+    return await withoutDifferences(runner, report);
   });
 }
 
@@ -47,8 +51,27 @@ export async function orderCancel(
     const keepData = order.options["keepData"] === true;
     const report = await cancel(endPorts(runner, step), { ...asked(order), keepData });
     await runner.reload();
-    return { ...report };
+    return await withoutDifferences(runner, report);
   });
+}
+
+/** Removes the files of differences: they hold rows of tables that nobody compares any more. Those on other machines are named. */
+async function withoutDifferences(runner: MigrationRunner, { done, left }: EndReport): Promise<Report> {
+  const { context, id } = runner;
+  const directory = differencesDirectory(context.dataDirectory, id);
+  const report = await context.store.get(DIFFS_PREFIX + id);
+  const written = (JSON.parse(report?.value ?? "{}") as Partial<DiffReport>).files?.directory;
+  const elsewhere = written !== undefined && !existsSync(written);
+  const isHere = existsSync(directory);
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch (error) {
+    return { done, left: [...left, `files of differences in ${directory}: ${messageOf(error)}`] };
+  }
+  return {
+    done: isHere ? [...done, `the files of differences in ${directory} are removed`] : done,
+    left: elsewhere ? [...left, `files of differences in ${written} on the machine of another controller`] : left,
+  };
 }
 
 function asked(order: OrderDocument): { migration: string; who: string; reason?: string } {

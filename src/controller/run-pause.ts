@@ -1,7 +1,8 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { MigrationDocument, StreamPause, StreamState } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
-import { activeDirection, type MigrationRunner } from "./migration-runner.ts";
+import { activeDirection } from "./active-direction.ts";
+import type { MigrationRunner } from "./migration-runner.ts";
 
 type Report = Readonly<Record<string, unknown>>;
 

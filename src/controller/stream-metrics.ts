@@ -76,10 +76,20 @@ export class StreamMetrics {
     }
   }
 
+  /** How long ago both sides were known to be equal, and what is known to have been changed since. */
+  recordFreshness(ageMs: number | undefined, keysPending: number | undefined): void {
+    const labels = { migration: this.#migration };
+    if (ageMs === undefined) this.#metrics.remove("diff_verified_age_seconds", labels);
+    else this.#metrics.gauge("diff_verified_age_seconds", labels).set(ageMs / 1000);
+    if (keysPending === undefined) this.#metrics.remove("diff_keys_pending", labels);
+    else this.#metrics.gauge("diff_keys_pending", labels).set(keysPending);
+  }
+
   /** The migration has ended: its gauges go. */
   remove(): void {
     this.#forget();
     this.recordThrottle(undefined);
+    this.recordFreshness(undefined, undefined);
     this.#metrics.remove("copy_rows_estimated", { migration: this.#migration });
     this.#metrics.remove("diff_differences", { migration: this.#migration });
   }

@@ -1,5 +1,6 @@
 import type { GateContext } from "./gate.ts";
 import type { DiffSummary } from "./migration-document.ts";
+import { newestDiff } from "./newest-diff.ts";
 import type { GateFinding, StreamHealth } from "./ports.ts";
 
 /** The stream that feeds the new home runs, is near, and found its rows as expected. */
@@ -57,7 +58,7 @@ export function diffFinding(context: GateContext): readonly GateFinding[] {
       title: "a fresh diff found both sides equal",
       observed: describeDiff(newest, ageHours),
       expected: `a diff without differences, at most ${limits.diffMaxAgeHours} h old`,
-      fix: "Run `switchyard diff start`, or say with --force and --reason why none is needed.",
+      fix: `${fixOf(newest)}Run \`switchyard diff start\`, or say with --force and --reason why none is needed.`,
       forceable: true,
     },
     {
@@ -71,15 +72,14 @@ export function diffFinding(context: GateContext): readonly GateFinding[] {
   ];
 }
 
-function newestDiff(diffs: readonly DiffSummary[]): DiffSummary | undefined {
-  return diffs.reduce<DiffSummary | undefined>(
-    (newest, diff) =>
-      newest === undefined || Date.parse(diff.finishedAt) >= Date.parse(newest.finishedAt) ? diff : newest,
-    undefined,
-  );
+/** Why a clean diff has grown old, where more than waiting is to be done. */
+function fixOf(diff: DiffSummary | undefined): string {
+  if (diff?.notRefreshed !== undefined) return `Rows changed since are not compared again: ${diff.notRefreshed}. `;
+  const behind = Object.keys(diff?.refreshed?.behind ?? {});
+  return behind.length === 0 ? "" : `Changed since, and without a key: ${behind.join(", ")}. `;
 }
 
 function describeDiff(diff: DiffSummary | undefined, ageHours: number): string {
   if (diff === undefined) return "no diff has been run";
-  return `the ${diff.direction} diff, as of ${ageHours.toFixed(1)} h ago, found ${diff.differences} differences`;
+  return `the ${diff.direction} diff, verified as of ${ageHours.toFixed(1)} h ago, found ${diff.differences} differences`;
 }

@@ -51,16 +51,34 @@ export interface SwitchAttempt {
   readonly feedingToken?: string;
 }
 
+/**
+ * How far rows that were changed since a diff have been compared again. It holds whichever way rows flow: every row that
+ * neither server has changed behind its set here is equal on both.
+ */
+export interface Refreshed {
+  /** GTID sets of both servers. */
+  readonly source: string;
+  readonly target: string;
+  /** ISO 8601, just before these were read. */
+  readonly time: string;
+  /** Tables whose rows no key tells apart, changed since they were compared: by name, as of when they were, ISO 8601. */
+  readonly behind?: Readonly<Record<string, string>>;
+}
+
 /** The outcome of the last diff of one direction, as far as the gate needs it. */
 export interface DiffSummary {
   readonly direction: Direction;
   readonly finishedAt: string;
-  /** GTID set of the home at which both sides were compared. */
+  /** GTID set of the home at which both sides were compared, or all rows that it has changed since once more. */
   readonly verifiedAt: string;
   /** ISO 8601: just before that; what is compared is as old as this. Absent in those of earlier versions, which say `finishedAt` only. */
   readonly verifiedTime?: string;
   readonly rows: number;
   readonly differences: number;
+  /** Absent where rows that are changed from then on are not compared again, as in those of earlier versions. */
+  readonly refreshed?: Refreshed;
+  /** Why they are not any more. */
+  readonly notRefreshed?: string;
 }
 
 /** A diff that is under way, or was when something ended it, as long as another may go on from what it has kept. */

@@ -8,6 +8,7 @@ export const ORDER_COMMANDS = [
   "migration-cancel",
   "migration-complete",
   "diff-start",
+  "diff-stop",
   "diff-repair",
   "switch",
   "rollback",

@@ -40,6 +40,8 @@ export interface SidePlan {
   selectEnd(rows: number, after?: PlanKey, upTo?: PlanKey): string;
   /** Asks for the number of rows of a range and for a sum of them, see {@link rowsSum}. Without a key, of all. */
   selectSum(after?: PlanKey, upTo?: PlanKey): string;
+  /** The rows that one of these conditions finds, in the order of bytes; for tables with a key. */
+  selectWhere(conditions: readonly string[]): string;
   /** The condition that finds the rows of a key, given as its {@link ComparisonPlan.keyFields}. */
   condition(key: readonly Buffer[]): string;
 }
@@ -164,6 +166,8 @@ function keyedSide(
     selectEnd: (rows, after, upTo) =>
       `SELECT ${keys.join(", ")} ${range(after, upTo)} ORDER BY ${names.join(", ")} LIMIT 1 OFFSET ${rows - 1}`,
     selectSum: (after, upTo) => `SELECT COUNT(*), ${rowsSum(digested)} ${range(after, upTo)}`,
+    selectWhere: (conditions) =>
+      `SELECT ${fields} ${from} WHERE (${conditions.join(") OR (")}) ORDER BY ${bytes.join(", ")}`,
     condition: (key) => keyCondition(shape, charsets, key),
   };
 }
@@ -199,6 +203,8 @@ function contentSide(shape: TableShape, expressions: readonly string[]): SidePla
     selectEnd: () => `SELECT '' ${from} LIMIT 0`,
     // Rows of one content would take each other out of a sum.
     selectSum: () => `SELECT COUNT(*), NULL ${from}`,
+    selectWhere: (conditions) =>
+      `SELECT ${expressions.join(", ")}, ${digest} ${from} WHERE (${conditions.join(") OR (")}) ORDER BY ${expressions.length + 1}`,
     condition: ([content]) => contentCondition(expressions, content),
   };
 }

@@ -8,6 +8,8 @@ export interface KeptTable {
   /** The home's transactions as of which its first rows were compared, and the wall clock just before that: later ones are newer. */
   readonly verifiedAt: string;
   readonly verifiedTime: string;
+  /** What the other side's server had executed then; absent in what earlier versions have kept. */
+  readonly otherAt?: string;
   /** All rows up to this key have been compared, given as the fields of its comparison; none yet where left out. */
   readonly through?: readonly Buffer[];
   /** All rows have been. */

@@ -47,6 +47,8 @@ export interface DiffLimits {
   readonly keysBytesMax: number;
   /** How long one pair of snapshots of a table stays open: then another is opened, and rows are read on from there. */
   readonly sliceMaxMs: number;
+  /** When keys that are not equal are looked at again, and then after three times as long: the stream may be bringing them. */
+  readonly lookAgainMs: number;
   /** Between two times that what has been compared is kept. */
   readonly keepEveryMs: number;
   /** Rows of one range whose sums a fast diff compares, and of the smaller ones into which it is cut where these differ. */
@@ -68,6 +70,7 @@ export const DEFAULT_DIFF_LIMITS: DiffLimits = {
   progressIntervalMs: 200,
   keysBytesMax: 16 * 1024 * 1024,
   sliceMaxMs: 600_000,
+  lookAgainMs: 100,
   keepEveryMs: 5000,
   fastRangeRows: 10_000,
   fastReadRows: 500,
@@ -108,6 +111,8 @@ export interface DiffOptions {
   /** Told of each table that has differences, once it is compared; of the keys that no keeper has. */
   readonly onDifferences?: (differences: TableKeys) => void;
   readonly onProgress?: (progress: DiffProgress) => void;
+  /** Told how long the stream stood each time that both sides were opened as of one moment. */
+  readonly onPause?: (pausedMs: number) => void;
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly clock: Clock;

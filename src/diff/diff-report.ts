@@ -30,6 +30,8 @@ export interface TableResult {
   readonly verifiedAt: string;
   /** The wall clock just before that, ISO 8601. */
   readonly verifiedTime: string;
+  /** What the other side's server had executed then: rows that either has changed since are to be compared again. */
+  readonly otherAt?: string;
   /** Keys looked at, on either side. */
   readonly rows: number;
   /** Those of them that had been compared by a process that ended then, and were not read again. */
@@ -54,6 +56,14 @@ export interface SchemaDifference {
   readonly note?: string;
 }
 
+/** How long the stream stood, so long later than it would have come the changes of that time. */
+export interface DiffPauses {
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
 /** What a diff has found. Source and target are those of the migration, whichever is the home now. */
 export interface DiffReport {
   /** Sums of ranges of rows were compared, computed by the servers, and rows where these differed. */
@@ -62,6 +72,10 @@ export interface DiffReport {
   readonly verifiedAt: string;
   /** The wall clock just before the first of these comparisons, ISO 8601. */
   readonly verifiedTime: string;
+  /** What the other side's server had executed at the first of them; absent where that is not known of all tables. */
+  readonly otherAt?: string;
+  /** For how long the stream stood for snapshots; absent where none was opened. */
+  readonly pauses?: DiffPauses;
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly tables: readonly TableResult[];

@@ -65,6 +65,11 @@ export class DifferenceFiles {
     return file;
   }
 
+  /** The file of a table, behind what this process has written to it. */
+  goOn(table: string): DifferenceFile {
+    return this.open(table, this.#files.get(table)?.bytes ?? 0);
+  }
+
   /** Undefined where nothing was to be written. */
   get written(): WrittenDifferences | undefined {
     if (this.#bytes === 0 && this.#ended === undefined) return undefined;

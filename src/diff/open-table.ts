@@ -19,6 +19,8 @@ export interface TableSide {
 export interface OpenTable {
   /** The home's transactions that both sides hold of this table. */
   readonly position: string;
+  /** What the other side's server had executed then, or a moment before. */
+  readonly otherPosition: string;
   /** The wall clock before that moment, ISO 8601. */
   readonly openedTime: string;
   readonly home: TableSide;
@@ -77,6 +79,7 @@ async function openAtOnce(
 ): Promise<OpenTable> {
   const { signal, stream } = options;
   const openedTime = options.clock.now().toISOString();
+  const pausedMs = options.clock.monotonicMs();
   const opened: Connection[] = [];
   const cut = (): void => {
     for (const connection of opened) connection.destroy();
@@ -85,9 +88,12 @@ async function openAtOnce(
   try {
     const home = await standAtHome(options, limits, name, opened);
     await options.failpoint("diff-before-target-snapshot");
+    // First: whatever is written there behind it, by whomever, is looked at again.
+    const otherPosition = await executedAt(observer);
     const other = await openOther(options, name, observer, opened);
     return {
       position: home.position,
+      otherPosition,
       openedTime,
       home,
       other,
@@ -106,7 +112,14 @@ async function openAtOnce(
     throw error;
   } finally {
     stream.continue();
+    options.onPause?.(options.clock.monotonicMs() - pausedMs);
   }
+}
+
+/** What a server has executed, as a GTID set. */
+export async function executedAt(connection: Connection): Promise<string> {
+  const row = await connection.one("SELECT @@global.gtid_executed AS gtids");
+  return (row?.["gtids"] ?? "").replaceAll("\n", "");
 }
 
 /**

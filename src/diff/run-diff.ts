@@ -19,7 +19,7 @@ import {
   diffAttributes,
   type ReadingOptions,
 } from "./diff-options.ts";
-import type { DiffReport, SchemaDifference, TableResult } from "./diff-report.ts";
+import type { DiffPauses, DiffReport, SchemaDifference, TableResult } from "./diff-report.ts";
 import { DiffTally } from "./diff-tally.ts";
 import { openTable } from "./open-table.ts";
 import { schemaDifferences } from "./schema-differences.ts";
@@ -46,7 +46,15 @@ export interface Observers {
  *   stream's port throws, and the codes of connections and of locked snapshots.
  */
 export async function runDiff(given: DiffOptions): Promise<DiffReport> {
-  const options: DiffOptions = { ...given, home: given.readHomeFrom ?? given.home };
+  const pauses: number[] = [];
+  const options: DiffOptions = {
+    ...given,
+    home: given.readHomeFrom ?? given.home,
+    onPause: (pausedMs) => {
+      pauses.push(pausedMs);
+      given.onPause?.(pausedMs);
+    },
+  };
   const limits = { ...DEFAULT_DIFF_LIMITS, ...options.limits };
   const startedAt = options.clock.now().toISOString();
   const tally = new DiffTally(options, limits);
@@ -69,7 +77,7 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
       observers,
       tally,
     );
-    return reportOf(results, { startedAt, schema: [...schema, ...counters], options, tally });
+    return reportOf(results, { startedAt, schema: [...schema, ...counters], options, tally, pauses });
   } catch (error) {
     if (!options.signal.aborted) throw error;
     throw new SwitchyardError("CANCELLED", {
@@ -89,15 +97,21 @@ function reportOf(
     readonly schema: readonly SchemaDifference[];
     readonly options: DiffOptions;
     readonly tally: DiffTally;
+    readonly pauses: readonly number[];
   },
 ): DiffReport {
-  const { startedAt, schema, options, tally } = of;
+  const { startedAt, schema, options, tally, pauses } = of;
   const sets = results.map(({ verifiedAt }) => GtidSet.parse(verifiedAt));
   const files = options.files?.written;
+  const others = results.map(({ otherAt }) => (otherAt === undefined ? undefined : GtidSet.parse(otherAt)));
+  const otherAt = others.reduce((all, one) => (one === undefined ? undefined : all?.intersect(one)), others[0]);
+  const paused = summarize(pauses);
   return {
     ...(options.fast === true ? { fast: true } : {}),
     verifiedAt: sets.reduce((all, one) => all.intersect(one), sets[0] ?? GtidSet.empty).toString(),
     verifiedTime: results.map(({ verifiedTime }) => verifiedTime).sort()[0] ?? startedAt,
+    ...(otherAt === undefined ? {} : { otherAt: otherAt.toString() }),
+    ...(paused === undefined ? {} : { pauses: paused }),
     startedAt,
     finishedAt: options.clock.now().toISOString(),
     tables: results,
@@ -107,6 +121,13 @@ function reportOf(
     samples: tally.samples(),
     ...(files === undefined ? {} : { files }),
   };
+}
+
+function summarize(pauses: readonly number[]): DiffPauses | undefined {
+  if (pauses.length === 0) return undefined;
+  const sorted = [...pauses].sort((one, other) => one - other);
+  const at = (share: number): number => Math.round((sorted[Math.ceil(sorted.length * share) - 1] ?? 0) * 10) / 10;
+  return { count: pauses.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
 }
 
 async function connectObserver(endpoint: Endpoint, options: DiffOptions, opened: Connection[]): Promise<Connection> {

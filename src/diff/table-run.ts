@@ -84,13 +84,18 @@ export class TableRun {
     through: readonly Buffer[] | undefined,
   ): Promise<void> {
     const { keeper, failpoint } = this.#options;
-    const { verifiedAt = table.position, verifiedTime = table.openedTime } = this.#state ?? {};
+    const first = this.#state ?? {
+      verifiedAt: table.position,
+      verifiedTime: table.openedTime,
+      otherAt: table.otherPosition,
+    };
     const notFast = now.notFast ?? this.#state?.notFast;
     log.flush();
     this.#state = {
       definitions: this.#digest(table.home.shape, table.other.shape),
-      verifiedAt,
-      verifiedTime,
+      verifiedAt: first.verifiedAt,
+      verifiedTime: first.verifiedTime,
+      ...(first.otherAt === undefined ? {} : { otherAt: first.otherAt }),
       ...(through === undefined ? {} : { through }),
       done: through === undefined,
       rows: base.rows + now.rows,
@@ -107,12 +112,14 @@ export class TableRun {
   /** Right once all of it is compared. */
   get result(): TableResult {
     const { verifiedAt = "", verifiedTime = "", rows = 0, bytes = 0, differences = 0 } = this.#state ?? {};
+    const { otherAt } = this.#state ?? {};
+    const other = otherAt === undefined ? {} : { otherAt };
     const before = this.#before === 0 ? {} : { rowsBefore: this.#before };
     const { notCompared, notFast } = this.#state ?? {};
     const apart = notCompared === undefined ? {} : { notCompared };
     const slow = notFast === undefined ? {} : { notFast };
     return {
-      ...{ table: tableKey(this.name), verifiedAt, verifiedTime, rows, ...before, bytes, differences },
+      ...{ table: tableKey(this.name), verifiedAt, verifiedTime, ...other, rows, ...before, bytes, differences },
       ...{ ...apart, ...slow },
     };
   }

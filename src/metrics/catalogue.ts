@@ -184,6 +184,27 @@ export const METRICS = {
   },
   diff_rows_total: { type: "counter", help: "Rows compared by diffs.", labels: ["migration"] },
   diff_differences: { type: "gauge", help: "Differences that the last diff found.", labels: ["migration"] },
+  diff_pause_seconds: {
+    type: "histogram",
+    help: "How long the stream stood so that both sides could be read as of one moment.",
+    labels: ["migration"],
+    buckets: PAUSE_BUCKETS,
+  },
+  diff_verified_age_seconds: {
+    type: "gauge",
+    help: "Time since both sides were last known to be equal: since the last clean diff, or since rows changed after it were compared again. Absent where no diff was clean.",
+    labels: ["migration"],
+  },
+  diff_keys_pending: {
+    type: "gauge",
+    help: "Keys found changed since then and not compared again yet.",
+    labels: ["migration"],
+  },
+  diff_keys_refreshed_total: {
+    type: "counter",
+    help: "Keys that were changed after a diff and compared again.",
+    labels: ["migration"],
+  },
   switch_pause_seconds: {
     type: "histogram",
     help: "From the hold to the change of the rules, for switches and rollbacks that succeeded.",

@@ -19,7 +19,9 @@ import { readTableShape } from "../../../src/mysql/read-table-shape.ts";
 import { TextRow } from "../../../src/wire/text-row.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { rowsChangedSince } from "./changed-rows.ts";
 import { BITS, EVERY_TYPE, EVERY_VALUE, KEYS, MemoryKeeper } from "./diff-tables.ts";
+import { ReplicaStream } from "./replica-stream.ts";
 
 /**
  * The other side is a native replica of the home: a stream that is not ours, which can be stopped exactly after a set
@@ -65,52 +67,34 @@ async function caughtUp(): Promise<void> {
   expect(waited).toEqual({ w: "0" });
 }
 
-const stream = {
-  pauseIntake: async () => {
-    await continued;
-    await servers.other.root("STOP REPLICA SQL_THREAD");
-  },
-  stopAt: async (position: string) => {
-    await servers.other.root(`START REPLICA SQL_THREAD UNTIL SQL_AFTER_GTIDS = '${position}'`);
-    const [waited] = await servers.other.root(`SELECT WAIT_FOR_EXECUTED_GTID_SET('${position}', 30) w`);
-    expect(waited).toEqual({ w: "0" });
-    // The thread stops by itself behind the last of them.
-    for (;;) {
-      const [state] = await servers.other.root(
-        "SELECT SERVICE_STATE s FROM performance_schema.replication_applier_status",
-      );
-      if (state?.["s"] === "OFF") return;
-      await sleep(5);
-    }
-  },
-  continue: () => {
-    continued = servers.other.root("START REPLICA SQL_THREAD");
-  },
-};
-let continued: Promise<unknown> = Promise.resolve();
+const stream = new ReplicaStream(() => servers.other);
+
+async function diffOptions(): Promise<DiffOptions> {
+  const home = await ownEndpoint(servers.home, "serve", ["t"]);
+  await caughtUp();
+  return {
+    migration: "m",
+    direction: "forward",
+    home,
+    other: { ...home, name: "other", port: servers.other.port },
+    tables: tables.map(parseTableKey),
+    stream,
+    signal: new AbortController().signal,
+    log: silentLogger,
+    clock: systemClock,
+    failpoint: noFailpoints,
+  };
+}
 
 async function diff(options: Partial<DiffOptions> = {}): Promise<DiffReport> {
-  const home = await ownEndpoint(servers.home, "diff", ["t"]);
-  await caughtUp();
-  const other = { ...home, name: "other", port: servers.other.port };
   try {
-    return await runDiff({
-      migration: "m",
-      direction: "forward",
-      home,
-      other,
-      tables: tables.map(parseTableKey),
-      stream,
-      signal: new AbortController().signal,
-      log: silentLogger,
-      clock: systemClock,
-      failpoint: noFailpoints,
-      ...options,
-    });
+    return await runDiff({ ...(await diffOptions()), ...options });
   } finally {
-    await continued;
+    await stream.continued;
   }
 }
+
+rowsChangedSince({ servers: () => servers, make, caughtUp, diff, diffOptions, stream });
 
 describe("two equal sides", () => {
   test("of every type have no difference, and every row of every table is counted", async () => {

@@ -62,7 +62,7 @@ export class KilledController {
 
   /** Starts `serve`, and the clients. A controller that keeps being killed is started again without a long wait. */
   async begin(): Promise<void> {
-    const limits = "limits: { childRestartMaxMs: 100 }";
+    const limits = "limits: { childRestartMaxMs: 100, diffRefreshSeconds: 1 }";
     this.#serve = await this.system.serve({ config: `${this.system.config}\n${limits}` });
     this.#writers = new LedgerWriters(this.system.appUrl(this.#serve), WRITERS, THINK_MS);
     await this.#writers.start();

@@ -5,6 +5,7 @@ import { KilledController } from "./killed-controller.ts";
 
 const CASE_TIMEOUT_MS = 150_000;
 const SEEDED_ROWS = 8000;
+const POLL = { timeout: 60_000, interval: 200 };
 
 /** What `migration create` goes through, in that order: one process is killed at each point. */
 const CREATING: readonly Failpoint[] = [
@@ -23,6 +24,14 @@ const FOLLOWING: readonly Failpoint[] = ["catch-up-before-commit", "catch-up-aft
 
 /** One is killed before anything has been compared, the next once a table has been, which the third does not read again. */
 const COMPARING: readonly Failpoint[] = ["diff-before-target-snapshot", "diff-after-range-kept"];
+
+/** Before the journal says what has been compared again: the next one does it from the sets of before. */
+const REFRESHING: Failpoint = "refresh-before-journal";
+
+interface Diffs {
+  readonly diffs: readonly { readonly verifiedTime: string; readonly differences: number }[];
+  readonly report: { readonly finishedAt: string; readonly samples: readonly { readonly key: string }[] };
+}
 
 /** And with each definition that it carries on: before it, and between it and its record. */
 const ALTERING: readonly Failpoint[] = ["ddl-before-statement", "ddl-after-statement"];
@@ -53,6 +62,10 @@ describe("a controller that is killed while rows move", () => {
     await killed.begin();
   }, 120_000);
   afterAll(() => killed?.stop(), 60_000);
+
+  const diffsOf = async () => (await killed.serve.get("/v1/migrations/m/diff")) as unknown as Diffs;
+  const freshSince = (time: string) =>
+    expect.poll(async () => ((await diffsOf()).diffs[0]?.verifiedTime ?? "") > time, POLL).toBe(true);
 
   const create = (id: string) =>
     killed.serve.run("migration", "create", id, "--from", "old", "--to", "new", "--tables", LEDGER_TABLES, "--wait");
@@ -87,7 +100,7 @@ describe("a controller that is killed while rows move", () => {
   test(
     "takes a diff up again, behind what had been compared",
     async () => {
-      await killed.killing("moving", COMPARING, () => killed.succeeds("diff", "start", "m"));
+      await killed.killing("moving", [...COMPARING, REFRESHING], () => killed.succeeds("diff", "start", "m"));
       const { report } = await killed.serve.get("/v1/migrations/m/diff");
       const { tables } = report as {
         readonly tables: readonly { readonly rows: number; readonly rowsBefore?: number }[];
@@ -101,9 +114,26 @@ describe("a controller that is killed while rows move", () => {
   );
 
   test(
+    "compares again what is changed after a diff, finds what a stray writer did, and has it repaired",
+    async () => {
+      expect(await killed.serve.run("diff", "stop", "m")).toMatchObject({ exit: 3 });
+      await freshSince((await diffsOf()).report.finishedAt);
+      await killed.system.new.root("UPDATE ledger.entry SET note = 'stray' WHERE client = -1 ORDER BY id LIMIT 1");
+      await expect.poll(async () => (await diffsOf()).diffs[0]?.differences, POLL).toBe(1);
+      expect((await diffsOf()).report.samples).toMatchObject([{ target: { note: "stray" } }]);
+      expect((await killed.serve.run("switch", "m", "--dry-run")).stdout).toContain("found 1 differences");
+      await killed.succeeds("diff", "repair", "m");
+      await killed.succeeds("diff", "start", "m");
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test(
     "follows the new home back to the old one, across the same kills",
     async () => {
       await killed.moves("switch", "m");
+      // The other way round, from the sets of before the switch.
+      await freshSince(new Date().toISOString());
       await killed.killing("flowing back", FOLLOWING, nothing);
       await killed.killing("flowing back", ALTERING, () =>
         killed.system.new.root("ALTER TABLE ledger.entry DROP COLUMN extra, ADD COLUMN other INT NOT NULL DEFAULT 8"),

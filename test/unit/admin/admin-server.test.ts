@@ -154,6 +154,7 @@ describe("an order", () => {
     ["cancel", {}, "migration-cancel", { keepData: false }],
     ["complete", { oldTables: "drop" }, "migration-complete", { oldTables: "drop", force: false }],
     ["diff", {}, "diff-start", {}],
+    ["diff-stop", {}, "diff-stop", {}],
     ["diff-repair", { dryRun: true }, "diff-repair", { dryRun: true }],
     [
       "switch",

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 const ROOT = join(import.meta.dirname, "../../..");
 
 /** A file of tests, and behind it, where given, parts of tests' titles. */
-const NAMED = /`(test\/[\w/.-]+\.test\.ts)`((?:,? "[^"]+")*)/g;
+const NAMED = /`(test\/[\w/.-]+\.ts)`((?:,? "[^"]+")*)/g;
 
 function named(page: string): readonly { file: string; title: string | undefined }[] {
   const text = readFileSync(join(ROOT, page), "utf8");

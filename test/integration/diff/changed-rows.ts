@@ -1,0 +1,217 @@
+import { describe, expect, test } from "vitest";
+import { refreshedTo } from "../../../src/controller/freshness.ts";
+import { type RoundOutcome, refreshRound } from "../../../src/controller/refresh-round.ts";
+import type { DiffSummary, Refreshed } from "../../../src/cutover/migration-document.ts";
+import type { DiffOptions } from "../../../src/diff/diff-options.ts";
+import type { DiffReport } from "../../../src/diff/diff-report.ts";
+import { Connection } from "../../../src/mysql/connection.ts";
+import type { TestServer } from "../../support/servers.ts";
+import { KEYS } from "./diff-tables.ts";
+import type { ReplicaStream } from "./replica-stream.ts";
+
+/** Two servers, of which the other is a native replica of the home. */
+interface Pair {
+  readonly servers: () => { readonly home: TestServer; readonly other: TestServer };
+  readonly make: (name: string, columns: string, ...inserts: string[]) => Promise<void>;
+  readonly caughtUp: () => Promise<void>;
+  readonly diff: (options?: Partial<DiffOptions>) => Promise<DiffReport>;
+  readonly diffOptions: () => Promise<DiffOptions>;
+  readonly stream: ReplicaStream;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** What becomes of rows that are changed once a diff has found both sides equal. */
+export function rowsChangedSince(pair: Pair): void {
+  const { make, caughtUp, diff, stream } = pair;
+
+  async function again(
+    refreshed: Refreshed,
+    options: { readonly keylessAgeMaxMs?: number; readonly reverse?: boolean } = {},
+  ): Promise<RoundOutcome & { readonly seen: readonly string[]; readonly compared: number }> {
+    const forward = await pair.diffOptions();
+    const [home, other] = options.reverse === true ? [forward.other, forward.home] : [forward.home, forward.other];
+    let compared = 0;
+    try {
+      const outcome = await refreshRound(summaryOf(refreshed), {
+        direction: options.reverse === true ? "reverse" : "forward",
+        diff: {
+          ...forward,
+          ...{ home, other, direction: options.reverse === true ? "reverse" : "forward", limits: { lookAgainMs: 5 } },
+        },
+        otherUuid: "",
+        keylessAgeMaxMs: options.keylessAgeMaxMs ?? HOUR_MS,
+        onKeys: (_, some) => {
+          compared += some;
+        },
+      });
+      const seen = outcome.found.flatMap(({ samples }) => samples.map(({ table, key }) => `${table} ${key}`)).sort();
+      return { ...outcome, seen, compared };
+    } finally {
+      await stream.continued;
+    }
+  }
+
+  async function clean(options?: Partial<DiffOptions>): Promise<Refreshed> {
+    const { differences, verifiedAt, otherAt = "", verifiedTime } = await diff(options);
+    expect(differences).toBe(0);
+    return { source: verifiedAt, target: otherAt, time: verifiedTime };
+  }
+
+  const onHome = (sql: string): Promise<unknown> => pair.servers().home.root(sql);
+  const onOther = (sql: string): Promise<unknown> => pair.servers().other.root(`SET sql_mode = ''; ${sql}`);
+  /** Past every log. */
+  const unseen = (sql: string): Promise<unknown> => onOther(`SET sql_log_bin = 0; ${sql}`);
+
+  describe("rows that are changed after a diff", () => {
+    test("are compared again, whoever has changed them on whichever side; what no log has is not seen until then", async () => {
+      await make(
+        "n",
+        "id INT PRIMARY KEY, v INT, w INT",
+        "VALUES (1,1,1), (2,2,2), (3,3,3), (4,4,4), (5,5,5), (6,6,6)",
+      );
+      let fresh = await clean();
+      await onHome(
+        "UPDATE t.n SET v = 7 WHERE id = 1; DELETE FROM t.n WHERE id = 2; INSERT INTO t.n VALUES (8,8,8); UPDATE t.n SET id = 9 WHERE id = 3",
+      );
+      await caughtUp();
+      await unseen("UPDATE t.n SET w = 0 WHERE id = 4");
+      const round = await again(fresh);
+      // 1, 2, 8, and the former and the present key of 3.
+      expect(round).toMatchObject({ seen: [], keys: 5, compared: 5 });
+      fresh = round.refreshed;
+      const [executed] = await pair.servers().home.root("SELECT @@global.gtid_executed AS g");
+      expect(fresh.source).toBe(executed?.["g"]?.replaceAll("\n", ""));
+      expect((await again(fresh)).keys).toBe(0);
+      await onOther("UPDATE t.n SET v = 0 WHERE id = 5; DELETE FROM t.n WHERE id = 6; INSERT INTO t.n VALUES (10,1,1)");
+      const strays = await again(fresh);
+      expect(strays.seen).toEqual(["t.n id=10", "t.n id=5", "t.n id=6"]);
+      expect(strays.found[0]?.keys).toHaveLength(3);
+      // In the image before there was another row; a replica finds it by its key all the same.
+      await onHome("UPDATE t.n SET v = 1 WHERE id = 4");
+      await caughtUp();
+      await onOther("REPLACE INTO t.n VALUES (5,5,5), (6,6,6); DELETE FROM t.n WHERE id = 10");
+      await unseen("UPDATE t.n SET w = 0 WHERE id = 4");
+      const touched = await again(fresh);
+      expect(touched.seen).toEqual(["t.n id=4"]);
+      // Which way rows flow makes no difference.
+      await unseen("UPDATE t.n SET w = 4 WHERE id = 4; UPDATE t.n SET w = 0 WHERE id = 9");
+      expect(await again(fresh, { reverse: true })).toMatchObject({ keys: touched.keys, seen: [] });
+    });
+
+    test("are found by keys of any type, in images that are minimal, or compressed", async () => {
+      for (const [index, [columns, key, ...rows]] of KEYS.entries()) {
+        const values = rows.map((row) => `(${row}, 0)`);
+        await make(`k${index}`, `${columns}, v INT, PRIMARY KEY (${key})`, `VALUES ${values}`);
+      }
+      await make(
+        "u",
+        "a VARCHAR(9) NOT NULL, b TIMESTAMP(3) NOT NULL, v INT, UNIQUE KEY (a, b)",
+        "VALUES ('x', '2024-03-31 02:30:00.5', 0)",
+      );
+      const fresh = await clean();
+      const tables = [...KEYS.keys()].map((index) => `k${index}`).concat("u");
+      const rows = KEYS.reduce((sum, [, , ...some]) => sum + some.length, 1);
+      const ways = ["binlog_row_image = MINIMAL", "binlog_transaction_compression = ON"];
+      for (const [turn, way] of ways.entries()) {
+        await onOther(
+          `SET SESSION ${way}; BEGIN; ${tables.map((name) => `UPDATE t.${name} SET v = ${turn + 1}`).join(";")}; COMMIT`,
+        );
+        const round = await again(fresh);
+        expect([round.keys, round.seen.length], way).toEqual([rows, rows]);
+        await unseen(tables.map((name) => `UPDATE t.${name} SET v = 0`).join(";"));
+      }
+      const level = await again(fresh);
+      expect(level).toMatchObject({ keys: rows, seen: [] });
+    }, 60_000);
+
+    test("behind the key that a long diff has come to do not escape it", async () => {
+      await make("long", "id INT PRIMARY KEY, v INT", "VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0)");
+      let kept = 0;
+      const fresh = await clean({
+        limits: { sliceMaxMs: 0, keepEveryMs: 0 },
+        keeper: { load: async () => new Map(), keep: async () => undefined, forget: async () => undefined },
+        failpoint: async (point) => {
+          if (point === "diff-after-range-kept" && ++kept === 4) await onOther("UPDATE t.long SET v = 1 WHERE id = 3");
+        },
+      });
+      expect(kept).toBeGreaterThan(4);
+      expect((await again(fresh)).seen).toEqual(["t.long id=3"]);
+    });
+
+    test("in a table without a key are named, and the table is compared whole before the gate would close", async () => {
+      await make("heap", "a INT, b INT", "VALUES (1, 1), (1, 1), (2, 2)");
+      await make("keyed", "id INT PRIMARY KEY", "VALUES (1)");
+      const fresh = await clean();
+      await onOther("UPDATE t.heap SET b = 3 WHERE a = 1 LIMIT 1");
+      await onHome("INSERT INTO t.keyed VALUES (2)");
+      const named = await again(fresh);
+      expect(named).toMatchObject({ seen: [], refreshed: { behind: { "t.heap": fresh.time } } });
+      expect(refreshedTo(summaryOf(fresh), "forward", named.refreshed).verifiedTime).toBe(fresh.time);
+      const whole = await again(named.refreshed, { keylessAgeMaxMs: 0 });
+      expect(whole.found).toMatchObject([{ table: "t.heap", differences: 2, complete: true }]);
+      expect(whole.refreshed.behind).toBeUndefined();
+    });
+
+    test.each([
+      ["TRUNCATE TABLE t.n", /it concerns t\.n: TRUNCATE/],
+      ["ALTER TABLE t.n ADD COLUMN w INT", /w is missing on the home/],
+      ["ALTER TABLE t.n ADD KEY (v)", /it concerns t\.n: ALTER/],
+      ["SET SESSION binlog_format = STATEMENT; UPDATE t.n SET v = 2 WHERE id = 1", /it concerns t\.n: UPDATE/],
+      ["XA START 'x'; UPDATE t.n SET v = 2; XA END 'x'; XA PREPARE 'x'; XA ROLLBACK 'x'", /only prepared/],
+    ])("cannot be told after %s, which is said", async (sql, why) => {
+      await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+      const fresh = await clean();
+      await onOther(sql);
+      const { stopped } = await again(fresh);
+      expect(stopped?.server).toMatch(/^other$|either/);
+      expect(stopped?.why).toMatch(why);
+    });
+
+    test("are told from a log that is purged by an error, never passed over", async () => {
+      await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+      const fresh = await clean();
+      await onOther("UPDATE t.n SET v = 2; FLUSH BINARY LOGS");
+      const [last] = await pair.servers().other.root("SHOW BINARY LOG STATUS");
+      await onOther(`PURGE BINARY LOGS TO '${last?.["File"]}'`);
+      await expect(again(fresh)).rejects.toMatchObject({ errno: 1236 });
+    });
+
+    test("all the time, by clients, are never taken for differences", async () => {
+      await make("hot", "id INT PRIMARY KEY, v INT", "VALUES (1, 0), (2, 0), (3, 0), (4, 0)");
+      let fresh = await clean();
+      const writer = await Connection.connect(pair.servers().home.endpoint("app", "a"));
+      let stop = false;
+      const writing = (async () => {
+        for (let turn = 0; !stop; turn++) await writer.query(`UPDATE t.hot SET v = v + 1 WHERE id = ${1 + (turn % 3)}`);
+      })();
+      try {
+        for (let round = 0; round < 3; round++) {
+          const { seen, refreshed, keys } = await again(fresh);
+          expect(seen).toEqual([]);
+          expect(keys).toBeGreaterThan(0);
+          fresh = refreshed;
+        }
+        await onOther("UPDATE t.hot SET v = -1 WHERE id = 4");
+        expect((await again(fresh)).seen).toEqual(["t.hot id=4"]);
+      } finally {
+        stop = true;
+        await writing;
+        await writer.close();
+      }
+    });
+  });
+}
+
+function summaryOf(refreshed: Refreshed): DiffSummary & { readonly refreshed: Refreshed } {
+  const { source: verifiedAt, time: verifiedTime } = refreshed;
+  return {
+    direction: "forward",
+    finishedAt: verifiedTime,
+    verifiedAt,
+    verifiedTime,
+    rows: 0,
+    differences: 0,
+    refreshed,
+  };
+}
