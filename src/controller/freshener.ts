@@ -214,7 +214,7 @@ export class Freshener {
       `${differences} differences`,
       (document) => {
         // What an unfinished diff has kept has given way to these.
-        const { diffRun: _run, ...others } = document;
+        const { diffRun: _run, fastRun: _fast, ...others } = document;
         return replaced(others, summary, { ...rest, differences });
       },
     );
