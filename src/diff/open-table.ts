@@ -2,11 +2,17 @@ import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
-import { openLockedSnapshot } from "../mysql/locked-snapshot.ts";
+import { type LockedSnapshotOptions, openLockedSnapshot } from "../mysql/locked-snapshot.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
 import { connectReaders, OPEN_READ_VIEW } from "../mysql/snapshot-readers.ts";
 import type { TableShape } from "../table/table-shape.ts";
-import { type DiffLimits, type DiffOptions, diffAttributes, type ReadingOptions } from "./diff-options.ts";
+import {
+  type DiffLimits,
+  type DiffOptions,
+  type DiffStreamPort,
+  diffAttributes,
+  type ReadingOptions,
+} from "./diff-options.ts";
 
 /** A table on one server, as of the moment of its comparison. */
 export interface TableSide {
@@ -77,20 +83,22 @@ async function openAtOnce(
   name: TableName,
   observer: Connection,
 ): Promise<OpenTable> {
-  const { signal, stream } = options;
+  const { signal } = options;
+  const stream = meteredStream(options);
   const openedTime = options.clock.now().toISOString();
-  const pausedMs = options.clock.monotonicMs();
   const opened: Connection[] = [];
   const cut = (): void => {
     for (const connection of opened) connection.destroy();
   };
   signal.addEventListener("abort", cut, { once: true });
   try {
-    const home = await standAtHome(options, limits, name, opened);
+    // Before the stream stands: logging in takes longer than all that follows.
+    const [reader] = await connectReaders(options.other, 1, { attributes: diffAttributes(options), signal }, opened);
+    const home = await standAtHome({ ...options, stream }, limits, name, opened);
     await options.failpoint("diff-before-target-snapshot");
     // First: whatever is written there behind it, by whomever, is looked at again.
     const otherPosition = await executedAt(observer);
-    const other = await openOther(options, name, observer, opened);
+    const other = await openOther(reader, name, observer);
     return {
       position: home.position,
       otherPosition,
@@ -112,8 +120,24 @@ async function openAtOnce(
     throw error;
   } finally {
     stream.continue();
-    options.onPause?.(options.clock.monotonicMs() - pausedMs);
   }
+}
+
+/** The stream, whose pauses are told. */
+function meteredStream({ stream, clock, onPause }: DiffOptions): DiffStreamPort {
+  let pausedMs: number | undefined;
+  return {
+    pauseIntake: () => {
+      pausedMs ??= clock.monotonicMs();
+      return stream.pauseIntake();
+    },
+    stopAt: (position, options) => stream.stopAt(position, options),
+    continue: () => {
+      stream.continue();
+      if (pausedMs !== undefined) onPause?.(clock.monotonicMs() - pausedMs);
+      pausedMs = undefined;
+    },
+  };
 }
 
 /** What a server has executed, as a GTID set. */
@@ -133,12 +157,16 @@ export async function standAtHome(
   opened: Connection[],
 ): Promise<TableSide & { readonly position: string }> {
   const { signal, stream, replica } = options;
-  await unlessAborted(signal, stream.pauseIntake());
+  const pause = (): Promise<void> => unlessAborted(signal, stream.pauseIntake());
   // The stream may be ahead of a replica, and could not come back to what that one shows.
-  if (replica !== undefined && !(await unlessAborted(signal, replica.arrive(limits.replicaWaitMs)))) {
-    throw replica.behind(limits.replicaWaitMs);
+  if (replica !== undefined) {
+    await pause();
+    if (!(await unlessAborted(signal, replica.arrive(limits.replicaWaitMs))))
+      throw replica.behind(limits.replicaWaitMs);
   }
-  const home = await openHome(options, limits, name, opened);
+  // Else it stands from just before the table is locked: nothing that takes time comes before that.
+  const waits = replica === undefined ? { beforeLock: pause, notLocked: () => stream.continue() } : {};
+  const home = await openHome(options, limits, name, opened, waits);
   await replica?.prove(GtidSet.parse(home.position));
   await unlessAborted(signal, stream.stopAt(home.position, { timeoutMs: limits.stopTimeoutMs, tables: [name] }));
   return home;
@@ -163,8 +191,10 @@ async function openHome(
   limits: DiffLimits,
   name: TableName,
   opened: Connection[],
+  waits: Pick<LockedSnapshotOptions<TableShape>, "beforeLock" | "notLocked">,
 ): Promise<TableSide & { readonly position: string }> {
   const snapshot = await openLockedSnapshot({
+    ...waits,
     endpoint: options.home,
     table: name,
     ...(options.homeUuid === undefined ? {} : { serverUuid: options.homeUuid }),
@@ -180,14 +210,7 @@ async function openHome(
 }
 
 /** The stream stands still and nobody else writes there, so no lock is needed. */
-async function openOther(
-  options: DiffOptions,
-  name: TableName,
-  observer: Connection,
-  opened: Connection[],
-): Promise<TableSide> {
-  const wishes = { attributes: diffAttributes(options), signal: options.signal };
-  const [reader] = await connectReaders(options.other, 1, wishes, opened);
+async function openOther(reader: Connection | undefined, name: TableName, observer: Connection): Promise<TableSide> {
   await reader?.query(OPEN_READ_VIEW);
   return await prepared(reader, await readTableShape(observer, name));
 }

@@ -20,6 +20,9 @@ export interface LockedSnapshotOptions<T> {
   readonly attempts: number;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Awaited before each time that the lock is asked for; and told of each time that it was not given. */
+  readonly beforeLock?: () => Promise<void>;
+  readonly notLocked?: () => void;
   /** Runs on the locking connection while the table is locked, for example to read its definition. */
   readonly onLocked?: (connection: Connection) => Promise<T>;
 }
@@ -127,7 +130,9 @@ async function lockTable<T>(
     if (attempt > 0) await systemClock.sleep(options.lockWaitMs, options.signal);
     writers = await waitForOldWriters(observer, options);
     if (writers.length > 0) continue;
+    await options.beforeLock?.();
     if (await tryLock(locker, observer, options)) return;
+    options.notLocked?.();
     writers = await writersNow(observer, options.table);
   }
   throw new SwitchyardError("MYSQL_SNAPSHOT_LOCK_TIMEOUT", {
