@@ -62,6 +62,7 @@ const HEARTBEATS_MAX = 60;
 const SESSION = "SET SESSION net_write_timeout = 86400, wait_timeout = 86400";
 /** What a row takes in memory beside its conditions. */
 const ROW_OVERHEAD_BYTES = 200;
+const SHOWN_MAX = 100;
 
 interface Layouts {
   readonly here: TableLayout;
@@ -221,7 +222,10 @@ export class TouchedRows {
         return this.#changed(part.event);
       case "statement": {
         const verdict = this.#judge.judge(part.event);
-        if ("stop" in verdict) this.#stop(`${verdict.stop}: ${part.event.sql.trim().slice(0, 100)}`);
+        if (!("stop" in verdict)) return undefined;
+        // Of a statement that carries rows the text is not shown.
+        const what = verdict.ddl === undefined ? "rows as a statement" : part.event.sql.trim().slice(0, SHOWN_MAX);
+        this.#stop(`${verdict.stop}: ${what}`);
         return undefined;
       }
       case "end":
