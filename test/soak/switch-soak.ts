@@ -5,6 +5,8 @@ import { faultUsage, runFaultMatrix } from "./switch/fault-matrix.ts";
 import { Stage, type StageOptions } from "./switch/stage.ts";
 
 const SEEDS = 1_000_000;
+/** One of each kind at each proxy. */
+const CLIENTS_MIN = 16;
 /** A cycle takes two to four seconds; a run that takes far longer has stood still. */
 const SECONDS_PER_CYCLE_MAX = 60;
 
@@ -37,7 +39,7 @@ export const soak: Soak = {
     const cycles = wholeNumber("cycles", values.cycles, 1);
     const verifyEvery = wholeNumber("verify", values.verify, 1);
     const stage = {
-      clients: wholeNumber("clients", values.clients, 8),
+      clients: wholeNumber("clients", values.clients, CLIENTS_MIN),
       thinkMs: wholeNumber("think", values.think, 1),
       seed: values.seed === undefined ? Date.now() % SEEDS : wholeNumber("seed", values.seed, 0),
       leaseTtlMs: 2000,
@@ -50,6 +52,11 @@ export const soak: Soak = {
 
 async function run(options: StageOptions, cycles: number, verifyEvery: number): Promise<number> {
   const stage = await Stage.start(options);
+  const interrupted = Promise.withResolvers<never>();
+  interrupted.promise.catch(() => undefined);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => interrupted.reject(new Error(`it was ended by ${signal}`)));
+  }
   const startedMs = performance.now();
   const seconds = (): number => (performance.now() - startedMs) / 1000;
   let tally: CyclesTally;
@@ -57,7 +64,7 @@ async function run(options: StageOptions, cycles: number, verifyEvery: number): 
   try {
     const deadlineMs = startedMs + cycles * SECONDS_PER_CYCLE_MAX * 1000;
     const tell = (line: string): void => say(`${seconds().toFixed(0).padStart(5)} s  ${line}`);
-    tally = await runCycles(stage, { cycles, verifyEvery, deadlineMs, tell });
+    tally = await Promise.race([runCycles(stage, { cycles, verifyEvery, deadlineMs, tell }), interrupted.promise]);
     bypassed = describeBypasses(stage);
   } finally {
     await stage.stop();

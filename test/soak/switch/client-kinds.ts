@@ -1,11 +1,12 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import mariadb from "mariadb";
-import mysql, { type Connection, type QueryOptions, type ResultSetHeader } from "mysql2/promise";
+import mysql, { type Connection, type QueryOptions, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
 import type { Write } from "./write-ledger.ts";
 
 const INSERT = "INSERT INTO ledger.entry (client, sequence, part, note) VALUES (?, ?, ?, ?)";
 const COUNT = "UPDATE ledger.counter SET n = n + 1 WHERE client = ?";
+const READ = "SELECT client, sequence FROM ledger.entry WHERE id = ?";
 const DELETE = "DELETE FROM ledger.entry WHERE id = ?";
 /** How long a long transaction stays open between two of its statements; far below `drainTimeoutMs`. */
 const LONG_MS = 120;
@@ -96,7 +97,10 @@ function transactions(): KindOfClient {
 const text: KindOfClient = kind(
   async (connection, begin) => {
     const write = begin(ONE);
-    await sendLast(write, () => connection.query(INSERT, rowOf(write, 1, "autocommit")));
+    const insert = connection.query<ResultSetHeader>(INSERT, rowOf(write, 1, "autocommit"));
+    await sendLast(write, () => insert);
+    const [{ insertId }] = await insert;
+    readsOwn(write, await connection.query<RowDataPacket[]>(READ, [insertId]));
   },
   { single: true },
 );
@@ -104,10 +108,20 @@ const text: KindOfClient = kind(
 const prepared: KindOfClient = kind(
   async (connection, begin) => {
     const write = begin(ONE);
-    await sendLast(write, () => connection.execute(INSERT, rowOf(write, 1, "prepared")));
+    const insert = connection.execute<ResultSetHeader>(INSERT, rowOf(write, 1, "prepared"));
+    await sendLast(write, () => insert);
+    const [{ insertId }] = await insert;
+    readsOwn(write, await connection.execute<RowDataPacket[]>(READ, [insertId]));
   },
   { single: true },
 );
+
+/** What was acknowledged is seen at once by whoever has written it, wherever the tables live by then. */
+function readsOwn({ client, sequence }: Write, [rows]: [RowDataPacket[], unknown]): void {
+  const [row] = rows;
+  if (row?.["client"] === client && row["sequence"] === sequence) return;
+  throw new Error(`client ${client} reads ${JSON.stringify(rows)} where it has just written ${sequence}`);
+}
 
 const long: KindOfClient = kind(async (connection, begin) => {
   const write = begin(TWO_COUNTED);

@@ -34,6 +34,7 @@ export async function runCycles(stage: Stage, options: CyclesOptions): Promise<C
       if (tally.cycles % verifyEvery === 0 || tally.cycles === cycles) await verify(stage, tally, tell);
     }
     if (tally.cycles % verifyEvery !== 0) await verify(stage, tally, tell);
+    tally.findings.push(...idle(stage));
   } catch (error) {
     tally.findings.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
     for (const [index, one] of stage.controllers.entries()) {
@@ -53,6 +54,7 @@ async function move(stage: Stage, kind: "switch" | "rollback", tally: CyclesTall
     const clientMs = stage.clients.takeLongestMs();
     tally.moves.push(outcome);
     if (outcome.outcome === "switched") tally.clientMs.push(clientMs);
+    if (outcome.strays.length > 0) tally.findings.push(`${kind} names strays: ${JSON.stringify(outcome.strays)}`);
     said.push(describe(kind, outcome, clientMs));
     if (outcome.outcome === "unknown") throw new Error(`${kind}: ${outcome.text}`);
     await stage.settle(SETTLE_MS_MAX);
@@ -62,6 +64,17 @@ async function move(stage: Stage, kind: "switch" | "rollback", tally: CyclesTall
     return said.join("; ");
   }
   throw new Error(`${kind} did not come about in ${TRIES_MAX} tries: ${said.join("; ")}`);
+}
+
+/** A client that was not what it is there for proves nothing. */
+function idle({ clients, bypasses }: Stage): readonly string[] {
+  const silent = clients.kindsWithoutWrites().map((kind) => `no ${kind} client has written anything`);
+  for (const [home, bypass] of Object.entries(bypasses)) {
+    const { acknowledged, refused } = bypass.counts();
+    if (acknowledged === 0) silent.push(`who writes to ${home} past the proxies was never acknowledged anything`);
+    if (refused === 0) silent.push(`who writes to ${home} past the proxies was never refused`);
+  }
+  return silent;
 }
 
 function describe(kind: string, outcome: MoveOutcome, clientMs: number): string {

@@ -35,9 +35,9 @@ export class Oracles {
   }
 
   /** What is wrong, in words, while nobody writes: both homes' rows, the ledger, and both homes' logs. */
-  async look(): Promise<readonly string[]> {
+  async look(levelWithinMs = LEVEL_MS_MAX): Promise<readonly string[]> {
     const findings: string[] = [];
-    const unlevel = await this.#level();
+    const unlevel = await this.#level(levelWithinMs);
     if (unlevel !== undefined) findings.push(unlevel);
     const rows = {
       old: await rowsOf(this.#homes.old),
@@ -62,9 +62,9 @@ export class Oracles {
   }
 
   /** Waits until the servers' own checksums agree; what they were where they do not come to. */
-  async #level(): Promise<string | undefined> {
+  async #level(withinMs: number): Promise<string | undefined> {
     const sql = `CHECKSUM TABLE ${SOAK_TABLES.join(", ")} EXTENDED`;
-    const deadlineMs = performance.now() + LEVEL_MS_MAX;
+    const deadlineMs = performance.now() + withinMs;
     for (;;) {
       const [onOld, onNew] = await Promise.all([this.#homes.old.root(sql), this.#homes.new.root(sql)]);
       const [a, b] = [JSON.stringify(onOld), JSON.stringify(onNew)];

@@ -13,6 +13,8 @@ export interface MoveOutcome {
   /** From the hold to the swap, and each step in order; where switched. */
   readonly pauseMs?: number;
   readonly steps: readonly { readonly step: string; readonly tookMs: number }[];
+  /** Writes that it says reached the old home behind its back. */
+  readonly strays: readonly unknown[];
   /** What was said, where it did not switch. */
   readonly text: string;
 }
@@ -50,15 +52,17 @@ export class Orders {
     const deadlineMs = startedMs + withinMs;
     const path = `/v1/migrations/${migration}/${kind}`;
     const placed = await this.#place(path, { order: id }, deadlineMs);
-    if (typeof placed === "string") return { outcome: "unknown", tookMs: tookMs(), steps: [], text: placed };
+    if (typeof placed === "string")
+      return { outcome: "unknown", tookMs: tookMs(), steps: [], strays: [], text: placed };
     const order = await this.#follow(id, placed, deadlineMs);
     if (order?.state === "done") {
-      const { pauseMs, steps } = (order.result ?? {}) as Pick<MoveOutcome, "pauseMs" | "steps">;
-      const phases = { ...(pauseMs === undefined ? {} : { pauseMs }), steps: steps ?? [] };
+      const { pauseMs, steps = [], strays = [] } = (order.result ?? {}) as Partial<MoveOutcome>;
+      const phases = { ...(pauseMs === undefined ? {} : { pauseMs }), steps, strays };
       return { outcome: "switched", tookMs: tookMs(), ...phases, text: "" };
     }
     const { exit = -1, code = "", message = "nobody says how the order has ended" } = order?.error ?? {};
-    return { outcome: OUTCOME_BY_EXIT[exit] ?? "unknown", tookMs: tookMs(), steps: [], text: `${code} ${message}` };
+    const outcome = OUTCOME_BY_EXIT[exit] ?? "unknown";
+    return { outcome, tookMs: tookMs(), steps: [], strays: [], text: `${code} ${message}` };
   }
 
   /** Gives an order and waits for its end. @throws {Error} with what was said where it failed. */

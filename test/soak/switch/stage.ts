@@ -46,6 +46,7 @@ export class Stage {
   readonly oracles: Oracles;
   /** Those who write past the proxies, one to each home. */
   readonly bypasses: Readonly<Record<HomeName, Bypass>>;
+  #strayAt = "";
 
   private constructor(parts: Pick<Stage, "system" | "fleet" | "links">, options: StageOptions) {
     this.system = parts.system;
@@ -125,13 +126,13 @@ export class Stage {
    * Lets the clients rest, brings both homes level, and asks every oracle; what was found since the last time, in words.
    * The clients go on afterwards.
    */
-  async verify(): Promise<readonly string[]> {
+  async verify(options: { readonly levelWithinMs?: number } = {}): Promise<readonly string[]> {
     await this.settle(MOVE_MS_MAX);
     const all = [this.clients, ...Object.values(this.bypasses)];
     await Promise.all(all.map((one) => one.pause()));
     try {
       const told = this.clients.errors.splice(0).map((error) => `a client was told an error: ${JSON.stringify(error)}`);
-      return [...told, ...(await this.oracles.look())];
+      return [...told, ...(await this.#strays()), ...(await this.oracles.look(options.levelWithinMs))];
     } finally {
       for (const one of all) one.resume();
     }
@@ -163,6 +164,15 @@ export class Stage {
     await this.oracles.begin();
     await this.clients.start();
     this.bypasses.old.start();
+  }
+
+  /** Nobody writes where a fence does not refuse it, so whoever is said to has been misjudged. */
+  async #strays(): Promise<readonly string[]> {
+    const page = (await this.orders.get(`/v1/migrations/${MIGRATION}/history`)) ?? {};
+    const history = page["history"] as readonly { readonly at: string; readonly what: string }[];
+    const found = history.filter(({ at, what }) => at > this.#strayAt && what.includes("that are not ours"));
+    this.#strayAt = found.at(-1)?.at ?? this.#strayAt;
+    return found.map(({ at, what }) => `the history says at ${at}: ${what}`);
   }
 
   /** What keeps the stage from being at rest, or the home of the tables where nothing does. */

@@ -48,10 +48,8 @@ export class SwitchClients {
 
   /** Lets all of them begin; resolves once each has connected. */
   async start(): Promise<void> {
-    const kinds = Object.keys(CLIENT_KINDS);
     const clients = Array.from({ length: this.#options.clients }, (_, client) => {
-      // Neighbours are of one kind, so that each kind comes to each proxy.
-      const name = kinds[Math.floor(client / 2) % kinds.length] ?? "autocommit";
+      const name = kindOf(client);
       const made = CLIENT_KINDS[name]?.();
       if (made === undefined) throw new Error(`there is no kind of client ${name}`);
       return { client, name, kind: made, url: this.#options.urls[this.#proxyOf(client)] ?? "" };
@@ -89,6 +87,15 @@ export class SwitchClients {
     const excuse = (error: ClientError): boolean => covers(error);
     this.#excuses.add(excuse);
     return () => void this.#excuses.delete(excuse);
+  }
+
+  /** The kinds of which no client was acknowledged anything. */
+  kindsWithoutWrites(): readonly string[] {
+    const wrote = new Set<string>();
+    for (let client = 0; client < this.#options.clients; client += 1) {
+      if (this.ledger.writesOf(client).some(({ state }) => state === "acknowledged")) wrote.add(kindOf(client));
+    }
+    return Object.keys(CLIENT_KINDS).filter((kind) => !wrote.has(kind));
   }
 
   /** The longest that a write of one statement has taken since the last time. */
@@ -136,4 +143,10 @@ export class SwitchClients {
     if ([...this.#excuses].some((covers) => covers(error))) this.excused += 1;
     else if (this.errors.length < ERRORS_KEPT_MAX) this.errors.push(error);
   }
+}
+
+/** Neighbours are of one kind, so that each kind comes to each proxy. */
+function kindOf(client: number): string {
+  const kinds = Object.keys(CLIENT_KINDS);
+  return kinds[Math.floor(client / 2) % kinds.length] ?? "";
 }
