@@ -92,7 +92,9 @@ function verdict(
   const all = [...findings];
   if (done < run.cycles && all.length === 0) all.push(`${done} of ${run.cycles} cycles were done in the time`);
   say(`cycles        ${done} in ${run.seconds.toFixed(0)} s`);
-  say(`moves         ${count("switched")} switched, ${count("aborted")} aborted, ${count("refused")} refused`);
+  say(
+    `moves         ${count("switched")} switched, ${count("rehearsed")} rehearsed, ${count("aborted")} aborted, ${count("refused")} refused`,
+  );
   say(`writes        ${stage.clients.ledger.counts().acknowledged} acknowledged`);
   say(`              ${lost} lost, ${doubled} doubled, ${unknown} unknown (${unknownThere} of them are there)`);
   say(`past proxies  ${run.bypassed}`);

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import mariadb from "mariadb";
 import mysql, { type Connection, type QueryOptions, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
-import type { Write } from "./write-ledger.ts";
+import type { Write, WriteLedger } from "./write-ledger.ts";
 
 const INSERT = "INSERT INTO ledger.entry (client, sequence, part, note) VALUES (?, ?, ?, ?)";
 const COUNT = "UPDATE ledger.counter SET n = n + 1 WHERE client = ?";
@@ -16,6 +16,9 @@ const LOAD_ROWS = 5;
 /** Of the transactions, each so many-th is taken back, and each so many-th deletes what the one before has written. */
 const ROLLBACK_EVERY = 7;
 const DELETE_EVERY = 5;
+
+/** Whose transaction waits for a word. */
+const OPEN_CLIENT = 9000;
 
 export interface Plan {
   readonly parts: number;
@@ -205,6 +208,21 @@ const pipelined: KindOfClient = {
     };
   },
 };
+
+/** A transaction that stays open until it is told to commit. */
+export async function openTransaction(url: string, ledger: WriteLedger): Promise<{ commit(): Promise<void> }> {
+  const connection = await connected(url);
+  const write = ledger.begin(OPEN_CLIENT, ONE);
+  write.state = "refused";
+  await connection.query("BEGIN");
+  await connection.query(INSERT, rowOf(write, 1, "open"));
+  return {
+    commit: async () => {
+      await sendLast(write, () => connection.query("COMMIT"));
+      connection.destroy();
+    },
+  };
+}
 
 /** Every kind, by its name; made anew for each client. */
 export const CLIENT_KINDS: Readonly<Record<string, () => KindOfClient>> = {

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { openTransaction } from "./client-kinds.ts";
 import type { MoveOutcome } from "./orders.ts";
 import { logTail, type Stage } from "./stage.ts";
 
 const SETTLE_MS_MAX = 60_000;
 const TRIES_MAX = 20;
 const REST_MS = 100;
+/** Before each so many-th cycle an order comes to nothing. */
+const IN_VAIN_EVERY = 5;
 
 export interface CyclesOptions {
   readonly cycles: number;
@@ -29,8 +32,9 @@ export async function runCycles(stage: Stage, options: CyclesOptions): Promise<C
   const { cycles, verifyEvery, deadlineMs, tell } = options;
   try {
     while (tally.cycles < cycles && performance.now() < deadlineMs && tally.findings.length === 0) {
-      tell(`cycle ${tally.cycles + 1}: ${await move(stage, "switch", tally)}; ${await move(stage, "rollback", tally)}`);
       tally.cycles += 1;
+      if (tally.cycles % IN_VAIN_EVERY === 0) tell(`in vain: ${await inVain(stage, tally)}`);
+      tell(`cycle ${tally.cycles}: ${await move(stage, "switch", tally)}; ${await move(stage, "rollback", tally)}`);
       if (tally.cycles % verifyEvery === 0 || tally.cycles === cycles) await verify(stage, tally, tell);
     }
     if (tally.cycles % verifyEvery !== 0) await verify(stage, tally, tell);
@@ -66,6 +70,25 @@ async function move(stage: Stage, kind: "switch" | "rollback", tally: CyclesTall
   throw new Error(`${kind} did not come about in ${TRIES_MAX} tries: ${said.join("; ")}`);
 }
 
+/**
+ * A switch that waits for a transaction until it gives up, and one that is only rehearsed: nothing moves, what the
+ * transaction has written is kept, and no client is told an error.
+ */
+async function inVain(stage: Stage, tally: CyclesTally): Promise<string> {
+  const blocker = await openTransaction(stage.fleet.appUrls[tally.cycles % 2] ?? "", stage.clients.ledger);
+  const blocked = await stage.move("switch");
+  await blocker.commit();
+  const rehearsed = await stage.move("switch", undefined, { rehearse: true });
+  tally.moves.push(blocked, rehearsed);
+  for (const { outcome, text } of [blocked, rehearsed]) {
+    if (outcome === "switched")
+      tally.findings.push("it has switched, and a transaction was open or it was only to rehearse");
+    if (outcome === "unknown") tally.findings.push(`a switch in vain: ${text}`);
+  }
+  if ((await stage.settle(SETTLE_MS_MAX)) !== "old") tally.findings.push("what was in vain has moved the tables");
+  return [blocked, rehearsed].map((outcome) => describe("switch", outcome, 0)).join("; ");
+}
+
 /** A client that was not what it is there for proves nothing. */
 function idle({ clients, bypasses }: Stage): readonly string[] {
   const silent = clients.kindsWithoutWrites().map((kind) => `no ${kind} client has written anything`);
@@ -79,7 +102,8 @@ function idle({ clients, bypasses }: Stage): readonly string[] {
 
 function describe(kind: string, outcome: MoveOutcome, clientMs: number): string {
   const { outcome: end, tookMs, pauseMs, text } = outcome;
-  if (end !== "switched") return `${kind} ${end} after ${tookMs.toFixed(0)} ms (${text.split("\n")[0]})`;
+  const why = text === "" ? "" : ` (${text.split("\n")[0]})`;
+  if (end !== "switched") return `${kind} ${end} after ${tookMs.toFixed(0)} ms${why}`;
   return `${kind} ${tookMs.toFixed(0)} ms, held ${(pauseMs ?? 0).toFixed(0)} ms, longest write ${clientMs.toFixed(0)} ms`;
 }
 

@@ -7,7 +7,7 @@ const AGAIN_MS = 100;
 
 /** What an order for a move came to. `unknown`: nobody said within the time, or it ended in an error of another kind. */
 export interface MoveOutcome {
-  readonly outcome: "switched" | "aborted" | "refused" | "unknown";
+  readonly outcome: "switched" | "rehearsed" | "aborted" | "refused" | "unknown";
   /** From giving the order to its answer. */
   readonly tookMs: number;
   /** From the hold to the swap, and each step in order; where switched. */
@@ -17,6 +17,11 @@ export interface MoveOutcome {
   readonly strays: readonly unknown[];
   /** What was said, where it did not switch. */
   readonly text: string;
+}
+
+export interface MoveOptions {
+  /** All but the change of home. */
+  readonly rehearse?: boolean;
 }
 
 interface Order {
@@ -45,22 +50,25 @@ export class Orders {
   }
 
   /** Switches or rolls back, and tells how it ended. Whatever happens meanwhile, the order is given once. */
-  async move(kind: "switch" | "rollback", migration: string, withinMs: number): Promise<MoveOutcome> {
+  async move(
+    kind: "switch" | "rollback",
+    migration: string,
+    { withinMs, ...options }: MoveOptions & { readonly withinMs: number },
+  ): Promise<MoveOutcome> {
     const startedMs = performance.now();
     const tookMs = (): number => performance.now() - startedMs;
     const id = `soak-${randomUUID()}`;
     const deadlineMs = startedMs + withinMs;
-    const path = `/v1/migrations/${migration}/${kind}`;
-    const placed = await this.#place(path, { order: id }, deadlineMs);
+    const placed = await this.#place(`/v1/migrations/${migration}/${kind}`, { ...options, order: id }, deadlineMs);
     if (typeof placed === "string")
       return { outcome: "unknown", tookMs: tookMs(), steps: [], strays: [], text: placed };
-    const order = await this.#follow(id, placed, deadlineMs);
-    if (order?.state === "done") {
-      const { pauseMs, steps = [], strays = [] } = (order.result ?? {}) as Partial<MoveOutcome>;
-      const phases = { ...(pauseMs === undefined ? {} : { pauseMs }), steps, strays };
-      return { outcome: "switched", tookMs: tookMs(), ...phases, text: "" };
+    const ended = await this.#follow(id, placed, deadlineMs);
+    if (ended?.state === "done") {
+      const { outcome: said, pauseMs, steps = [], strays = [] } = (ended.result ?? {}) as Partial<MoveOutcome>;
+      const outcome = said === "rehearsed" ? said : "switched";
+      return { outcome, tookMs: tookMs(), ...(pauseMs === undefined ? {} : { pauseMs }), steps, strays, text: "" };
     }
-    const { exit = -1, code = "", message = "nobody says how the order has ended" } = order?.error ?? {};
+    const { exit = -1, code = "", message = "nobody says how the order has ended" } = ended?.error ?? {};
     const outcome = OUTCOME_BY_EXIT[exit] ?? "unknown";
     return { outcome, tookMs: tookMs(), steps: [], strays: [], text: `${code} ${message}` };
   }

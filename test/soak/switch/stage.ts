@@ -5,7 +5,7 @@ import type { TestServer } from "../../support/servers.ts";
 import { TestSystem } from "../../support/system.ts";
 import { BYPASS_GRANTS, Bypass } from "./bypass.ts";
 import { Oracles } from "./oracles.ts";
-import { type MoveOutcome, Orders } from "./orders.ts";
+import { type MoveOptions, type MoveOutcome, Orders } from "./orders.ts";
 import { StageLinks } from "./stage-links.ts";
 import { SwitchClients } from "./switch-clients.ts";
 import { counterRows, SOAK_SCHEMA, SOAK_TABLES } from "./tables.ts";
@@ -97,8 +97,8 @@ export class Stage {
   }
 
   /** Gives the order through whichever process answers, and waits for its end. */
-  move(kind: "switch" | "rollback", withinMs = MOVE_MS_MAX): Promise<MoveOutcome> {
-    return this.orders.move(kind, MIGRATION, withinMs);
+  move(kind: "switch" | "rollback", withinMs = MOVE_MS_MAX, options: MoveOptions = {}): Promise<MoveOutcome> {
+    return this.orders.move(kind, MIGRATION, { ...options, withinMs });
   }
 
   /** Compares anew, which the gate asks for where a stream has found rows that were not as it expected. */
