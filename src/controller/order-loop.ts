@@ -52,7 +52,8 @@ export class OrderLoop {
   readonly #open = new Map<string, StoreEntry>();
   /** Orders that are being offered or handled here, and those that were. */
   readonly #here = new Set<string>();
-  readonly #finished = new Set<string>();
+  /** The revision at which each was told to have ended. */
+  readonly #finished = new Map<string, number>();
   #watch: Watch | undefined;
   #closed = false;
 
@@ -96,7 +97,7 @@ export class OrderLoop {
     if (order === undefined) return;
     if (order.state === "done" || order.state === "failed") {
       this.#forget(entry.key);
-      this.#retire(entry.key);
+      this.#retire(entry);
       return;
     }
     this.#open.set(entry.key, entry);
@@ -175,10 +176,11 @@ export class OrderLoop {
     return true;
   }
 
-  #retire(key: string): void {
-    this.#finished.add(key);
+  /** By when they ended: an id may be the client's own, and says nothing of it. */
+  #retire({ key, revision }: StoreEntry): void {
+    this.#finished.set(key, revision);
     if (this.#finished.size <= FINISHED_ORDERS_MAX) return;
-    const oldest = [...this.#finished].sort()[0];
+    const [oldest] = [...this.#finished].toSorted(([, a], [, b]) => a - b)[0] ?? [];
     if (oldest === undefined) return;
     this.#finished.delete(oldest);
     this.#store.transact([], [{ delete: oldest }]).catch(() => undefined);

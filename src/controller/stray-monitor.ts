@@ -1,6 +1,7 @@
 import { messageOf } from "../base/errors.ts";
 import { readMigration } from "../cutover/journal.ts";
 import type { Stray } from "../cutover/ports.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
 import { openHome } from "./homes.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 
@@ -70,7 +71,7 @@ export class StrayMonitor {
     if (to === from || now.fenceToken !== token) return;
     const watch = await home.watchStrays(from);
     try {
-      const strays = await watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS });
+      const strays = executedIn(to, await watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS }));
       if (strays.length > 0) {
         const known = this.report ?? { total: 0, strays: [] };
         const shown = [...known.strays, ...strays].slice(0, STRAYS_SHOWN_MAX);
@@ -87,4 +88,10 @@ export class StrayMonitor {
       await watch.close();
     }
   }
+}
+
+/** The log is read beyond the position that is waited for, where a rollback may have made the server the home again. */
+export function executedIn(position: string, strays: readonly Stray[]): readonly Stray[] {
+  const executed = GtidSet.parse(position);
+  return strays.filter(({ gtid }) => executed.contains(GtidSet.parse(gtid)));
 }

@@ -90,6 +90,29 @@ describe("an order", () => {
     expect(await store.get(recordKey("another", "0-0000"))).toBeDefined();
   });
 
+  test("of a client's own id is not the first to go when others are, and keeps its record", async () => {
+    const { migration } = order("a");
+    const surplus = 250;
+    for (let index = 0; index < surplus; index += 1) await put(order(`m-${index}`, "done"), `m-${index}`);
+    for (let index = 0; index < ORDER_RECORDS_MAX; index += 1) {
+      await store.transact([], [{ put: recordKey(migration, `m-${index}`), value: "{}" }]);
+    }
+    await run(() => Promise.resolve({ fine: true }));
+    await put(order("a"), "a");
+    await until("a", "done");
+    await put(order("b"), "b");
+    await until("b", "done");
+    const ids = async (prefix: string): Promise<readonly string[]> =>
+      (await store.list(prefix)).entries.map(({ key }) => key.slice(prefix.length));
+    const records = recordKey(migration, "");
+    for (let tries = 0; tries < 200 && (await ids(records)).length > ORDER_RECORDS_MAX; tries += 1)
+      await systemClock.sleep(5);
+    expect(await ids(ORDERS_PREFIX)).toEqual(expect.arrayContaining(["a", "b"]));
+    expect((await ids(ORDERS_PREFIX)).length, "the oldest have gone").toBeLessThan(surplus);
+    expect(await ids(records)).toEqual(expect.arrayContaining(["a", "b", "m-499"]));
+    expect(await ids(records)).not.toContain("m-0");
+  });
+
   test("is handled once, though its own answers come back through the watch", async () => {
     let times = 0;
     await run((_order, step) => {
