@@ -1,7 +1,9 @@
 import { messageOf } from "../base/errors.ts";
 import { readMigration } from "../cutover/journal.ts";
+import type { MigrationDocument } from "../cutover/migration-document.ts";
 import type { Stray } from "../cutover/ports.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import { withoutDiffs } from "./diff-run.ts";
 import { openHome } from "./homes.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 
@@ -15,9 +17,31 @@ export interface StrayReport {
   readonly strays: readonly Stray[];
 }
 
+/** The server that the tables have left last, and that is fenced since; none where they have not moved, or are moving. */
+export function fencedServer(
+  document: Pick<MigrationDocument, "phase" | "fenceToken" | "source" | "target">,
+): string | undefined {
+  if (document.fenceToken === undefined) return undefined;
+  if (document.phase === "switched") return document.source;
+  return document.phase === "running" ? document.target : undefined;
+}
+
+/** Of strays in the order of the log, those behind the last one that the history names. */
+export function untold(strays: readonly Stray[], history: MigrationDocument["history"]): readonly Stray[] {
+  const told = strays.findLastIndex(({ gtid }) => history.some(({ what }) => what.endsWith(lastIn(gtid))));
+  return strays.slice(told + 1);
+}
+
+function lastIn(gtid: string): string {
+  return `, the last in ${gtid}`;
+}
+
 /**
  * Looks through the binary log of the server that is not the tables' home, from the position of the cut on, for as
- * long as there is a way back: TRUNCATE, RENAME and DROP TRIGGER get past the lasting fence.
+ * long as there is a way there: TRUNCATE, RENAME and DROP TRIGGER get past the lasting fence, and anything does where a
+ * crash has taken the lock before that fence stood, or a guard during an attempt.
+ *
+ * What is found is shown, goes into the history, and no diff of before opens a gate any more.
  */
 export class StrayMonitor {
   readonly #runner: MigrationRunner;
@@ -35,8 +59,9 @@ export class StrayMonitor {
   /** Called often; looks when it is time. Does not wait. */
   follow(): void {
     const { document, context } = this.#runner;
-    if (this.#closed || this.#looking !== undefined || document.phase !== "switched") return;
-    if (document.fenceToken === undefined || document.cutPosition === undefined) return;
+    const server = fencedServer(document);
+    if (this.#closed || this.#looking !== undefined || server === undefined) return;
+    if (document.cutPosition === undefined) return;
     const now = context.clock.monotonicMs();
     if (now - this.#lastLookMs < LOOK_EVERY_MS) return;
     if (this.#token !== document.fenceToken) {
@@ -45,7 +70,7 @@ export class StrayMonitor {
       this.report = undefined;
     }
     this.#lastLookMs = now;
-    this.#looking = this.#look(this.#position ?? document.cutPosition, document.fenceToken)
+    this.#looking = this.#look(server, this.#position ?? document.cutPosition)
       .catch((error: unknown) => {
         this.#runner.log.warn(
           { error: messageOf(error) },
@@ -62,13 +87,13 @@ export class StrayMonitor {
     await this.#looking;
   }
 
-  async #look(from: string, token: string): Promise<void> {
-    const { document, context, log } = this.#runner;
-    const home = openHome(context, document, document.source);
+  async #look(server: string, from: string): Promise<void> {
+    const { document, context } = this.#runner;
+    const home = openHome(context, document, server);
     const to = await home.inspect((view) => view.executed());
-    // Once a rollback has swapped, clients write there. What was executed before the journal still bears the fence's token was not theirs.
+    // Once the tables have moved back, clients write there. What was executed before the journal still bears the fence's token was not theirs.
     const { document: now } = await readMigration(context.store, document.id);
-    if (to === from || now.fenceToken !== token) return;
+    if (to === from || now.fenceToken !== document.fenceToken) return;
     const watch = await home.watchStrays(from);
     try {
       const strays = executedIn(to, await watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS }));
@@ -76,17 +101,21 @@ export class StrayMonitor {
         const known = this.report ?? { total: 0, strays: [] };
         const shown = [...known.strays, ...strays].slice(0, STRAYS_SHOWN_MAX);
         this.report = { total: known.total + strays.length, strays: shown };
-        log.error({ strays: strays.slice(0, 5) }, "somebody has written to the fenced tables of the old home");
-        const first = strays[0];
-        await this.#runner.record({
-          who: "switchyard",
-          what: `${strays.length} writes on the old home that are not ours, the first: ${first?.what} on ${first?.table} in ${first?.gtid}`,
-        });
+        await this.#tell(untold(strays, document.history));
       }
       this.#position = to;
     } finally {
       await watch.close();
     }
+  }
+
+  /** A controller that takes the migration over reads the log from the cut on again, and finds what has been told. */
+  async #tell(strays: readonly Stray[]): Promise<void> {
+    const [first, last] = [strays[0], strays.at(-1)];
+    if (first === undefined || last === undefined) return;
+    this.#runner.log.error({ strays: strays.slice(0, 5) }, "somebody has written to the fenced tables of the old home");
+    const what = `${strays.length} writes on the old home that are not ours, the first: ${first.what} on ${first.table} in ${first.gtid}`;
+    await this.#runner.record({ who: "switchyard", what: what + lastIn(last.gtid) }, withoutDiffs);
   }
 }
 

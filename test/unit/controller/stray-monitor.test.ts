@@ -1,5 +1,33 @@
-import { expect, test } from "vitest";
-import { executedIn } from "../../../src/controller/stray-monitor.ts";
+import { describe, expect, test } from "vitest";
+import { executedIn, fencedServer, untold } from "../../../src/controller/stray-monitor.ts";
+
+const server = { source: "old", target: "new", fenceToken: "t" };
+
+describe("the look for writes that are not ours", () => {
+  test.each([
+    ["switched", "old"],
+    ["running", "new"],
+    ["switching", undefined],
+    ["rolling-back", undefined],
+    ["completed", undefined],
+  ] as const)("is at the server that the tables have left last: %s", (phase, expected) => {
+    expect(fencedServer({ ...server, phase })).toBe(expected);
+  });
+
+  test("is at none before the tables have moved for the first time", () => {
+    const { source, target } = server;
+    expect(fencedServer({ source, target, phase: "running" })).toBeUndefined();
+  });
+
+  test("tells of those that the history does not name yet, whoever has written it", () => {
+    const strays = ["u:1", "u:2", "u:21", "u:22"].map((gtid) => ({ gtid, table: "s.t", what: "insert" }));
+    const entry = (last: string) => ({ at: "", who: "", what: `2 writes, the first: insert, the last in ${last}` });
+    expect(untold(strays, [])).toEqual(strays);
+    expect(untold(strays, [entry("u:2")])).toEqual(strays.slice(2));
+    expect(untold(strays, [entry("u:22"), entry("u:2")])).toEqual([]);
+    expect(untold([], [entry("u:2")])).toEqual([]);
+  });
+});
 
 const OLD = "6fc2505b-ebb2-11f1-bf6d-02fc00000001";
 
