@@ -173,10 +173,10 @@ describe("a client that writes straight to the source", () => {
     const told = async () => {
       const { history } = (await serve.get("/v1/migrations/m/history")) as { history: { what: string }[] };
       expect(history.at(-1)?.what).toMatch(/^1 writes on the old home that are not ours, the first: TRUNCATE/);
+      const { status } = (await serve.get("/v1/migrations/m")) as { status?: { strays?: { total: number } } };
+      expect(status?.strays?.total).toBe(1);
     };
     await vi.waitFor(told, { timeout: 30_000, interval: 50 });
-    const { status } = (await serve.get("/v1/migrations/m")) as { status?: { strays?: { total: number } } };
-    expect(status?.strays?.total).toBe(1);
     const refused = await serve.run("switch", "m");
     expect(refused).toMatchObject({ exit: 3, stdout: expect.stringContaining("diff-fresh") });
   });

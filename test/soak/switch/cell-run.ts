@@ -76,8 +76,8 @@ export async function runCell(stage: Stage, cell: PlannedCell, options: CellOpti
     options.unexcuseLast();
     unexcuse = stage.clients.excuse(allowedErrors(cell, at.kind));
     measured = await breakOne(stage, cell, { ...at, ...options, findings });
-    findings.push(...(await settleStrays(stage, measured.home)));
-    findings.push(...(await stage.verify()));
+    const strays = await settleStrays(stage, measured.home);
+    findings.push(...strays.findings, ...(await stage.verify({ straysKnown: strays.some })));
   } catch (error) {
     usable = false;
     findings.push(error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -124,15 +124,22 @@ export class Stage {
 
   /**
    * Lets the clients rest, brings both homes level, and asks every oracle; what was found since the last time, in words.
-   * The clients go on afterwards.
+   * The clients go on afterwards. `straysKnown`: somebody did get past a fence, and it is as it must be that this is told.
    */
-  async verify(options: { readonly levelWithinMs?: number } = {}): Promise<readonly string[]> {
+  async verify(
+    options: { readonly levelWithinMs?: number; readonly straysKnown?: boolean } = {},
+  ): Promise<readonly string[]> {
     await this.settle(MOVE_MS_MAX);
     const all = [this.clients, ...Object.values(this.bypasses)];
     await Promise.all(all.map((one) => one.pause()));
     try {
       const told = this.clients.errors.splice(0).map((error) => `a client was told an error: ${JSON.stringify(error)}`);
-      return [...told, ...(await this.#strays()), ...(await this.oracles.look(options.levelWithinMs))];
+      const strays = await this.#strays();
+      return [
+        ...told,
+        ...(options.straysKnown === true ? [] : strays),
+        ...(await this.oracles.look(options.levelWithinMs)),
+      ];
     } finally {
       for (const one of all) one.resume();
     }

@@ -13,9 +13,12 @@ const ORDER_MS_MAX = 30_000;
  * server itself, was killed while no lasting fence stood, nobody could refuse them. They must be shown by
  * themselves; then an operator takes them away and compares, and they are lost by his order.
  *
- * Resolves with what was found of those that nobody was shown.
+ * Resolves with whether there were some, and what was found of those that nobody was shown.
  */
-export async function settleStrays(stage: Stage, home: HomeName): Promise<readonly string[]> {
+export async function settleStrays(
+  stage: Stage,
+  home: HomeName,
+): Promise<{ readonly some: boolean; readonly findings: readonly string[] }> {
   const other = home === "old" ? "new" : "old";
   const { client } = stage.bypasses[other];
   const sql = `SELECT sequence FROM ledger.entry WHERE client = ${client} GROUP BY sequence`;
@@ -23,7 +26,7 @@ export async function settleStrays(stage: Stage, home: HomeName): Promise<readon
   // Whatever he had written before the cut is on both.
   const kept = new Set(await printedRows(stage.system[home], sql));
   const strays = new Set(there.filter((sequence) => !kept.has(sequence)).map(Number));
-  if (strays.size === 0) return [];
+  if (strays.size === 0) return { some: false, findings: [] };
   const shown = await shownWithin(stage, SHOWN_MS_MAX);
   const findings =
     shown > 0 ? [] : [`${strays.size} writes past the proxies are on ${other} alone, and are shown nowhere`];
@@ -37,7 +40,7 @@ export async function settleStrays(stage: Stage, home: HomeName): Promise<readon
   await stage.orders.done(`/v1/migrations/${MIGRATION}/resume`, {}, ORDER_MS_MAX).catch(() => undefined);
   await stage.settle(ORDER_MS_MAX);
   await stage.compare();
-  return findings;
+  return { some: true, findings };
 }
 
 /** The fence lets Switchyard's own account pass. */
