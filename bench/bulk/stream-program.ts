@@ -21,7 +21,8 @@ export type StreamOrder =
       readonly target: Endpoint;
       readonly tables: readonly string[];
     }
-  | { readonly order: "ready" | "running" | "diff" | "close" }
+  | { readonly order: "ready" | "running" | "close" }
+  | { readonly order: "diff"; readonly fast?: boolean }
   | { readonly order: "reach"; readonly position: string };
 
 /** The answer to each: how long it took here, and the largest size that this process has had. */
@@ -74,7 +75,7 @@ function running(): Stream {
 }
 
 /** A diff as `diff start` runs it: beside the stream, in the same process. */
-async function diff(): Promise<{ readonly rows: number; readonly differences: number }> {
+async function diff(fast: boolean): Promise<{ readonly rows: number; readonly differences: number }> {
   const one = running();
   if (options === undefined) throw new Error("no stream has been opened");
   const port: DiffStreamPort = {
@@ -89,6 +90,7 @@ async function diff(): Promise<{ readonly rows: number; readonly differences: nu
     other: options.target,
     tables: options.tables.map(parseTableKey),
     stream: port,
+    fast,
     onProgress: () => undefined,
     signal: new AbortController().signal,
     log: silentLogger,
@@ -112,7 +114,7 @@ async function obey(order: StreamOrder): Promise<{ readonly rows?: number; reado
       await running().waitFor(GtidSet.parse(order.position), { timeoutMs: REACH_TIMEOUT_MS });
       return {};
     case "diff":
-      return await diff();
+      return await diff(order.fast === true);
     case "close":
       await stream?.close();
       return {};

@@ -210,6 +210,12 @@ const heap = (what: string, corruption: string, ...keys: string[]): RowKind => (
   keys,
 });
 
+/** Rows of some ranges of forty, as a fast diff is told to make them in these tests. */
+const ranges = (what: string, corruption: string, ...keys: string[]): RowKind => ({
+  ...numbers(what, corruption, ...keys),
+  rows: "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i, i, 1 FROM n",
+});
+
 /** `T` stands for the table. */
 export const ROW_KINDS: readonly RowKind[] = [
   numbers("the first row is missing", "DELETE FROM T WHERE id = 1", "id=1"),
@@ -239,6 +245,37 @@ export const ROW_KINDS: readonly RowKind[] = [
     ),
     columns: `${NUMBERS}, UNIQUE KEY (v)`,
   },
+  ranges(
+    "rows at the ends of ranges are missing",
+    "DELETE FROM T WHERE id IN (1, 40, 41, 80)",
+    "id=1",
+    "id=40",
+    "id=41",
+    "id=80",
+  ),
+  ranges(
+    "rows of two ranges have exchanged their values",
+    "UPDATE T SET v = 90 - v WHERE id IN (40, 50)",
+    "id=40",
+    "id=50",
+  ),
+  ranges(
+    "rows before and behind a whole range are missing, and one of it",
+    "DELETE FROM T WHERE id IN (40, 55, 81)",
+    "id=40",
+    "id=55",
+    "id=81",
+  ),
+  ranges(
+    "a whole range is missing",
+    "DELETE FROM T WHERE id BETWEEN 41 AND 80",
+    ...Array.from({ length: 40 }, (_, index) => `id=${index + 41}`),
+  ),
+  ranges(
+    "more rows than a range has, behind the last",
+    "INSERT INTO T SELECT id + 1000, v, w FROM T WHERE id <= 50",
+    ...Array.from({ length: 50 }, (_, index) => `id=${index + 1001}`),
+  ),
   numbers("two columns' values exchanged", "UPDATE T SET v = w, w = 30 WHERE id = 3", "id=3"),
   {
     ...numbers("a generated column of another expression", "ALTER TABLE T MODIFY w INT AS (v + 2) VIRTUAL", "id=1"),
