@@ -116,7 +116,11 @@ export class MigrationRunner {
     return this.#document;
   }
 
-  /** Resolves once what an earlier controller left behind is settled. */
+  /**
+   * Resolves once what an earlier controller left behind is settled.
+   *
+   * @throws {SwitchyardError} `ORDER_TAKEN` where this controller gives the migration up before
+   */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
@@ -127,6 +131,7 @@ export class MigrationRunner {
    */
   async start(): Promise<void> {
     await this.exclusively("settling", () => this.#settle());
+    if (this.#closed || this.context.signal.aborted) return this.#ready.reject(givenUp(this.id));
     this.openActiveStream();
     this.#ready.resolve();
     this.#following = this.#follow();
@@ -211,7 +216,7 @@ export class MigrationRunner {
     this.#closed = true;
     const direction = activeDirection(this.#document);
     const stream = direction === undefined ? undefined : this.keepers[direction].stream;
-    this.#ready.resolve();
+    if (!this.#ready.settled) this.#ready.reject(givenUp(this.id));
     this.diff?.abort.abort();
     await this.freshener.close();
     await this.#strays.close();
@@ -409,4 +414,12 @@ export class MigrationRunner {
       this.log.error({ error: messageOf(failure) }, "the journal could not be told that the stream has stopped");
     }
   }
+}
+
+/** An order that waits for the settling is carried out, and answered, by whoever settles. */
+function givenUp(migration: string): SwitchyardError {
+  return new SwitchyardError("ORDER_TAKEN", {
+    what: `this controller gave migration "${migration}" up before it had settled what an earlier one had left`,
+    changed: "Nothing was changed by the order here; the next controller to run the migration carries it out.",
+  });
 }
