@@ -301,6 +301,12 @@ export const STATES = {
     why: "Store and server are of different times: one of them was restored. Going on could apply changes twice, or lose them.",
     repair: "person",
   },
+  "ledger-sealed": {
+    severity: "error",
+    title: "the stream's ledger is sealed, and no switch is under way",
+    why: "No controller can claim it again: the stream stands, or will when its connection is lost. A switch that died has left it, or a backup.",
+    repair: "fix",
+  },
   "ledger-open-twice": {
     severity: "error",
     title: "the stream that the tables have left is not retired",

@@ -66,6 +66,8 @@ export interface LedgerRow {
   readonly epoch: string;
   readonly gtids: string;
   readonly startToken: string;
+  /** The attempt that has sealed it; empty where none has. */
+  readonly sealedBy: string;
   readonly sourceUuid: string;
 }
 

@@ -15,6 +15,12 @@ export type Repair =
   | ({ readonly kind: "drop-triggers"; readonly tables: readonly string[]; readonly of: "fence" | "guard" } & OnServer)
   | ({ readonly kind: "install-fence"; readonly tables: readonly string[]; readonly token: string } & OnServer)
   | ({ readonly kind: "retire-ledger"; readonly direction: Direction; readonly token: string } & OnServer)
+  | ({
+      readonly kind: "unseal-ledger";
+      readonly direction: Direction;
+      readonly token: string;
+      readonly attempt: string;
+    } & OnServer)
   | ({ readonly kind: "drop-sidecar-rows" } & OnServer)
   | ({ readonly kind: "kill"; readonly connectionId: string; readonly lock?: string } & OnServer);
 

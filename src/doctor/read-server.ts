@@ -86,6 +86,8 @@ async function lookAt(backend: BackendConfig): Promise<Look> {
   }
 }
 
+/** The format of the sidecar that has the column. */
+const SEALS_SINCE = 2;
 const NO_SIDECAR: SidecarFacts = { sidecar: new Map(), ledger: [], snapshots: {}, traces: [] };
 
 async function readState(connection: AdminConnection, tables: readonly TableName[]): Promise<ServerState> {
@@ -147,9 +149,10 @@ async function readSidecar(connection: AdminConnection): Promise<SidecarFacts> {
     for (const row of await connection.rows(`SELECT DISTINCT migration FROM ${table}`))
       traces.add(row["migration"] ?? "");
   }
+  const sealed = (sidecar.get("ledger") ?? 0) < SEALS_SINCE ? "''" : "sealed_by";
   const ledger = has(SIDECAR.ledger)
     ? await connection.rows(
-        `SELECT migration, direction, worker, epoch, gtids, start_token, source_uuid FROM ${SIDECAR.ledger}`,
+        `SELECT migration, direction, worker, epoch, gtids, start_token, ${sealed} AS sealed_by, source_uuid FROM ${SIDECAR.ledger}`,
       )
     : [];
   const snapshots: Record<string, string[]> = {};
@@ -170,6 +173,7 @@ function ledgerRow(row: AdminRow): LedgerRow {
     epoch: row["epoch"] ?? "",
     gtids: row["gtids"] ?? "",
     startToken: row["start_token"] ?? "",
+    sealedBy: row["sealed_by"] ?? "",
     sourceUuid: row["source_uuid"] ?? "",
   };
 }

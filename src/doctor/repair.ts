@@ -9,6 +9,7 @@ import { MysqlHome } from "../cutover/mysql-home.ts";
 import type { HomeSession } from "../cutover/ports.ts";
 import { Connection } from "../mysql/connection.ts";
 import { APPLIER_ATTRIBUTE, retireLedger } from "../replication/ledger.ts";
+import { unsealLedger } from "../replication/ledger-seal.ts";
 import { serverUuid } from "../replication/server-identity.ts";
 import { dropSidecarRows, ensureSidecar } from "../replication/sidecar-format.ts";
 import { isAtWork } from "./at-work.ts";
@@ -50,6 +51,13 @@ export async function applyRepair(context: RepairContext, finding: DoctorFinding
         onServer(context, repair, async (connection) => {
           await ensureSidecar(connection);
           await retireLedger(connection, repair.migration, repair.direction, repair.token);
+        }),
+      );
+    case "unseal-ledger":
+      return await inSession(context, repair, [], () =>
+        onServer(context, repair, async (connection) => {
+          const { attempt, token } = repair;
+          await unsealLedger(connection, repair, { attempt, startToken: token === "" ? undefined : token });
         }),
       );
     case "drop-sidecar-rows":

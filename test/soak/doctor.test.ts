@@ -236,7 +236,7 @@ test("a switch that died in the middle is named while nobody has it, and settled
 
 async function untilKilled(): Promise<void> {
   for (let tries = 0; serve.failpointsLeft.length > 0; tries += 1) {
-    if (tries > 600) throw new Error("the failpoint was not reached");
+    if (tries > 3000) throw new Error("the failpoint was not reached");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -261,6 +261,17 @@ test("a fence that lets another user pass than the configured one is named", asy
   writeFileSync(serve.configPath, config.replace(entry, '$1, user: boss, password: "o"'));
   await finds("fence-stops-stream");
   writeFileSync(serve.configPath, config);
+});
+
+test("a seal that a dead rollback has left is taken off, and the stream can be claimed again", async () => {
+  await serve.stop();
+  await system.old.root(
+    "UPDATE _switchyard.ledger SET sealed_by = 'dead', epoch = epoch + 1, holder = '' WHERE migration = 'm' AND direction = 'reverse'",
+  );
+  await finds("ledger-sealed", "controller-absent");
+  await fixes("ledger-sealed", "controller-absent");
+  await serve.restart();
+  await finds();
 });
 
 test("a stream that the switch should have retired is retired", async () => {

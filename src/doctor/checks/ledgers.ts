@@ -14,6 +14,7 @@ export function ledgerFindings(facts: Facts, one: Standing): readonly DoctorFind
   const rows = otherServer === undefined ? [] : ledgerOf(otherServer, one.journal.id, one.active);
   return [
     ...(otherServer === undefined ? [] : activeLedger(one, otherServer, rows)),
+    ...(otherServer === undefined ? [] : sealedLedger(facts, one, otherServer, rows)),
     ...(homeServer === undefined ? [] : inactiveLedger(facts, one, homeServer)),
     ...(homeServer === undefined || otherServer === undefined ? [] : againstLog(one, homeServer, otherServer, rows)),
     ...(otherServer === undefined ? [] : restored(one, otherServer)),
@@ -67,6 +68,45 @@ function activeLedger(one: Standing, server: ServerFacts, rows: readonly LedgerR
   return findings;
 }
 
+/**
+ * A seal stands only while the journal names its attempt. A switch that has swapped would have retired the ledger, or be the
+ * journal's last, and have fenced the home: where store and servers are of one time, the attempt was aborted.
+ */
+function sealedLedger(
+  facts: Facts,
+  one: Standing,
+  server: ServerFacts,
+  rows: readonly LedgerRow[],
+): readonly DoctorFinding[] {
+  const { journal, active, other } = one;
+  const sealedBy = rows.find(({ worker }) => worker === 0)?.sealedBy ?? "";
+  const token = startTokenOf(rows);
+  if (sealedBy === "" || token === undefined || token === RETIRED) return [];
+  const fenced = one.homeServer === undefined || isFenced(one, one.homeServer);
+  const safe = !fenced && sealedBy !== journal.fenceToken && isProven(facts, one);
+  return [
+    found("ledger-sealed", {
+      subject: `${active} stream of ${journal.id} on ${other}`,
+      observed: `sealed by the switch or rollback ${sealedBy}`,
+      expected: "no seal: the journal names no attempt",
+      advice: safe
+        ? `--fix takes it off, as the attempt's abort would have; \`switchyard migration resume ${journal.id}\` if the stream has stopped.`
+        : "Store and servers do not prove that this attempt has moved nothing: find the newest rows first.",
+      repair: safe
+        ? {
+            kind: "unseal-ledger",
+            direction: active,
+            token,
+            attempt: sealedBy,
+            backend: other,
+            uuid: server.uuid,
+            migration: journal.id,
+          }
+        : undefined,
+    }),
+  ];
+}
+
 /** The ledger of the stream to the home: there is none before a first switch, and a retired one after each. */
 function inactiveLedger(facts: Facts, one: Standing, server: ServerFacts): readonly DoctorFinding[] {
   const { journal, home } = one;
@@ -116,8 +156,11 @@ function inactiveLedger(facts: Facts, one: Standing, server: ServerFacts): reado
  * here, before its stream began.
  */
 function isRetiredInVain(facts: Facts, one: Standing, server: ServerFacts): boolean {
-  const fenced = server.triggers.some(({ migration, kind }) => migration === one.journal.id && kind === "fence");
-  return !fenced && isProven(facts, one, RETIRED);
+  return !isFenced(one, server) && isProven(facts, one, RETIRED);
+}
+
+function isFenced({ journal }: Standing, server: ServerFacts): boolean {
+  return server.triggers.some(({ migration, kind }) => migration === journal.id && kind === "fence");
 }
 
 /** What the ledger says was applied must be in the log of the server that is followed, and what is not must still be there. */

@@ -44,6 +44,9 @@ const retoken = (direction: string, token: string): Change =>
     ledger: ledger.map((row) => (row.direction === direction ? { ...row, startToken: token } : row)),
   }));
 
+const seal = (name: "old" | "new", sealedBy: string): Change =>
+  server(name, ({ ledger }) => ({ ledger: ledger.map((row) => ({ ...row, sealedBy })) }));
+
 /** By state: what brings it about, from when on, and which kind of repair must be offered. */
 const CASES: Readonly<Record<StateCode, readonly [at: Time, change: Change, repair?: string]>> = {
   "document-unreadable": ["running", store(() => ({ unreadable: [{ key: "/switchyard/orders/x", why: "no JSON" }] }))],
@@ -148,6 +151,7 @@ const CASES: Readonly<Record<StateCode, readonly [at: Time, change: Change, repa
     server("new", ({ ledger }) => ({ ledger: ledger.map((row, at) => ({ ...row, epoch: String(at) })) })),
   ],
   "ledger-of-another-attempt": ["switched", retoken("reverse", "t0")],
+  "ledger-sealed": ["running", seal("new", "t9"), "unseal-ledger"],
   "ledger-open-twice": ["switched", retoken("forward", ""), "retire-ledger"],
   "ledger-follows-another": [
     "running",
@@ -268,6 +272,18 @@ describe("a backup that was restored in part", () => {
     });
     // Of the migration nothing is left but one copy of the tables: whatever was newer is lost already.
     expect(harmful).toEqual(["before completed before: fence-orphan"]);
+  });
+
+  test("has no seal taken off where the tables may have moved by that attempt, nor one of a switch under way named", () => {
+    const sealedAt = (facts: Facts): readonly unknown[] =>
+      diagnose(facts).filter(({ code }) => code === "ledger-sealed");
+    const underWay = both(seal("new", "t9"), journal({ phase: "switching", attempt }))(factsAt("running"));
+    expect(sealedAt(underWay)).toEqual([]);
+    // The new home is of the moment before its switch, the store of before or after; the old home has been left since.
+    const repaired = RESTORED.filter((times) =>
+      diagnose(seal("new", "t1")(mixed(...times))).some(({ repair }) => repair?.kind === "unseal-ledger"),
+    );
+    expect(repaired.filter((times) => homeAt(newest(times)) === "new")).toEqual([]);
   });
 
   test("has no rows of a sidecar removed that show where tables have moved", () => {

@@ -148,6 +148,7 @@ function ledgerAt(name: "old" | "new", time: Time, isHome: boolean): readonly Le
     epoch: "4",
     gtids: `${followed}:1-${count(time) - 20}`,
     startToken: isHome ? RETIRED : (token ?? ""),
+    sealedBy: "",
     sourceUuid: followed,
   };
   return [row, { ...row, worker: 1, gtids: "" }];
