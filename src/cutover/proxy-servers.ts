@@ -13,6 +13,8 @@ export interface ProxyElsewhere extends KnownBackend {
   readonly proxy: string;
   /** Where they lead. */
   readonly reached: readonly string[];
+  /** None of these is open any more: it was so at the last login. */
+  readonly idle: boolean;
 }
 
 /**
@@ -27,14 +29,17 @@ export function proxiesElsewhere(
     known.flatMap(({ backend, uuid }) => {
       const { newest, open } = document.servers[backend] ?? { newest: uuid, open: [] };
       const reached = [...new Set([newest, ...open])].filter((one) => one !== uuid);
-      return uuid === "" || reached.length === 0 ? [] : [{ proxy: document.id, backend, uuid, reached }];
+      return uuid === "" || reached.length === 0
+        ? []
+        : [{ proxy: document.id, backend, uuid, reached, idle: open.length === 0 }];
     }),
   );
 }
 
 /** In words: who reaches what. */
-export function describeElsewhere({ proxy, backend, uuid, reached }: ProxyElsewhere): string {
-  return `proxy ${proxy} reaches server_uuid ${reached.join(" and ")} as "${backend}", which is server_uuid ${uuid}`;
+export function describeElsewhere({ proxy, backend, uuid, reached, idle }: ProxyElsewhere): string {
+  const since = idle ? " (by its last login: it has no connection there now, and learns more by the next)" : "";
+  return `proxy ${proxy} reaches server_uuid ${reached.join(" and ")} as "${backend}", which is server_uuid ${uuid}${since}`;
 }
 
 export const ELSEWHERE_FIX =

@@ -111,14 +111,19 @@ describe("the gate of a switch", () => {
   });
 
   test("names the proxy that reaches another server, the home, and both servers; no reason lets it pass", async () => {
-    const elsewhere = { newest: "uuid-other", open: [] };
-    const proxies = [{ servers: { new: elsewhere, third: elsewhere } }];
+    const elsewhere = { newest: "uuid-other", open: ["uuid-other"] };
+    const proxies = [
+      { servers: { new: elsewhere, third: elsewhere } },
+      { servers: { old: { newest: "uuid-before", open: [] } } },
+    ];
     const findings = await wrong({ proxies });
     expect(findings.map(({ observed }) => observed)).toEqual([
-      'proxy p0 reaches server_uuid uuid-other as "new", which is server_uuid uuid-new',
+      'proxy p0 reaches server_uuid uuid-other as "new", which is server_uuid uuid-new; ' +
+        'proxy p1 reaches server_uuid uuid-before as "old", which is server_uuid uuid-old ' +
+        "(by its last login: it has no connection there now, and learns more by the next)",
     ]);
     expect(refusals(findings, "whatever the reason")).toHaveLength(1);
-    const unknown = await wrong({ migration: { targetUuid: "" }, proxies });
+    const unknown = await wrong({ migration: { targetUuid: "" }, proxies: proxies.slice(0, 1) });
     expect(
       unknown.map(({ id }) => id),
       "a journal that knows none",
