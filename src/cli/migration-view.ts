@@ -130,6 +130,7 @@ function streamFacts(
     const late = describePause(status?.paused);
     if (late !== "") lines.push(["  late", late]);
   }
+  if (live?.retrying !== undefined) lines.push(["  retrying", live.retrying]);
   const error = state.error ?? live?.error;
   if (error !== undefined) lines.push(["  error", error.replaceAll("\n", "\n             ")]);
   return lines;

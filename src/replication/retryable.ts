@@ -23,13 +23,27 @@ const RETRYABLE_ERRNOS: readonly number[] = [
   3169, // session was killed
 ];
 
+/** What a server says that takes no writes for now: it is read-only, or its disk is full. Somebody will mend that. */
+const CLOSED_ERRNOS: readonly number[] = [
+  1021, // disk full
+  1026, // a file could not be written
+  1114, // the table is full, as it is when its disk is
+  1290, // read_only, super_read_only
+  1836, // read-only mode
+];
+
+/** Whether a server or the store is away, or closed to writes: it is tried again for as long as that lasts. */
+export function isAway(error: unknown): boolean {
+  if (isMysqlError(error)) return CLOSED_ERRNOS.includes(error.errno);
+  return isSwitchyardError(error, "MYSQL_UNREACHABLE", "MYSQL_CONNECTION_LOST", "STORE_UNAVAILABLE");
+}
+
 /** Whether the stream may try again after this, from what the ledger says. */
 export function isRetryable(error: unknown): boolean {
+  if (isAway(error)) return true;
   if (isMysqlError(error)) return RETRYABLE_ERRNOS.includes(error.errno);
   return isSwitchyardError(
     error,
-    "MYSQL_CONNECTION_LOST",
-    "MYSQL_UNREACHABLE",
     "MYSQL_SNAPSHOT_LOCK_TIMEOUT",
     "MYSQL_REPLICA_BEHIND",
     "MYSQL_SERVERS_MIXED",
@@ -37,7 +51,6 @@ export function isRetryable(error: unknown): boolean {
     "CANCELLED",
     "BINLOG_CHECKSUM_WRONG",
     // What was not as expected could not be written down.
-    "STORE_UNAVAILABLE",
     "STORE_OUTCOME_UNKNOWN",
     "CUTOVER_JOURNAL_CHANGED",
   );

@@ -54,6 +54,8 @@ export class StreamProgress {
     readonly neededBytes: number | undefined;
     readonly closed: boolean;
     readonly failure: unknown;
+    /** What an attempt has failed with that was made anew. */
+    readonly retrying: unknown;
   }): StreamStatus {
     const tables: TableProgress[] = [...this.#tables].map(([table, { beginnings, ...progress }]) => ({
       table,
@@ -74,6 +76,7 @@ export class StreamProgress {
       ddl: this.ddl,
       executed: now.gate.executed.toString(),
       ...(now.failure === undefined ? {} : { error: messageOf(now.failure) }),
+      ...(now.retrying === undefined ? {} : { retrying: messageOf(now.retrying).split("\n")[0] ?? "" }),
     };
   }
 

@@ -22,6 +22,8 @@ export interface StreamStatus {
   /** GTID set applied so far. */
   readonly executed: string;
   readonly error?: string;
+  /** The first line of what keeps it from going on, while it tries again. */
+  readonly retrying?: string;
 }
 
 export interface TableProgress {

@@ -1,13 +1,13 @@
 import { backoffMs } from "../base/backoff.ts";
 import { within } from "../base/deadline.ts";
-import { isSwitchyardError, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { noFailpoints } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import { newReplicaUuid } from "./follower.ts";
 import { LagMeter } from "./lag-meter.ts";
-import { isRetryable } from "./retryable.ts";
+import { isAway, isRetryable } from "./retryable.ts";
 import { RunwayMeter } from "./runway-meter.ts";
 import { StatementSpell } from "./statement-spell.ts";
 import { StreamAttempt } from "./stream-attempt.ts";
@@ -41,6 +41,8 @@ export class Stream {
   #epoch: bigint | undefined;
   #running: Promise<void> | undefined;
   #failure: unknown;
+  /** What the last attempt has failed with, and when, if another has been or will be made. */
+  #setback: { readonly error: unknown; readonly steps: number; readonly atMs: number } | undefined;
 
   constructor(options: StreamOptions) {
     this.#options = options;
@@ -90,7 +92,15 @@ export class Stream {
       neededBytes: this.#runway.neededBytes,
       closed: this.#closing.signal.aborted,
       failure: this.#failure,
+      retrying: this.#retrying(),
     });
+  }
+
+  /** The newest setback, until something has been done since, or none has come for longer than an attempt waits for the next. */
+  #retrying(): unknown {
+    if (this.#setback === undefined || this.#setback.steps !== this.#progress.steps) return undefined;
+    const ageMs = this.#options.clock.monotonicMs() - this.#setback.atMs;
+    return ageMs > 2 * this.#limits.reconnectMaxMs ? undefined : this.#setback.error;
   }
 
   /** The epoch under which this stream has claimed its ledger last. */
@@ -179,8 +189,8 @@ export class Stream {
         failures = -1;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        // A server or a store that is away for long may still come back; anything else that only repeats itself will not pass.
-        const away = isSwitchyardError(error, "MYSQL_UNREACHABLE", "MYSQL_CONNECTION_LOST", "STORE_UNAVAILABLE");
+        // A server or a store that is away or closed for long may still come back; anything else that only repeats itself will not pass.
+        const away = isAway(error);
         if (this.#progress.steps !== before || away) failures = away ? Math.min(failures, AWAY_FAILURES) : 0;
         if (!isRetryable(error) || failures >= this.#limits.failuresMax) {
           this.#failure = error;
@@ -188,6 +198,7 @@ export class Stream {
           this.#log.error({ error: messageOf(error) }, "the stream has stopped");
           throw error;
         }
+        this.#setback = { error, steps: this.#progress.steps, atMs: this.#options.clock.monotonicMs() };
         this.#log.warn({ error: messageOf(error), failures }, "the stream tries again");
         const limits = { firstMs: this.#limits.reconnectFirstMs, maxMs: this.#limits.reconnectMaxMs };
         await this.#options.clock
