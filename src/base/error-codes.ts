@@ -228,6 +228,10 @@ export const ERROR_CODES = {
   CUTOVER_FENCE_BLOCKED: { retryable: true, exit: 4 },
   /** The time that clients may be held was used up before the rules could be changed. */
   CUTOVER_HOLD_EXPIRED: { retryable: true, exit: 4 },
+  /** While clients were held the stream could not apply the last of the old home's transactions; what keeps it is said. */
+  CUTOVER_STREAM_LATE: { retryable: true, exit: 4 },
+  /** The new home does not take clients' writes any more (`read_only`, `super_read_only` or `offline_mode`): the switch was aborted. */
+  CUTOVER_NEW_HOME_CLOSED: { retryable: true, exit: 4 },
   /** Somebody other than Switchyard has written to the migrating tables on a server that is not their home. */
   CUTOVER_STRAY_WRITES: { retryable: false, exit: 4 },
   /** A server's binary log could not be read for writes that are not Switchyard's; without that no switch is safe. */

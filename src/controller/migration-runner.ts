@@ -22,6 +22,12 @@ import { StreamKeeper, type StreamKeeperEvents } from "./stream-keeper.ts";
 import { StreamMetrics } from "./stream-metrics.ts";
 import { switchPorts } from "./switch-ports.ts";
 
+/** Work on a migration, and who has ordered it; nobody where a controller does it by itself. */
+interface OrderedWork {
+  readonly what: string;
+  readonly who?: string;
+}
+
 /** How often the journal and the live status follow the streams. */
 const FOLLOW_EVERY_MS = 250;
 const SETTLE_RETRY_MS = 1000;
@@ -53,7 +59,7 @@ export class MigrationRunner {
   readonly #strays: StrayMonitor;
   readonly #pausedWatch: PausedWatch;
   #document: MigrationDocument;
-  #busy: string | undefined;
+  #busy: (OrderedWork & { readonly sinceMs: number }) | undefined;
   #following: Promise<void> | undefined;
   #closed = false;
   #driftSeen = 0;
@@ -155,15 +161,18 @@ export class MigrationRunner {
    *
    * @throws {SwitchyardError} `MIGRATION_BUSY` when there is some under way.
    */
-  async exclusively<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async exclusively<T>(what: string | OrderedWork, work: () => Promise<T>): Promise<T> {
+    const { clock } = this.context;
     if (this.#busy !== undefined) {
+      const { what: other, who: by = "switchyard itself", sinceMs } = this.#busy;
+      const seconds = ((clock.monotonicMs() - sinceMs) / 1000).toFixed(1);
       throw new SwitchyardError("MIGRATION_BUSY", {
-        what: `migration "${this.id}" is busy: ${this.#busy}`,
+        what: `migration "${this.id}" is busy: ${other}, ordered by ${by}, for ${seconds} s`,
         changed: "Nothing was changed.",
         fix: "Wait until that has ended; `switchyard migration status` shows it.",
       });
     }
-    this.#busy = what;
+    this.#busy = { ...(typeof what === "string" ? { what } : what), sinceMs: clock.monotonicMs() };
     const release = await this.freshener.hold();
     try {
       return await work();
@@ -338,7 +347,7 @@ export class MigrationRunner {
       migration: this.id,
       at: this.context.clock.now().toISOString(),
       phase: this.#document.phase,
-      ...(this.#busy === undefined ? {} : { busy: this.#busy }),
+      ...(this.#busy === undefined ? {} : { busy: this.#busy.what }),
       ...(stream === undefined || direction === undefined ? {} : { stream: { direction, ...stream } }),
       ...(this.diff === undefined ? {} : { diff: this.diff.progress }),
       ...(freshness === undefined ? {} : { freshness }),

@@ -32,7 +32,7 @@ export async function orderComplete(
       changed: "Nothing was changed.",
     });
   }
-  return await runner.exclusively("completing", async () => {
+  return await runner.exclusively({ what: "completing", who: order.who }, async () => {
     const force = order.options["force"] === true;
     const report = await complete(endPorts(runner, step), { ...asked(order), oldTables, force });
     await runner.reload();
@@ -46,7 +46,7 @@ export async function orderCancel(
   order: OrderDocument,
   step: (text: string) => void,
 ): Promise<Report> {
-  return await runner.exclusively("cancelling", async () => {
+  return await runner.exclusively({ what: "cancelling", who: order.who }, async () => {
     runner.diff?.abort.abort();
     const keepData = order.options["keepData"] === true;
     const report = await cancel(endPorts(runner, step), { ...asked(order), keepData });

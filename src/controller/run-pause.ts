@@ -8,7 +8,7 @@ type Report = Readonly<Record<string, unknown>>;
 
 /** Pauses the stream of the present phase. Changes wait in the server's binary log meanwhile. Idempotent. */
 export async function orderPause(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
-  return await runner.exclusively("pausing", async () => {
+  return await runner.exclusively({ what: "pausing", who: order.who }, async () => {
     const direction = requireStream(runner);
     const earlier = runner.document.streams[direction].paused;
     const paused = earlier?.at === undefined ? pauseOf(runner, direction, order) : { ...earlier, ...saidBy(order) };
@@ -28,7 +28,7 @@ export async function orderPause(runner: MigrationRunner, order: OrderDocument):
  * @throws {SwitchyardError} `MIGRATION_REQUEST_INVALID` where it has not stopped at that DDL: nothing else is acknowledged with it
  */
 export async function orderResume(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
-  return await runner.exclusively("resuming", async () => {
+  return await runner.exclusively({ what: "resuming", who: order.who }, async () => {
     const direction = requireStream(runner);
     const { afterDdl } = order.options;
     if (typeof afterDdl !== "string") {
@@ -42,6 +42,8 @@ export async function orderResume(runner: MigrationRunner, order: OrderDocument)
         entry(order, `${direction} stream resumed after DDL ${afterDdl}`),
         withStream(direction, () => ({ afterDdl })),
       );
+      // One that is open, as after an abort that has let it go on, does not know of it, and would stop there again.
+      await runner.keepers[direction].close();
     }
     runner.openActiveStream();
     return { direction, ...(typeof afterDdl === "string" ? { afterDdl } : {}) };

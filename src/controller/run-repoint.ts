@@ -48,7 +48,7 @@ type Step = (text: string) => void;
  *   `MIGRATION_BUSY`, and what the servers throw
  */
 export async function orderRepoint(runner: MigrationRunner, order: OrderDocument, step: Step): Promise<Report> {
-  return await runner.exclusively("repointing", async () => {
+  return await runner.exclusively({ what: "repointing", who: order.who }, async () => {
     const change = repointingOf(runner.document, order);
     if (runner.diff !== undefined) {
       throw new SwitchyardError("MIGRATION_BUSY", {

@@ -29,7 +29,7 @@ export async function orderSwitch(
     }));
     return { dryRun: true, steps: plan.steps, findings: plan.findings, refused: plan.refused, ...ahead };
   }
-  return await runner.exclusively(kind, async () => {
+  return await runner.exclusively({ what: kind, who: order.who }, async () => {
     const done = order.state === "running" ? await finishedBefore(runner, kind) : undefined;
     if (done !== undefined) return done;
     const outcome = await withWarmStreams(runner, () => runSwitch(ports, options));

@@ -199,6 +199,7 @@ export class StreamKeeper implements StreamPort {
       drift: status.drift - this.#verified.drift,
       ddl: status.ddl - this.#verified.ddl,
       ...(status.error === undefined ? {} : { error: status.error }),
+      ...(status.retrying === undefined ? {} : { retrying: status.retrying }),
     });
   }
 

@@ -71,12 +71,13 @@ function blocked(request: LockTables, holders: readonly LockHolder[], waitedMs: 
   });
 }
 
-/** One line about a transaction that holds tables. */
+/** One line about a session that holds tables. */
 export function describeHolder(holder: LockHolder): string {
-  const state = holder.idle ? "open transaction, idle" : "statement running";
+  const held = holder.by === "transaction" ? "open transaction" : holder.by;
+  const state = holder.idle ? `${held}, idle` : "statement running";
   const client = holder.client === "" ? "" : `through a proxy from ${holder.client}`;
   const from = [holder.program, client].filter((part) => part !== "").join(", ");
   const who = `${holder.user}@${holder.host}${from === "" ? "" : ` (${from})`}`;
-  const statement = holder.statement === "" ? "" : `, ${holder.statement}`;
+  const statement = holder.statement === "" ? "" : `, by: ${holder.statement}`;
   return `connection ${holder.connectionId} ${who}: ${state} for ${holder.seconds} s, holds ${holder.tables.join(", ")}${statement}`;
 }

@@ -28,12 +28,13 @@ export async function serverFindings(context: GateContext): Promise<readonly Gat
     fix: "Bring the server back, or correct its entry under backends.",
   };
   if (typeof old === "string" || typeof fresh === "string") return [reach];
-  const inTheWay = old.holders.filter((holder) => isInTheWay(context, holder, old.proxied));
+  const inTheWay = old.holders.filter((holder) => !ofServer(holder) && isInTheWay(context, holder, old.proxied));
   const counting = `${old.settings.increment}/${old.settings.offset}`;
   const countingNew = `${fresh.settings.increment}/${fresh.settings.offset}`;
   return [
     reach,
     knownFinding(ends, old.uuid, fresh.uuid),
+    locksFinding(context, old.holders, fresh.holders),
     {
       id: "long-transactions",
       ok: inTheWay.length === 0,
@@ -67,6 +68,39 @@ function knownFinding(ends: SwitchEnds, oldUuid: string, newUuid: string): GateF
     observed: others.map(({ backend, now }) => `${backend} is server_uuid ${now}`).join("; ") || "both do",
     expected: pairs.map(({ backend, known }) => `${backend} is server_uuid ${known}`).join(", "),
     fix: SERVER_CHANGED_FIX,
+  };
+}
+
+function ofServer({ by }: LockHolder): boolean {
+  return by === "backup lock" || by === "global read lock";
+}
+
+/**
+ * Who keeps either server from what a switch does there: a backup by a lock of the whole server, and on the new home
+ * whoever locks tables, or has written to them and stays. Such a one may be all that makes the stream late.
+ */
+function locksFinding(
+  { ends, limits }: GateContext,
+  old: readonly LockHolder[],
+  fresh: readonly LockHolder[],
+): GateFinding {
+  const keepsNewHome = ({ by, writes, seconds }: LockHolder): boolean =>
+    by !== "transaction" || (writes && seconds * 1000 > limits.drainTimeoutMs);
+  const found = [
+    ...old
+      .filter((holder) => !holder.ours && ofServer(holder))
+      .map((holder) => `${ends.oldHome}: ${describeHolder(holder)}`),
+    ...fresh
+      .filter((holder) => !holder.ours && keepsNewHome(holder))
+      .map((holder) => `${ends.newHome}: ${describeHolder(holder)}`),
+  ];
+  return {
+    id: "server-locks",
+    ok: found.length === 0,
+    title: "nobody keeps either server by a lock",
+    observed: found.join("; ") || "nobody does",
+    expected: "no backup that locks a server, and nobody but the stream who keeps the tables of the new home",
+    fix: "Wait until they have ended, or end them.",
   };
 }
 

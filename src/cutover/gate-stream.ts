@@ -20,7 +20,7 @@ export async function streamFindings(context: GateContext): Promise<readonly Gat
       id: "stream-lag",
       ok: health.lagMs <= limits.switchMaxLagMs,
       title: `the ${ends.feeding} stream is near`,
-      observed: `${Math.round(health.lagMs)} ms behind`,
+      observed: `${Math.round(health.lagMs)} ms behind${health.retrying === undefined ? "" : `; it tries again after ${health.retrying}`}`,
       expected: `at most ${limits.switchMaxLagMs} ms`,
       fix: "Wait until `switchyard migration status` shows less, or allow more with switchMaxLagMs.",
     },

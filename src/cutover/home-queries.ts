@@ -1,7 +1,7 @@
 import { printable } from "../base/printable.ts";
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import { type FenceTrigger, fencesOf, listTriggers, readTriggers } from "./fence-triggers.ts";
-import type { HomeView, LastingFence, LockHolder } from "./ports.ts";
+import { HELD_BY, type HeldBy, type HomeView, type LastingFence, type LockHolder } from "./ports.ts";
 
 export type TextRow = Readonly<Record<string, string | null>>;
 
@@ -16,6 +16,23 @@ const READERS = new Set(["INTENTION_EXCLUSIVE", "SHARED", "SHARED_HIGH_PRIO", "S
 /** Of what clients say of themselves. */
 const ATTRIBUTE_CHARS_MAX = 60;
 
+/** Any of them keeps clients from writing. */
+const CLOSING = ["read_only", "super_read_only", "offline_mode"] as const;
+
+const STATEMENT_CHARS_MAX = 80;
+
+/** Locks that `LOCK TABLES` and `FLUSH TABLES … WITH READ LOCK` take; DDL takes them as well, while it runs. */
+const TABLE_LOCKS = new Set(["SHARED_READ_ONLY", "SHARED_NO_WRITE", "SHARED_NO_READ_WRITE"]);
+
+/**
+ * The newest statement of the holder `t`, in the server's own form of it, which has no values; where the server does not
+ * keep that, the first word of one that runs.
+ */
+const STATEMENT =
+  "COALESCE((SELECT LEFT(s.DIGEST_TEXT, 200) FROM performance_schema.events_statements_current s " +
+  "WHERE s.THREAD_ID = t.THREAD_ID AND s.NESTING_EVENT_LEVEL = 0 ORDER BY s.EVENT_ID DESC LIMIT 1), " +
+  "UPPER(SUBSTRING_INDEX(LTRIM(LEFT(t.PROCESSLIST_INFO, 40)), ' ', 1)))";
+
 /** A connection attribute of the holder `t`. */
 function attribute(name: string): string {
   return (
@@ -29,11 +46,17 @@ export class HomeQueries implements HomeView {
   readonly #source: RowSource;
   readonly #migration: string;
   readonly #tables: readonly TableName[];
-  /** Connections of ours, whose locks are nobody's way. */
+  /** Connections of ours, whose locks are in nobody's way. */
   readonly #own: readonly number[];
+  readonly #ownUser: string;
 
-  constructor(source: RowSource, migration: string, tables: readonly TableName[], own: readonly number[]) {
+  constructor(
+    source: RowSource,
+    { migration, tables, ownUser }: { migration: string; tables: readonly TableName[]; ownUser: string },
+    own: readonly number[],
+  ) {
     this.#source = source;
+    this.#ownUser = ownUser;
     this.#migration = migration;
     this.#tables = tables;
     this.#own = own;
@@ -49,19 +72,28 @@ export class HomeQueries implements HomeView {
 
   async holders(): Promise<readonly LockHolder[]> {
     const rows = await this.#source.rows(
-      "SELECT m.OBJECT_SCHEMA db, m.OBJECT_NAME name, m.LOCK_TYPE lock_type, m.OWNER_THREAD_ID owner, " +
+      "SELECT m.OBJECT_TYPE scope, m.OBJECT_SCHEMA db, m.OBJECT_NAME name, m.LOCK_TYPE lock_type, m.OWNER_THREAD_ID owner, " +
         "m.OWNER_EVENT_ID event, m.OBJECT_INSTANCE_BEGIN instance, t.PROCESSLIST_ID id, t.PROCESSLIST_USER user, " +
         "t.PROCESSLIST_HOST host, t.PROCESSLIST_COMMAND command, " +
         "GREATEST(COALESCE(t.PROCESSLIST_TIME, 0), COALESCE(FLOOR(e.TIMER_WAIT / 1000000000000), 0)) seconds, " +
-        "UPPER(SUBSTRING_INDEX(LTRIM(LEFT(t.PROCESSLIST_INFO, 40)), ' ', 1)) statement, " +
+        `${STATEMENT} statement, ` +
         `${attribute("program_name")} program, ${attribute("_client_name")} driver, ${attribute("switchyard_client")} client ` +
         "FROM performance_schema.metadata_locks m " +
         "LEFT JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID " +
         "LEFT JOIN performance_schema.events_transactions_current e ON e.THREAD_ID = m.OWNER_THREAD_ID AND e.STATE = 'ACTIVE' " +
-        `WHERE m.OBJECT_TYPE = 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND (m.OBJECT_SCHEMA, m.OBJECT_NAME) IN (${this.#names()}) ` +
+        "WHERE m.LOCK_STATUS = 'GRANTED' AND (" +
+        `m.OBJECT_TYPE = 'TABLE' AND (m.OBJECT_SCHEMA, m.OBJECT_NAME) IN (${this.#names()}) ` +
+        "OR m.OBJECT_TYPE IN ('GLOBAL', 'BACKUP LOCK') AND m.LOCK_TYPE = 'SHARED') " +
         `AND COALESCE(t.PROCESSLIST_ID, 0) NOT IN (${["CONNECTION_ID()", ...this.#own].join(", ")})`,
     );
-    return holdersOf(rows);
+    const all = this.#tables.map(tableKey);
+    return holdersOf(rows, all).map((holder) => ({ ...holder, ours: holder.user === this.#ownUser }));
+  }
+
+  async closedBy(): Promise<readonly string[]> {
+    const columns = CLOSING.map((name) => `@@GLOBAL.${name} ${name}`).join(", ");
+    const [row] = await this.#source.rows(`SELECT ${columns}`);
+    return CLOSING.filter((name) => row?.[name] !== "0");
   }
 
   async autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }> {
@@ -106,16 +138,17 @@ export async function readExecuted(source: RowSource): Promise<string> {
   return (row?.["executed"] ?? "").replaceAll(/\s/g, "");
 }
 
-function holdersOf(rows: readonly TextRow[]): readonly LockHolder[] {
+function holdersOf(rows: readonly TextRow[], all: readonly string[]): readonly LockHolder[] {
   const holders = new Map<string, { holder: LockHolder; tables: Set<string>; locks: string[] }>();
   for (const row of rows) {
     const owner = row["id"] ?? `xa-${row["owner"] ?? ""}`;
-    const table = tableKey({ schema: row["db"] ?? "", table: row["name"] ?? "" });
     const known = holders.get(owner) ?? { holder: newHolder(row), tables: new Set<string>(), locks: [] };
-    known.tables.add(table);
+    const ofServer = row["scope"] !== "TABLE";
+    const touched = ofServer ? all : [tableKey({ schema: row["db"] ?? "", table: row["name"] ?? "" })];
+    for (const table of touched) known.tables.add(table);
     known.locks.push(`${row["instance"]}/${row["event"]}`);
-    const writes = known.holder.writes || !READERS.has(row["lock_type"] ?? "");
-    holders.set(owner, { ...known, holder: { ...known.holder, writes } });
+    const writes = known.holder.writes || ofServer || !READERS.has(row["lock_type"] ?? "");
+    holders.set(owner, { ...known, holder: { ...known.holder, writes, by: graver(known.holder.by, heldBy(row)) } });
   }
   return [...holders.values()]
     .map(({ holder, tables, locks }) => ({
@@ -125,6 +158,16 @@ function holdersOf(rows: readonly TextRow[]): readonly LockHolder[] {
       identity: `${holder.connectionId}/${locks.sort(byEvent)[0] ?? ""}`,
     }))
     .sort((a, b) => b.seconds - a.seconds);
+}
+
+function heldBy(row: TextRow): HeldBy {
+  if (row["scope"] === "GLOBAL") return "global read lock";
+  if (row["scope"] === "BACKUP LOCK") return "backup lock";
+  return row["command"] === "Sleep" && TABLE_LOCKS.has(row["lock_type"] ?? "") ? "table lock" : "transaction";
+}
+
+function graver(one: HeldBy, other: HeldBy): HeldBy {
+  return HELD_BY.indexOf(one) < HELD_BY.indexOf(other) ? other : one;
 }
 
 function byEvent(a: string, b: string): number {
@@ -143,7 +186,9 @@ function newHolder(row: TextRow): LockHolder {
     writes: false,
     seconds: Number(row["seconds"] ?? 0),
     identity: "",
-    statement: row["statement"] ?? "",
+    by: "transaction",
+    ours: false,
+    statement: printable(row["statement"] ?? "", STATEMENT_CHARS_MAX),
     program: printable(row["program"] ?? row["driver"] ?? "", ATTRIBUTE_CHARS_MAX),
     client: printable(row["client"] ?? "", ATTRIBUTE_CHARS_MAX),
   };

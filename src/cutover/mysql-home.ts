@@ -52,7 +52,7 @@ export class MysqlHome implements Home {
   async inspect<T>(look: (view: HomeView) => Promise<T>): Promise<T> {
     const connection = await this.#connect();
     try {
-      return await look(new HomeQueries(connection, this.#options.migration, this.#tables, []));
+      return await look(new HomeQueries(connection, this.#facts(), []));
     } finally {
       await connection.close();
     }
@@ -71,14 +71,22 @@ export class MysqlHome implements Home {
       helper.destroy();
       throw error;
     }
-    const facts = { migration, tables: this.#tables, ownUser: this.ownUser, server: this.backend, clock };
-    return new MysqlSession(main, helper, facts, (this.#idleSeconds() * 1000) / 5);
+    return new MysqlSession(
+      main,
+      helper,
+      { ...this.#facts(), server: this.backend, clock },
+      (this.#idleSeconds() * 1000) / 5,
+    );
   }
 
   async watchStrays(position: string, serverUuid?: string): Promise<StrayWatch> {
     const connection = await this.#connectTo(serverUuid);
     const { migration, clock } = this.#options;
     return new BinlogStrayWatch(connection, { migration, clock, tables: this.#tables, from: GtidSet.parse(position) });
+  }
+
+  #facts(): { readonly migration: string; readonly tables: readonly TableName[]; readonly ownUser: string } {
+    return { migration: this.#options.migration, tables: this.#tables, ownUser: this.ownUser };
   }
 
   async #keepLock(main: Connection, helper: Connection, order: TakeLockOver): Promise<void> {

@@ -44,7 +44,7 @@ export class MysqlSession implements HomeSession {
     this.#facts = facts;
     this.lost = this.#gone.signal;
     const own = [main.threadId, helper.threadId];
-    this.#view = new HomeQueries(this.#guarded(helper), facts.migration, facts.tables, own);
+    this.#view = new HomeQueries(this.#guarded(helper), facts, own);
     for (const connection of [main, helper]) void connection.closed.then(() => this.#gone.abort());
     this.#keepAlive = setInterval(() => {
       for (const connection of [main, helper]) connection.ping().catch(() => undefined);
@@ -67,6 +67,10 @@ export class MysqlSession implements HomeSession {
 
   holders(): Promise<readonly LockHolder[]> {
     return this.#view.holders();
+  }
+
+  closedBy(): Promise<readonly string[]> {
+    return this.#view.closedBy();
   }
 
   autoIncrementSettings(): ReturnType<HomeView["autoIncrementSettings"]> {

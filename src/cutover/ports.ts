@@ -123,6 +123,8 @@ export interface StreamHealth {
   /** DDL on the tables, other than ours, since the newest clean diff. */
   readonly ddl: number;
   readonly error?: string;
+  /** What keeps it from going on, while it tries again. */
+  readonly retrying?: string;
   /** While `paused`: by whom and why. */
   readonly paused?: { readonly by: string; readonly reason: string };
 }
@@ -178,8 +180,10 @@ export interface HomeView {
   /** `server_uuid` of the server that answers. */
   serverUuid(): Promise<string>;
   executed(): Promise<string>;
-  /** Transactions that hold metadata locks on the tables, oldest first. */
+  /** Sessions that hold metadata locks on the tables, or a lock of the whole server that keeps them out, oldest first. */
   holders(): Promise<readonly LockHolder[]>;
+  /** Those of `read_only`, `super_read_only` and `offline_mode` that are on: clients could not write here. */
+  closedBy(): Promise<readonly string[]>;
   /** `auto_increment_increment` and `auto_increment_offset`. */
   autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }>;
   /** Lasting fences on the tables, by table key. */
@@ -237,14 +241,22 @@ export interface HomeSession extends HomeView {
   close(): Promise<void>;
 }
 
-/** A transaction that holds a metadata lock on one of the tables. */
+/**
+ * By what a session keeps the tables, the gravest last: `LOCK TABLES`, `LOCK INSTANCE FOR BACKUP`, which keeps fences from
+ * being put up, and `FLUSH TABLES WITH READ LOCK`, which keeps every write of the server waiting.
+ */
+export const HELD_BY = ["transaction", "table lock", "backup lock", "global read lock"] as const;
+
+export type HeldBy = (typeof HELD_BY)[number];
+
+/** A session that holds a metadata lock on one of the tables, or one of the whole server. */
 export interface LockHolder {
   readonly connectionId: string;
   readonly user: string;
   readonly host: string;
-  /** Table keys that it holds. */
+  /** Table keys that it holds; all of them where the lock is of the whole server. */
   readonly tables: readonly string[];
-  /** Whether it waits between statements: only an open transaction does that. */
+  /** Whether it waits between statements: only an open transaction does that, and who has asked for a lock. */
   readonly idle: boolean;
   /** Whether one of its locks stands in the way of readers only being allowed (a write or stronger). */
   readonly writes: boolean;
@@ -252,7 +264,10 @@ export interface LockHolder {
   readonly seconds: number;
   /** The same for one lock for as long as it is held, and different for the next. */
   readonly identity: string;
-  /** First word of the statement that runs, if any; without values it may not be shown. */
+  readonly by: HeldBy;
+  /** Whether it is logged in as we are. */
+  readonly ours: boolean;
+  /** Its newest statement, without values: the server's digest, or the first word alone of one that runs; may be empty. */
   readonly statement: string;
   /** What its client says it is; empty where it does not. */
   readonly program: string;

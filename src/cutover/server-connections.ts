@@ -20,7 +20,7 @@ export async function withServerConnections<T>(
     for (const endpoint of endpoints) {
       const session = await Connection.connect(endpoint, { attributes: { switchyard_role: "forget" } });
       sessions.push(session);
-      const queries = new HomeQueries(session, "", [], []);
+      const queries = new HomeQueries(session, { migration: "", tables: [], ownUser: endpoint.user }, []);
       servers.push({
         label: `${endpoint.host}:${endpoint.port}`,
         connectionsOf: (nonces) => queries.connectionsOf(nonces),

@@ -1,8 +1,12 @@
-import { SwitchyardError } from "../base/errors.ts";
+import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkBudget, newSession, oldSession } from "./attempt.ts";
 import { lowerCounters, raiseCounters } from "./counters.ts";
-import { lockTables } from "./fence.ts";
+import { describeHolder, lockTables } from "./fence.ts";
+import { requireNewHomeOpen } from "./new-home-open.ts";
 import type { Stray, StreamPort } from "./ports.ts";
+
+/** The deadline has passed by then; a step that says what it has waited for may take this much longer. */
+const KEEPERS_LOOK_MS = 60;
 
 /** Locks the tables on the old home itself, against everybody who does not come through a proxy, and a zombie that does. */
 export async function fence(attempt: Attempt): Promise<void> {
@@ -30,10 +34,10 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
   checkBudget(attempt);
   attempt.countersLevel = countersAreLevel(attempt);
   const stream = ports.stream(ends.feeding);
-  await stream.stopAt(cut, {
-    timeoutMs: Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs),
-  });
+  await Promise.all([bringToCut(attempt, stream, cut), requireNewHomeOpen(attempt)]);
   await requireNoDrift(attempt, stream);
+  // Given up, this step goes on beside the abort: it must not seal a ledger then.
+  checkBudget(attempt);
   const [looked, closed] = await Promise.allSettled([oldSession(attempt).executed(), stream.seal(attempt.token)]);
   // Neither may be under way when an abort begins: a ledger that is sealed late would stop the stream that goes on.
   if (closed.status === "rejected") throw closed.reason;
@@ -41,6 +45,34 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
   attempt.sealedPosition = closed.value;
   const now = looked.value;
   if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
+}
+
+/** Once clients wait, a stream that is kept from its last rows is not only late: who keeps it is said. */
+async function bringToCut(attempt: Attempt, stream: StreamPort, cut: string): Promise<void> {
+  const { ends, options, holdDeadline } = attempt;
+  try {
+    await stream.stopAt(cut, { timeoutMs: Math.max(1, holdDeadline?.leftMs() ?? options.limits.holdBudgetMs) });
+  } catch (cause) {
+    if (!isSwitchyardError(cause, "TIMEOUT")) throw cause;
+    const { retrying } = await stream.health();
+    throw new SwitchyardError("CUTOVER_STREAM_LATE", {
+      what: `the ${ends.feeding} stream did not apply all of ${ends.oldHome} while clients were held`,
+      details: [
+        ...(retrying === undefined ? [] : [`it tries again after ${retrying}`]),
+        ...(await keepersOfNewHome(attempt)),
+      ],
+      fix: "Try again when nothing keeps it, or when there is less to apply.",
+      cause,
+    });
+  }
+}
+
+/** Lines about sessions of others that keep tables of the new home; none where it does not answer in time. */
+async function keepersOfNewHome(attempt: Attempt): Promise<readonly string[]> {
+  const { clock } = attempt.ports;
+  const asked = newSession(attempt).holders();
+  const holders = await Promise.race([asked, clock.sleep(KEEPERS_LOOK_MS).then(() => [])]).catch(() => []);
+  return holders.filter(({ ours }) => !ours).map((holder) => `on ${attempt.ends.newHome}: ${describeHolder(holder)}`);
 }
 
 /** What the gate has found may have changed since: rows that came last can be the ones that were not as expected. */

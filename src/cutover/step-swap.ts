@@ -4,6 +4,7 @@ import { type Attempt, checkBudget, hasSwapped, newSession, oldSession } from ".
 import { decideInStore } from "./decide.ts";
 import { migrationKey, type SwitchState, unchanged, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
+import { requireNewHomeOpen } from "./new-home-open.ts";
 import { swappedRules } from "./rules-changes.ts";
 import { nextPhase } from "./transitions.ts";
 
@@ -61,7 +62,7 @@ async function readyToSwap(attempt: Attempt): Promise<void> {
     provenAtMs = monotonicMs();
     await oldSession(attempt).prove();
   };
-  await Promise.all([newSession(attempt).liftGuard(), prove()]);
+  await Promise.all([newSession(attempt).liftGuard(), requireNewHomeOpen(attempt), prove()]);
   // The last thing before the transaction: however long the other took, the old home has been locked until now.
   if (monotonicMs() - provenAtMs > PROOF_AGE_MAX_MS) await prove();
 }

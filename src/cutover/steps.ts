@@ -1,3 +1,4 @@
+import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Failpoint } from "../base/failpoints.ts";
 import type { Attempt } from "./attempt.ts";
 import type { SwitchEnds } from "./ports.ts";
@@ -154,6 +155,44 @@ export const STEPS_AFTER_SWAP: readonly SwitchStep[] = [
 export function planLines(ends: SwitchEnds, options: SwitchOptions): readonly string[] {
   const steps = [...STEPS_TO_SWAP, ...STEPS_AFTER_SWAP];
   return ["check the gate", ...steps.map((step) => step.title(ends, options)), "close the attempt in the journal"];
+}
+
+/** A step that keeps to the budget by itself says better what it waits for. */
+const BUDGET_GRACE_MS = 100;
+
+/**
+ * Runs one step before the swap. While clients are held none may outlast the time for that: a server that does not answer,
+ * or whose every write waits for a lock, would have the tables locked for as long as it likes, with clients in front of them.
+ *
+ * What a step that was given up does late comes to nothing: the store transaction of the abort changes the revisions that a
+ * swap needs, and raises the epoch that a seal needs; counters only rise; a start position is of this attempt's token alone.
+ *
+ * @throws {SwitchyardError} `CUTOVER_HOLD_EXPIRED`, and what the step throws
+ */
+export async function runInBudget(step: SwitchStep, attempt: Attempt): Promise<void> {
+  const { ports, ends, options, holdDeadline } = attempt;
+  if (holdDeadline === undefined) return await runStep(step, attempt);
+  const done = new AbortController();
+  const late = ports.clock.sleep(Math.max(0, holdDeadline.leftMs()) + BUDGET_GRACE_MS, done.signal).then(
+    () => true,
+    () => false,
+  );
+  const work = runStep(step, attempt);
+  try {
+    if (!(await Promise.race([work.then(() => false), late]))) return await work;
+  } finally {
+    done.abort();
+  }
+  work.catch((error: unknown) => {
+    ports.log.info(
+      { migration: ends.migration, step: step.name, error: messageOf(error) },
+      "a step was given up before",
+    );
+  });
+  throw new SwitchyardError("CUTOVER_HOLD_EXPIRED", {
+    what: `a step did not end within the ${options.limits.holdBudgetMs} ms for which clients may be held: ${step.title(ends, options)}`,
+    fix: "A server does not answer, or keeps our statement waiting: look at its processlist.",
+  });
 }
 
 /** Runs one step, with its failpoints. */

@@ -6,7 +6,7 @@ import { gateRefused, refusals, runGate } from "./gate.ts";
 import { readState, type SwitchState } from "./journal.ts";
 import type { GateFinding, SwitchPorts } from "./ports.ts";
 import { settle } from "./settle.ts";
-import { planLines, runStep, STEPS_OF_REHEARSAL, STEPS_TO_SWAP } from "./steps.ts";
+import { planLines, runInBudget, STEPS_OF_REHEARSAL, STEPS_TO_SWAP } from "./steps.ts";
 import type { SwitchOptions } from "./switch-options.ts";
 import type { SwitchOutcome } from "./switch-outcome.ts";
 import { nextPhase } from "./transitions.ts";
@@ -34,7 +34,7 @@ export async function runSwitch(ports: SwitchPorts, options: SwitchOptions): Pro
   if (refused.length > 0) return { outcome: "refused", findings, error: gateRefused(attempt.ends, refused) };
   await ports.failpoint("switch-after-gate");
   try {
-    for (const step of options.rehearse === true ? STEPS_OF_REHEARSAL : STEPS_TO_SWAP) await runStep(step, attempt);
+    for (const step of options.rehearse === true ? STEPS_OF_REHEARSAL : STEPS_TO_SWAP) await runInBudget(step, attempt);
   } catch (error) {
     return await abort(attempt, error);
   }

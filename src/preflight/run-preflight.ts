@@ -10,6 +10,8 @@ import { tablesExistCheck } from "./checks/tables-exist.ts";
 import type { Finding } from "./finding.ts";
 import { ServerView } from "./server-view.ts";
 
+const LOCK_WAIT_SECONDS = 3;
+
 /** One end of a migration. Without a connection one is opened, and closed afterwards. */
 export interface PreflightEnd {
   readonly endpoint: Endpoint;
@@ -85,6 +87,8 @@ async function open(
   try {
     const connection = end.connection ?? (await openAdmin(end.endpoint));
     if (end.connection === undefined) opened.push(connection);
+    // Trying a trigger is DDL: behind a backup's lock it would wait for as long as the server allows, which is a year.
+    await connection.exec(`SET SESSION lock_wait_timeout = ${LOCK_WAIT_SECONDS}`);
     findings.push(reachableFinding(role, end.endpoint));
     return new ServerView(role, end.endpoint, connection);
   } catch (error) {

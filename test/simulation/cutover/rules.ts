@@ -237,8 +237,8 @@ export const RULES: readonly Rule[] = [
   {
     rule: "a table lock is pending for a bounded time",
     invariants: "C5",
-    without: { weaken: weakened.withoutBoundedLock, scene: scenes.longReaders, waitMaxMs: 1000 },
-    kept: { scene: scenes.longReaders, waitMaxMs: 1000 },
+    without: { weaken: weakened.withoutBoundedLock, scene: scenes.longReaders, waitMaxMs: 650 },
+    kept: { scene: scenes.longReaders, waitMaxMs: 650 },
     failure: /waited \d+ ms/,
   },
   {

@@ -154,11 +154,18 @@ class SimView implements HomeView {
           writes: true,
           seconds: 0,
           identity: holder.id,
+          by: "transaction",
+          ours: false,
           statement: "",
           program: "",
           client: "",
         })),
     );
+  }
+
+  /** Read beside another question, and on nobody's way. */
+  closedBy(): Promise<readonly string[]> {
+    return Promise.resolve([]);
   }
 
   autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }> {

@@ -15,6 +15,7 @@ function home(
       raised.push([table, value, token]);
       return table === "shop.busy" ? Promise.reject(new Error("a backup has it open")) : Promise.resolve();
     },
+    holders: () => Promise.resolve([]),
   } as unknown as HomeSession;
   return { session, raised };
 }

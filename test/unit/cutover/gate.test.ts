@@ -23,14 +23,17 @@ interface World {
   readonly names: Readonly<Record<string, NamesBehind>>;
 }
 
-const HOLDER = {
+const HOLDER: LockHolder = {
   connectionId: "7",
   user: "cron",
   host: "h",
   tables: ["shop.items"],
   idle: true,
-  writes: true,
+  writes: false,
+  seconds: 0,
   identity: "1",
+  by: "transaction",
+  ours: false,
   statement: "",
   program: "",
   client: "",
@@ -60,6 +63,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
   const view: Omit<HomeView, "serverUuid"> = {
     executed: () => Promise.resolve(""),
     holders: () => Promise.resolve([]),
+    closedBy: () => Promise.resolve([]),
     autoIncrementSettings: () => Promise.resolve({ increment: "1", offset: "1" }),
     fences: () => Promise.resolve([]),
     connectionsOf: () => Promise.resolve([]),
@@ -221,6 +225,18 @@ describe("the gate of a switch", () => {
     const connectionsOf = (nonces: readonly string[]): Promise<readonly string[]> =>
       Promise.resolve(nonces.includes("p0") ? ["7"] : []);
     expect(await wrong({ openTransactions, proxies: [{}], view: { holders, connectionsOf } })).toEqual([]);
+  });
+
+  test.each<readonly [string, Partial<LockHolder>]>([
+    ["whose lock of all tables keeps every write waiting", { by: "global read lock" }],
+    ["whose lock keeps fences from being put up", { by: "backup lock" }],
+    ["who has locked the new home's tables", { by: "table lock" }],
+    ["who has written to the new home's tables and stays", { writes: true, seconds: 60 }],
+  ])("names somebody else %s, and none of our own", async (_why, holder) => {
+    const held = (ours: boolean) => ({ holders: () => Promise.resolve([{ ...HOLDER, ...holder, ours }]) });
+    const [finding] = (await wrong({ view: held(false) })).filter(({ id }) => id === "server-locks");
+    expect(finding?.observed).toContain("connection 7 cron@h");
+    expect((await wrong({ view: held(true) })).filter(({ id }) => id === "server-locks")).toEqual([]);
   });
 
   test("stays shut when the servers count differently", async () => {
