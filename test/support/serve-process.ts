@@ -130,7 +130,7 @@ export class ServeProcess {
   }
 
   async ready(): Promise<void> {
-    for (let tries = 0; tries < 300; tries += 1) {
+    for (let tries = 0; tries < 1200; tries += 1) {
       const answer = await fetch(`http://127.0.0.1:${this.adminPort}/readyz`).catch(() => undefined);
       if (answer?.ok === true) return;
       if (this.#child.exitCode !== null) break;
