@@ -20,6 +20,8 @@ export interface Attempt {
   state: SwitchState;
   oldSession: HomeSession | undefined;
   newSession: HomeSession | undefined;
+  /** Sessions that are not used any more, but may still hold their locks: their end was not seen. */
+  readonly leftSessions: HomeSession[];
   proxies: ProxyView | undefined;
   /** Follows the new home from before its fences were dropped until the swap. */
   newWatch: StrayWatch | undefined;
@@ -71,6 +73,7 @@ export function newAttempt(ports: SwitchPorts, options: SwitchOptions, state: Sw
     state,
     oldSession: undefined,
     newSession: undefined,
+    leftSessions: [],
     proxies: undefined,
     newWatch: undefined,
     heldAtMs: undefined,
@@ -124,6 +127,12 @@ export function proxyView(attempt: Attempt): ProxyView {
 /** The session on the old home. */
 export function oldSession(attempt: Attempt): HomeSession {
   return there(attempt.oldSession, attempt.ends.oldHome);
+}
+
+/** The session on the old home is not used any more; whether it still holds its lock is not known. */
+export function dropOldSession(attempt: Attempt): void {
+  if (attempt.oldSession !== undefined) attempt.leftSessions.push(attempt.oldSession);
+  attempt.oldSession = undefined;
 }
 
 /** The session on the new home. */

@@ -1,8 +1,9 @@
 import { backoffMs } from "../base/backoff.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { closeAttempt } from "./abort.ts";
-import { type Attempt, oldSession } from "./attempt.ts";
+import { type Attempt, dropOldSession, oldSession } from "./attempt.ts";
 import { updateMigration, withHistory } from "./journal.ts";
+import { closeSessions, leaveSessions } from "./let-go.ts";
 import { ProxyView } from "./proxy-view.ts";
 import { regainOldHome } from "./step-release.ts";
 import { runStep, STEPS_AFTER_SWAP } from "./steps.ts";
@@ -29,14 +30,17 @@ export async function goForward(attempt: Attempt): Promise<SwitchOutcome> {
       await closeSessions(attempt);
       return switched(attempt);
     } catch (error) {
-      if (isSwitchyardError(error, "CUTOVER_SUPERSEDED")) return { outcome: "superseded", reason: error };
+      if (isSwitchyardError(error, "CUTOVER_SUPERSEDED")) {
+        await leaveSessions(attempt);
+        return { outcome: "superseded", reason: error };
+      }
       ports.log.warn(
         { migration: ends.migration, error: messageOf(error) },
         "a step after the swap failed; it is gone over again",
       );
-      if (round + 1 >= ROUNDS_MAX || ports.signal.aborted) return leave(attempt, error);
+      if (round + 1 >= ROUNDS_MAX || ports.signal.aborted) return await leave(attempt, error);
       // A session that may be lost is not used again; its lock, if it still stands, is taken over without a gap.
-      if (!isSwitchyardError(error, "CUTOVER_CONNECTIONS_REMAIN")) attempt.oldSession = undefined;
+      if (!isSwitchyardError(error, "CUTOVER_CONNECTIONS_REMAIN")) dropOldSession(attempt);
       await ports.clock.sleep(backoffMs(round, { firstMs: 50, maxMs: 1000 }, 0.5), ports.signal).catch(() => undefined);
     }
   }
@@ -54,7 +58,7 @@ async function holdFence(attempt: Attempt): Promise<void> {
         { migration: ends.migration, error: messageOf(error) },
         "the fence's session was lost around the swap",
       );
-      attempt.oldSession = undefined;
+      dropOldSession(attempt);
     }
   }
   // Only a controller that leads now may take the session from whoever has it.
@@ -86,8 +90,9 @@ function switched(attempt: Attempt): SwitchOutcome {
   };
 }
 
-/** The lock stays with the session for as long as this process lives; the next settling takes it over. */
-function leave(attempt: Attempt, error: unknown): SwitchOutcome {
+/** The lock stays with the session until the next settling has taken it over. */
+async function leave(attempt: Attempt, error: unknown): Promise<SwitchOutcome> {
+  await leaveSessions(attempt);
   const reason = new SwitchyardError("CUTOVER_UNFINISHED", {
     what: `the ${attempt.ends.kind} of migration "${attempt.ends.migration}" is a fact, but is not finished`,
     details: [messageOf(error)],
@@ -96,15 +101,4 @@ function leave(attempt: Attempt, error: unknown): SwitchOutcome {
     cause: error,
   });
   return { outcome: "unsettled", switched: true, reason };
-}
-
-/** Closes what the attempt had opened to look and to act. */
-export async function closeSessions(attempt: Attempt): Promise<void> {
-  const { proxies, newWatch, oldSession: old, newSession: fresh } = attempt;
-  attempt.proxies = undefined;
-  attempt.newWatch = undefined;
-  attempt.oldSession = undefined;
-  attempt.newSession = undefined;
-  const open = [proxies, newWatch, old, fresh].filter((one) => one !== undefined);
-  await Promise.all(open.map((one) => one.close().catch(() => undefined)));
 }

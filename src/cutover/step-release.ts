@@ -1,4 +1,4 @@
-import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
+import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkSessions, newSession, oldSession, proxyView } from "./attempt.ts";
 import { takeGuardsOff } from "./guard-removal.ts";
 import { readMigration } from "./journal.ts";
@@ -113,16 +113,10 @@ export async function regainOldHome(attempt: Attempt): Promise<void> {
   const fences = await home.inspect((view) => view.fences());
   const fenced = ends.tables.every((table) => fences.some((f) => f.table === table && f.token === token && f.complete));
   const stillOurs = (): Promise<void> => requireOurs(attempt);
-  const session = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock", stillOurs });
-  try {
-    await requireOurs(attempt);
-  } catch (error) {
-    // Nobody will look for a lock that was taken when the attempt was over. Where the store does not answer, the lock
-    // stays: the old home may be open without it.
-    if (isSwitchyardError(error, "CUTOVER_SUPERSEDED")) await session.close().catch(() => undefined);
-    throw error;
-  }
-  attempt.oldSession = session;
+  // From here on it is the attempt's, to be left or closed with it: where the store does not answer now, the lock stays, as
+  // the old home may be open without it.
+  attempt.oldSession = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock", stillOurs });
+  await requireOurs(attempt);
 }
 
 /**

@@ -1,9 +1,10 @@
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { abortInStore, clearAfterAbort, closeAttempt, reasonOf } from "./abort.ts";
 import { type Attempt, endsOf, hasSwapped, newAttempt } from "./attempt.ts";
-import { closeSessions, goForward } from "./forward.ts";
+import { goForward } from "./forward.ts";
 import { gateRefused, refusals, runGate } from "./gate.ts";
 import { readState, type SwitchState } from "./journal.ts";
+import { closeSessions, leaveSessions } from "./let-go.ts";
 import type { GateFinding, SwitchPorts } from "./ports.ts";
 import { settle } from "./settle.ts";
 import { planLines, runInBudget, STEPS_OF_REHEARSAL, STEPS_TO_SWAP } from "./steps.ts";
@@ -132,6 +133,7 @@ async function abort(attempt: Attempt, error: unknown): Promise<SwitchOutcome> {
     heldMs = attempt.heldAtMs === undefined ? 0 : ports.clock.monotonicMs() - attempt.heldAtMs;
     if (decision === "aborted") await clear(attempt);
   } catch (failure) {
+    await leaveSessions(attempt);
     if (isSwitchyardError(failure, "CUTOVER_SUPERSEDED")) return { outcome: "superseded", reason: failure };
     return { outcome: "unsettled", switched: undefined, reason: unknownOutcome(attempt, failure) };
   }

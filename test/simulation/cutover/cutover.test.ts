@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { explore, PROFILES } from "./profiles.ts";
 import { simulate } from "./run.ts";
-import { lateFence, lateRegain, lateReturn, lateSeal } from "./scenes.ts";
+import { lateFence, lateRegain, lateReturn, lateSeal, lateSessions } from "./scenes.ts";
 
 /** More than a thousand, over all profiles. */
 const SEEDS = 160;
@@ -13,6 +13,8 @@ const TEST_TIMEOUT_MS = 120_000;
  * attempt had sealed it; the first of them in an older form of the simulation.
  */
 const ONCE_FAILED = [199, 436, 527, 620, 1415, 1543, 1548, 3453, 52, 221, 345, 404, 1030, 1124];
+/** One at which a table lock was left to a successor that had looked for it before. */
+const ONCE_LOCKED = 8010;
 
 function seeds(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -44,7 +46,7 @@ describe("a switch among faults, simulated", () => {
   test(
     "a controller that slept on its way back to the old home leaves no lock and no fence on what is the home by then",
     async () => {
-      for (const seed of [...seeds(1, 60), ...ONCE_FAILED]) {
+      for (const seed of [...seeds(1, 60), ...ONCE_FAILED, ONCE_LOCKED]) {
         const { breaches } = await simulate({ seed, faults: {}, ...lateRegain() });
         // The one exception of this story: a table lock of its own, that lasts until it has read the journal again.
         const others = breaches.filter((breach) => !breach.endsWith("was told: deadlock"));
@@ -53,6 +55,10 @@ describe("a switch among faults, simulated", () => {
     },
     TEST_TIMEOUT_MS,
   );
+
+  test("a controller that slept through its attempt's abort closes the sessions that it opens too late", async () => {
+    await explore({}, { from: 1, to: 20 }, { scene: lateSessions });
+  });
 
   test(
     "a controller that slept before it began a stream cannot begin it once the next one has sealed its ledger",

@@ -382,6 +382,9 @@ export class Run {
       return false;
     if (servers.old.lockOwner !== undefined || servers.new.lockOwner !== undefined) return false;
     if (this.controllers.some(({ working, process }) => working && !process.dead)) return false;
+    // What a dead controller had open goes when its server looks for it.
+    const sessions = [servers.old, servers.new].flatMap((server) => [...server.connections.values()]);
+    if (sessions.some(({ sessionOf }) => sessionOf?.dead === false)) return false;
     if (document.fenceToken === undefined || this.options.unfenced === true) return true;
     const [home, other] = this.checker.home() === "old" ? [servers.old, servers.new] : [servers.new, servers.old];
     if (home.fence !== undefined || other.fence !== document.fenceToken) return false;
@@ -409,6 +412,9 @@ export class Run {
       holds: rules.holds,
       locks: [servers.old.lockOwner?.id, servers.new.lockOwner?.id],
       fences: [servers.old.fence, servers.new.fence, document.fenceToken],
+      sessions: [servers.old, servers.new].map((server) =>
+        [...server.connections.values()].flatMap(({ id, sessionOf }) => (sessionOf?.dead === false ? [id] : [])),
+      ),
       working: this.controllers.map((controller) => controller.working),
     });
   }

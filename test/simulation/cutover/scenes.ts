@@ -232,3 +232,12 @@ export const lateSeal = (): Partial<RunOptions> => {
     activeMs: 2000,
   };
 };
+
+/**
+ * 1. A controller has written its attempt, and is stopped before it opens its sessions on the servers.
+ * 2. The next one aborts the attempt: nobody holds anything.
+ * 3. The first wakes, and opens them.
+ */
+export const lateSessions: Scene = (point, { world }, { process }) => {
+  if (point === "switch-after-journal" && world.random.chance(0.5)) process.stop(world.random.between(250, 600));
+};

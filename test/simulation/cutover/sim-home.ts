@@ -42,6 +42,7 @@ export class SimHome implements Home {
     await world.delay(1);
     requireKnownServer(this, serverUuid, `u-${server.name}`);
     const connection = server.connect(undefined, true);
+    connection.sessionOf = this.#process;
     this.#closeWithProcess(connection);
     if (server.sessionsShared) {
       if (takeOver === "keep-lock" && !(await server.lock(connection, 3000))) throw lost();

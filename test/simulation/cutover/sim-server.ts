@@ -40,6 +40,8 @@ export interface Connection {
   readonly onClose: (() => void)[];
   /** Whether its end is none of our controllers' doing. */
   endedByOthers?: boolean;
+  /** Whose session for a migration it is. */
+  sessionOf?: { readonly dead: boolean };
 }
 
 interface LockRequest {
