@@ -15,6 +15,8 @@ import { storeWith } from "./memory-store.ts";
 interface World {
   readonly migration: Partial<MigrationDocument>;
   readonly stream: Partial<StreamHealth>;
+  /** How the stream is at each look, where that changes; as it was last from then on. */
+  readonly looks: Partial<StreamHealth>[];
   readonly view: Partial<HomeView>;
   readonly proxies: readonly (Partial<ProxyDocument> & { readonly alive?: boolean })[];
   readonly diffOpen: boolean;
@@ -75,7 +77,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
     clock: systemClock,
     namesBehind: () => Promise.resolve(world.names ?? {}),
     diffIsOpen: () => world.diffOpen === true,
-    stream: () => ({ health: () => Promise.resolve(health) }),
+    stream: () => ({ health: () => Promise.resolve({ ...health, ...world.looks?.shift() }) }),
     home: (backend: string) => ({
       ownUser: "mover",
       inspect: <T>(look: (seen: HomeView) => Promise<T>) =>
@@ -244,6 +246,20 @@ describe("the gate of a switch", () => {
     const autoIncrementSettings = (): Promise<{ increment: string; offset: string }> =>
       Promise.resolve({ increment: "2", offset: String(++calls) });
     expect((await wrong({ view: { autoIncrementSettings } })).map(({ id }) => id)).toEqual(["auto-increment-settings"]);
+  });
+
+  test("waits for a stream that has only just begun, as one has right after a switch", async () => {
+    const looks = [
+      { state: "copying", lagMs: Number.POSITIVE_INFINITY },
+      { state: "catching-up", lagMs: Number.POSITIVE_INFINITY },
+      { state: "catching-up", lagMs: 1200 },
+    ] as const;
+    expect(await wrong({ looks: [...looks] })).toEqual([]);
+  });
+
+  test("does not wait for a stream that has far to go", async () => {
+    const looks = [{ state: "catching-up", lagMs: 3_600_000 } as const];
+    expect((await wrong({ looks })).map(({ id }) => id)).toEqual(["stream-running", "stream-lag"]);
   });
 
   test("lets a reason stand in for a diff, and for nothing that keeps writes safe", async () => {
