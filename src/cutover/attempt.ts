@@ -129,10 +129,10 @@ export function oldSession(attempt: Attempt): HomeSession {
   return there(attempt.oldSession, attempt.ends.oldHome);
 }
 
-/** The session on the old home is not used any more; whether it still holds its lock is not known. */
-export function dropOldSession(attempt: Attempt): void {
-  if (attempt.oldSession !== undefined) attempt.leftSessions.push(attempt.oldSession);
-  attempt.oldSession = undefined;
+/** The session on that home is not used any more; whether it still holds its locks is not known. */
+export function dropSession(attempt: Attempt, which: "oldSession" | "newSession"): void {
+  if (attempt[which] !== undefined) attempt.leftSessions.push(attempt[which]);
+  attempt[which] = undefined;
 }
 
 /** The session on the new home. */

@@ -1,7 +1,7 @@
 import { backoffMs } from "../base/backoff.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { closeAttempt } from "./abort.ts";
-import { type Attempt, dropOldSession, oldSession } from "./attempt.ts";
+import { type Attempt, dropSession, oldSession } from "./attempt.ts";
 import { updateMigration, withHistory } from "./journal.ts";
 import { closeSessions, leaveSessions } from "./let-go.ts";
 import { ProxyView } from "./proxy-view.ts";
@@ -40,7 +40,8 @@ export async function goForward(attempt: Attempt): Promise<SwitchOutcome> {
       );
       if (round + 1 >= ROUNDS_MAX || ports.signal.aborted) return await leave(attempt, error);
       // A session that may be lost is not used again; its lock, if it still stands, is taken over without a gap.
-      if (!isSwitchyardError(error, "CUTOVER_CONNECTIONS_REMAIN")) dropOldSession(attempt);
+      if (attempt.newSession?.lost.aborted === true) dropSession(attempt, "newSession");
+      else if (!isSwitchyardError(error, "CUTOVER_CONNECTIONS_REMAIN")) dropSession(attempt, "oldSession");
       await ports.clock.sleep(backoffMs(round, { firstMs: 50, maxMs: 1000 }, 0.5), ports.signal).catch(() => undefined);
     }
   }
@@ -58,7 +59,7 @@ async function holdFence(attempt: Attempt): Promise<void> {
         { migration: ends.migration, error: messageOf(error) },
         "the fence's session was lost around the swap",
       );
-      dropOldSession(attempt);
+      dropSession(attempt, "oldSession");
     }
   }
   // Only a controller that leads now may take the session from whoever has it.

@@ -1,5 +1,5 @@
 import { SwitchyardError } from "../base/errors.ts";
-import { type Attempt, checkSessions, newSession, oldSession, proxyView } from "./attempt.ts";
+import { type Attempt, checkSessions, dropSession, newSession, oldSession, proxyView } from "./attempt.ts";
 import { takeGuardsOff } from "./guard-removal.ts";
 import { readMigration } from "./journal.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
@@ -67,7 +67,10 @@ async function lockForWriting(attempt: Attempt): Promise<void> {
     checkSessions(attempt);
     await ports.clock.sleep(READERS_LOOK_MS, ports.signal);
   }
-  attempt.oldSession = await ports.home(ends.oldHome).open({ takeOver: "keep-lock" });
+  const writing = await ports.home(ends.oldHome).open({ takeOver: "keep-lock" });
+  // Its lock is gone, but it has a second connection that would stay.
+  dropSession(attempt, "oldSession");
+  attempt.oldSession = writing;
 }
 
 export async function unlockOldHome(attempt: Attempt): Promise<void> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { Failpoint } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
@@ -8,7 +8,7 @@ import type { StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
 import { withServerConnections } from "../../../src/cutover/server-connections.ts";
 import { settle } from "../../../src/cutover/settle.ts";
 import { runSwitch } from "../../../src/cutover/switch.ts";
-import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import { DEFAULT_SWITCH_LIMITS, type SwitchOptions } from "../../../src/cutover/switch-options.ts";
 import type { SwitchOutcome } from "../../../src/cutover/switch-outcome.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import { homeOf } from "../../../src/rules/rules-edits.ts";
@@ -79,18 +79,19 @@ describe("a switch between real servers", () => {
     ...changes,
   });
   const limits = { ...DEFAULT_SWITCH_LIMITS, releaseTimeoutMs: 200 };
-  const run = (changes: Partial<SwitchPorts> = {}): Promise<SwitchOutcome> =>
-    runSwitch(portsOf(changes), { migration: "m", kind: "switch", who: "first", limits });
+  const run = (changes: Partial<SwitchPorts> = {}, options: Partial<SwitchOptions> = {}): Promise<SwitchOutcome> =>
+    runSwitch(portsOf(changes), { migration: "m", kind: "switch", who: "first", limits, ...options });
   const at = (point: Failpoint, work: () => Promise<void>): Partial<SwitchPorts> => ({
     failpoint: async (reached) => {
       if (reached === point) await work();
     },
   });
   const home = async (): Promise<string> => homeOf((await readRules(store)).rules, "shop.items");
-  const killFence = async (): Promise<void> => {
-    const [row] = await servers.old.root("SELECT IS_USED_LOCK('switchyard:m') id");
-    await servers.old.root(`KILL ${row?.["id"]}`);
+  const killSession = async (server: TestServer): Promise<void> => {
+    const [row] = await server.root("SELECT IS_USED_LOCK('switchyard:m') id");
+    await server.root(`KILL ${row?.["id"]}`);
   };
+  const killFence = (): Promise<void> => killSession(servers.old);
   const fencedOnOld = async (): Promise<boolean> => {
     const client = await app(servers.old);
     const errno = await errnoOf(client.query(INSERT));
@@ -139,6 +140,27 @@ describe("a switch between real servers", () => {
     expect(outcome).toMatchObject({ outcome: "switched", strays: [{ table: "shop.items", what: "insert" }] });
     expect(await fencedOnOld()).toBe(true);
   });
+
+  test("is finished though the session on the new home dies just after the swap, without another fence on the old one", async () => {
+    const outcome = await run(at("switch-after-swap", () => killSession(servers.new)));
+    expect(outcome).toMatchObject({ outcome: "switched", notes: [] });
+    expect(calls.at(-1)).toBe("start reverse");
+    expect(await fencedOnOld()).toBe(true);
+  });
+
+  test.each(["lock", "lock-read"] as const)(
+    "leaves no connection of its own behind with the fence %s",
+    async (fence) => {
+      expect(await run({}, { fence })).toMatchObject({ outcome: "switched" });
+      const ours = async (): Promise<number> => {
+        const [row] = await servers.old.root(
+          "SELECT COUNT(*) n FROM performance_schema.session_connect_attrs WHERE ATTR_NAME = 'switchyard_role'",
+        );
+        return Number(row?.["n"]);
+      };
+      await vi.waitFor(async () => expect(await ours()).toBe(0), { timeout: 5000, interval: 20 });
+    },
+  );
 
   test("is aborted when somebody else has written to the new home meanwhile", async () => {
     const outcome = await run(at("switch-after-arm", async () => void (await servers.new.root(INSERT))));
@@ -272,13 +294,9 @@ describe("a switch between real servers", () => {
     const opts = { migration: "m", kind: "rollback", who: "first", limits } as const;
     const stopped = Promise.withResolvers<void>();
     const there = Promise.withResolvers<void>();
-    const killNew = async (): Promise<void> => {
-      const [row] = await servers.new.root("SELECT IS_USED_LOCK('switchyard:m') id");
-      await servers.new.root(`KILL ${row?.["id"]}`);
-    };
     const first = runSwitch(
       portsOf({
-        ...at("switch-before-swap", killNew),
+        ...at("switch-before-swap", () => killSession(servers.new)),
         newToken: () => "r1",
         stream: (direction) => ({
           ...stream(direction),
