@@ -65,8 +65,8 @@ export class MigrationRunner {
   #driftSeen = 0;
   #paused: PausedStatus | undefined;
   #settleAgainMs = 0;
-  /** Another process has claimed the stream's ledger, and this one is still to run it. */
-  #ledgerTaken = false;
+  /** The stream of the phase has ended here, and this process is still to run it. */
+  #streamMissing = false;
   readonly #ready = deferred<void>();
 
   constructor(context: ControllerContext, document: MigrationDocument) {
@@ -154,6 +154,12 @@ export class MigrationRunner {
     const state = this.#document.streams[direction];
     if (state.paused !== undefined || state.error !== undefined || this.keepers[direction].isOpen) return;
     this.keepers[direction].open(this.#document.fenceToken);
+  }
+
+  /** Has the stream of the phase opened as soon as the store has said what phase that is, where an order has closed it in vain. */
+  openStreamAgain(): void {
+    const direction = activeDirection(this.#document);
+    if (direction !== undefined && !this.keepers[direction].isOpen) this.#streamMissing = true;
   }
 
   /**
@@ -274,13 +280,13 @@ export class MigrationRunner {
    * away. It ends then; once the store has said that the migration is still this one's, the stream is opened again.
    */
   async #reopen(): Promise<void> {
-    if (!this.#ledgerTaken || this.#busy !== undefined || this.#document.attempt !== undefined) return;
+    if (!this.#streamMissing || this.#busy !== undefined || this.#document.attempt !== undefined) return;
     await this.exclusively("opening the stream again", async () => {
       for (const { key, revision } of this.context.leadership()) {
         if ((await this.context.store.get(key))?.revision !== revision) return;
       }
       await this.reload();
-      this.#ledgerTaken = false;
+      this.#streamMissing = false;
       this.openActiveStream();
     });
   }
@@ -400,7 +406,7 @@ export class MigrationRunner {
     // A seal without an attempt is one that nobody will take off.
     const sealed = isSwitchyardError(error, "REPLICATION_LEDGER_SEALED") && this.#document.attempt !== undefined;
     if (sealed || isSwitchyardError(error, "REPLICATION_LEDGER_TAKEN")) {
-      this.#ledgerTaken = true;
+      this.#streamMissing = true;
       return;
     }
     this.log.error({ direction, error: messageOf(error) }, "the stream has stopped");

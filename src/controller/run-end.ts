@@ -3,14 +3,17 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { cancel } from "../cutover/cancel.ts";
 import { complete } from "../cutover/complete.ts";
 import type { EndPorts, EndReport } from "../cutover/ends.ts";
+import { requireKnownServer } from "../cutover/known-server.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import type { DiffReport } from "../diff/diff-report.ts";
 import { Connection } from "../mysql/connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import { serverUuid } from "../replication/server-identity.ts";
 import { dropSidecarRows } from "../replication/sidecar-format.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
 import { endpointOf } from "./controller-context.ts";
 import { differencesDirectory } from "./diff-run.ts";
+import { openHome } from "./homes.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { switchPorts } from "./switch-ports.ts";
 
@@ -34,7 +37,12 @@ export async function orderComplete(
   }
   return await runner.exclusively({ what: "completing", who: order.who }, async () => {
     const force = order.options["force"] === true;
-    const report = await complete(endPorts(runner, step), { ...asked(order), oldTables, force });
+    const options = { ...asked(order), oldTables, force };
+    const report = await complete(endPorts(runner, step), options).catch((error: unknown) => {
+      // The reverse stream may have ended before something failed: nothing else would begin the way back again.
+      runner.openStreamAgain();
+      throw error;
+    });
     await runner.reload();
     return await withoutDifferences(runner, report);
   });
@@ -79,13 +87,16 @@ function asked(order: OrderDocument): { migration: string; who: string; reason?:
   return { migration, who, ...(reason === undefined ? {} : { reason }) };
 }
 
-function endPorts(runner: MigrationRunner, step: (text: string) => void): EndPorts {
+/** What the end of this migration works with; `step` hears each step. */
+export function endPorts(runner: MigrationRunner, step: (text: string) => void): EndPorts {
   return {
     ...switchPorts(runner, step),
     limits: runner.context.limits,
-    dropSidecarRows: async (backend) => {
+    dropSidecarRows: async (backend, known) => {
       const connection = await Connection.connect(endpointOf(runner.context, backend));
       try {
+        const home = openHome(runner.context, runner.document, backend);
+        requireKnownServer(home, known, await serverUuid(connection));
         await dropSidecarRows(connection, runner.id);
       } catch (error) {
         // A server that this migration never wrote to has no sidecar.

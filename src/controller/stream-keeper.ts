@@ -236,7 +236,8 @@ export class StreamKeeper implements StreamPort {
 
   /** Raises the ledger's epoch, and ends the stream: whoever runs the migration may open it again. */
   async stop(): Promise<void> {
-    const raised = this.#onTarget(async (connection) => {
+    const raise = this.#onTarget(async (connection) => {
+      requireServer("target", this.#servers().target, await serverUuid(connection));
       try {
         await closeLedger(connection, this.#document.id, this.#direction);
       } catch (error) {
@@ -244,7 +245,9 @@ export class StreamKeeper implements StreamPort {
         if (!isMysqlError(error, ERRNO.UNKNOWN_DATABASE, ERRNO.NO_SUCH_TABLE)) throw error;
       }
     });
-    await Promise.all([raised, this.close()]);
+    // Either way this process has none under way when it resolves or throws.
+    const [raised] = await Promise.allSettled([raise, this.close()]);
+    if (raised.status === "rejected") throw raised.reason;
   }
 
   async writeStart(token: string, position: string): Promise<void> {

@@ -20,7 +20,7 @@ export interface CancelOptions {
  *
  * A server that cannot be reached keeps nothing else from being done: what is left there is reported, stays in the
  * journal, and is cleared when the call is repeated. Its tables stay claimed until then, so that no other migration
- * creates tables that this one would drop.
+ * creates tables that this one would drop. So it is with one whose address leads to another server, which is not touched.
  *
  * @throws {SwitchyardError} `CUTOVER_PHASE_REFUSED`; nothing was changed then
  */
@@ -40,9 +40,12 @@ export async function cancel(ports: EndPorts, options: CancelOptions): Promise<E
   await ports.failpoint("cancel-after-streams-stopped");
   const cleared = await clearTarget(ports, options, document, done, left);
   await ports.failpoint("cancel-after-tables-dropped");
-  for (const backend of [document.source, document.target]) {
+  for (const [backend, uuid] of [
+    [document.source, document.sourceUuid],
+    [document.target, document.targetUuid],
+  ] as const) {
     const what = `rows of the sidecar schema on ${backend}`;
-    await attempt(left, what, () => ports.dropSidecarRows(backend));
+    await attempt(left, what, () => ports.dropSidecarRows(backend, uuid));
   }
   if (cleared) {
     await updateMigration(ports.store, options.migration, ports.leadership(), (now) => ({
@@ -90,7 +93,9 @@ async function clearTarget(
 ): Promise<boolean> {
   const created = document.createdTables;
   const work = async (): Promise<void> => {
-    const session = await ports.home(document.target).open({ takeOver: "kill-holder" });
+    const session = await ports
+      .home(document.target)
+      .open({ takeOver: "kill-holder", serverUuid: document.targetUuid });
     try {
       const token = document.fenceToken ?? ports.newToken();
       if (options.keepData) {

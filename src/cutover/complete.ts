@@ -1,4 +1,3 @@
-import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, type TableName } from "../base/table-name.ts";
 import { homeOf } from "../rules/rules-edits.ts";
@@ -7,6 +6,7 @@ import { guardsLeft, takeGuardsOff } from "./guard-removal.ts";
 import { readMigration, readState, type SwitchState, updateMigration, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
 import type { StreamHealth } from "./ports.ts";
+import { startedHealth } from "./stream-starts.ts";
 import { nextPhase } from "./transitions.ts";
 
 export interface CompleteOptions {
@@ -25,11 +25,12 @@ export interface CompleteOptions {
  * Repeating it finishes what an earlier call could not: only the first has anything to refuse. The rules stay: the
  * tables are at home on the target for good.
  *
- * By force it also goes on where the old home cannot be reached: what is left there is reported, and is done when the call is
- * repeated. Its tables stay claimed until then, so that no other migration has brought others there that this one would drop.
+ * By force it also goes on where a home cannot be reached, or another server has its address: what is left there is reported,
+ * and is done when the call is repeated. Its tables stay claimed until then, so that no other migration has brought others
+ * there that this one would drop; and no other server than the migration's own is ever changed.
  *
  * @throws {SwitchyardError} `CUTOVER_PHASE_REFUSED`, `CUTOVER_REVERSE_UNHEALTHY`, `CUTOVER_UNFINISHED`; nothing was
- *   changed then
+ *   changed then. `CUTOVER_SERVER_CHANGED`, `STREAM_TARGET_CHANGED`
  */
 export async function complete(ports: EndPorts, options: CompleteOptions): Promise<EndReport> {
   const state = await readState(ports.store, options.migration);
@@ -39,31 +40,43 @@ export async function complete(ports: EndPorts, options: CompleteOptions): Promi
   if (document.attempt !== undefined) throw unsettled(document);
   requireHomes(state);
   if (first && options.force !== true) await requireHealthy(ports, document);
-  const unreached: string[] = [];
-  const atOldHome = async (what: string, work: () => Promise<unknown>): Promise<void> => {
-    if (options.force === true) await attempt(unreached, `${what} on ${document.source}`, work);
+  const unreached = { source: [] as string[], target: [] as string[] };
+  const at = async (end: "source" | "target", what: string, work: () => Promise<unknown>): Promise<void> => {
+    if (options.force === true) await attempt(unreached[end], `${what} on ${document[end]}`, work);
     else await work();
   };
   ports.progress("stop the reverse stream");
-  await atOldHome("the ledger of the reverse stream", () => ports.stream("reverse").stop());
+  await at("source", "the ledger of the reverse stream", () => ports.stream("reverse").stop());
   await ports.failpoint("complete-after-streams-stopped");
   if (first) await close(ports, options);
   await ports.failpoint("complete-after-journal");
   const left: string[] = [];
-  await atOldHome(`the old tables (${options.oldTables})`, async () => {
+  await at("source", `the old tables (${options.oldTables})`, async () => {
     left.push(...(await settleOldTables(ports, options, document)));
   });
-  left.push(...(await clearNewHome(ports, document)));
+  await at("target", "triggers that refuse nothing", async () => {
+    left.push(...(await clearNewHome(ports, document)));
+  });
   await ports.failpoint("complete-after-old-tables");
   ports.progress("remove the migration's rows from the sidecars");
-  await atOldHome("rows of the sidecar schema", () => ports.dropSidecarRows(document.source));
-  await ports.dropSidecarRows(document.target);
+  for (const end of ["source", "target"] as const) {
+    const uuid = end === "source" ? document.sourceUuid : document.targetUuid;
+    await at(end, "rows of the sidecar schema", () => ports.dropSidecarRows(document[end], uuid));
+  }
   const { document: closed } = await readMigration(ports.store, options.migration);
   await ports.failpoint("complete-before-claims-released");
-  await releaseClaims(ports, closed, unreached.length === 0 ? undefined : [closed.targetUuid]);
+  await releaseClaims(ports, closed, [
+    ...(unreached.source.length === 0 ? [closed.sourceUuid] : []),
+    ...(unreached.target.length === 0 ? [closed.targetUuid] : []),
+  ]);
   return {
     done: [`the tables are at home on ${document.target} for good`, "the reverse stream has ended"],
-    left: [...left, ...unreached, `rules for ${document.tables.length} tables, with their home on ${document.target}`],
+    left: [
+      ...left,
+      ...unreached.source,
+      ...unreached.target,
+      `rules for ${document.tables.length} tables, with their home on ${document.target}`,
+    ],
   };
 }
 
@@ -79,22 +92,14 @@ function requireHomes(state: SwitchState): void {
   });
 }
 
-/** A controller that has just begun to lead has only begun to open its streams. */
-const STREAM_STARTS_MS = 10_000;
-const STREAM_LOOK_MS = 50;
-
 async function requireHealthy(ports: EndPorts, document: MigrationDocument): Promise<void> {
-  const deadline = deadlineIn(ports.clock, STREAM_STARTS_MS);
-  let health = await ports.stream("reverse").health();
-  while (isStarting(health) && !deadline.passed) {
-    await ports.clock.sleep(STREAM_LOOK_MS);
-    health = await ports.stream("reverse").health();
-  }
-  if (health.state === "running" && health.drift === 0) return;
+  const health = await startedHealth(ports, "reverse", mayGetWell);
+  if (health.state === "running" && health.retrying === undefined && health.drift === 0) return;
   throw new SwitchyardError("CUTOVER_REVERSE_UNHEALTHY", {
     what: `migration "${document.id}" cannot complete: the reverse stream is not healthy`,
     details: [
       `state ${health.state}${health.error === undefined ? "" : `: ${health.error}`}`,
+      ...(health.retrying === undefined ? [] : [`it tries again after ${health.retrying}`]),
       `${health.drift} rows were not as expected`,
     ],
     changed: "Nothing was changed; the way back is kept.",
@@ -102,8 +107,10 @@ async function requireHealthy(ports: EndPorts, document: MigrationDocument): Pro
   });
 }
 
-function isStarting({ state, drift }: StreamHealth): boolean {
-  return (state === "copying" || state === "catching-up") && drift === 0;
+/** A controller that has just begun to lead has only begun to open its streams; a connection that was lost is made anew. */
+function mayGetWell({ state, drift, retrying }: StreamHealth): boolean {
+  const setBack = state === "running" && retrying !== undefined;
+  return (state === "copying" || state === "catching-up" || setBack) && drift === 0;
 }
 
 async function close(ports: EndPorts, options: CompleteOptions): Promise<void> {
@@ -129,7 +136,8 @@ async function settleOldTables(
     return [`the old tables on ${document.source}, which refuse writes: ${document.tables.join(", ")}`];
   }
   ports.progress(`${options.oldTables} the old tables on ${document.source}`);
-  const session = await ports.home(document.source).open({ takeOver: "kill-holder" });
+  // Another server under that name may have others' tables, in use, under these names.
+  const session = await ports.home(document.source).open({ takeOver: "kill-holder", serverUuid: document.sourceUuid });
   const token = document.fenceToken ?? ports.newToken();
   try {
     if (options.oldTables === "drop") {
@@ -150,7 +158,7 @@ const GUARDS_TIMEOUT_MS = 10_000;
 
 /** Nothing of ours may stand on the tables when Switchyard's account goes: a trigger runs in its name. */
 async function clearNewHome(ports: EndPorts, document: MigrationDocument): Promise<readonly string[]> {
-  const session = await ports.home(document.target).open({ takeOver: "kill-holder" });
+  const session = await ports.home(document.target).open({ takeOver: "kill-holder", serverUuid: document.targetUuid });
   try {
     const token = document.fenceToken ?? ports.newToken();
     const gone = await takeGuardsOff(session, token, { clock: ports.clock, timeoutMs: GUARDS_TIMEOUT_MS });

@@ -19,8 +19,12 @@ export interface EndPorts {
   readonly leadership: () => readonly Compare[];
   readonly home: (backend: string) => Home;
   readonly stream: (direction: Direction) => StreamPort;
-  /** Removes the migration's rows from the sidecar schema of a server. Repeating it does nothing. */
-  readonly dropSidecarRows: (backend: string) => Promise<void>;
+  /**
+   * Removes the migration's rows from the sidecar schema of a server. Repeating it does nothing.
+   *
+   * @throws {SwitchyardError} `CUTOVER_SERVER_CHANGED` where another server than `serverUuid` answers; empty stands for any
+   */
+  readonly dropSidecarRows: (backend: string, serverUuid: string) => Promise<void>;
   readonly newToken: () => string;
   readonly progress: (line: string) => void;
   readonly limits: SwitchLimits;

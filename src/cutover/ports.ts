@@ -111,7 +111,11 @@ export interface StreamPort {
    * another token since is left alone. Repeating it does nothing.
    */
   retire(token: string | undefined): Promise<void>;
-  /** Ends the stream in this and in every other process, and closes its ledger. Repeating it does nothing. */
+  /**
+   * Ends the stream in this and in every other process, and closes its ledger. Repeating it does nothing.
+   *
+   * @throws {SwitchyardError} `STREAM_TARGET_CHANGED` where another server has the address; the ledger stands then
+   */
   stop(): Promise<void>;
 }
 

@@ -13,13 +13,14 @@ import { CLAIMS_PREFIX } from "../../../src/rules/store-keys.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { storeWith } from "../../unit/cutover/memory-store.ts";
-import { app, errnoOf, homeOn, prepareServer, TABLES } from "./fenced-server.ts";
+import { app, errnoOf, homeOn, prepareServer, TABLES, uuidOf } from "./fenced-server.ts";
 
 const MOVED = Object.fromEntries(TABLES.map((table) => [table, { to: "new", migration: "m" }]));
 const STAYED = Object.fromEntries(TABLES.map((table) => [table, { to: "old", migration: "m" }]));
 
 describe("the end of a migration", () => {
   let servers: { old: TestServer; new: TestServer };
+  let uuids: { old: string; new: string };
   let store: Store;
   let stopped: string[];
   let health: StreamHealth;
@@ -27,6 +28,7 @@ describe("the end of a migration", () => {
   beforeAll(async () => {
     servers = await startServers(["old", "new"]);
     await Promise.all([prepareServer(servers.old), prepareServer(servers.new)]);
+    uuids = { old: await uuidOf(servers.old), new: await uuidOf(servers.new) };
   }, 120_000);
   afterAll(() => stopServers(servers));
   beforeEach(() => {
@@ -35,13 +37,14 @@ describe("the end of a migration", () => {
   });
 
   const begin = async (document: Partial<MigrationDocument>, tables: typeof MOVED): Promise<void> => {
+    const servers = { sourceUuid: uuids.old, targetUuid: uuids.new };
     store = await storeWith(
-      { tables: TABLES, createdTables: TABLES, createdSchemas: ["shop"], fenceToken: "t1", ...document },
+      { tables: TABLES, createdTables: TABLES, createdSchemas: ["shop"], fenceToken: "t1", ...servers, ...document },
       { tables },
     );
     for (const table of TABLES) {
       const value = JSON.stringify({ format: 1, migration: table === "shop.parts" ? "other" : "m" });
-      await store.transact([], [{ put: `${CLAIMS_PREFIX}uuid-old/${table}`, value }]);
+      await store.transact([], [{ put: `${CLAIMS_PREFIX}${document.sourceUuid ?? uuids.old}/${table}`, value }]);
     }
   };
   const claims = async (): Promise<readonly string[]> =>
@@ -89,6 +92,20 @@ describe("the end of a migration", () => {
     expect(await tablesOn(servers.old)).toHaveLength(3);
   });
 
+  test("complete is refused while the reverse stream only ever tries again: its server is full, or read-only", async () => {
+    await begin({ phase: "switched" }, MOVED);
+    health = { ...health, retrying: "the table is full" };
+    // It may get well within ten seconds, of which there need not be so many here.
+    const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 100 };
+    const completing = complete(endPorts({ clock }), { migration: "m", who: "ann", oldTables: "drop" });
+    await expect(completing).rejects.toThrow(/CUTOVER_REVERSE_UNHEALTHY.*tries again after the table is full/s);
+    expect(stopped).toEqual([]);
+    setTimeout(() => {
+      health = { state: "running", lagMs: 1, drift: 0, ddl: 0 };
+    }, 50);
+    await complete(endPorts(), { migration: "m", who: "ann", oldTables: "keep" });
+  });
+
   test("complete is refused when the rules have the tables elsewhere, whatever the journal says", async () => {
     await begin({ phase: "switched" }, { ...MOVED, "shop.items": { to: "old", migration: "m" } });
     const completing = complete(endPorts(), { migration: "m", who: "ann", oldTables: "drop" });
@@ -110,7 +127,7 @@ describe("the end of a migration", () => {
     expect(await errnoOf(client.query("INSERT INTO shop.items (a) VALUES (1)"))).toBe(1644);
     await client.close();
     expect((await readMigration(store, "m")).document.phase).toBe("completed");
-    expect(await claims()).toEqual([`${CLAIMS_PREFIX}uuid-old/shop.parts`]);
+    expect(await claims()).toEqual([`${CLAIMS_PREFIX}${uuids.old}/shop.parts`]);
     const again = await complete(endPorts(), { migration: "m", who: "ann", oldTables: "keep" });
     expect(again.left).toEqual(report.left);
   });
@@ -170,7 +187,7 @@ describe("the end of a migration", () => {
     await begin({ phase: "switched" }, MOVED);
     for (const table of TABLES) {
       const value = JSON.stringify({ format: 1, migration: "m" });
-      await store.transact([], [{ put: `${CLAIMS_PREFIX}uuid-new/${table}`, value }]);
+      await store.transact([], [{ put: `${CLAIMS_PREFIX}${uuids.new}/${table}`, value }]);
     }
     const lost = (): never => {
       throw new Error("connection refused");
@@ -191,11 +208,46 @@ describe("the end of a migration", () => {
       "rows of the sidecar schema",
     ]);
     expect((await readMigration(store, "m")).document.phase).toBe("completed");
-    expect(await claims()).toEqual(TABLES.map((table) => `${CLAIMS_PREFIX}uuid-old/${table}`));
+    expect(await claims()).toEqual(TABLES.map((table) => `${CLAIMS_PREFIX}${uuids.old}/${table}`));
     await complete(up, order);
     expect(await tablesOn(servers.old)).toEqual([]);
-    expect(await claims()).toEqual([`${CLAIMS_PREFIX}uuid-old/shop.parts`]);
+    expect(await claims()).toEqual([`${CLAIMS_PREFIX}${uuids.old}/shop.parts`]);
     await rebuild(servers.old);
+  });
+
+  /**
+   * 1. The old home is lost; by force the migration is completed all the same.
+   * 2. Its machine is set up anew under the same name, and others' tables, of the same names, come to live there.
+   * 3. Somebody runs the command again, as he was told.
+   */
+  test("complete by force changes nothing on a server that has the lost home's name since, and keeps its claims", async () => {
+    await rebuild(servers.old);
+    const dropped: [string, string][] = [];
+    for (const oldTables of ["drop", "rename"] as const) {
+      await begin({ phase: "switched", sourceUuid: "uuid-lost" }, MOVED);
+      const ports = endPorts({ dropSidecarRows: async (...where) => void dropped.push(where) });
+      const order = { migration: "m", who: "ann", oldTables } as const;
+      await expect(complete(ports, order)).rejects.toMatchObject({ code: "CUTOVER_SERVER_CHANGED" });
+      const { left } = await complete(ports, { ...order, force: true });
+      expect(left.join("\n")).toMatch(/the old tables .* on old .*leads to another server/);
+      expect(await tablesOn(servers.old)).toHaveLength(3);
+      expect(await claims()).toEqual(TABLES.map((table) => `${CLAIMS_PREFIX}uuid-lost/${table}`));
+    }
+    expect(dropped.slice(0, 2)).toEqual([
+      ["old", "uuid-lost"],
+      ["new", uuids.new],
+    ]);
+  });
+
+  test("cancel changes nothing on a server that has the target's name since, and keeps its claims", async () => {
+    await rebuild(servers.new);
+    await begin({ targetUuid: "uuid-lost" }, STAYED);
+    for (const keepData of [false, true]) {
+      const { left } = await cancel(endPorts(), { migration: "m", who: "ann", keepData });
+      expect(left.join("\n")).toMatch(/tables on new: .*leads to another server/);
+      expect(await tablesOn(servers.new)).toHaveLength(3);
+      expect(await claims()).toHaveLength(3);
+    }
   });
 
   test("cancel drops what the migration created and nothing else, and may be repeated", async () => {
@@ -206,7 +258,7 @@ describe("the end of a migration", () => {
     expect(report.left.join("\n")).toContain("that were there before: shop.parts");
     expect(report.left.join("\n")).toContain("schemas on new that others use as well: shop");
     expect(stopped).toEqual(["forward", "reverse"]);
-    expect(await claims()).toEqual([`${CLAIMS_PREFIX}uuid-old/shop.parts`]);
+    expect(await claims()).toEqual([`${CLAIMS_PREFIX}${uuids.old}/shop.parts`]);
     await rebuild(servers.new);
     await cancel(endPorts(), { migration: "m", who: "ann", keepData: false });
     expect(await tablesOn(servers.new), "they are somebody else's by now").toHaveLength(3);

@@ -5,6 +5,8 @@ import { silentLogger } from "../../../src/base/logger.ts";
 import { DEFAULT_LIMITS } from "../../../src/config/limits.ts";
 import type { ControllerContext } from "../../../src/controller/controller-context.ts";
 import { dropFound, readFound } from "../../../src/controller/kept-diff.ts";
+import type { MigrationRunner } from "../../../src/controller/migration-runner.ts";
+import { endPorts } from "../../../src/controller/run-end.ts";
 import { StreamKeeper, type StreamKeeperEvents } from "../../../src/controller/stream-keeper.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
@@ -16,6 +18,7 @@ import { writeStartPosition } from "../../../src/replication/start-position.ts";
 import { ownEndpoint } from "../../support/own-account.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { migrationDocument } from "../../unit/cutover/memory-store.ts";
+import { uuidOf } from "./fenced-server.ts";
 
 const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const set = (range: string): GtidSet => GtidSet.parse(`${UUID}:${range}`);
@@ -182,5 +185,23 @@ describe("a stream whose tables have left the home that it followed", () => {
     );
     expect(keeper.isOpen).toBe(true);
     await keeper.close();
+  });
+
+  test("has nothing ended or taken away on a server that has its own server's name since", async () => {
+    await claimLedger(connection, "m10", "forward");
+    const target = await ownEndpoint(servers.target, "target-writer", []);
+    const context = { backends: { old: target, new: target }, limits: DEFAULT_LIMITS } as unknown as ControllerContext;
+    const document = { ...migrationDocument(), id: "m10", targetUuid: "uuid-lost" };
+    const ledger = (): Promise<unknown[]> =>
+      servers.target.root("SELECT epoch FROM _switchyard.ledger WHERE migration = 'm10'");
+    const before = await ledger();
+    const keeper = new StreamKeeper(context, document, "forward", {} as unknown as StreamKeeperEvents);
+    await expect(keeper.stop()).rejects.toMatchObject({ code: "STREAM_TARGET_CHANGED" });
+    const { dropSidecarRows } = endPorts({ id: "m10", document, context } as unknown as MigrationRunner, () => {});
+    await expect(dropSidecarRows("new", "uuid-lost")).rejects.toMatchObject({ code: "CUTOVER_SERVER_CHANGED" });
+    expect(before).not.toEqual([]);
+    expect(await ledger()).toEqual(before);
+    await dropSidecarRows("new", await uuidOf(servers.target));
+    expect(await ledger()).toEqual([]);
   });
 });

@@ -1,14 +1,45 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { DEFAULT_LIMITS } from "../../../src/config/limits.ts";
 import { MigrationRunner } from "../../../src/controller/migration-runner.ts";
+import { orderComplete } from "../../../src/controller/run-end.ts";
 import { StatusPublisher } from "../../../src/controller/status-publisher.ts";
+import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
+import type { OrderDocument } from "../../../src/cutover/order-document.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
+import type { RulesDocument } from "../../../src/rules/rules-document.ts";
+import type { EmbeddedStore } from "../../../src/store/embedded-store.ts";
 import { migrationDocument, storeWith } from "../cutover/memory-store.ts";
 
 const attempt = { token: "t", kind: "switch", startedAt: "2026-01-01T00:00:00.000Z", who: "ann" } as const;
+
+/** Runs the migration between servers that are away: nobody listens there. */
+async function runnerOf(
+  migration: Partial<MigrationDocument>,
+  rules: Partial<RulesDocument> = {},
+): Promise<{ runner: MigrationRunner; store: EmbeddedStore; stop: AbortController }> {
+  const document = { ...migrationDocument(), ...migration };
+  const store = await storeWith(document, rules);
+  const stop = new AbortController();
+  const nowhere = { host: "127.0.0.1", port: 1, user: "u", password: "", tls: { mode: "disabled" } as const };
+  const context = {
+    store,
+    clock: systemClock,
+    log: silentLogger,
+    failpoint: noFailpoints,
+    metrics: noMetrics,
+    status: new StatusPublisher({ store, log: silentLogger, leaseTtlMs: 5000 }),
+    backends: { old: { ...nowhere, name: "old" }, new: { ...nowhere, name: "new" } },
+    defaultBackend: "old",
+    dataDirectory: "",
+    limits: { ...DEFAULT_LIMITS },
+    signal: stop.signal,
+    leadership: () => [],
+  };
+  return { runner: new MigrationRunner(context, document), store, stop };
+}
 
 /**
  * 1. A switch is under way; its controller ends.
@@ -17,28 +48,7 @@ const attempt = { token: "t", kind: "switch", startedAt: "2026-01-01T00:00:00.00
  */
 describe("a controller that loses a migration while it settles", () => {
   test.each(["is closed", "has to stop"])("answers no order that waits for the settling: it %s", async (how) => {
-    const document = { ...migrationDocument(), phase: "switching" as const, attempt };
-    const store = await storeWith(document);
-    const stop = new AbortController();
-    // Nobody listens there.
-    const nowhere = { host: "127.0.0.1", port: 1, user: "u", password: "", tls: { mode: "disabled" } as const };
-    const runner = new MigrationRunner(
-      {
-        store,
-        clock: systemClock,
-        log: silentLogger,
-        failpoint: noFailpoints,
-        metrics: noMetrics,
-        status: new StatusPublisher({ store, log: silentLogger, leaseTtlMs: 5000 }),
-        backends: { old: { ...nowhere, name: "old" }, new: { ...nowhere, name: "new" } },
-        defaultBackend: "old",
-        dataDirectory: "",
-        limits: { ...DEFAULT_LIMITS },
-        signal: stop.signal,
-        leadership: () => [],
-      },
-      document,
-    );
+    const { runner, store, stop } = await runnerOf({ phase: "switching", attempt });
     const waits = runner.ready.then(
       () => "goes on",
       (error: { code?: string }) => error.code,
@@ -50,6 +60,26 @@ describe("a controller that loses a migration while it settles", () => {
     stop.abort();
     await started;
     expect(runner.keepers.forward.isOpen).toBe(false);
+    await runner.close();
+    await store.close();
+  });
+});
+
+describe("a completion that ends the reverse stream and then fails", () => {
+  test("leaves a way back that goes on", async () => {
+    const tables = Object.fromEntries(
+      migrationDocument().tables.map((table) => [table, { to: "new", migration: "m" }]),
+    );
+    const { runner, store, stop } = await runnerOf({ phase: "switched", fenceToken: "t" }, { tables });
+    await runner.start();
+    const { reverse } = runner.keepers;
+    vi.spyOn(reverse, "health").mockResolvedValue({ state: "running", lagMs: 1, drift: 0, ddl: 0 });
+    const order = { migration: "m", who: "ann", options: {} } as OrderDocument;
+    // The old home is away since.
+    const completing = orderComplete(runner, order, () => undefined);
+    await expect(completing).rejects.toThrow(/CONNECTION|ECONNREFUSED/);
+    await vi.waitFor(() => expect(reverse.isOpen).toBe(true), { timeout: 10_000, interval: 20 });
+    stop.abort();
     await runner.close();
     await store.close();
   });
