@@ -77,6 +77,8 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
       observers,
       tally,
     );
+    // One that is told to stop has stopped, though nothing was left to be read.
+    options.signal.throwIfAborted();
     return reportOf(results, { startedAt, schema: [...schema, ...counters], options, tally, pauses });
   } catch (error) {
     if (!options.signal.aborted) throw error;

@@ -123,7 +123,8 @@ describe("a controller that is killed while rows move", () => {
       await expect.poll(() => /"command":"diff-stop".*order taken/.test(killed.serve.log), POLL).toBe(true);
       killed.serve.letGo();
       expect(await stopping).toMatchObject({ exit: 0 });
-      const { stdout } = await killed.serve.run("diff", "resume", "m");
+      const { exit, stdout } = await killed.serve.run("diff", "resume", "m");
+      expect(exit, stdout + killed.serve.log.slice(-3000)).toBe(0);
       const { tables } = JSON.parse(stdout) as { readonly tables: readonly { readonly rowsBefore?: number }[] };
       expect(
         tables.some(({ rowsBefore = 0 }) => rowsBefore > 0),
@@ -136,7 +137,7 @@ describe("a controller that is killed while rows move", () => {
   test(
     "compares again what is changed after a diff, finds what a stray writer did, and has it repaired",
     async () => {
-      expect((await killed.serve.run("diff", "stop", "m")).stderr).toContain("DIFF_NOT_RUNNING");
+      expect((await killed.serve.run("diff", "stop", "m")).json).toMatchObject({ error: { code: "DIFF_NOT_RUNNING" } });
       await freshSince((await diffsOf()).report.finishedAt);
       await killed.system.new.root("UPDATE ledger.entry SET note = 'stray' WHERE client = -1 ORDER BY id LIMIT 1");
       await expect.poll(async () => (await diffsOf()).diffs[0]?.differences, POLL).toBe(1);
