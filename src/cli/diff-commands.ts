@@ -23,6 +23,12 @@ type ShownReport = Partial<DiffReport> & {
 /** What a repair reports. */
 type ShownRepair = RepairReport & { readonly complete: boolean };
 
+/** What was stopped; controllers of earlier versions do not say whether it was a repair. */
+interface ShownStop {
+  readonly kind?: "diff" | "repair";
+  readonly progress: Partial<DiffProgress>;
+}
+
 /** `switchyard diff …` */
 export function diffCommands(context: CliContext): Command {
   const diff = group("diff", "compare every byte of both sides while the migration runs");
@@ -110,12 +116,15 @@ function addStop(context: CliContext, parent: Command): void {
       const session = openSession(context, command);
       const body = reason === undefined ? {} : { reason };
       const placed = await session.client.order(`/v1/migrations/${encodeURIComponent(id)}/diff-stop`, body);
-      const report = (await session.follow(placed)) as { readonly progress: Partial<DiffProgress> };
-      session.print(
-        { format: 1, ...report },
-        `The diff of ${id} is stopped: ${describeDiffProgress(report.progress)}. \`switchyard diff resume ${id}\` goes on.`,
-      );
+      const report = (await session.follow(placed)) as unknown as ShownStop;
+      session.print({ format: 1, ...report }, describeStop(id, report));
     });
+}
+
+function describeStop(id: string, { kind, progress }: ShownStop): string {
+  return kind === "repair"
+    ? `The repair of ${id} is stopped; what it has written stays. \`switchyard diff repair ${id}\` goes on.`
+    : `The diff of ${id} is stopped: ${describeDiffProgress(progress)}. \`switchyard diff resume ${id}\` goes on.`;
 }
 
 function addRepair(context: CliContext, parent: Command): void {

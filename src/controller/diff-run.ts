@@ -18,9 +18,12 @@ export function runOf({ diffRun, fastRun }: Runs): DiffRun | undefined {
   return diffRun ?? fastRun;
 }
 
-/** Whether an order asks for a fast diff; one that goes on with another asks for what that was. */
-export function isFast(runs: Runs, { options }: Pick<OrderDocument, "options">): boolean {
-  return options["resume"] === true ? runs.fastRun !== undefined : options["fast"] === true;
+/**
+ * Whether an order asks for a fast diff; one that goes on with another asks for what that was. A controller of an earlier version
+ * leaves `fastRun` beside the diff that it has begun since.
+ */
+export function isFast({ diffRun, fastRun }: Runs, { options }: Pick<OrderDocument, "options">): boolean {
+  return options["resume"] === true ? diffRun === undefined && fastRun !== undefined : options["fast"] === true;
 }
 
 /**

@@ -34,10 +34,11 @@ const SETTLE_RETRY_MS = 1000;
 
 /** A diff or repair under way. */
 export interface RunningDiff {
+  readonly kind: "diff" | "repair";
   readonly abort: AbortController;
   progress: Readonly<Record<string, unknown>>;
-  /** Resolves once it has ended. */
-  readonly ended: Promise<void>;
+  /** Resolves once it has ended: whether it has done all that it was to do. */
+  readonly ended: Promise<"done" | "failed">;
 }
 
 /**
@@ -168,17 +169,8 @@ export class MigrationRunner {
    * @throws {SwitchyardError} `MIGRATION_BUSY` when there is some under way.
    */
   async exclusively<T>(what: string | OrderedWork, work: () => Promise<T>): Promise<T> {
-    const { clock } = this.context;
-    if (this.#busy !== undefined) {
-      const { what: other, who: by = "switchyard itself", sinceMs } = this.#busy;
-      const seconds = ((clock.monotonicMs() - sinceMs) / 1000).toFixed(1);
-      throw new SwitchyardError("MIGRATION_BUSY", {
-        what: `migration "${this.id}" is busy: ${other}, ordered by ${by}, for ${seconds} s`,
-        changed: "Nothing was changed.",
-        fix: "Wait until that has ended; `switchyard migration status` shows it.",
-      });
-    }
-    this.#busy = { ...(typeof what === "string" ? { what } : what), sinceMs: clock.monotonicMs() };
+    this.requireNotBusy();
+    this.#busy = { ...(typeof what === "string" ? { what } : what), sinceMs: this.context.clock.monotonicMs() };
     const release = await this.freshener.hold();
     try {
       return await work();
@@ -186,6 +178,18 @@ export class MigrationRunner {
       this.#busy = undefined;
       release();
     }
+  }
+
+  /** @throws {SwitchyardError} `MIGRATION_BUSY` while work is under way {@link exclusively} */
+  requireNotBusy(): void {
+    if (this.#busy === undefined) return;
+    const { what, who = "switchyard itself", sinceMs } = this.#busy;
+    const seconds = ((this.context.clock.monotonicMs() - sinceMs) / 1000).toFixed(1);
+    throw new SwitchyardError("MIGRATION_BUSY", {
+      what: `migration "${this.id}" is busy: ${what}, ordered by ${who}, for ${seconds} s`,
+      changed: "Nothing was changed.",
+      fix: "Wait until that has ended; `switchyard migration status` shows it.",
+    });
   }
 
   /**

@@ -26,12 +26,15 @@ import {
 import { diffsAfter, surprised } from "./diff-verdict.ts";
 import { refreshedBy } from "./freshness.ts";
 import { KeptDiff } from "./kept-diff.ts";
-import type { MigrationRunner } from "./migration-runner.ts";
+import type { MigrationRunner, RunningDiff } from "./migration-runner.ts";
 import { replicaOf } from "./read-from.ts";
 import type { StreamKeeper, Surprises } from "./stream-keeper.ts";
 
 /** The store takes documents of up to 1 MiB. */
 const SAMPLES_BYTES_MAX = 512 * 1024;
+
+const NOT_REFRESHED =
+  "a prepared XA transaction may have held rows of a table when it was compared, or an earlier version had begun the diff";
 
 /** A stream is waited for this often: about a minute. */
 const CLAIM_LOOKS_MAX = 1200;
@@ -51,7 +54,7 @@ export async function orderDiff(
   step: (text: string) => void,
 ): Promise<Report> {
   const direction = requireRunning(runner);
-  return await whileComparing(runner, async (signal) => {
+  return await whileComparing(runner, "diff", async (signal) => {
     await untilClaimed(runner, direction, signal);
     const before = runner.keepers[direction].surprises();
     const readFrom = replicaFor(runner.document, direction, order);
@@ -111,30 +114,49 @@ async function beginOrResume(
 }
 
 /**
- * Runs a diff or a repair, of which a migration has one at a time; no switch begins meanwhile.
+ * Runs a diff or a repair, of which a migration has one at a time. It moves the stream, as a switch does: neither begins while
+ * the other is under way. The gate refuses the switch; what it is told of is set here at once with the look whether one has begun.
  *
  * @throws {SwitchyardError} `MIGRATION_BUSY`, and what `work` throws
  */
 export async function whileComparing<T>(
   runner: MigrationRunner,
+  kind: RunningDiff["kind"],
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  if (runner.diff !== undefined) {
-    throw new SwitchyardError("MIGRATION_BUSY", {
-      what: `a diff or a repair of migration "${runner.id}" is under way`,
-      fix: "`switchyard diff status` shows how far it is.",
-    });
-  }
+  requireNothingMoves(runner);
   const abort = new AbortController();
-  const ended = deferred<void>();
-  runner.diff = { abort, progress: {}, ended: ended.promise };
+  const ended = deferred<"done" | "failed">();
+  runner.diff = { kind, abort, progress: {}, ended: ended.promise };
   const release = await runner.freshener.hold();
+  let how: "done" | "failed" = "failed";
   try {
-    return await work(abort.signal);
+    const result = await work(abort.signal);
+    how = "done";
+    return result;
   } finally {
     runner.diff = undefined;
     release();
-    ended.resolve();
+    ended.resolve(how);
+  }
+}
+
+function requireNothingMoves(runner: MigrationRunner): void {
+  const { id, diff, document } = runner;
+  runner.requireNotBusy();
+  if (diff !== undefined) {
+    throw new SwitchyardError("MIGRATION_BUSY", {
+      what: `a ${diff.kind === "diff" ? "diff" : "repair"} of migration "${id}" is under way`,
+      changed: "Nothing was changed.",
+      fix: "`switchyard diff status` shows how far it is.",
+    });
+  }
+  if (document.attempt !== undefined) {
+    throw new SwitchyardError("MIGRATION_BUSY", {
+      what: `a ${document.attempt.kind} of migration "${id}" is not settled yet`,
+      changed: "Nothing was changed.",
+      fix: "Wait until it is; `switchyard migration status` shows it.",
+    });
   }
 }
 
@@ -142,7 +164,7 @@ export async function whileComparing<T>(
  * Stops the diff or the repair under way, and resolves once it has ended: its order fails as stopped. What it has compared is kept
  * for `diff resume`, and what a repair has written stays.
  *
- * @throws {SwitchyardError} `DIFF_NOT_RUNNING`
+ * @throws {SwitchyardError} `DIFF_NOT_RUNNING`, also where it had done all by the time that it was told
  */
 export async function orderDiffStop(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
   const { diff, id } = runner;
@@ -153,11 +175,18 @@ export async function orderDiffStop(runner: MigrationRunner, order: OrderDocumen
       fix: `\`switchyard diff status ${id}\` shows the last one; rows that are compared again in the background are not a diff, and end with \`limits.diffRefreshSeconds: 0\`.`,
     });
   }
+  const { kind } = diff;
   diff.abort.abort();
-  await diff.ended;
+  if ((await diff.ended) === "done") {
+    throw new SwitchyardError("DIFF_NOT_RUNNING", {
+      what: `the ${kind} of migration "${id}" had come to its end before it could be stopped`,
+      changed: "It was not stopped; what it has come to is kept.",
+      fix: `\`switchyard diff status ${id}\` shows the last diff.`,
+    });
+  }
   const reason = order.reason === undefined ? {} : { reason: order.reason };
-  await runner.record({ who: order.who, what: "diff stopped", ...reason });
-  return { stopped: true, progress: diff.progress };
+  await runner.record({ who: order.who, what: `${kind} stopped`, ...reason });
+  return { stopped: true, kind, progress: diff.progress };
 }
 
 /** How both sides of a direction are compared. */
@@ -226,10 +255,11 @@ async function keep(
   const value = JSON.stringify({ format: 1, migration: runner.id, direction, ...read, ...report });
   await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
   const { finishedAt, verifiedAt, verifiedTime, rows, differences } = report;
-  const refreshed = differences > 0 ? undefined : refreshedBy(report, direction);
+  const refreshed = refreshedBy(report, direction);
+  const from = refreshed === undefined ? { notRefreshed: NOT_REFRESHED } : { refreshed };
   const summary: DiffSummary = {
     ...{ direction, finishedAt, verifiedAt, verifiedTime, rows, differences },
-    ...(refreshed === undefined ? {} : { refreshed }),
+    ...(differences > 0 ? {} : from),
   };
   const surprises = () => runner.keepers[direction].surprises();
   const notes = [

@@ -22,7 +22,7 @@ export async function orderRepair(
 ): Promise<Readonly<Record<string, unknown>>> {
   const dryRun = order.options["dryRun"] === true;
   const direction = requireRunning(runner);
-  return await whileComparing(runner, async (signal) => {
+  return await whileComparing(runner, "repair", async (signal) => {
     await untilClaimed(runner, direction, signal);
     const options = diffOptions(runner, direction, signal);
     const found = requireFresh(runner, direction, await readFound(options.other, runner.id, options.signal));

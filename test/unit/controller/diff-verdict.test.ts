@@ -65,6 +65,8 @@ describe("a diff that was interrupted", () => {
       true,
       false,
     ]);
+    // An earlier version has begun a diff since, and does not know the other.
+    expect(isFast({ ...fastOne, diffRun: begun }, resuming)).toBe(false);
     expect(earlierRun(fastOne, asked, summed)).toBe(begun);
     expect(earlierRun(fastOne, resuming, summed)).toBe(begun);
     expect(earlierRun(fastOne, own, wanted)).toBeUndefined();

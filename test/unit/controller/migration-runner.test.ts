@@ -4,6 +4,7 @@ import { noFailpoints } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { DEFAULT_LIMITS } from "../../../src/config/limits.ts";
 import { MigrationRunner } from "../../../src/controller/migration-runner.ts";
+import { orderDiffStop, whileComparing } from "../../../src/controller/run-diff.ts";
 import { orderComplete } from "../../../src/controller/run-end.ts";
 import { StatusPublisher } from "../../../src/controller/status-publisher.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
@@ -81,6 +82,45 @@ describe("a completion that ends the reverse stream and then fails", () => {
     await vi.waitFor(() => expect(reverse.isOpen).toBe(true), { timeout: 10_000, interval: 20 });
     stop.abort();
     await runner.close();
+    await store.close();
+  });
+});
+
+/** Both have the stream stand where they need it: a switch's cut would let a repair write over what came before it. */
+describe("a diff or a repair", () => {
+  const never = (): Promise<void> => Promise.reject(new Error("it has begun"));
+  const stop = { who: "ann", command: "diff-stop", options: {} } as unknown as OrderDocument;
+
+  test("begins neither behind the gate of a switch, nor before what it has left is settled", async () => {
+    const { runner, store } = await runnerOf({});
+    await runner.exclusively({ what: "switch", who: "ann" }, async () => {
+      const begun = whileComparing(runner, "repair", never);
+      await expect(begun).rejects.toMatchObject({
+        code: "MIGRATION_BUSY",
+        message: expect.stringMatching(/busy: switch, ordered by ann/),
+      });
+    });
+    expect(runner.diff).toBeUndefined();
+    const left = await runnerOf({ phase: "switching", attempt });
+    await expect(whileComparing(left.runner, "diff", never)).rejects.toMatchObject({ code: "MIGRATION_BUSY" });
+    await Promise.all([store.close(), left.store.close()]);
+  });
+
+  test("that is told to stop says what it was, and that it had ended where it had", async () => {
+    const { runner, store } = await runnerOf({});
+    const until = async (signal: AbortSignal) => {
+      while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
+    };
+    const repair = whileComparing(runner, "repair", async (signal) => {
+      await until(signal);
+      throw new Error("stopped");
+    }).catch((error: Error) => error.message);
+    expect(await orderDiffStop(runner, stop)).toMatchObject({ stopped: true, kind: "repair" });
+    expect(await repair).toBe("stopped");
+    expect(runner.document.history.at(-1)?.what).toBe("repair stopped");
+    const diff = whileComparing(runner, "diff", until);
+    await expect(orderDiffStop(runner, stop)).rejects.toMatchObject({ code: "DIFF_NOT_RUNNING" });
+    await diff;
     await store.close();
   });
 });
