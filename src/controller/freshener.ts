@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
@@ -126,12 +125,14 @@ export class Freshener {
     const direction = this.#direction;
     if (direction === undefined) return;
     const { context, document, id } = this.#runner;
-    const run = `refresh-${randomBytes(6).toString("hex")}`;
+    const run = `refresh-${summary.finishedAt.replaceAll(/\D/g, "")}`;
     const files = new DifferenceFiles(
       differencesDirectory(context.dataDirectory, id),
       run,
       context.limits.diffFileBytesMax,
     );
+    // Of a round that came to nothing.
+    files.remove();
     const metrics = context.metrics.counter("diff_keys_refreshed_total", { migration: id });
     const startedAt = context.clock.now().toISOString();
     let outcome: RoundOutcome;
@@ -153,11 +154,12 @@ export class Freshener {
       return;
     }
     this.#problem = undefined;
-    if (outcome.stopped !== undefined) await this.#withdraw(summary, outcome.stopped);
-    else if (outcome.found.length === 0) {
+    if (outcome.found.length > 0) await this.#differs(summary, direction, outcome, { run, startedAt, files });
+    else if (outcome.stopped !== undefined) await this.#withdraw(summary, outcome.stopped);
+    else {
       await context.failpoint("refresh-before-journal");
       await this.#write(summary, (one) => refreshedTo(one, direction, outcome.refreshed));
-    } else await this.#differs(summary, direction, outcome, { run, startedAt, files });
+    }
   }
 
   /** Changes the journal, unless the diff is not in it any more, or a switch has begun. */

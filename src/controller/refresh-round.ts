@@ -50,20 +50,31 @@ export interface RoundOutcome {
 
 /**
  * Compares again all rows that either server has changed since a diff, or since the last round, up to now. Nothing is written
- * anywhere; the stream stands only where rows do not become equal by themselves.
+ * anywhere; the stream stands only where rows do not become equal by themselves. A round that cannot go on, or is given up,
+ * resolves all the same where it has found differences by then: they are proven.
  *
  * @throws {SwitchyardError} `CANCELLED`, and what reading either server's log and rows throws
  */
 export async function refreshRound(summary: FreshSummary, options: RoundOptions): Promise<RoundOutcome> {
   const { diff } = options;
   const opened: Connection[] = [];
+  let round: Round | undefined;
   try {
     const home = await connectSide(diff.home, diff);
     opened.push(home);
     const other = await connectSide(diff.other, diff);
     opened.push(other);
-    return await new Round(summary, options, { home, other }).run();
+    round = new Round(summary, options, { home, other });
+    return await round.run();
   } catch (error) {
+    const proven = round?.proven();
+    if (proven !== undefined) {
+      diff.log.warn(
+        { error: messageOf(error) },
+        "rows differ; comparing changed rows again ended before all were compared",
+      );
+      return proven;
+    }
     if (!diff.signal.aborted) throw error;
     throw new SwitchyardError("CANCELLED", { what: "comparing changed rows again was given up", cause: error });
   } finally {
@@ -92,16 +103,26 @@ class Round {
     this.#behind = new Map(Object.entries(summary.refreshed.behind ?? {}));
   }
 
+  /** What has been found so far, if anything: whatever comes of the rest, that is so. */
+  proven(): RoundOutcome | undefined {
+    return this.#found.size === 0 ? undefined : this.#outcome(this.#summary.refreshed);
+  }
+
   async run(): Promise<RoundOutcome> {
     const { diff, direction, otherUuid } = this.#options;
     const [homeEnd, otherEnd] =
       direction === "forward" ? (["source", "target"] as const) : (["target", "source"] as const);
-    requireServer(homeEnd, diff.homeUuid ?? "", await serverUuid(this.#sides.home));
-    requireServer(otherEnd, otherUuid, await serverUuid(this.#sides.other));
+    const uuids = { home: await serverUuid(this.#sides.home), other: await serverUuid(this.#sides.other) };
+    requireServer(homeEnd, diff.homeUuid ?? "", uuids.home);
+    requireServer(otherEnd, otherUuid, uuids.other);
     const time = diff.clock.now().toISOString();
     const upTo = { home: await executedAt(this.#sides.home), other: await executedAt(this.#sides.other) };
     const name = { migration: diff.migration, direction };
     const { refreshed: before } = this.#summary;
+    const gone =
+      goneBack(diff.home.name, uuids.home, before[homeEnd], upTo.home) ??
+      goneBack(diff.other.name, uuids.other, before[otherEnd], upTo.other);
+    if (gone !== undefined) return this.#outcome(before, gone);
     const limits = { rowsMax: KEYS_MAX, bytesMax: KEYS_BYTES_MAX, signal: diff.signal };
     const carried = await this.#carried();
     if ("why" in carried) return this.#outcome(before, carried);
@@ -239,6 +260,24 @@ class Round {
       ...(stopped === undefined ? {} : { stopped }),
     };
   }
+}
+
+/**
+ * A server that was put back to what it was before, as from a snapshot of its volume, gives the numbers of transactions that are
+ * gone to others. Its own are looked at: of those of another server it may never have had all.
+ */
+function goneBack(
+  server: string,
+  uuid: string,
+  compared: string,
+  executed: string,
+): { readonly server: string; readonly why: string } | undefined {
+  const missing = [...GtidSet.parse(compared).subtract(GtidSet.parse(executed)).sources.keys()];
+  if (!missing.some((source) => source === uuid || source.startsWith(`${uuid}:`))) return undefined;
+  return {
+    server,
+    why: "transactions of its own that were compared are not there any more: it was put back to an earlier state",
+  };
 }
 
 async function untilVisible(connection: Connection, { visible }: TouchedBatch): Promise<void> {

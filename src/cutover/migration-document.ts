@@ -77,7 +77,7 @@ export interface DiffSummary {
   readonly differences: number;
   /** Absent where rows that are changed from then on are not compared again, as in those of earlier versions. */
   readonly refreshed?: Refreshed;
-  /** Why they are not any more. */
+  /** Why they are not, or not any more. */
   readonly notRefreshed?: string;
 }
 

@@ -30,7 +30,7 @@ export interface TableResult {
   readonly verifiedAt: string;
   /** The wall clock just before that, ISO 8601. */
   readonly verifiedTime: string;
-  /** What the other side's server had executed then: rows that either has changed since are to be compared again. */
+  /** What the other side's server had executed then: rows that either has changed since are to be compared again. Absent where that does not tell which. */
   readonly otherAt?: string;
   /** Keys looked at, on either side. */
   readonly rows: number;

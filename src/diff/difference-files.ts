@@ -46,6 +46,11 @@ export class DifferenceFiles {
     rmSync(this.#ofAll, { recursive: true, force: true });
   }
 
+  /** Removes those of this diff. */
+  remove(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
   /** Counts what another process has written for a table; false where it is not here, as on the machine of another controller. */
   adopt(table: string, { fileBytes, fileEnded }: Pick<KeptTable, "fileBytes" | "fileEnded">): boolean {
     const path = this.#path(table);

@@ -3,8 +3,10 @@ import { type TableName, tableKey } from "../base/table-name.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { type LockedSnapshotOptions, openLockedSnapshot } from "../mysql/locked-snapshot.ts";
+import { isMysqlError } from "../mysql/mysql-error.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
 import { connectReaders, OPEN_READ_VIEW } from "../mysql/snapshot-readers.ts";
+import { tableWriters } from "../mysql/table-writers.ts";
 import type { TableShape } from "../table/table-shape.ts";
 import {
   type DiffLimits,
@@ -25,8 +27,11 @@ export interface TableSide {
 export interface OpenTable {
   /** The home's transactions that both sides hold of this table. */
   readonly position: string;
-  /** What the other side's server had executed then, or a moment before. */
-  readonly otherPosition: string;
+  /**
+   * What the other side's server had executed then, or a moment before. Absent where a prepared XA transaction may hold rows of the
+   * table: once it is committed, no log says which.
+   */
+  readonly otherPosition?: string;
   /** The wall clock before that moment, ISO 8601. */
   readonly openedTime: string;
   readonly home: TableSide;
@@ -98,10 +103,12 @@ async function openAtOnce(
     await options.failpoint("diff-before-target-snapshot");
     // First: whatever is written there behind it, by whomever, is looked at again.
     const otherPosition = await executedAt(observer);
+    // What is committed by then is in the read view, and what is prepared from now on is behind the position.
+    const prepared = await mayBePrepared(observer, name);
     const other = await openOther(reader, name, observer);
     return {
       position: home.position,
-      otherPosition,
+      ...(prepared ? {} : { otherPosition }),
       openedTime,
       home,
       other,
@@ -144,6 +151,24 @@ function meteredStream({ stream, clock, onPause }: DiffOptions): DiffStreamPort 
 export async function executedAt(connection: Connection): Promise<string> {
   const row = await connection.one("SELECT @@global.gtid_executed AS gtids");
   return (row?.["gtids"] ?? "").replaceAll("\n", "");
+}
+
+/** Whether a prepared XA transaction may hold rows of the table; also where the account may not look. */
+async function mayBePrepared(connection: Connection, name: TableName): Promise<boolean> {
+  const prepared = await ifAllowed(connection.rows("XA RECOVER"));
+  if (prepared?.length === 0) return false;
+  const writers = await ifAllowed(tableWriters(connection, name));
+  // With xa_detach_on_prepare=OFF it is still a session's.
+  return writers?.some(({ threadId }) => threadId === undefined || prepared !== undefined) ?? true;
+}
+
+async function ifAllowed<T>(looking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (isMysqlError(error)) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -84,11 +84,8 @@ export class TableRun {
     through: readonly Buffer[] | undefined,
   ): Promise<void> {
     const { keeper, failpoint } = this.#options;
-    const first = this.#state ?? {
-      verifiedAt: table.position,
-      verifiedTime: table.openedTime,
-      otherAt: table.otherPosition,
-    };
+    const { position: verifiedAt, openedTime: verifiedTime, otherPosition: otherAt } = table;
+    const first = this.#state ?? { verifiedAt, verifiedTime, otherAt };
     const notFast = now.notFast ?? this.#state?.notFast;
     log.flush();
     this.#state = {

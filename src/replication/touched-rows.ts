@@ -2,7 +2,7 @@ import { type Deferred, deferred } from "../base/deferred.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
-import type { PayloadEvent, RowsEvent } from "../binlog/binlog-event.ts";
+import type { BinlogEvent, PayloadEvent, RowsEvent } from "../binlog/binlog-event.ts";
 import { type RowImage, RowWalker, VALUE_ABSENT } from "../binlog/row-walker.ts";
 import type { TableMap } from "../binlog/table-map.ts";
 import { type TransactionPart, TransactionReader } from "../binlog/transaction-reader.ts";
@@ -200,13 +200,23 @@ export class TouchedRows {
     }
     if (event.kind === "payload") return this.#unpack(event);
     let wait: Promise<void> | undefined;
-    for (const part of this.#reader.push(event)) wait = this.#part(part) ?? wait;
+    for (const part of this.#parts(event)) wait = this.#part(part) ?? wait;
     return wait;
   }
 
   async #unpack(payload: PayloadEvent): Promise<void> {
     for await (const event of payload.stream()) {
-      for (const part of this.#reader.push(event)) await this.#part(part);
+      for (const part of this.#parts(event)) await this.#part(part);
+    }
+  }
+
+  /** What cannot be followed, as a statement with variables of its own, will not become readable by reading it again. */
+  *#parts(event: BinlogEvent): Generator<TransactionPart> {
+    try {
+      yield* this.#reader.push(event);
+    } catch (error) {
+      if (!isSwitchyardError(error, "BINLOG_TRANSACTION_SHAPE")) throw error;
+      this.#stop([error.facts.what, ...(error.facts.details ?? [])].join("; "));
     }
   }
 
@@ -290,7 +300,7 @@ export class TouchedRows {
   }
 
   #stop(why: string): void {
-    this.#stopped = why;
+    this.#stopped ??= why;
     this.#progress.resolve();
   }
 

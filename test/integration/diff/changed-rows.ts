@@ -4,6 +4,7 @@ import { type RoundOutcome, refreshRound } from "../../../src/controller/refresh
 import type { DiffSummary, Refreshed } from "../../../src/cutover/migration-document.ts";
 import type { DiffOptions } from "../../../src/diff/diff-options.ts";
 import type { DiffReport } from "../../../src/diff/diff-report.ts";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import type { TestServer } from "../../support/servers.ts";
 import { KEYS } from "./diff-tables.ts";
@@ -27,7 +28,13 @@ export function rowsChangedSince(pair: Pair): void {
 
   async function again(
     refreshed: Refreshed,
-    options: { readonly keylessAgeMaxMs?: number; readonly reverse?: boolean } = {},
+    options: {
+      readonly keylessAgeMaxMs?: number;
+      readonly reverse?: boolean;
+      readonly limits?: DiffOptions["limits"];
+      /** Ends the round once the first keys are compared. */
+      readonly abort?: AbortController;
+    } = {},
   ): Promise<RoundOutcome & { readonly seen: readonly string[]; readonly compared: number }> {
     const forward = await pair.diffOptions();
     const [home, other] = options.reverse === true ? [forward.other, forward.home] : [forward.home, forward.other];
@@ -37,12 +44,15 @@ export function rowsChangedSince(pair: Pair): void {
         direction: options.reverse === true ? "reverse" : "forward",
         diff: {
           ...forward,
-          ...{ home, other, direction: options.reverse === true ? "reverse" : "forward", limits: { lookAgainMs: 5 } },
+          ...{ home, other, direction: options.reverse === true ? "reverse" : "forward" },
+          limits: { lookAgainMs: 5, ...options.limits },
+          ...(options.abort === undefined ? {} : { signal: options.abort.signal }),
         },
         otherUuid: "",
         keylessAgeMaxMs: options.keylessAgeMaxMs ?? HOUR_MS,
         onKeys: (_, some) => {
           compared += some;
+          if (compared > 0) options.abort?.abort();
         },
       });
       const seen = outcome.found.flatMap(({ samples }) => samples.map(({ table, key }) => `${table} ${key}`)).sort();
@@ -161,15 +171,64 @@ export function rowsChangedSince(pair: Pair): void {
         "SET SESSION binlog_format = STATEMENT; UPDATE t.n SET v = 2 WHERE id = 1",
         /it concerns t\.n: rows as a statement$/,
       ],
+      ["SET SESSION binlog_format = STATEMENT; INSERT INTO t.n (v) VALUES (2)", /cannot be followed.*transaction /],
       ["XA START 'x'; UPDATE t.n SET v = 2; XA END 'x'; XA PREPARE 'x'; XA ROLLBACK 'x'", /only prepared/],
     ])("cannot be told after %s, which is said", async (sql, why) => {
-      await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+      await make("n", "id INT PRIMARY KEY AUTO_INCREMENT, v INT", "VALUES (1, 1)");
       const fresh = await clean();
       await onOther(sql);
       const { stopped } = await again(fresh);
       expect(stopped?.server).toMatch(/^other$|either/);
       expect(stopped?.why).toMatch(why);
     });
+
+    test("by an XA transaction that was prepared before the diff are no log's to tell: it is not compared again", async () => {
+      await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+      await make("m", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+      await caughtUp();
+      await onOther("XA START 'x'; UPDATE t.n SET v = 2; XA END 'x'; XA PREPARE 'x'");
+      const prepared = diff();
+      await prepared.catch(() => undefined);
+      await onOther("XA COMMIT 'x'");
+      const { differences, otherAt, tables } = await prepared;
+      expect([differences, otherAt, tables.map((one) => one.otherAt === undefined)]).toEqual([
+        0,
+        undefined,
+        [true, false],
+      ]);
+      expect(await diff()).toMatchObject({ differences: 1, otherAt: expect.any(String) });
+    });
+
+    test("on a server that was put back to what it was before are not known, though it gives the same numbers again", async () => {
+      await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+      const fresh = await clean();
+      const [server] = await pair.servers().other.root("SELECT @@server_uuid AS uuid");
+      const after = GtidSet.parse(fresh.target).union(GtidSet.parse(`${server?.["uuid"]}:900001-900005`));
+      const { stopped } = await again({ ...fresh, target: after.toString() });
+      expect(stopped).toMatchObject({ server: "other", why: expect.stringMatching(/put back/) });
+    });
+
+    test.each(["is given up", "cannot lock the next table"])(
+      "and differ are told of by a round that %s",
+      async (how) => {
+        await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
+        await make("o", "id INT PRIMARY KEY, v INT", "VALUES (1, 1), (2, 2)");
+        const fresh = await clean();
+        await onOther("UPDATE t.n SET v = 2; UPDATE t.o SET v = 2 WHERE id = 1");
+        const writer = await Connection.connect(pair.servers().home.endpoint("app", "a"));
+        try {
+          await writer.query("BEGIN");
+          await writer.query("UPDATE t.o SET v = 3 WHERE id = 2");
+          const limits = { lockWaitMs: 50, lockAttempts: 1, lockRounds: 1 };
+          const abort = how === "is given up" ? { abort: new AbortController() } : {};
+          const { seen, refreshed } = await again(fresh, { limits, ...abort });
+          expect(seen).toEqual(["t.n id=1"]);
+          expect(refreshed).toEqual(fresh);
+        } finally {
+          await writer.close();
+        }
+      },
+    );
 
     test("are told from a log that is purged by an error, never passed over", async () => {
       await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
