@@ -13,13 +13,15 @@ const FAILURES_SHOWN_MAX = 5;
 interface Totals {
   seeds: number;
   attempts: number;
+  readonly stories: Record<string, number>;
   readonly outcomes: Record<string, number>;
   failures: number;
 }
 
 /**
  * Runs the simulated switch for many seeds, on every core. What goes wrong in a run, and when, is decided by its seed
- * alone: the seed's number chooses the kinds of faults, or a scene, in turn, and the run does the same whenever it is repeated.
+ * alone: the seed's number chooses the kinds of faults, or a scene, in turn, and how many proxies and controllers there are;
+ * and the run does the same whenever it is repeated.
  */
 export const soak: Soak = {
   usage: [
@@ -43,7 +45,7 @@ export const soak: Soak = {
     const threads = Math.min(wholeNumber("threads", values.threads, 1), Math.ceil(seeds / PORTION));
     const traced = values.trace || seeds === 1;
     process.stdout.write(`seeds ${from} to ${from + seeds - 1}, on ${threads} threads\n`);
-    const totals: Totals = { seeds: 0, attempts: 0, outcomes: {}, failures: 0 };
+    const totals: Totals = { seeds: 0, attempts: 0, stories: {}, outcomes: {}, failures: 0 };
     const startedAt = performance.now();
     const progress = setInterval(() => process.stdout.write(`${line(totals, seeds, startedAt)}\n`), PROGRESS_MS);
     const next = portions(from, seeds);
@@ -53,6 +55,7 @@ export const soak: Soak = {
       clearInterval(progress);
     }
     process.stdout.write(`${line(totals, seeds, startedAt)}\n`);
+    for (const [name, count] of Object.entries(totals.stories)) process.stdout.write(`  ${count} seeds of ${name}\n`);
     process.stdout.write(totals.failures === 0 ? "nothing was found\n" : `${totals.failures} seeds FAILED\n`);
     return totals.failures === 0 ? 0 : 1;
   },
@@ -93,9 +96,8 @@ function work(next: ReturnType<typeof portions>, traced: boolean, totals: Totals
 function take(results: SeedResults, totals: Totals): void {
   totals.seeds += results.seeds;
   totals.attempts += results.attempts;
-  for (const [outcome, count] of Object.entries(results.outcomes)) {
-    totals.outcomes[outcome] = (totals.outcomes[outcome] ?? 0) + count;
-  }
+  add(totals.outcomes, results.outcomes);
+  add(totals.stories, results.stories);
   for (const { seed, breaches, trace } of results.told) {
     if (breaches.length === 0) {
       process.stdout.write(`seed ${seed} (${storyOf(seed).name})\n${trace.join("\n")}\n`);
@@ -105,6 +107,10 @@ function take(results: SeedResults, totals: Totals): void {
     if (totals.failures > FAILURES_SHOWN_MAX) process.stdout.write(`seed ${seed} FAILED: ${breaches[0]}\n`);
     else process.stdout.write(`${trace.join("\n")}\n${failure(seed, breaches)}\n`);
   }
+}
+
+function add(totals: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + count;
 }
 
 function failure(seed: number, breaches: readonly string[]): string {

@@ -13,6 +13,8 @@ export interface SeedRange {
 export interface SeedResults {
   readonly seeds: number;
   readonly attempts: number;
+  /** How many of the seeds each story had. */
+  readonly stories: Readonly<Record<string, number>>;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly told: readonly {
     readonly seed: number;
@@ -31,14 +33,16 @@ port.on("message", (range: SeedRange) => {
 async function runSeeds({ from, to, traced }: SeedRange): Promise<SeedResults> {
   const told: SeedResults["told"][number][] = [];
   const outcomes: Record<string, number> = {};
+  const stories: Record<string, number> = {};
   let attempts = 0;
   for (let seed = from; seed <= to; seed += 1) {
-    const { faults, options, excused } = storyOf(seed);
+    const { name, faults, options, excused } = storyOf(seed);
+    stories[name] = (stories[name] ?? 0) + 1;
     const result = await simulate({ seed, faults, ...options() });
     const breaches = result.breaches.filter((breach) => excused?.test(breach) !== true);
     attempts += result.attempts;
     for (const outcome of result.outcomes) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     if (traced || breaches.length > 0) told.push({ seed, breaches, trace: result.trace });
   }
-  return { seeds: to - from + 1, attempts, outcomes, told };
+  return { seeds: to - from + 1, attempts, stories, outcomes, told };
 }

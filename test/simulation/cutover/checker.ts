@@ -1,4 +1,5 @@
 import type { Stray } from "../../../src/cutover/ports.ts";
+import { breachesOf, type Documents, strandedSeals } from "./document-checks.ts";
 import type { LogEntry, SimServer, Write } from "./sim-server.ts";
 import type { Random, SimProcess, World } from "./world.ts";
 
@@ -31,6 +32,7 @@ export class Checker {
   /** The tables' home by the rules in the store, at this moment. */
   home: () => string = () => "old";
   readonly #world: World;
+  readonly #servers = new Set<SimServer>();
   readonly #acknowledged = new Map<string, number>();
   readonly #all: Write[] = [];
   readonly #ids = new Map<number, string>();
@@ -55,6 +57,7 @@ export class Checker {
   }
 
   watch(server: SimServer): void {
+    this.#servers.add(server);
     server.onWrite = (entry) => this.#written(server, entry);
     server.onId = (write, bypass) => this.#given(server, write, bypass);
   }
@@ -80,6 +83,13 @@ export class Checker {
       if (server !== newHome || index < (this.#armedAt.get(server.name) ?? 0) || index >= newHome.sealedAt) continue;
       if (!this.strays.has(key)) this.#breach(`${server.name} took ${key} before the swap, and nobody was told`);
     }
+  }
+
+  /** The store has taken a transaction: rules and journal before and after it. */
+  documents(before: Documents, now: Documents): void {
+    const servers = [...this.#servers];
+    for (const line of [...breachesOf(before, now), ...strandedSeals(servers, now.journal)])
+      this.#breach(`the store shows ${line}`);
   }
 
   /** The client of a statement that was held has gone: nothing of it may be carried out any more. */

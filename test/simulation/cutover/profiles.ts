@@ -8,7 +8,19 @@ export const PROFILES = {
   "controllers killed, stopped and cut off at every step": { controller: 0.15 },
   "proxies killed, stopped and cut off": { proxies: true },
   "sessions killed on the servers": { sessions: true },
-  "all of it": { messages: 0.03, storeAway: true, controller: 0.1, proxies: true, sessions: true },
+  "leases that end before their time": { leases: true },
+  "clocks that jump and stand still": { clocks: true },
+  "machines of proxies that vanish": { machines: true },
+  "all of it": {
+    messages: 0.03,
+    storeAway: true,
+    controller: 0.1,
+    proxies: true,
+    sessions: true,
+    leases: true,
+    clocks: true,
+    machines: true,
+  },
 } as const satisfies Record<string, Faults>;
 
 export interface Explored {

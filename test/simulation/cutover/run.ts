@@ -1,4 +1,5 @@
 import type { Failpoint } from "../../../src/base/failpoints.ts";
+import { forgetProxy } from "../../../src/cutover/forget-proxy.ts";
 import { migrationKey } from "../../../src/cutover/journal.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import type { SwitchPorts } from "../../../src/cutover/ports.ts";
@@ -7,12 +8,12 @@ import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
 import { PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import { Checker } from "./checker.ts";
-import { MIGRATION, SimController } from "./sim-controller.ts";
-import { TABLE } from "./sim-home.ts";
+import { SimController } from "./sim-controller.ts";
+import { MIGRATION, SimHome, TABLE } from "./sim-home.ts";
 import { type ProxyWeakness, SimProxy } from "./sim-proxy.ts";
 import { type Connection, SimServer } from "./sim-server.ts";
 import { faultsOf, SimStore, SimStoreServer } from "./sim-store.ts";
-import { SimProcess, World } from "./world.ts";
+import { Random, SimProcess, World } from "./world.ts";
 
 /** What is allowed to go wrong in a run. */
 export interface Faults {
@@ -26,11 +27,22 @@ export interface Faults {
   readonly proxies?: boolean;
   /** Somebody KILLs the sessions that lock and fence. */
   readonly sessions?: boolean;
+  /** Leases end at the store before their time, whatever their owners do. */
+  readonly leases?: boolean;
+  /** The monotonic clock of a process jumps ahead or stands still, also for as long as it is stopped. */
+  readonly clocks?: boolean;
+  /** The machine of a proxy vanishes, and its connections stay; later somebody has it forgotten. */
+  readonly machines?: boolean;
 }
 
 export interface RunOptions {
   readonly seed: number;
   readonly faults: Faults;
+  /** How many there are; two of each where nothing is said. */
+  readonly proxies?: number;
+  readonly controllers?: number;
+  /** Wall clocks are set to other times all the while. */
+  readonly wallClocks?: boolean;
   readonly activeMs?: number;
   readonly bypass?: boolean;
   /** How long a client of a proxy to which nothing was done may wait; without it that is looked at in runs without faults. */
@@ -86,10 +98,12 @@ const WAIT_MAX_MS = 1000;
 const SLOW_SHARE = 0.01;
 const PROXY_LEASE_MS = 200;
 const LEADER_LEASE_MS = 150;
+/** Less than a diff may be old by the wall clock, over all the jumps of a run. */
+const WALL_JUMP_MAX_MS = 60_000;
 /** How much longer faults may last until a first attempt has begun. */
 const FIRST_ATTEMPT_MS = 5000;
 
-/** One run of the whole protocol: servers, store, two controllers, two proxies, clients. Ends healed and quiet. */
+/** One run of the whole protocol: servers, store, controllers, proxies, clients. Ends healed and quiet. */
 export class Run {
   readonly world: World;
   readonly checker: Checker;
@@ -144,12 +158,14 @@ export class Run {
   async go(): Promise<RunResult> {
     const { world, checker } = this;
     this.#setUp();
-    for (let index = 0; index < 2; index += 1) {
-      this.addProxy();
-      this.#addController();
+    const { proxies = 2, controllers = 2 } = this.options;
+    for (let index = 0; index < Math.max(proxies, controllers); index += 1) {
+      if (index < proxies) this.addProxy();
+      if (index < controllers) this.#addController();
     }
     if (this.options.bypass !== false) void this.#bypass();
     this.#makeTrouble();
+    if (this.options.wallClocks === true) this.#setWallClocks();
     await world.run(this.options.activeMs ?? 2000);
     // Faults can keep everybody from beginning anything; a run without an attempt would say nothing.
     await world.run(FIRST_ATTEMPT_MS, () => this.#attempts > 0);
@@ -223,8 +239,12 @@ export class Run {
   #watchRules(): void {
     let switchId = "";
     let armed: string | undefined;
+    let before = { rules: this.rules, journal: this.document };
     this.store.onApplied = (sender, sentAt) => {
       const { rules, servers } = this;
+      const now = { rules, journal: this.document };
+      if (now.rules !== before.rules || now.journal !== before.journal) this.checker.documents(before, now);
+      before = now;
       const token = rules.armed[MIGRATION]?.token;
       if (token !== armed && token !== undefined) this.checker.armed([servers.old, servers.new]);
       armed = token;
@@ -237,7 +257,7 @@ export class Run {
   }
 
   /** Another proxy begins; each message between it and the store takes `linkMs` longer than others' do. */
-  addProxy(linkMs = 0): void {
+  addProxy(linkMs = 0, id?: string): void {
     if (this.#finishing) return;
     const process = new SimProcess(this.world, `proxy${++this.#processes}`);
     process.linkMs = linkMs;
@@ -247,6 +267,7 @@ export class Run {
       new SimProxy({
         world,
         process,
+        id: id ?? process.name,
         store,
         servers,
         checker,
@@ -312,6 +333,9 @@ export class Run {
     if (options.faults.sessions === true && random.chance(0.2))
       this.killSession(random.pick([this.servers.old, this.servers.new]));
     if (options.faults.proxies === true && random.chance(0.25)) this.#troubleProxy();
+    if (options.faults.leases === true && random.chance(0.2)) this.store.endSome(random);
+    if (options.faults.clocks === true && random.chance(0.2)) this.#troubleClock();
+    if (options.faults.machines === true && random.chance(0.15)) this.#troubleMachine();
     world.after(random.between(30, 120), () => this.#makeTrouble());
   }
 
@@ -335,9 +359,69 @@ export class Run {
       this.proxies = this.proxies.filter((one) => one !== proxy);
       this.world.after(random.between(20, 200), () => {
         // Whoever started the process has seen it end.
-        this.store.apply([], [{ delete: PROXIES_PREFIX + proxy.process.name }]);
+        this.store.apply([], [{ delete: PROXIES_PREFIX + proxy.id }]);
         this.addProxy();
       });
+    }
+  }
+
+  #troubleClock(): void {
+    const { random } = this.world;
+    const { process } = random.pick([...this.proxies, ...this.controllers]);
+    const kind = random.next();
+    if (kind < 0.4) process.jumpClock(random.between(20, 1500));
+    else if (kind < 0.7) process.stallClock(random.between(20, 800));
+    else {
+      // A machine that sleeps: the process does nothing, and the clock does not count the time.
+      const ms = random.between(50, 800);
+      process.stop(ms);
+      process.stallClock(ms);
+    }
+  }
+
+  /** By another generator, so that all else goes as it would have gone. */
+  #setWallClocks(): void {
+    const random = new Random(this.options.seed + 1);
+    const set = (): void => {
+      for (const { process } of [...this.proxies, ...this.controllers])
+        process.clock.setWall(random.between(-WALL_JUMP_MAX_MS, WALL_JUMP_MAX_MS));
+      this.world.after(7, set);
+    };
+    set();
+  }
+
+  #troubleMachine(): void {
+    const { random } = this.world;
+    if (this.proxies.length > 0) this.loseMachine(random.pick(this.proxies), random.between(20, 300));
+  }
+
+  /** A proxy's machine vanishes; `laterMs` after that another proxy begins in its place. */
+  loseMachine(proxy: SimProxy, laterMs: number): void {
+    const { options, world } = this;
+    proxy.process.vanish();
+    this.proxies = this.proxies.filter((one) => one !== proxy);
+    const id = options.weakProxy === "comes-back-under-its-id" ? proxy.id : undefined;
+    world.after(laterMs, () => this.addProxy(0, id));
+    if (id === undefined) void this.#forget(proxy.id);
+  }
+
+  /** Somebody who knows that a proxy has ended for good has it forgotten. */
+  async #forget(id: string): Promise<void> {
+    const { world, store, servers } = this;
+    const process = new SimProcess(world, `forgetter${++this.#processes}`);
+    const options = {
+      store: new SimStore(store, process),
+      clock: process.clock,
+      servers: [servers.old, servers.new].map((server) => new SimHome(server, process).connections()),
+      leadership: [],
+      killTimeoutMs: LIMITS.killTimeoutMs,
+    };
+    for (let done = false; !done; ) {
+      await world.delay(world.random.between(50, 400));
+      done = await forgetProxy(id, options).then(
+        () => true,
+        () => false,
+      );
     }
   }
 

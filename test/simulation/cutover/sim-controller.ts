@@ -12,13 +12,12 @@ import { serializeStreamClaim } from "../../../src/rules/controller-documents.ts
 import { STREAMS_PREFIX } from "../../../src/rules/store-keys.ts";
 import type { Lease } from "../../../src/store/store.ts";
 import type { Checker } from "./checker.ts";
-import { SimHome } from "./sim-home.ts";
+import { MIGRATION, SimHome } from "./sim-home.ts";
 import type { SimServer } from "./sim-server.ts";
 import type { SimStore } from "./sim-store.ts";
 import { SimStream } from "./sim-stream.ts";
 import type { SimProcess, World } from "./world.ts";
 
-export const MIGRATION = "m";
 const KILLS = { openTransactions: "kill" } as const;
 const CLAIM = STREAMS_PREFIX + MIGRATION;
 
@@ -137,7 +136,7 @@ export class SimController {
       while (!ended.signal.aborted) {
         await world.delay(20);
         await this.process.gate();
-        if (world.now > lease.confirmedSentAtMs() + lease.ttlMs * 0.7) ended.abort();
+        if (this.process.clock.monotonicMs() > lease.confirmedSentAtMs() + lease.ttlMs * 0.7) ended.abort();
       }
     };
     void look();
@@ -148,7 +147,7 @@ export class SimController {
     const { store, servers, world, weaken } = this.options;
     const homes = { old: new SimHome(servers.old, this.process), new: new SimHome(servers.new, this.process) };
     const ports: SwitchPorts = {
-      clock: this.process.clock(),
+      clock: this.process.clock,
       log: silentLogger,
       failpoint: async (point) => {
         this.options.disturb(point, this);

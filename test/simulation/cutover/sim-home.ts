@@ -1,4 +1,5 @@
 import { SwitchyardError } from "../../../src/base/errors.ts";
+import type { ServerWithConnections } from "../../../src/cutover/forget-proxy.ts";
 import { requireKnownServer } from "../../../src/cutover/known-server.ts";
 import type {
   Home,
@@ -13,6 +14,7 @@ import type {
 import type { Connection, SimServer } from "./sim-server.ts";
 import type { SimProcess } from "./world.ts";
 
+export const MIGRATION = "m";
 export const TABLE = "shop.orders";
 
 /** A server as the switch of one process reaches it. */
@@ -101,6 +103,17 @@ export class SimHome implements Home {
         });
       },
       close: () => Promise.resolve(),
+    };
+  }
+
+  /** The server as somebody sees it who has connections ended there. */
+  connections(): ServerWithConnections {
+    const connection = this.#server.connect(undefined, true);
+    const session = new SimSession(this.#server, this.#process, connection);
+    return {
+      label: this.label,
+      connectionsOf: (nonces) => session.connectionsOf(nonces),
+      kill: (ids) => session.kill(ids),
     };
   }
 

@@ -43,11 +43,15 @@ export type ProxyWeakness =
   /** Sends a statement that was held although its client has gone meanwhile. */
   | "sends-for-the-gone"
   /** Rolls a transaction back by order, and does not tell its client. */
-  | "hides-the-undone";
+  | "hides-the-undone"
+  /** What begins in the place of a proxy whose machine has vanished registers under its id. */
+  | "comes-back-under-its-id";
 
 export interface SimProxyOptions {
   readonly world: World;
   readonly process: SimProcess;
+  /** What it registers under. */
+  readonly id: string;
   readonly store: SimStore;
   readonly servers: Readonly<Record<string, SimServer>>;
   readonly checker: Checker;
@@ -77,7 +81,7 @@ export class SimProxy {
 
   constructor(options: SimProxyOptions) {
     const { process, store } = options;
-    const clock = process.clock();
+    const { clock } = process;
     this.options = options;
     this.process = process;
     this.nonce = `boot-${process.name}`;
@@ -92,7 +96,7 @@ export class SimProxy {
       log: silentLogger,
       metrics,
       licence,
-      id: process.name,
+      id: options.id,
       defaultBackend: "old",
       leaseTtlMs: options.leaseTtlMs,
       retryMs: 20,
@@ -104,6 +108,10 @@ export class SimProxy {
       new HoldKeeper({ store, traffic: this.traffic, clock, log: silentLogger, retryMs: 20 });
     new StragglerEnder({ traffic: this.traffic, clock, log: silentLogger });
     void this.#start();
+  }
+
+  get id(): string {
+    return this.options.id;
   }
 
   get idle(): boolean {
@@ -145,7 +153,7 @@ export class SimProxy {
   }
 
   #acknowledged(hold: LocalHold): HoldAcknowledgement {
-    const truth = hold.acknowledgement(this.options.world.now);
+    const truth = hold.acknowledgement(this.process.clock.monotonicMs());
     return this.options.weakness === "drains-at-once" ? { ...truth, state: "drained", open: [] } : truth;
   }
 
@@ -156,7 +164,7 @@ export class SimProxy {
     );
     return {
       format: 3,
-      id: this.process.name,
+      id: this.id,
       bootNonce: this.nonce,
       version: "sim",
       generation: rules.generation,
@@ -455,9 +463,10 @@ class SimClient implements TrafficSession {
     if (this.#open === server.name) throw new StatementError("gone");
     const connection = server.connect(this.#proxy.nonce, false);
     this.#connections.set(server.name, connection);
-    this.#proxy.process.onDeath.push(() =>
-      this.#world.after(this.#world.random.between(0, 60), () => server.close(connection)),
-    );
+    const { process } = this.#proxy;
+    process.onDeath.push(() => {
+      if (!process.vanished) this.#world.after(this.#world.random.between(0, 60), () => server.close(connection));
+    });
     return connection;
   }
 

@@ -12,7 +12,7 @@ import type {
 } from "../../../src/store/store.ts";
 import { identify } from "../../../src/store/store-limits.ts";
 import { StoreState } from "../../../src/store/store-state.ts";
-import type { SimProcess, World } from "./world.ts";
+import type { Random, SimProcess, World } from "./world.ts";
 
 const ANSWER_TIMEOUT_MS = 120;
 
@@ -64,6 +64,8 @@ export class SimStoreServer {
   lateMs: readonly [number, number] = [ANSWER_TIMEOUT_MS * 0.8, ANSWER_TIMEOUT_MS * 4];
   #leases = 0;
   readonly #expiry = new Map<string, number>();
+  /** Whose lease it is, for those that stand. */
+  readonly #owners = new Map<string, SimProcess>();
 
   constructor(world: World) {
     this.world = world;
@@ -79,8 +81,9 @@ export class SimStoreServer {
     return result;
   }
 
-  newLease(ttlMs: number): string {
+  newLease(ttlMs: number, owner: SimProcess): string {
     const id = `l${++this.#leases}`;
+    this.#owners.set(id, owner);
     this.state.addLease(id);
     this.#extend(id, ttlMs);
     return id;
@@ -93,7 +96,16 @@ export class SimStoreServer {
     return true;
   }
 
+  /** One of the leases that stand ends before its time. */
+  endSome(random: Random): void {
+    if (this.#owners.size === 0) return;
+    const [id, owner] = random.pick([...this.#owners]);
+    owner.losesLease();
+    this.end(id);
+  }
+
   end(id: string): void {
+    this.#owners.delete(id);
     if (this.state.hasLease(id)) this.#tell(this.state.endLease(id));
   }
 
@@ -236,18 +248,17 @@ export class SimStore implements Store {
   }
 
   async lease(ttlMs: number): Promise<Lease> {
-    const { world } = this.#server;
-    const sent = world.now;
-    const id = await this.#ask(() => this.#server.newLease(ttlMs));
+    const { clock } = this.#process;
+    const sent = clock.monotonicMs();
+    const id = await this.#ask(() => this.#server.newLease(ttlMs, this.#process));
     let confirmed = sent;
     let open = true;
     const lost = new AbortController();
     const keep = async (): Promise<void> => {
       while (open && !lost.signal.aborted) {
-        await world.delay(ttlMs / 3);
-        await this.#process.gate();
+        await clock.sleep(ttlMs / 3);
         if (!open) return;
-        const at = world.now;
+        const at = clock.monotonicMs();
         const stands = await this.#ask(() => this.#server.keepAlive(id, ttlMs)).catch(() => undefined);
         if (stands === false) lost.abort();
         if (stands === true) confirmed = at;

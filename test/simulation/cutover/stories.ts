@@ -1,6 +1,7 @@
 import { PROFILES } from "./profiles.ts";
 import type { Faults, RunOptions } from "./run.ts";
 import * as scenes from "./scenes.ts";
+import { Random } from "./world.ts";
 
 /** What happens in a run of the soak, besides what its seed decides. */
 export interface Story {
@@ -14,6 +15,7 @@ export interface Story {
 
 /** For how long, in virtual time, each seed's faults go on, at least. */
 const RUN_MS = 500;
+const WAIT_MAX_MS = 1000;
 
 const PLAYED: Readonly<Record<string, () => Partial<RunOptions>>> = {
   lateSwap: scenes.lateSwap,
@@ -22,28 +24,53 @@ const PLAYED: Readonly<Record<string, () => Partial<RunOptions>>> = {
   lateReturn: scenes.lateReturn,
   lateSeal: scenes.lateSeal,
   lateFence: scenes.lateFence([1, 12]),
+  lateFenceAtOnce: scenes.lateFence([0, 0]),
   lateRegain: scenes.lateRegain,
+  lateSessions: () => ({ scene: scenes.lateSessions }),
+  cutOffBeforeArming: () => ({ scene: scenes.cutOffBeforeArming, activeMs: 1500 }),
   cutOffWhileArmed: () => ({ scene: scenes.cutOffWhileArmed }),
   lockLostAroundSwap: () => ({ scene: scenes.lockLostAroundSwap }),
   lockLostBeforeSwap: () => ({ scene: scenes.lockLostBeforeSwap }),
   writesToNewHome: () => ({ scene: scenes.writesToNewHome }),
   slowProxyJoins: () => ({ scene: scenes.slowProxyJoins }),
   stoppedWhileArmed: () => ({ scene: scenes.stoppedWhileArmed, slowShare: 0.2, activeMs: 1500 }),
+  longReaders: () => ({ scene: scenes.longReaders, waitMaxMs: WAIT_MAX_MS }),
+  noControllersLeft: () => ({ scene: scenes.noControllersLeft, waitMaxMs: WAIT_MAX_MS, activeMs: 2000 }),
+  storeAwayInPeace: () => ({
+    scene: scenes.storeAwayInPeace,
+    waitMaxMs: WAIT_MAX_MS,
+    strictWaits: true,
+    activeMs: 2500,
+  }),
 };
 
+const AMONG_FAULTS: readonly Story[] = Object.entries(PROFILES).map(([name, faults]) => ({
+  name,
+  faults,
+  options: () => ({ activeMs: RUN_MS }),
+}));
+
+/** What is left to chance finds more than scenes do, in less time. */
 const STORIES: readonly Story[] = [
-  ...Object.entries(PROFILES).map(([name, faults]) => ({ name, faults, options: () => ({ activeMs: RUN_MS }) })),
+  ...AMONG_FAULTS,
   ...Object.entries(PLAYED).map(([name, options]) => ({
     name: `scene ${name}`,
     faults: {},
     options: () => ({ activeMs: 1000, ...options() }),
     ...(name === "lateRegain" ? { excused: /was told: deadlock$/ } : {}),
   })),
+  ...AMONG_FAULTS,
 ];
+
+/** How many proxies and controllers there are in a seed's run: one to three, and one or two. */
+function populationOf(seed: number): Pick<RunOptions, "proxies" | "controllers"> {
+  const random = new Random(seed + 7919);
+  return { proxies: 1 + Math.floor(random.next() * 3), controllers: 1 + Math.floor(random.next() * 2) };
+}
 
 /** The story of a seed's run: they take turns. */
 export function storyOf(seed: number): Story {
   const story = STORIES[seed % STORIES.length];
   if (story === undefined) throw new Error("there is no story");
-  return story;
+  return { ...story, options: () => ({ ...populationOf(seed), ...story.options() }) };
 }

@@ -1,6 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { Clock } from "../../../src/base/clock.ts";
-import { SwitchyardError } from "../../../src/base/errors.ts";
+import { SimClock } from "./sim-clock.ts";
 
 /** Small, fast and the same everywhere: xorshift with a seed. */
 export class Random {
@@ -35,7 +34,7 @@ export class Random {
   }
 }
 
-interface Timer {
+export interface Timer {
   readonly at: number;
   readonly order: number;
   readonly fire: () => void;
@@ -131,6 +130,7 @@ export class SimProcess {
   readonly name: string;
   readonly #world: World;
   #dead = false;
+  #vanished = false;
   #stoppedFrom = 0;
   #stoppedUntil = 0;
   #cutUntil = 0;
@@ -139,10 +139,12 @@ export class SimProcess {
   /** How much longer each message between it and the store takes than others' do. */
   linkMs = 0;
   readonly onDeath: (() => void)[] = [];
+  readonly clock: SimClock;
 
   constructor(world: World, name: string) {
     this.#world = world;
     this.name = name;
+    this.clock = new SimClock(world, () => this.gate());
   }
 
   get dead(): boolean {
@@ -217,33 +219,45 @@ export class SimProcess {
     this.trouble(ms);
   }
 
-  async gate(): Promise<void> {
+  /** Its monotonic clock is so many milliseconds later from one moment to the next. */
+  jumpClock(ms: number): void {
+    this.#world.note(`the clock of ${this.name} jumps ahead by ${ms.toFixed(0)} ms`);
+    this.clock.jump(ms);
+    this.trouble(0);
+  }
+
+  /** Its monotonic clock stands still, and goes on afterwards as if nothing had been. */
+  stallClock(ms: number): void {
+    this.#world.note(`the clock of ${this.name} stands still for ${ms.toFixed(0)} ms`);
+    this.clock.stall(ms);
+    this.trouble(ms);
+  }
+
+  /** The lease that it has ends at the store, whatever it does to keep it. */
+  losesLease(): void {
+    this.#world.note(`a lease of ${this.name} ends`);
+    this.trouble(0);
+  }
+
+  /** Its machine is gone: nobody closes its connections, and what it had sent still arrives. */
+  vanish(): void {
+    this.#world.note(`the machine of ${this.name} vanishes`);
+    this.#vanished = true;
+    this.kill();
+  }
+
+  get vanished(): boolean {
+    return this.#vanished;
+  }
+
+  gate(): Promise<void> {
+    return this.#dead || this.stopped ? this.#wait() : OPEN;
+  }
+
+  async #wait(): Promise<void> {
     while (this.stopped) await this.#world.delay(this.#stoppedUntil - this.#world.now);
     if (this.#dead) await new Promise<never>(() => undefined);
   }
-
-  /** The world's clock, as this process can look at it. */
-  clock(): Clock {
-    return {
-      monotonicMs: () => this.#world.now,
-      now: () => new Date(1_700_000_000_000 + this.#world.now),
-      sleep: (ms, signal) =>
-        new Promise((resolve, reject) => {
-          const cancelled = (): SwitchyardError => new SwitchyardError("CANCELLED", { what: "the wait was cancelled" });
-          if (signal?.aborted) {
-            reject(cancelled());
-            return;
-          }
-          const onAbort = (): void => {
-            timer.cancelled = true;
-            reject(cancelled());
-          };
-          const timer = this.#world.after(ms, () => {
-            signal?.removeEventListener("abort", onAbort);
-            void this.gate().then(resolve);
-          });
-          signal?.addEventListener("abort", onAbort, { once: true });
-        }),
-    };
-  }
 }
+
+const OPEN = Promise.resolve();
