@@ -28,7 +28,9 @@ export function breachesOf(before: Documents, { rules, journal }: Documents): re
     ...(held !== undefined && held !== armed ? [`held for ${held}, and armed for ${armed}`] : []),
     ...(open !== Object.values(WHILE).includes(journal.phase) ? [`an attempt in phase ${journal.phase}`] : []),
     ...(open && WHILE[attempt.kind] !== journal.phase ? [`a ${attempt.kind} in phase ${journal.phase}`] : []),
-    ...(!open && (journal.phase === "switched") !== (home === "new") ? [`${journal.phase}, and at home on ${home}`] : []),
+    ...(!open && (journal.phase === "switched") !== (home === "new")
+      ? [`${journal.phase}, and at home on ${home}`]
+      : []),
     ...(swapped && attempt.state !== undefined ? ["an attempt that has swapped is being aborted"] : []),
     ...(rules.generation < before.rules.generation ? ["a generation that goes back"] : []),
   ];
@@ -44,7 +46,9 @@ function swapBreaches(before: Documents, { rules, journal }: Documents): readonl
     ...(held !== token || token === undefined ? [`a swap for ${token} under the hold of ${held}`] : []),
     ...(own?.token !== token || own?.state !== undefined ? ["a swap by an attempt that was not under way"] : []),
     ...(rules.generation === before.rules.generation ? ["a swap without a new generation"] : []),
-    ...(journal.cutPosition === undefined || journal.generation !== rules.generation ? ["a swap that is not told"] : []),
+    ...(journal.cutPosition === undefined || journal.generation !== rules.generation
+      ? ["a swap that is not told"]
+      : []),
   ];
 }
 
