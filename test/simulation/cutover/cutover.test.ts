@@ -4,7 +4,7 @@ import { simulate } from "./run.ts";
 import { lateFence, lateRegain, lateReturn, lateSeal, lateSessions } from "./scenes.ts";
 
 /** More than a thousand, over all profiles. */
-const SEEDS = 110;
+const SEEDS = 100;
 const RUN_MS = 1000;
 const TEST_TIMEOUT_MS = 120_000;
 
@@ -15,6 +15,8 @@ const TEST_TIMEOUT_MS = 120_000;
 const ONCE_FAILED = [199, 436, 527, 620, 1415, 1543, 1548, 3453, 52, 221, 345, 404, 1030, 1124];
 /** One at which a table lock was left to a successor that had looked for it before. */
 const ONCE_LOCKED = 8010;
+/** One of `lateReturn` with three proxies, at which the lock of a controller that woke too late met a transaction. */
+const LATE_LOCK = { seed: 6838, faults: {}, proxies: 3 };
 
 function seeds(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -48,9 +50,7 @@ describe("a switch among faults, simulated", () => {
     async () => {
       for (const seed of [...seeds(1, 60), ...ONCE_FAILED, ONCE_LOCKED]) {
         const { breaches } = await simulate({ seed, faults: {}, ...lateRegain() });
-        // The one exception of this story: a table lock of its own, that lasts until it has read the journal again.
-        const others = breaches.filter((breach) => !breach.endsWith("was told: deadlock"));
-        expect({ seed, others }).toEqual({ seed, others: [] });
+        expect({ seed, breaches }).toEqual({ seed, breaches: [] });
       }
     },
     TEST_TIMEOUT_MS,
@@ -64,6 +64,7 @@ describe("a switch among faults, simulated", () => {
     "a controller that slept before it began a stream cannot begin it once the next one has sealed its ledger",
     async () => {
       for (const seed of seeds(1, 60)) await explore({}, { from: seed, to: seed }, lateReturn());
+      expect((await simulate({ ...LATE_LOCK, ...lateReturn() })).breaches).toEqual([]);
     },
     TEST_TIMEOUT_MS,
   );
@@ -76,9 +77,13 @@ describe("a switch among faults, simulated", () => {
     TEST_TIMEOUT_MS,
   );
 
-  test("a controller that slept on its way to a fence ends no session of the one that leads", async () => {
-    for (let seed = 1; seed <= 60; seed += 1) await explore({}, { from: seed, to: seed }, lateFence([1, 12])());
-  });
+  test(
+    "a controller that slept on its way to a fence ends no session of the one that leads",
+    async () => {
+      for (const seed of seeds(1, 60)) await explore({}, { from: seed, to: seed }, lateFence([1, 12])());
+    },
+    TEST_TIMEOUT_MS,
+  );
 
   test(
     "transactions that are ended by order lose nothing that was acknowledged, and let switches through",
@@ -92,7 +97,9 @@ describe("a switch among faults, simulated", () => {
   test("wall clocks that are set to other times change nothing", async () => {
     for (const seed of seeds(1, 6)) {
       const options = { seed, faults: PROFILES["all of it"], activeMs: RUN_MS };
-      expect((await simulate({ ...options, wallClocks: true })).trace).toEqual((await simulate(options)).trace);
+      const set = await simulate({ ...options, wallClocks: true });
+      const shown = (line: string): string => line.replace(/ that controller\d+ began at \S+$/, "");
+      expect(set.trace.map(shown)).toEqual((await simulate(options)).trace.map(shown));
     }
   });
 

@@ -11,6 +11,7 @@ export const PROFILES = {
   "leases that end before their time": { leases: true },
   "clocks that jump and stand still": { clocks: true },
   "machines of proxies that vanish": { machines: true },
+  "tables that are altered": { ddl: true },
   "all of it": {
     messages: 0.03,
     storeAway: true,
@@ -20,6 +21,7 @@ export const PROFILES = {
     leases: true,
     clocks: true,
     machines: true,
+    ddl: true,
   },
 } as const satisfies Record<string, Faults>;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { explore, firstBreach, PROFILES } from "./profiles.ts";
-import { RULES, type Rule } from "./rules.ts";
+import { RULES, type Rule, SPARE } from "./rules.ts";
 import * as weakened from "./weakenings.ts";
 
 const TEST_TIMEOUT_MS = 120_000;
@@ -63,8 +63,24 @@ describe("the simulation finds the failure when it is not so that", () => {
         "|---|---|---|---|",
         ...rows,
         "",
+        "## What nothing fails without",
+        "",
+        "Tried in the same way, and kept for what the last column says.",
+        "",
+        "| rule | belongs to | nothing fails, since |",
+        "|---|---|---|",
+        ...SPARE.map(({ rule, invariants, since }) => `| ${rule} | ${invariants} | ${since}. |`),
+        "",
       ].join("\n");
       await expect(page).toMatchFileSnapshot("../../../src/cutover/RULES-OFF.md");
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test.each(SPARE.map((spare) => [spare.rule, spare] as const))(
+    "and none when it is not so that %s",
+    async (_name, { faults = {}, without }) => {
+      await explore(faults, { from: 1, to: 60 }, { activeMs: 1000, ...without });
     },
     TEST_TIMEOUT_MS,
   );

@@ -4,11 +4,12 @@ import { migrationKey } from "../../../src/cutover/journal.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import type { SwitchPorts } from "../../../src/cutover/ports.ts";
 import { DEFAULT_SWITCH_LIMITS, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
+import { parseStreamClaim } from "../../../src/rules/controller-documents.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
 import { PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import { Checker } from "./checker.ts";
-import { SimController } from "./sim-controller.ts";
+import { CLAIM, SimController } from "./sim-controller.ts";
 import { MIGRATION, SimHome, TABLE } from "./sim-home.ts";
 import { type ProxyWeakness, SimProxy } from "./sim-proxy.ts";
 import { type Connection, SimServer } from "./sim-server.ts";
@@ -33,6 +34,8 @@ export interface Faults {
   readonly clocks?: boolean;
   /** The machine of a proxy vanishes, and its connections stay; later somebody has it forgotten. */
   readonly machines?: boolean;
+  /** Somebody alters the table on its home; later somebody makes the other server's alike. */
+  readonly ddl?: boolean;
 }
 
 export interface RunOptions {
@@ -130,6 +133,7 @@ export class Run {
       server.seals = options.sealsOff !== true;
       server.sealsByHolder = options.lateSeals !== true;
       server.sessionsShared = options.sessionsShared === true;
+      server.isLate = ({ sessionOf }) => sessionOf !== undefined && sessionOf.name !== this.#leader();
     }
     this.checker.strictWaits = options.strictWaits === true;
     this.checker.watch(this.servers.old);
@@ -143,6 +147,12 @@ export class Run {
 
   get document(): MigrationDocument {
     return this.#parse(migrationKey(MIGRATION)) as MigrationDocument;
+  }
+
+  /** Who runs the migration by the store's word. */
+  #leader(): string | undefined {
+    const claim = this.store.state.get(CLAIM);
+    return claim === undefined ? undefined : parseStreamClaim(claim).controller;
   }
 
   /** Checks look at the documents at every step; they change rarely. */
@@ -335,6 +345,7 @@ export class Run {
     if (options.faults.proxies === true && random.chance(0.25)) this.#troubleProxy();
     if (options.faults.leases === true && random.chance(0.2)) this.store.endSome(random);
     if (options.faults.clocks === true && random.chance(0.2)) this.#troubleClock();
+    if (options.faults.ddl === true && random.chance(0.15)) this.alterTable();
     if (options.faults.machines === true && random.chance(0.15)) this.#troubleMachine();
     world.after(random.between(30, 120), () => this.#makeTrouble());
   }
@@ -423,6 +434,23 @@ export class Run {
         () => false,
       );
     }
+  }
+
+  /** Somebody alters the table where it is at home; a while later the other server's is made alike. */
+  alterTable(): void {
+    const { world, servers, checker } = this;
+    const [home, other, direction] =
+      checker.home() === "old" ? [servers.old, servers.new, "forward"] : [servers.new, servers.old, "reverse"];
+    world.note(`somebody alters the table on ${home.name}`);
+    void home.alter(60, () => checker.home() === home.name);
+    const level = (): void => {
+      const ledger = other.ledger(direction);
+      if (ledger.ddl === 0) return;
+      other.definition = ledger.definition;
+      ledger.ddl = 0;
+      world.note(`the table on ${other.name} is made alike`);
+    };
+    for (const ms of [150, 400]) world.after(ms + world.random.between(0, 50), level);
   }
 
   /** Somebody writes once, straight to a server. */

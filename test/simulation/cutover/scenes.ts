@@ -241,3 +241,29 @@ export const lateSeal = (): Partial<RunOptions> => {
 export const lateSessions: Scene = (point, { world }, { process }) => {
   if (point === "switch-after-journal" && world.random.chance(0.5)) process.stop(world.random.between(250, 600));
 };
+
+/**
+ * 1. The hold is written, and its answer lost; the proxies have drained and say so.
+ * 2. The clock of one of them jumps: by it the hold is over its time, and it removes it.
+ * 3. Another, over a link that is slow, lets its clients go on, and its word that it has drained stands a while longer.
+ * 4. The controller reads the rules, which show no hold.
+ */
+export const holdGivenUpEarly: Scene = (point, { world, store, proxies }) => {
+  const [slow, early] = proxies;
+  if (point !== "switch-after-arm" || slow === undefined || early === undefined) return;
+  Object.assign(store.faults, { lostAnswer: 1 });
+  slow.process.linkMs = world.random.between(15, 40);
+  world.after(1, () => Object.assign(store.faults, { lostAnswer: 0 }));
+  world.after(world.random.between(70, 120), () => early.process.jumpClock(700));
+};
+
+/** While they are armed, a proxy's machine vanishes, and another process begins in its place a moment later. */
+export const vanishesWhileArmed: Scene = (point, run) => {
+  const [proxy] = run.proxies;
+  if (point === "switch-after-arm" && proxy !== undefined) run.loseMachine(proxy, run.world.random.between(5, 60));
+};
+
+/** When a switch has got past its gate, somebody alters the table. */
+export const alteredMeanwhile: Scene = (point, run) => {
+  if (point === "switch-after-sessions" && run.world.random.chance(0.5)) run.alterTable();
+};

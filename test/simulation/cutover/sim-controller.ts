@@ -19,7 +19,7 @@ import { SimStream } from "./sim-stream.ts";
 import type { SimProcess, World } from "./world.ts";
 
 const KILLS = { openTransactions: "kill" } as const;
-const CLAIM = STREAMS_PREFIX + MIGRATION;
+export const CLAIM = STREAMS_PREFIX + MIGRATION;
 
 export interface SimControllerOptions {
   readonly world: World;

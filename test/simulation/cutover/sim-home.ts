@@ -94,7 +94,7 @@ export class SimHome implements Home {
         await server.world.delay(1);
         await process.gate();
         return server.log.slice(from, indexOf(to)).flatMap((entry, index): Stray[] => {
-          if (entry.origin === "stream" || entry.origin === "ours") return [];
+          if (entry.origin !== "client" && entry.origin !== "bypass") return [];
           return entry.writes.map((write) => ({
             gtid: `${server.name}:${from + index + 1}`,
             table: TABLE,

@@ -1,9 +1,11 @@
-import type { World } from "./world.ts";
+import type { SimProcess, World } from "./world.ts";
 
 /** One transaction in a server's binary log. */
 export interface LogEntry {
-  readonly origin: "client" | "bypass" | "stream" | "ours";
+  readonly origin: "client" | "bypass" | "stream" | "ours" | "ddl";
   readonly writes: readonly Write[];
+  /** Of DDL: the table's definition from there on. */
+  readonly definition?: number;
 }
 
 /** A row inserted, with the client that wrote it and its count of that client's writes. */
@@ -15,7 +17,7 @@ export interface Write {
 }
 
 /** Why a statement failed: as the server or the proxy would say it, in one word. */
-export type StatementFailure = "killed" | "fenced" | "gone" | "moved" | "deadlock" | "undone";
+export type StatementFailure = "killed" | "fenced" | "gone" | "moved" | "deadlock" | "late lock" | "undone";
 
 export class StatementError extends Error {
   readonly kind: StatementFailure;
@@ -41,7 +43,7 @@ export interface Connection {
   /** Whether its end is none of our controllers' doing. */
   endedByOthers?: boolean;
   /** Whose session for a migration it is. */
-  sessionOf?: { readonly dead: boolean };
+  sessionOf?: SimProcess;
 }
 
 interface LockRequest {
@@ -60,7 +62,15 @@ export interface Ledger {
   retired: boolean;
   /** The attempt whose abort alone may let it be claimed again. */
   sealedBy: string | undefined;
+  /** DDL that the stream has passed over and nobody has seen to yet, and the definition that it led to. */
+  ddl: number;
+  definition: number;
 }
+
+const NEW_LEDGER = {
+  ...{ epoch: 0, position: 0, token: undefined, retired: false, sealedBy: undefined },
+  ...{ ddl: 0, definition: 0 },
+};
 
 /** A MySQL server with one set of tables: metadata locks, triggers that refuse, a binary log, an AUTO_INCREMENT. */
 export class SimServer {
@@ -80,6 +90,8 @@ export class SimServer {
   guarded = false;
   guard: Connection | undefined;
   nextId = 1;
+  /** Which definition the table has. */
+  definition = 0;
   lockOwner: Connection | undefined;
   namedLock: Connection | undefined;
   /** Whether the lock, with nothing in its place yet, went because somebody ended the session that had it. */
@@ -92,6 +104,8 @@ export class SimServer {
   sealsByHolder = true;
   /** Test-only: nobody ends a session that has the migration's lock. */
   sessionsShared = false;
+  /** Whether a session is one of a controller that does not run the migration any more. */
+  isLate: (session: Connection) => boolean = () => false;
   /** Told of each write of a client, for the checks. */
   onWrite: (entry: LogEntry) => void = () => undefined;
   /** Told of each id that is given, whether or not its row is committed. */
@@ -137,7 +151,7 @@ export class SimServer {
   ledger(direction: string): Ledger {
     let ledger = this.ledgers.get(direction);
     if (ledger === undefined) {
-      ledger = { epoch: 0, position: 0, token: undefined, starts: new Map(), retired: false, sealedBy: undefined };
+      ledger = { ...NEW_LEDGER, starts: new Map() };
       this.ledgers.set(direction, ledger);
     }
     return ledger;
@@ -211,6 +225,19 @@ export class SimServer {
     this.release(connection);
   }
 
+  /** Somebody's ALTER TABLE, which waits for the table no longer than `waitMs`; `wanted` is asked once it has it. */
+  async alter(waitMs: number, wanted: () => boolean): Promise<void> {
+    const connection = this.connect(undefined, false);
+    if ((await this.lock(connection, waitMs)) && wanted()) {
+      await this.world.delay(this.world.random.between(1, 10));
+      if (connection.open) {
+        this.definition += 1;
+        this.append({ origin: "ddl", writes: [], definition: this.definition });
+      }
+    }
+    this.close(connection);
+  }
+
   /** Does a transaction of a stream, if its epoch is the ledger's and it is the next in order. */
   async apply(
     connection: Connection,
@@ -219,7 +246,7 @@ export class SimServer {
     index: number,
     entry: LogEntry,
   ): Promise<boolean> {
-    const ours = entry.origin === "stream" || entry.origin === "ours";
+    const ours = entry.origin === "stream" || entry.origin === "ours" || entry.origin === "ddl";
     if (!ours) {
       await this.#admitted(connection);
       connection.holds = true;
@@ -230,6 +257,10 @@ export class SimServer {
     const mine = !this.epochs || (ledger.epoch === epoch && ledger.position === index);
     if (mine) {
       ledger.position = Math.max(ledger.position, index + 1);
+      if (entry.definition !== undefined) {
+        ledger.ddl += 1;
+        ledger.definition = entry.definition;
+      }
       if (!ours) this.append({ origin: "stream", writes: entry.writes });
     }
     this.release(connection);
@@ -326,7 +357,9 @@ export class SimServer {
     if (connection.own || !this.world.random.chance(0.5)) return;
     connection.buffer = undefined;
     this.release(connection);
-    throw new StatementError("deadlock");
+    // What somebody else asks for would have ended it on a single server as well.
+    const late = this.#requests.every(({ connection: session }) => !session.own || this.isLate(session));
+    throw new StatementError(late ? "late lock" : "deadlock");
   }
 
   #alive(connection: Connection): void {

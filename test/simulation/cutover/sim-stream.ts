@@ -29,8 +29,9 @@ export class SimStream implements StreamPort {
 
   async health(): Promise<StreamHealth> {
     await this.#process.gate();
-    const behind = this.#source.log.length - this.#target.ledger(this.#direction).position;
-    return { state: this.#running ? "running" : "closed", lagMs: behind * 2, drift: 0, ddl: 0 };
+    const { position, ddl } = this.#target.ledger(this.#direction);
+    const lagMs = (this.#source.log.length - position) * 2;
+    return { state: this.#running ? "running" : "closed", lagMs, drift: 0, ddl };
   }
 
   async stopAt(position: string, options: { readonly timeoutMs: number }): Promise<void> {
@@ -141,6 +142,7 @@ export class SimStream implements StreamPort {
     if (position === undefined) throw taken();
     ledger.token = this.#token;
     ledger.position = position;
+    ledger.ddl = 0;
     ledger.retired = false;
     ledger.sealedBy = undefined;
   }

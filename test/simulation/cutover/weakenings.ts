@@ -1,3 +1,5 @@
+import { isSwitchyardError, SwitchyardError } from "../../../src/base/errors.ts";
+import type { Direction, MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import type { Home, HomeSession, StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
 import { ALIVE_PREFIX, PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import type { Store, StoreEntry } from "../../../src/store/store.ts";
@@ -184,6 +186,53 @@ export const withoutRevisions = (ports: SwitchPorts): SwitchPorts => {
       ),
   });
   return { ...ports, store };
+};
+
+/** A hold whose answer was lost counts as not written, where the rules do not show it: it is written once more. */
+export const withHoldsWrittenAgain = (ports: SwitchPorts): SwitchPorts => {
+  const store: Store = altered(ports.store, {
+    transact: (conditions, writes) =>
+      ports.store.transact(conditions, writes).catch((error: unknown) => {
+        const holds = writes.some((write) => "put" in write && write.put === RULES_KEY && holdsIn(write.value) > 0);
+        if (!holds || !isSwitchyardError(error, "STORE_OUTCOME_UNKNOWN")) throw error;
+        throw new SwitchyardError("STORE_UNAVAILABLE", { what: "the hold is taken for unwritten", cause: error });
+      }),
+  });
+  return { ...ports, store };
+};
+
+function holdsIn(rules: string): number {
+  return Object.keys((JSON.parse(rules) as { readonly holds: object }).holds).length;
+}
+
+/** The lock is proven before the swap, and not again after it. */
+export const withoutSecondProof = (ports: SwitchPorts): SwitchPorts => {
+  const swapped = async (): Promise<boolean> => {
+    const entry = await ports.store.get(`${MIGRATIONS}m`);
+    const { attempt, fenceToken } = JSON.parse(entry?.value ?? "{}") as Partial<MigrationDocument>;
+    return attempt !== undefined && attempt.token === fenceToken;
+  };
+  return withSessions(ports, (session) => ({
+    prove: async () => {
+      if (!(await swapped().catch(() => false))) await session.prove();
+    },
+  }));
+};
+
+/** What has come to a stream since the gate is not looked at again. */
+export const withoutLookAtDdl = (ports: SwitchPorts): SwitchPorts => {
+  let atGate = true;
+  const progress = (line: string): void => {
+    atGate = line === "check the gate";
+    ports.progress(line);
+  };
+  const stream = (direction: Direction): StreamPort => {
+    const original = ports.stream(direction);
+    return altered(original, {
+      health: async () => ({ ...(await original.health()), ...(atGate ? {} : { ddl: 0 }) }),
+    });
+  };
+  return { ...ports, progress, stream };
 };
 
 /** Transactions that are open on a server are not looked at. */
