@@ -1,3 +1,4 @@
+import { isSwitchyardError, messageOf, type SwitchyardError } from "../../../src/base/errors.ts";
 import type { Stray } from "../../../src/cutover/ports.ts";
 import { breachesOf, type Documents, strandedSeals } from "./document-checks.ts";
 import type { LogEntry, SimServer, Write } from "./sim-server.ts";
@@ -93,6 +94,13 @@ export class Checker {
     const servers = [...this.#servers];
     for (const line of [...breachesOf(before, now), ...strandedSeals(servers, now.journal)])
       this.#breach(`the store shows ${line}`);
+  }
+
+  /** Why an attempt has ended: faults of the world may end it, and none of the program's. */
+  ended(reason: SwitchyardError): void {
+    const ours =
+      reason.code === "INTERNAL_INVARIANT" || (reason.cause !== undefined && !isSwitchyardError(reason.cause));
+    if (ours) this.#breach(`an attempt ended by a fault of the program: ${messageOf(reason)}`);
   }
 
   /** The client of a statement that was held has gone: nothing of it may be carried out any more. */

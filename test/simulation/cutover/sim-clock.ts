@@ -28,17 +28,16 @@ export class SimClock implements Clock {
     this.#gate = gate;
   }
 
-  monotonicMs(): number {
+  // As those of the machine's clocks, these can be taken out of it.
+  readonly monotonicMs = (): number => {
     const { now } = this.#world;
     return now + this.#aheadMs - (Math.min(now, this.#stalledUntil) - this.#stalledFrom);
-  }
+  };
 
-  now(): Date {
-    return new Date(WALL_START_MS + this.#world.now + this.#wallAheadMs);
-  }
+  readonly now = (): Date => new Date(WALL_START_MS + this.#world.now + this.#wallAheadMs);
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
+  readonly sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
       const cancelled = (): SwitchyardError => new SwitchyardError("CANCELLED", { what: "the wait was cancelled" });
       if (signal?.aborted) {
         reject(cancelled());
@@ -62,7 +61,6 @@ export class SimClock implements Clock {
       this.#sleepers.add(sleeper);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
-  }
 
   /** The monotonic clock jumps ahead: what waits for a time that is over by then, waits no more. */
   jump(ms: number): void {

@@ -125,6 +125,7 @@ export class SimController {
       "reason" in outcome ? outcome.reason.facts.what : outcome.outcome === "refused" ? outcome.error.message : "";
     this.options.world.note(`${this.process.name} ${what}: ${outcome.outcome} ${why}`);
     if (outcome.outcome === "switched") this.options.checker.stray(outcome.strays);
+    if ("reason" in outcome) this.options.checker.ended(outcome.reason);
   }
 
   /** A term ends with its lease, by the store's word or by this controller's own clock. */
