@@ -1,5 +1,6 @@
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
+import { answerInTime } from "./answer-in-time.ts";
 import { hasSwapped } from "./attempt.ts";
 import { decideInStore } from "./decide.ts";
 import { lockTables } from "./fence.ts";
@@ -113,8 +114,12 @@ async function releaseOldHome(work: ClearAfterAbort): Promise<void> {
   const own = work.sessions.old;
   if (own !== undefined && !own.lost.aborted) {
     try {
-      await own.unlock();
-      return await own.close();
+      // Clients may stand behind this lock by now: the hold that had kept them back is over.
+      return await answerInTime(
+        ports.clock,
+        ends.oldHome,
+        own.unlock().then(() => own.close()),
+      );
     } catch (error) {
       ports.log.warn(
         { migration: ends.migration, error: messageOf(error) },
@@ -132,7 +137,7 @@ async function releaseOldHome(work: ClearAfterAbort): Promise<void> {
 async function restoreFence(work: ClearAfterAbort): Promise<void> {
   const { ports, ends, limits, document } = work;
   const own = work.sessions.new;
-  const usable = own !== undefined && !own.lost.aborted;
+  const usable = own !== undefined && (await answers(work, own));
   if (!usable) await requireAborting(work);
   const session = usable ? own : await ports.home(ends.newHome).open(takeOver(work));
   try {
@@ -149,6 +154,15 @@ async function restoreFence(work: ClearAfterAbort): Promise<void> {
   } finally {
     await session.close().catch(() => undefined);
   }
+}
+
+/** Whether both connections of the session on the new home answer. */
+async function answers({ ports, ends }: ClearAfterAbort, session: HomeSession): Promise<boolean> {
+  if (session.lost.aborted) return false;
+  return await answerInTime(ports.clock, ends.newHome, Promise.all([session.executed(), session.fences()])).then(
+    () => true,
+    () => false,
+  );
 }
 
 function takeOver(work: ClearAfterAbort): OpenSession {

@@ -126,6 +126,7 @@ async function abort(attempt: Attempt, error: unknown): Promise<SwitchOutcome> {
   try {
     const decision = await abortInStore(ports, { ends, token, who: options.who, reason: reasonOf(reason) });
     if (decision === "swapped") {
+      attempt.swappedAtMs ??= ports.clock.monotonicMs();
       attempt.state = await readState(ports.store, ends.migration);
       return await goForward(attempt);
     }
