@@ -1,7 +1,7 @@
 import { isSwitchyardError, messageOf, type SwitchyardError } from "../../../src/base/errors.ts";
 import type { Stray } from "../../../src/cutover/ports.ts";
 import { breachesOf, type Documents, strandedSeals } from "./document-checks.ts";
-import type { LogEntry, SimServer, Write } from "./sim-server.ts";
+import { type LogEntry, type SimServer, StatementError, type Write } from "./sim-server.ts";
 import type { Random, SimProcess, World } from "./world.ts";
 
 interface Faultable {
@@ -133,14 +133,16 @@ export class Checker {
 
   /**
    * A client was told of an error. A single server would give none, unless its connection was ended; and connections
-   * are ended only for what was done to their proxy a short while ago.
+   * are ended only for what was done to their proxy a short while before the store showed that to a controller: what that
+   * does then can take as long as its clock, or its process, stands still.
    */
   failed(proxy: Faultable, error: Error): void {
     this.errors += 1;
     // The one exception that nobody can do anything about: see SPEC.md, "Not proven here".
     if (error.message === "late lock") return;
     const mayFollow = ["killed", "gone", "given-up", "fenced", "moved"].includes(error.message);
-    if (mayFollow && proxy.process.excused) return;
+    const calledForAt = error instanceof StatementError ? error.connection?.calledForAt : undefined;
+    if (mayFollow && proxy.process.excusedAt(calledForAt ?? this.#world.now)) return;
     this.#breach(`a client of ${proxy.process.name}, which nothing was done to, was told: ${error.message}`);
   }
 

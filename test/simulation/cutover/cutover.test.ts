@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { explore, PROFILES } from "./profiles.ts";
-import { simulate } from "./run.ts";
-import { lateFence, lateRegain, lateReturn, lateSeal, lateSessions } from "./scenes.ts";
+import { LIMITS, simulate } from "./run.ts";
+import { lateFence, lateRegain, lateReturn, lateSeal, lateSessions, swapLearntLate } from "./scenes.ts";
 
 /** More than a thousand, over all profiles. */
 const SEEDS = 100;
@@ -93,6 +93,13 @@ describe("a switch among faults, simulated", () => {
     },
     TEST_TIMEOUT_MS,
   );
+
+  test("a swap of which its controller learns when it has given the attempt up has held clients until then", async () => {
+    const { breaches, pausesMs } = await simulate({ seed: 1, faults: {}, controllers: 1, ...swapLearntLate() });
+    expect(breaches).toEqual([]);
+    expect(pausesMs.filter((ms) => ms > LIMITS.holdBudgetMs)).toHaveLength(1);
+    expect(Math.min(...pausesMs)).toBeGreaterThan(0);
+  });
 
   test("wall clocks that are set to other times change nothing", async () => {
     for (const seed of seeds(1, 6)) {

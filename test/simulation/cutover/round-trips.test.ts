@@ -16,13 +16,14 @@ const ONE_BEHIND_THE_OTHER = {
   swap: 2,
 } as const;
 
+/** Beginnings and ends are counted: times would not say which of two at one moment came first. */
 interface Call {
-  readonly fromMs: number;
-  toMs: number;
+  readonly from: number;
+  to: number;
 }
 
-/** Calls of an object's methods, and of what these give, with their times. */
-function counted<T extends object>(original: T, calls: Call[], nowMs: () => number): T {
+/** Calls of an object's methods, and of what these give. */
+function counted<T extends object>(original: T, calls: Call[], count: () => number): T {
   return new Proxy(original, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
@@ -30,12 +31,12 @@ function counted<T extends object>(original: T, calls: Call[], nowMs: () => numb
       return (...args: unknown[]) => {
         const result: unknown = Reflect.apply(value, target, args);
         if (!(result instanceof Promise)) return result;
-        const call: Call = { fromMs: nowMs(), toMs: Number.POSITIVE_INFINITY };
+        const call: Call = { from: count(), to: Number.POSITIVE_INFINITY };
         calls.push(call);
         return result.then((answer: unknown) => {
-          call.toMs = nowMs();
+          call.to = count();
           const opened = typeof answer === "object" && answer !== null && ("lock" in answer || "upTo" in answer);
-          return opened ? counted(answer, calls, nowMs) : answer;
+          return opened ? counted(answer, calls, count) : answer;
         });
       };
     },
@@ -45,8 +46,8 @@ function counted<T extends object>(original: T, calls: Call[], nowMs: () => numb
 /** The most of these that came one behind the other. */
 function chain(calls: readonly Call[]): number {
   const length = new Map<Call, number>();
-  for (const call of [...calls].sort((a, b) => a.toMs - b.toMs)) {
-    const before = [...length].filter(([{ toMs }]) => toMs <= call.fromMs).map(([, n]) => n);
+  for (const call of [...calls].sort((a, b) => a.to - b.to)) {
+    const before = [...length].filter(([{ to }]) => to < call.from).map(([, n]) => n);
     length.set(call, 1 + Math.max(0, ...before));
   }
   return Math.max(0, ...length.values());
@@ -55,16 +56,17 @@ function chain(calls: readonly Call[]): number {
 test("between the last of what was open and the swap there are no more round trips than these", async () => {
   const seen = new Map<string, number[]>();
   const weaken = (ports: SwitchPorts): SwitchPorts => {
-    const nowMs = (): number => ports.clock.monotonicMs();
+    let counter = 0;
+    const count = (): number => ++counter;
     const calls: Call[] = [];
     return {
       ...ports,
-      store: counted(ports.store, calls, nowMs),
-      home: (backend) => counted(ports.home(backend), calls, nowMs),
-      stream: (direction) => counted(ports.stream(direction), calls, nowMs),
+      store: counted(ports.store, calls, count),
+      home: (backend) => counted(ports.home(backend), calls, count),
+      stream: (direction) => counted(ports.stream(direction), calls, count),
       failpoint: async (point) => {
         const step = STEPS_TO_SWAP.find(({ after }) => after === point)?.name;
-        const done = calls.splice(0).filter(({ toMs }) => toMs !== Number.POSITIVE_INFINITY);
+        const done = calls.splice(0).filter(({ to }) => to !== Number.POSITIVE_INFINITY);
         if (step !== undefined) seen.set(step, [...(seen.get(step) ?? []), chain(done)]);
         await ports.failpoint(point);
       },

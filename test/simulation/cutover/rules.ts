@@ -290,8 +290,8 @@ export const RULES: readonly Rule[] = [
     rule: "the licence is looked at in the turn in which the first byte goes out",
     invariants: "D5",
     faults: PROFILES["proxies killed, stopped and cut off"],
-    without: { ...UNFENCED, weakProxy: "asks-licence-early", activeMs: 1500 },
-    kept: { ...UNFENCED, activeMs: 1500 },
+    without: { ...UNFENCED, weakProxy: "asks-licence-early", scene: scenes.stoppedWhileArmed, activeMs: 1500 },
+    kept: { ...UNFENCED, scene: scenes.stoppedWhileArmed, activeMs: 1500 },
     failure: /took a write although|acknowledged write|id \d+ was given|a read through/,
   },
   {

@@ -81,13 +81,15 @@ export interface RunOptions {
 export interface RunResult {
   readonly breaches: readonly string[];
   readonly outcomes: readonly string[];
+  /** How long clients were held by each switch that one controller has seen through, as it says. */
+  readonly pausesMs: readonly number[];
   readonly errors: number;
   /** How often a switch or a rollback got past its gate. */
   readonly attempts: number;
   readonly trace: readonly string[];
 }
 
-const LIMITS: SwitchLimits = {
+export const LIMITS: SwitchLimits = {
   ...DEFAULT_SWITCH_LIMITS,
   armTimeoutMs: 400,
   drainTimeoutMs: 250,
@@ -196,6 +198,7 @@ export class Run {
     return {
       breaches: checker.breaches,
       outcomes: this.#all.flatMap((controller) => controller.outcomes),
+      pausesMs: this.#all.flatMap((controller) => controller.pausesMs),
       errors: checker.errors,
       attempts: this.#attempts,
       get trace() {

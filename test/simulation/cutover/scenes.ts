@@ -27,6 +27,25 @@ export const lateSwap = (): Partial<RunOptions> => {
   };
 };
 
+/**
+ * 1. The swap is sent, and all that is written to the store is long on its way.
+ * 2. The time for holding clients runs out: the controller gives the attempt up, and says so to the store.
+ * 3. The swap arrives; what the controller has said since comes to nothing, and it learns so.
+ */
+export const swapLearntLate = (): Partial<RunOptions> => {
+  let set = false;
+  return {
+    scene: (point, { store, world }) => {
+      if (point !== "switch-before-swap" || set) return;
+      set = true;
+      Object.assign(store.faults, { lateRequest: 1 });
+      store.lateMs = [600, 640];
+      world.after(680, () => Object.assign(store.faults, { lateRequest: 0 }));
+    },
+    activeMs: 1500,
+  };
+};
+
 /** While they are armed, a proxy loses the store, but neither its clients nor the servers, for longer than its lease. */
 export const cutOffWhileArmed: Scene = (point, { proxies }) => {
   if (point === "switch-after-arm") proxies[0]?.process.cutOff(700);

@@ -44,6 +44,8 @@ export class SimController {
   readonly process: SimProcess;
   readonly options: SimControllerOptions;
   readonly outcomes: SwitchOutcome["outcome"][] = [];
+  /** How long clients were held by the switches that it has ordered and seen through, as it says. */
+  readonly pausesMs: number[] = [];
   /** Whether it gives itself new switches to do. */
   busy = true;
   working = false;
@@ -107,6 +109,7 @@ export class SimController {
       const order = { migration: MIGRATION, kind, who: this.process.name, limits, ...(kills ? KILLS : {}) } as const;
       const outcome = await this.#work(runSwitch(ports, order));
       this.#record(kind, outcome);
+      if (outcome.outcome === "switched") this.pausesMs.push(outcome.pauseMs);
       orders += 1;
     }
   }

@@ -177,9 +177,8 @@ class SimView implements HomeView {
     );
   }
 
-  /** Read beside another question, and on nobody's way. */
   closedBy(): Promise<readonly string[]> {
-    return Promise.resolve([]);
+    return this.ask(() => []);
   }
 
   autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }> {
@@ -215,6 +214,8 @@ class SimView implements HomeView {
 class SimSession extends SimView implements HomeSession {
   readonly lost: AbortSignal;
   readonly #own: Connection;
+  /** The proxies whose connections are being ended, by nonce, with when the store was read that called for it. */
+  readonly #calledFor = new Map<string, number>();
 
   constructor(server: SimServer, process: SimProcess, connection: Connection) {
     super(server, process, connection);
@@ -298,11 +299,21 @@ class SimSession extends SimView implements HomeSession {
     });
   }
 
+  override async connectionsOf(bootNonces: readonly string[]): Promise<readonly string[]> {
+    for (const nonce of bootNonces) if (!this.#calledFor.has(nonce)) this.#calledFor.set(nonce, this.process.listedAt);
+    const ids = await super.connectionsOf(bootNonces);
+    if (ids.length === 0) for (const nonce of bootNonces) this.#calledFor.delete(nonce);
+    return ids;
+  }
+
   async kill(connectionIds: readonly string[]): Promise<void> {
     await this.ask(() => {
       for (const id of connectionIds) {
         const connection = this.server.connections.get(id);
-        if (connection !== undefined) this.server.close(connection);
+        if (connection === undefined) continue;
+        const calledForAt = this.#calledFor.get(connection.nonce ?? "");
+        if (calledForAt !== undefined) connection.calledForAt = calledForAt;
+        this.server.close(connection);
       }
     });
   }

@@ -229,6 +229,7 @@ class SimClient implements TrafficSession {
   readonly #connections = new Map<string, Connection>();
   /** An order to end what is open waits for the end of the statement. */
   #ending = false;
+  #busy = false;
   /** Its transaction is being undone, or is; its client does not know it yet. */
   #undone: Promise<void> | undefined;
   flight: Flight | undefined;
@@ -253,8 +254,10 @@ class SimClient implements TrafficSession {
     return this.#open === backend ? { reason: "an open transaction" } : undefined;
   }
 
+  /** As in a real session: a statement under way, also one that waits, comes to its end first. */
   endOpen(): void {
-    if (this.flight !== undefined) this.#ending = true;
+    if (this.#undone !== undefined) return;
+    if (this.#busy) this.#ending = true;
     else this.#undo();
   }
 
@@ -269,10 +272,13 @@ class SimClient implements TrafficSession {
       await this.#world.delay(this.#world.random.between(0.2, 2));
       await this.#proxy.process.gate();
       await server.rollback(connection).catch(() => undefined);
+      // Its client may have given it up meanwhile, and begun another.
+      if (this.#undone !== undone) return;
       this.#open = undefined;
       this.#proxy.traffic.settled(this);
     };
-    this.#undone = work();
+    const undone = work();
+    this.#undone = undone;
   }
 
   /** Whether the client is told, in place of an answer to its next statement, that its transaction was undone. */
@@ -371,11 +377,25 @@ class SimClient implements TrafficSession {
     if (outcome !== undefined) checker.failed(this.#proxy, outcome);
   }
 
+  async #statement(
+    statement: Statement,
+    send: (server: SimServer, connection: Connection) => Promise<void>,
+  ): Promise<Error | undefined> {
+    this.#busy = true;
+    try {
+      if (this.#undone !== undefined && (await this.#takeUndone(this.#undone))) return new StatementError("undone");
+      return await this.#judgeAndSend(statement, send);
+    } finally {
+      this.#busy = false;
+      if (this.#ending) this.#undo();
+    }
+  }
+
   /**
    * Judges and sends one statement as a real session does: holds and licence are looked at in the very turn in which
    * it is sent. Resolves with the error, if any.
    */
-  async #statement(
+  async #judgeAndSend(
     { opens, table, leaves }: Statement,
     send: (server: SimServer, connection: Connection) => Promise<void>,
   ): Promise<Error | undefined> {
@@ -384,7 +404,6 @@ class SimClient implements TrafficSession {
     const held = traffic.newHeld(100, "app");
     const since = this.#world.now;
     const concerned = table === TABLE;
-    if (this.#undone !== undefined && (await this.#takeUndone(this.#undone))) return new StatementError("undone");
     for (;;) {
       await process.gate();
       if (weakness === "asks-licence-early") {
@@ -460,7 +479,7 @@ class SimClient implements TrafficSession {
     const known = this.#connections.get(server.name);
     if (known?.open === true) return known;
     // A transaction that was open there is gone with its connection.
-    if (this.#open === server.name) throw new StatementError("gone");
+    if (this.#open === server.name) throw new StatementError("gone", known);
     const connection = server.connect(this.#proxy.nonce, false);
     this.#connections.set(server.name, connection);
     const { process } = this.#proxy;
@@ -470,7 +489,10 @@ class SimClient implements TrafficSession {
     return connection;
   }
 
+  /** The client closes its session after an error, and logs in anew: nothing of before is told to it any more. */
   #abandon(): void {
+    this.#undone = undefined;
+    this.#ending = false;
     const connection = this.#open === undefined ? undefined : this.#connections.get(this.#open);
     const server = this.#open === undefined ? undefined : this.#proxy.options.servers[this.#open];
     if (connection !== undefined && server !== undefined) server.close(connection);

@@ -21,10 +21,13 @@ export type StatementFailure = "killed" | "fenced" | "gone" | "moved" | "deadloc
 
 export class StatementError extends Error {
   readonly kind: StatementFailure;
+  /** The connection that has ended with it, or before it. */
+  readonly connection: Connection | undefined;
 
-  constructor(kind: StatementFailure) {
+  constructor(kind: StatementFailure, connection?: Connection) {
     super(kind);
     this.kind = kind;
+    this.connection = connection;
   }
 }
 
@@ -42,6 +45,8 @@ export interface Connection {
   readonly onClose: (() => void)[];
   /** Whether its end is none of our controllers' doing. */
   endedByOthers?: boolean;
+  /** Where a controller has ended it with all those of its proxy: when the store was read that called for it. */
+  calledForAt?: number;
   /** Whose session for a migration it is. */
   sessionOf?: SimProcess;
 }
@@ -363,7 +368,7 @@ export class SimServer {
   }
 
   #alive(connection: Connection): void {
-    if (!connection.open) throw new StatementError("killed");
+    if (!connection.open) throw new StatementError("killed", connection);
   }
 
   #wake(): void {

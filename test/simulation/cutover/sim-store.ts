@@ -151,7 +151,12 @@ export class SimStore implements Store {
   }
 
   async list(prefix: string): Promise<{ readonly entries: readonly StoreEntry[]; readonly revision: number }> {
-    return await this.#ask(() => ({ entries: this.#server.state.list(prefix), revision: this.#server.state.revision }));
+    const { list, at } = await this.#ask(() => ({
+      list: { entries: this.#server.state.list(prefix), revision: this.#server.state.revision },
+      at: this.#server.world.now,
+    }));
+    this.#process.listedAt = at;
+    return list;
   }
 
   async transact(conditions: readonly Compare[], writes: readonly StoreWrite[]): Promise<TransactionResult> {

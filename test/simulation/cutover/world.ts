@@ -136,6 +136,8 @@ export class SimProcess {
   #cutUntil = 0;
   #deafUntil = 0;
   #troubledUntil = Number.NEGATIVE_INFINITY;
+  /** When the store made the newest list that it has heard. */
+  listedAt = 0;
   /** How much longer each message between it and the store takes than others' do. */
   linkMs = 0;
   readonly onDeath: (() => void)[] = [];
@@ -176,7 +178,12 @@ export class SimProcess {
 
   /** Whether what happens at this moment may come from what was done to it. */
   get excused(): boolean {
-    return this.#dead || this.#world.now <= this.#troubledUntil + EXCUSED_MS;
+    return this.excusedAt(this.#world.now);
+  }
+
+  /** Whether what happened at `at`, or was called for then, may come from what was done to it. */
+  excusedAt(at: number): boolean {
+    return this.#dead || at <= this.#troubledUntil + EXCUSED_MS;
   }
 
   /** Whether what began at `since` and ends at this moment may come from what was done to it. */
