@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { explore, PROFILES } from "./profiles.ts";
 import { LIMITS, simulate } from "./run.ts";
-import { lateFence, lateRegain, lateReturn, lateSeal, lateSessions, swapLearntLate } from "./scenes.ts";
+import { endsLate, lateFence, lateRegain, lateReturn, lateSeal, lateSessions, swapLearntLate } from "./scenes.ts";
 
 /** More than a thousand, over all profiles. */
 const SEEDS = 100;
@@ -17,6 +17,9 @@ const ONCE_FAILED = [199, 436, 527, 620, 1415, 1543, 1548, 3453, 52, 221, 345, 4
 const ONCE_LOCKED = 8010;
 /** One of `lateReturn` with three proxies, at which the lock of a controller that woke too late met a transaction. */
 const LATE_LOCK = { seed: 6838, faults: {}, proxies: 3 };
+
+/** Seeds of `endsLate` at which a client was told so. */
+const ENDED_LATE = [13, 31, 50, 54];
 
 function seeds(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -93,6 +96,14 @@ describe("a switch among faults, simulated", () => {
     },
     TEST_TIMEOUT_MS,
   );
+
+  test("clients of a proxy that is back are told nothing but that a controller whose clock stood still ended it late", async () => {
+    for (const seed of ENDED_LATE) {
+      const { breaches, errors } = await simulate({ seed, faults: {}, ...endsLate() });
+      expect({ seed, breaches }).toEqual({ seed, breaches: [] });
+      expect(errors).toBeGreaterThan(0);
+    }
+  });
 
   test("a swap of which its controller learns when it has given the attempt up has held clients until then", async () => {
     const { breaches, pausesMs } = await simulate({ seed: 1, faults: {}, controllers: 1, ...swapLearntLate() });

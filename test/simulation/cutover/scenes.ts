@@ -46,6 +46,27 @@ export const swapLearntLate = (): Partial<RunOptions> => {
   };
 };
 
+/**
+ * 1. While they are armed, a proxy is stopped for longer than its lease.
+ * 2. The controller ends its connections, and its clock stands still while it waits for their end.
+ * 3. The proxy goes on, over connections that it makes anew.
+ * 4. The controller's clock goes on, long after that, and it ends those too.
+ */
+export const endsLate = (): Partial<RunOptions> => {
+  let set = false;
+  return {
+    scene: (point, { world, proxies }, { process }) => {
+      const [proxy] = proxies;
+      if (point !== "switch-after-arm" || proxy === undefined || set) return;
+      set = true;
+      proxy.process.stop(world.random.between(250, 350));
+      world.after(world.random.between(180, 240), () => process.stallClock(1100));
+    },
+    controllers: 1,
+    activeMs: 2000,
+  };
+};
+
 /** While they are armed, a proxy loses the store, but neither its clients nor the servers, for longer than its lease. */
 export const cutOffWhileArmed: Scene = (point, { proxies }) => {
   if (point === "switch-after-arm") proxies[0]?.process.cutOff(700);
