@@ -2,12 +2,12 @@ import type { GateContext } from "./gate.ts";
 import type { DiffSummary } from "./migration-document.ts";
 import { newestDiff } from "./newest-diff.ts";
 import type { GateFinding, StreamHealth } from "./ports.ts";
-import { hasJustBegun, startedHealth } from "./stream-starts.ts";
+import { maySoonBeNear, startedHealth } from "./stream-starts.ts";
 
-/** The stream that feeds the new home runs, is near, and found its rows as expected. One that has just begun is waited for. */
+/** The stream that feeds the new home runs, is near, and found its rows as expected. One that is soon so is waited for. */
 export async function streamFindings(context: GateContext): Promise<readonly GateFinding[]> {
   const { ports, ends, limits } = context;
-  const health = await startedHealth(ports, ends.feeding, hasJustBegun);
+  const health = await startedHealth(ports, ends.feeding, (now) => maySoonBeNear(now, limits.switchMaxLagMs));
   return [
     {
       id: "stream-running",

@@ -26,8 +26,12 @@ export async function startedHealth(
   return health;
 }
 
-/** Nothing has come through it yet, or what is left to pass over is soon passed. */
-export function hasJustBegun({ state, lagMs }: StreamHealth): boolean {
-  const near = lagMs === Number.POSITIVE_INFINITY || lagMs <= STREAM_STARTS_MS;
-  return (state === "copying" || state === "catching-up") && near;
+/**
+ * Whether it is not as near as it has to be, and may soon be. One that has only just begun knows nothing of its lag, and then takes
+ * it for the age of what it has passed over last, until its own heartbeat has come back; and it may count as running by then.
+ */
+export function maySoonBeNear({ state, lagMs }: StreamHealth, lagMaxMs: number): boolean {
+  if (state === "running" && lagMs <= lagMaxMs) return false;
+  const isSoon = lagMs === Number.POSITIVE_INFINITY || lagMs <= STREAM_STARTS_MS;
+  return (state === "copying" || state === "catching-up" || state === "running") && isSoon;
 }
