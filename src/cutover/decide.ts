@@ -77,7 +77,10 @@ async function pause(ports: SwitchPorts, round: number, deadline: Deadline | und
 }
 
 /** @throws {SwitchyardError} `CUTOVER_SUPERSEDED` when the key that says who is in charge is no longer the one this controller wrote. */
-async function checkLeadership(ports: SwitchPorts, conditions: readonly Compare[]): Promise<void> {
+export async function checkLeadership(
+  ports: SwitchPorts,
+  conditions: readonly Compare[] = ports.leadership(),
+): Promise<void> {
   for (const condition of conditions) {
     const entry = await ports.store.get(condition.key);
     if ((entry?.revision ?? 0) !== condition.revision) {

@@ -2,7 +2,7 @@ import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
 import { type Attempt, checkSessions, isUnderWay, proxyView } from "./attempt.ts";
-import { decideInStore } from "./decide.ts";
+import { checkLeadership, decideInStore } from "./decide.ts";
 import { type SwitchState, unchanged } from "./journal.ts";
 import { hasOpen, notDrained } from "./not-drained.ts";
 import { blockedOf, notReady, type Unready } from "./not-ready.ts";
@@ -48,13 +48,14 @@ export async function hold(attempt: Attempt): Promise<void> {
 
 /**
  * Waits until every proxy holds the tables and every transaction that was open on the old home has ended. Proxies that
- * vanished meanwhile are ended on the servers; their own licence to serve has run out, or their lease would stand.
+ * vanished meanwhile are ended on the servers; their own licence to serve has run out, or their lease would stand. Nobody
+ * is ended by a controller whose own lease has gone the same way.
  *
  * A session that was ready may have got something since that keeps it from following, such as a temporary table. Where
  * that is told by the time all has ended, it is treated as it would have been before the hold.
  *
  * @throws {SwitchyardError} `CUTOVER_PROXIES_NOT_READY` naming the transactions that are still open, or those sessions;
- *   `CUTOVER_SERVER_CHANGED` as before the hold.
+ *   `CUTOVER_SERVER_CHANGED` as before the hold. `CUTOVER_SUPERSEDED`.
  */
 export async function drain(attempt: Attempt): Promise<void> {
   const { ports, options } = attempt;
@@ -70,6 +71,8 @@ export async function drain(attempt: Attempt): Promise<void> {
     if (attempt.holdDeadline?.passed === true && pending.length + pinned.length > 0) return undefined;
     pending = proxies.filter((proxy) => !isDrained(attempt, proxy) && !ended.has(proxy.document.id));
     const vanished = pending.filter((proxy) => !proxy.alive);
+    // Where the store was away for longer than a lease, all leases have ended, ours too: those proxies are well, and come back.
+    if (vanished.length > 0) await checkLeadership(ports);
     await endVanished(attempt, vanished);
     requireSameServers(
       attempt,

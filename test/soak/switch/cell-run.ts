@@ -117,7 +117,7 @@ async function breakOne(
     runs.letGo();
     await over;
     const endedMs = performance.now();
-    const after = await stage.settle(REST_MS_MAX * patience);
+    const after = await stage.settle(REST_MS_MAX * patience, { straysMayStop: true });
     const restMs = performance.now() - endedMs;
     const answer = await order;
     const outcome = after === home ? "aborted" : "switched";

@@ -3,7 +3,8 @@ import { HIT_PROXY } from "./faults.ts";
 import type { ClientError } from "./switch-clients.ts";
 
 /** The connection is gone. */
-const GONE = /Connection lost|closed state|ECONNRESET|EPIPE|connection (was )?(closed|lost|ended)/i;
+const GONE =
+  /Connection lost|closed state|ECONNRESET|EPIPE|connection (was )?(closed|lost|ended)|socket has unexpectedly been closed/i;
 /** A hold that outlives its time while the store cannot be asked, or a proxy that has to trust its lease no more. */
 const WITHOUT_STORE = /was given up; nothing was written/;
 

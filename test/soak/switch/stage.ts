@@ -108,14 +108,15 @@ export class Stage {
 
   /**
    * Waits until every process serves, the migration rests with nothing of an attempt left, and the stream of the present
-   * direction runs; gives the home of the tables.
+   * direction runs; gives the home of the tables. `straysMayStop`: a stream that a row of somebody past the proxies has
+   * stopped, which is shown, is at rest as well; only an operator can decide between two rows.
    *
    * @throws {Error} that says what is not so after `withinMs`.
    */
-  async settle(withinMs: number): Promise<HomeName> {
+  async settle(withinMs: number, options: { readonly straysMayStop?: boolean } = {}): Promise<HomeName> {
     const deadlineMs = performance.now() + withinMs;
     for (;;) {
-      const amiss = await this.#amiss();
+      const amiss = await this.#amiss(options.straysMayStop === true);
       if (amiss === "old" || amiss === "new") return amiss;
       if (performance.now() > deadlineMs) throw new Error(`not settled within ${withinMs} ms: ${amiss}`);
       await sleep(LOOK_MS);
@@ -183,13 +184,20 @@ export class Stage {
   }
 
   /** What keeps the stage from being at rest, or the home of the tables where nothing does. */
-  async #amiss(): Promise<string> {
+  async #amiss(straysMayStop: boolean): Promise<string> {
     const ready = await Promise.all([...this.proxies, ...this.controllers].map(isReady));
     if (ready.includes(false)) return `ready are ${ready.join(", ")} (p1, p2, c1, c2)`;
     const page = await this.orders.get(`/v1/migrations/${MIGRATION}`);
     const { migration, status } = (page ?? {}) as {
-      readonly migration?: { readonly phase: string; readonly attempt?: unknown };
-      readonly status?: { readonly stream?: { readonly state: string; readonly direction: string } };
+      readonly migration?: {
+        readonly phase: string;
+        readonly attempt?: unknown;
+        readonly streams?: Readonly<Record<string, { readonly error?: string } | undefined>>;
+      };
+      readonly status?: {
+        readonly stream?: { readonly state: string; readonly direction: string };
+        readonly strays?: { readonly total: number };
+      };
     };
     if (migration === undefined) return "nobody tells of the migration";
     if (migration.attempt !== undefined) return `there is an attempt: ${JSON.stringify(migration.attempt)}`;
@@ -197,6 +205,8 @@ export class Stage {
     if (home === undefined) return `it is ${migration.phase}`;
     const stream = status?.stream;
     const direction = home === "old" ? "forward" : "reverse";
+    const stopped = migration.streams?.[direction]?.error?.includes("REPLICATION_ROW_REFUSED") === true;
+    if (straysMayStop && stopped && (status?.strays?.total ?? 0) > 0) return home;
     if (stream?.state !== "running" || stream.direction !== direction) {
       return `${migration.phase}, and its stream is ${JSON.stringify(stream)}`;
     }

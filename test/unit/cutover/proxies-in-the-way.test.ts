@@ -3,7 +3,8 @@ import { type Attempt, newAttempt } from "../../../src/cutover/attempt.ts";
 import { notDrained } from "../../../src/cutover/not-drained.ts";
 import { notReady } from "../../../src/cutover/not-ready.ts";
 import type { SwitchPorts } from "../../../src/cutover/ports.ts";
-import type { RegisteredProxy } from "../../../src/cutover/proxy-view.ts";
+import type { ProxyView, RegisteredProxy } from "../../../src/cutover/proxy-view.ts";
+import { drain } from "../../../src/cutover/step-hold.ts";
 import { DEFAULT_SWITCH_LIMITS, type Insistence, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import type { BlockedKind, BlockedSession, HoldAcknowledgement } from "../../../src/rules/proxy-document.ts";
 import { initialRules } from "../../../src/rules/rules-edits.ts";
@@ -80,5 +81,50 @@ describe("sessions that are not ready are told with what helps", () => {
     expect(facts.fix).toContain(fix);
     expect(facts.fix).not.toContain(notThis);
     expect(facts.details).toHaveLength(1);
+  });
+});
+
+describe("a proxy without a sign of life during a hold", () => {
+  /** The attempt of a controller whose claim was written at revision 3, and reads a claim of `revision` there. */
+  function drained(revision: number): { readonly killed: string[]; readonly ended: Promise<void> } {
+    const killed: string[] = [];
+    const session = {
+      lost: new AbortController().signal,
+      connectionsOf: () => Promise.resolve(killed.length === 0 ? ["41"] : []),
+      kill: (ids: readonly string[]) => Promise.resolve(killed.push(...ids)),
+    };
+    const ports = {
+      newToken: () => "switch-1",
+      clock: { monotonicMs: () => 0, sleep: () => Promise.resolve() },
+      signal: new AbortController().signal,
+      leadership: () => [{ key: "claim", revision: 3 }],
+      store: { get: () => Promise.resolve({ key: "claim", value: "", revision }) },
+    } as unknown as SwitchPorts;
+    const gone = { ...SILENT, document: { ...SILENT.document, bootNonce: "nonce" }, alive: false };
+    const view = { waitFor: (_: number, look: (all: readonly RegisteredProxy[]) => unknown) => look([gone]) };
+    const proxies = view as unknown as ProxyView;
+    const limits = DEFAULT_SWITCH_LIMITS;
+    return {
+      killed,
+      ended: drain({
+        ...attempt({}),
+        ports,
+        options: { migration: "m", kind: "switch", who: "ann", limits },
+        proxies,
+        oldSession: session as never,
+      }),
+    };
+  }
+
+  test("is ended on the servers by the controller that runs the migration", async () => {
+    const { killed, ended } = drained(3);
+    await ended;
+    expect(killed).toEqual(["41"]);
+  });
+
+  test("is well where the store was away and all leases have ended, the controller's own too: its clients are left alone", async () => {
+    const { killed, ended } = drained(0);
+    await expect(ended).rejects.toMatchObject({ code: "CUTOVER_SUPERSEDED" });
+    expect(killed).toEqual([]);
   });
 });
