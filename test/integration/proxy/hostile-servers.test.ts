@@ -174,6 +174,23 @@ describe("a server that never answers", () => {
   });
 });
 
+describe("a server that is killed in the midst of a client's login", () => {
+  test("is what the client is told of, and not that it had sent a packet that is none", async () => {
+    await start({
+      answer: (packet, socket) => {
+        if (asksOfServer(packet)) socket.destroy();
+        return [];
+      },
+    });
+    const { errno, message } = parseErr(await (await client()).next());
+    expect([errno, message]).toEqual([
+      2003,
+      expect.stringContaining('can\'t connect to the MySQL server of backend "old"'),
+    ]);
+    await expect.poll(() => ends).toEqual(["backend unreachable"]);
+  });
+});
+
 describe("a client that does not read what it is told", () => {
   test("has no more done than it reads, also of commands that no server is asked about", async () => {
     const COMMANDS = 100_000;
