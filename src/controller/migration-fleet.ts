@@ -107,7 +107,7 @@ export class MigrationFleet {
       return { leadership: () => leads, handle: (step) => carryOutForAll(context, order, step), end: () => undefined };
     }
     const owned = this.#owned.get(order.migration);
-    if (owned !== undefined) return owned.leaving ? undefined : this.#work(owned, order);
+    if (owned !== undefined) return owned.mayTakeOrders ? this.#work(owned, order) : undefined;
     return leads === undefined ? undefined : await this.#acceptUnowned(order);
   }
 
@@ -148,7 +148,6 @@ export class MigrationFleet {
     return {
       leadership: owned.runner.context.leadership,
       handle: async (step) => {
-        if (!owned.isFinished) await owned.runner.ready;
         const report = await carryOut(owned.runner, order, step);
         if (owned.isFinished) await owned.runner.close();
         return report;
@@ -227,9 +226,10 @@ export class MigrationFleet {
       if (isFinished(document)) return;
       owned.runner.log.info({ fencingToken: token }, "this controller runs the migration");
       this.#task(
-        owned.runner.start().catch((error: unknown) => {
-          owned.runner.log.error({ error: messageOf(error) }, "the migration cannot go on");
-        }),
+        owned.runner.start().then(
+          () => this.#options.changed(),
+          (error: unknown) => owned.runner.log.error({ error: messageOf(error) }, "the migration cannot go on"),
+        ),
       );
     } catch (error) {
       log.error({ migration: id, error: messageOf(error) }, "a migration cannot be taken up");

@@ -1,4 +1,3 @@
-import { deferred } from "../base/deferred.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { readMigration, updateMigration, withHistory } from "../cutover/journal.ts";
@@ -68,7 +67,7 @@ export class MigrationRunner {
   #settleAgainMs = 0;
   /** The stream of the phase has ended here, and this process is still to run it. */
   #streamMissing = false;
-  readonly #ready = deferred<void>();
+  #isReady = false;
 
   constructor(context: ControllerContext, document: MigrationDocument) {
     this.id = document.id;
@@ -124,12 +123,11 @@ export class MigrationRunner {
   }
 
   /**
-   * Resolves once what an earlier controller left behind is settled.
-   *
-   * @throws {SwitchyardError} `ORDER_TAKEN` where this controller gives the migration up before
+   * Whether what an earlier controller left behind is settled. Until then no order may be taken: a controller that gives the
+   * migration up before would leave one as begun that nobody has begun.
    */
-  get ready(): Promise<void> {
-    return this.#ready.promise;
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /**
@@ -138,9 +136,9 @@ export class MigrationRunner {
    */
   async start(): Promise<void> {
     await this.exclusively("settling", () => this.#settle());
-    if (this.#closed || this.context.signal.aborted) return this.#ready.reject(givenUp(this.id));
+    if (this.#closed || this.context.signal.aborted) return;
     this.openActiveStream();
-    this.#ready.resolve();
+    this.#isReady = true;
     this.#following = this.#follow();
   }
 
@@ -198,7 +196,7 @@ export class MigrationRunner {
    */
   get isAtRest(): boolean {
     const document = this.#document;
-    if (!this.#ready.settled || this.#busy !== undefined || this.diff !== undefined) return false;
+    if (!this.#isReady || this.#busy !== undefined || this.diff !== undefined) return false;
     const direction = activeDirection(document);
     if (document.attempt !== undefined || direction === undefined) return false;
     if (!this.keepers[direction].isOpen) return true;
@@ -235,7 +233,6 @@ export class MigrationRunner {
     this.#closed = true;
     const direction = activeDirection(this.#document);
     const stream = direction === undefined ? undefined : this.keepers[direction].stream;
-    if (!this.#ready.settled) this.#ready.reject(givenUp(this.id));
     this.diff?.abort.abort();
     await this.freshener.close();
     await this.#strays.close();
@@ -433,12 +430,4 @@ export class MigrationRunner {
       this.log.error({ error: messageOf(failure) }, "the journal could not be told that the stream has stopped");
     }
   }
-}
-
-/** An order that waits for the settling is carried out, and answered, by whoever settles. */
-function givenUp(migration: string): SwitchyardError {
-  return new SwitchyardError("ORDER_TAKEN", {
-    what: `this controller gave migration "${migration}" up before it had settled what an earlier one had left`,
-    changed: "Nothing was changed by the order here; the next controller to run the migration carries it out.",
-  });
 }

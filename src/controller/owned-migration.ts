@@ -33,6 +33,11 @@ export class OwnedMigration {
     return !this.leaving && this.orders === 0 && this.runner.isAtRest;
   }
 
+  /** Orders wait until what an earlier controller left is settled; a finished migration has nothing to settle. */
+  get mayTakeOrders(): boolean {
+    return !this.leaving && (this.isFinished || this.runner.isReady);
+  }
+
   get isFinished(): boolean {
     return isFinished(this.runner.document);
   }
