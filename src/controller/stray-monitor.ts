@@ -98,10 +98,11 @@ export class StrayMonitor {
     try {
       const strays = executedIn(to, await watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS }));
       if (strays.length > 0) {
+        // First the journal: where it cannot be told now, the next look finds the same again.
+        await this.#tell(untold(strays, now.history));
         const known = this.report ?? { total: 0, strays: [] };
         const shown = [...known.strays, ...strays].slice(0, STRAYS_SHOWN_MAX);
         this.report = { total: known.total + strays.length, strays: shown };
-        await this.#tell(untold(strays, document.history));
       }
       this.#position = to;
     } finally {

@@ -1,10 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
+import { SwitchyardError } from "../../../src/base/errors.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { DEFAULT_LIMITS } from "../../../src/config/limits.ts";
+import type { MigrationRunner } from "../../../src/controller/migration-runner.ts";
+import { StrayMonitor } from "../../../src/controller/stray-monitor.ts";
+import { readMigration, updateMigration, withHistory } from "../../../src/cutover/journal.ts";
+import type { HistoryEntry } from "../../../src/cutover/migration-document.ts";
 import type { Stray } from "../../../src/cutover/ports.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { claimLedger, ledgerUpdate } from "../../../src/replication/ledger.ts";
 import { ensureSidecar } from "../../../src/replication/sidecar-format.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
-import { homeOn, prepareServer } from "./fenced-server.ts";
+import { migrationDocument, storeWith } from "../../unit/cutover/memory-store.ts";
+import { homeOn, prepareServer, TABLES } from "./fenced-server.ts";
 
 describe("the watch for writes that are not ours", () => {
   let servers: { old: TestServer };
@@ -105,4 +114,41 @@ describe("the watch for writes that are not ours", () => {
     await expect(purged.upTo(now, { timeoutMs: 5000 })).rejects.toMatchObject({ code: "CUTOVER_WATCH_FAILED" });
     await purged.close();
   });
+
+  /** 1. A look finds strays. 2. The journal is told, in vain or without an answer. 3. The next look finds the same again. */
+  test.each(["STORE_UNAVAILABLE", "STORE_OUTCOME_UNKNOWN"] as const)(
+    "counts and tells once what the journal was told with %s",
+    async (fate) => {
+      const cutPosition = await homeOn(servers.old).inspect((view) => view.executed());
+      await servers.old.root("INSERT INTO shop.items (a) VALUES (9); INSERT INTO shop.items (a) VALUES (10)");
+      const document = { ...migrationDocument(), phase: "switched" as const, tables: TABLES };
+      const store = await storeWith({ ...document, fenceToken: "t", cutPosition });
+      let [told, aheadMs] = [0, 0];
+      const inVain = vi.fn();
+      const tell = async (entry: Omit<HistoryEntry, "at">): Promise<void> => {
+        told += 1;
+        if (told > 1 || fate === "STORE_OUTCOME_UNKNOWN") {
+          await updateMigration(store, "m", [], (now) => withHistory(now, { at: "", ...entry }));
+        }
+        if (told === 1) throw new SwitchyardError(fate, { what: "as the test wants it" });
+      };
+      const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+      const backends = { old: servers.old.endpoint("mover", "mover") };
+      const monitor = new StrayMonitor({
+        document: (await readMigration(store, "m")).document,
+        context: { store, clock, log: silentLogger, backends, limits: DEFAULT_LIMITS },
+        log: { ...silentLogger, warn: inVain },
+        record: tell,
+      } as unknown as MigrationRunner);
+      monitor.follow();
+      await vi.waitFor(() => expect(inVain).toHaveBeenCalledOnce(), { timeout: 20_000 });
+      aheadMs += 60_000;
+      monitor.follow();
+      await monitor.close();
+      expect(monitor.report).toMatchObject({ total: 2, strays: [{ table: "shop.items" }, { table: "shop.items" }] });
+      const { history } = (await readMigration(store, "m")).document;
+      expect(history.filter(({ what }) => what.startsWith("2 writes on the old home"))).toHaveLength(1);
+      await store.close();
+    },
+  );
 });
