@@ -53,7 +53,18 @@ export async function carryOut(runner: MigrationRunner, order: OrderDocument, st
     case "migration-create":
     case "proxy-forget":
       throw new SwitchyardError("INTERNAL_INVARIANT", { what: `${order.command} is not about one migration` });
+    default:
+      throw unknownCommand(order.command);
   }
+}
+
+/** A proxy of a newer version has written the order, while this controller is still to be restarted. */
+function unknownCommand(command: never): SwitchyardError {
+  return new SwitchyardError("STORE_FORMAT_NEWER", {
+    what: `this controller does not know the order "${String(command)}"; a newer version has written it`,
+    changed: "Nothing was changed.",
+    fix: "Restart all controllers with the newer version, and run the command again.",
+  });
 }
 
 export function migrationNotFound(id: string): SwitchyardError {

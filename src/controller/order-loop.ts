@@ -180,9 +180,11 @@ export class OrderLoop {
   #retire({ key, revision }: StoreEntry): void {
     this.#finished.set(key, revision);
     if (this.#finished.size <= FINISHED_ORDERS_MAX) return;
-    const [oldest] = [...this.#finished].toSorted(([, a], [, b]) => a - b)[0] ?? [];
+    const oldest = [...this.#finished].toSorted(([, a], [, b]) => a - b)[0];
     if (oldest === undefined) return;
-    this.#finished.delete(oldest);
-    this.#store.transact([], [{ delete: oldest }]).catch(() => undefined);
+    const [name, ended] = oldest;
+    this.#finished.delete(name);
+    // Another controller may have deleted it, and a client sent an order of the same id since.
+    this.#store.transact([{ key: name, revision: ended }], [{ delete: name }]).catch(() => undefined);
   }
 }

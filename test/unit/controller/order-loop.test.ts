@@ -113,6 +113,38 @@ describe("an order", () => {
     expect(await ids(records)).not.toContain("m-0");
   });
 
+  /**
+   * 1. Two controllers find the same order to be the oldest that has ended, and one deletes it.
+   * 2. Its client sends another of the same id. 3. The second controller deletes.
+   */
+  test("that came again after it had ended and was deleted is not deleted with it", async () => {
+    const [again, untouched] = [order("m-0"), order("m-1", "done")];
+    for (let index = 0; index <= 200; index += 1) await put(order(`m-${index}`, "done"), `m-${index}`);
+    let deletes = 0;
+    loop = new OrderLoop({
+      store: Object.assign(Object.create(store) as Store, {
+        watch: (...args: Parameters<Store["watch"]>) => store.watch(...args),
+        transact: async (...[conditions, writes]: Parameters<Store["transact"]>) => {
+          deletes += 1;
+          if (deletes === 1) await put(again, again.id);
+          return await store.transact(conditions, writes);
+        },
+      }),
+      ...{ clock: systemClock, log: silentLogger, metrics: noMetrics, accept: () => Promise.resolve(undefined) },
+    });
+    await loop.start();
+    await systemClock.sleep(20);
+    expect(await read(again.id)).toEqual(again);
+    expect(await read(untouched.id)).toEqual(untouched);
+    // One that nobody has sent again goes.
+    await put(order("m-201", "done"), "m-201");
+    await put(order("m-202", "done"), "m-202");
+    for (let tries = 0; tries < 200 && (await store.get(`${ORDERS_PREFIX}m-1`)) !== undefined; tries += 1)
+      await systemClock.sleep(5);
+    expect(await store.get(`${ORDERS_PREFIX}m-1`)).toBeUndefined();
+    expect(await read(again.id)).toEqual(again);
+  });
+
   test("is handled once, though its own answers come back through the watch", async () => {
     let times = 0;
     await run((_order, step) => {
