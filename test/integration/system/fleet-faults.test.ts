@@ -98,7 +98,13 @@ function settled(by: ServeProcess = proxy(0)): Promise<string> {
 
 /** Brings the tables back to the server where a switch begins. */
 async function atTheOldHome(): Promise<void> {
-  if ((await settled()) === "switched") await done(proxy(0), "rollback", "m");
+  if ((await settled()) === "switched") {
+    // The stream back has its lag measured first.
+    const ready = async (): Promise<true | undefined> =>
+      (await proxy(0).run("rollback", "m", "--dry-run")).exit === 0 ? true : undefined;
+    await until(ready, 30_000, "the gate of the way back");
+    await done(proxy(0), "rollback", "m");
+  }
   expect(await settled()).toBe("running");
 }
 
@@ -197,6 +203,44 @@ async function holds(gateway: EtcdGateway): Promise<number> {
   if (found === undefined) throw new Error(`no rules in etcd: ${rules}`);
   return Object.keys(found).length;
 }
+
+describe("a fleet in the midst of a switch", () => {
+  /** A switch that stands still at the arming, with nobody held, while `meanwhile` goes on. */
+  async function switchWith(by: ServeProcess, meanwhile: () => Promise<void>): Promise<CommandResult> {
+    by.armWait("switch-after-arm");
+    const order = proxy(0).run("switch", "m");
+    try {
+      await until(() => Promise.resolve(by.waitsAtFailpoint ? true : undefined), 60_000, "the arming");
+      await meanwhile();
+    } finally {
+      by.letGo();
+    }
+    return await order;
+  }
+
+  // A watch that has to begin anew after a compaction: test/integration/store/etcd-faults.test.ts.
+  test(
+    "whose second operator orders the opposite at the other controller, and whose etcd is compacted, sees it through",
+    async () => {
+      await atTheOldHome();
+      const writers = await write();
+      const { runs, other } = await fleet.runs(proxy(1), "m");
+      let opposite: CommandResult | undefined;
+      const result = await switchWith(runs, async () => {
+        opposite = await other.run("rollback", "m");
+        new EtcdGateway(fleet.etcd.endpoint).writeAndCompactAtOnce("/beside/switchyard");
+      });
+      expect(opposite, told(opposite as CommandResult)).toMatchObject({ exit: 3 });
+      expect(told(opposite as CommandResult)).toMatch(
+        /MIGRATION_BUSY: migration \\?"m\\?" is busy: switch, ordered by/,
+      );
+      expect(result.exit, told(result)).toBe(0);
+      await check(writers, "new");
+      expect(writers.told).toMatchObject({ errors: [], unknown: 0 });
+    },
+    CASE_TIMEOUT_MS,
+  );
+});
 
 describe("a fleet that loses a machine", () => {
   test.each([
