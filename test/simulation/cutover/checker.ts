@@ -140,9 +140,7 @@ export class Checker {
     this.errors += 1;
     // The one exception that nobody can do anything about: see SPEC.md, "Not proven here".
     if (error.message === "late lock") return;
-    const mayFollow = ["killed", "gone", "given-up", "fenced", "moved"].includes(error.message);
-    const calledForAt = error instanceof StatementError ? error.connection?.calledForAt : undefined;
-    if (mayFollow && proxy.process.excusedAt(calledForAt ?? this.#world.now)) return;
+    if (explains(proxy.process, error)) return;
     this.#breach(`a client of ${proxy.process.name}, which nothing was done to, was told: ${error.message}`);
   }
 
@@ -228,6 +226,16 @@ export class Checker {
     this.#world.note(`BREACH ${line}`);
     if (this.breaches.length < 20) this.breaches.push(line);
   }
+}
+
+/** Whether an error comes from what was done to the proxy through which it was told. */
+function explains(process: SimProcess, error: Error): boolean {
+  if (process.dead) return true;
+  if (error instanceof StatementError && (error.kind === "killed" || error.kind === "gone")) {
+    const calledForAt = error.connection?.calledForAt;
+    return calledForAt !== undefined && process.excusedAt(calledForAt);
+  }
+  return ["given-up", "fenced", "moved"].includes(error.message) && process.excused;
 }
 
 function keyOf(write: Write): string {
