@@ -238,4 +238,29 @@ describe("DDL in the midst of a switch", () => {
       await arena.passDdl("forward");
     });
   }
+
+  /**
+   * 1. The rules are swapped; the old home is still locked. DDL comes there, past the proxies, and waits. 2. The tables have left; it is
+   * carried out. 3. Other DDL comes on the new home, and then on the old one.
+   */
+  story("on both homes past the proxies, right after the swap, is shown and stops the way back", async () => {
+    const [old, fresh] = [await arena.past("old"), await arena.past("new")];
+    let late: Promise<unknown> = Promise.resolve();
+    const result = await arena.moveWith("switch", "switch-after-swap", async () => {
+      late = old.query("ALTER TABLE ledger.entry ADD INDEX by_note (note)");
+      await nap(100);
+    });
+    expectEnd(result, 0);
+    await late;
+    await arena.strayShown(/by_note/);
+    const ddl = alter();
+    const text = new RegExp(`ADD COLUMN c${columns}`);
+    await fresh.query(ddl);
+    await arena.stoppedAtDdl("reverse");
+    expectEnd(await arena.run("rollback", "m"), 3, text);
+    await arena.system.old.root(ddl);
+    await arena.strayShown(text);
+    await arena.passDdl("reverse");
+    await arena.moves("rollback");
+  });
 });

@@ -16,7 +16,7 @@ const TRIES_MAX = 10;
 type Move = "switch" | "rollback";
 
 interface Live {
-  readonly status?: { readonly stream?: { readonly state?: string; readonly ddl?: number } };
+  readonly status?: { readonly strays?: { readonly strays: readonly { readonly what: string }[] } };
 }
 
 interface Journal {
@@ -151,6 +151,20 @@ export class Arena {
     return (answer["migration"] ?? {}) as Journal;
   }
 
+  async #history(): Promise<readonly { readonly what: string; readonly result?: string }[]> {
+    const { history } = await this.serve.get("/v1/migrations/m/history");
+    return history as readonly { readonly what: string; readonly result?: string }[];
+  }
+
+  /** Waits until one of the writes past the proxies that the status shows matches. */
+  async strayShown(what: RegExp): Promise<void> {
+    const shown = async (): Promise<true | undefined> => {
+      const { status } = (await this.serve.get("/v1/migrations/m")) as Live;
+      return status?.strays?.strays.some((stray) => what.test(stray.what)) === true ? true : undefined;
+    };
+    await this.until(shown, 30_000, `a stray is shown: ${what.source}`);
+  }
+
   /** Fills the new server, and gives its stream more to write than there can be room for. */
   async fillTarget(): Promise<void> {
     const { old, new: target } = this.system;
@@ -177,21 +191,25 @@ export class Arena {
     await this.system.new.root("DROP DATABASE filler");
   }
 
+  /** Waits until the stream has stopped at DDL, and gives its transaction. */
+  stoppedAtDdl(direction: "forward" | "reverse"): Promise<string> {
+    const stop = async (): Promise<string | undefined> => (await this.journal()).streams?.[direction]?.stoppedAtDdl;
+    return this.until(stop, 30_000, "a stop at DDL");
+  }
+
   /** The stream has stopped at DDL: somebody has done the same on its target, and says so; a diff proves it. */
   async passDdl(direction: "forward" | "reverse"): Promise<void> {
-    const gtid = await this.until(
-      async () => (await this.journal()).streams?.[direction]?.stoppedAtDdl,
-      30_000,
-      "a stop at DDL",
-    );
+    const gtid = await this.stoppedAtDdl(direction);
     await this.done("migration", "resume", "m", "--after-ddl", gtid);
     // A diff that begins before the stream has passed the statement proves nothing of what comes behind it.
     const passed = async (): Promise<true | undefined> => {
-      const { status } = (await this.serve.get("/v1/migrations/m")) as Live;
-      return status?.stream?.state === "running" && (status.stream.ddl ?? 0) > 0 ? true : undefined;
+      const history = await this.#history();
+      return history.some(({ result }) => result === `transaction ${gtid}`) ? true : undefined;
     };
     await this.until(passed, 60_000, "the stream is behind the DDL");
     await this.done("diff", "start", "m");
+    const diff = (await this.#history()).findLast(({ what }) => what.startsWith("diff "));
+    expect(diff?.result, "the diff counts").toMatch(/ 0 differences$/);
   }
 
   /** The migration rests, with the tables on the old home; no client has been told anything. */
