@@ -158,7 +158,7 @@ describe("a switch between real servers", () => {
         );
         return Number(row?.["n"]);
       };
-      await vi.waitFor(async () => expect(await ours()).toBe(0), { timeout: 5000, interval: 20 });
+      await vi.waitFor(async () => expect(await ours()).toBe(0), { timeout: 20_000, interval: 20 });
     },
   );
 

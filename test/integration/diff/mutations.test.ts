@@ -165,7 +165,7 @@ function schemaOf(kind: string, what: string, field: string, source: string, tar
 
 const reported = (report: DiffReport): string[] => report.samples.map(({ table, key }) => `${table} ${key}`).sort();
 
-test("a clean pair that 16 clients write to is never called different", { timeout: 30_000 }, async () => {
+test("a clean pair that 16 clients write to is never called different", { timeout: 120_000 }, async () => {
   const report = await diff(tables.slice(0, 4));
   expect(reported(report)).toEqual([]);
   expect(report.schema).toEqual([]);
