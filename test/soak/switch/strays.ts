@@ -27,9 +27,10 @@ export async function settleStrays(
   const kept = new Set(await printedRows(stage.system[home], sql));
   const strays = new Set(there.filter((sequence) => !kept.has(sequence)).map(Number));
   if (strays.size === 0) return { some: false, findings: [] };
-  const shown = await shownWithin(stage, SHOWN_MS_MAX, 0);
+  const shown = await shownWithin(stage, SHOWN_MS_MAX);
   const findings =
     shown > 0 ? [] : [`${strays.size} writes past the proxies are on ${other} alone, and are shown nowhere`];
+  const removedAt = new Date().toISOString();
   await remove(stage, other, `client = ${client} AND sequence IN (${[...strays].join(", ")})`);
   for (const write of stage.clients.ledger.writesOf(client)) {
     if (!strays.has(write.sequence)) continue;
@@ -40,7 +41,7 @@ export async function settleStrays(
   await stage.orders.done(`/v1/migrations/${MIGRATION}/resume`, {}, ORDER_MS_MAX).catch(() => undefined);
   await stage.settle(ORDER_MS_MAX);
   // What the operator has done there is a write past the proxies as well, and is shown a moment later.
-  await shownWithin(stage, SHOWN_MS_MAX, shown);
+  await removalShown(stage, removedAt);
   await stage.compare();
   return { some: true, findings };
 }
@@ -55,14 +56,26 @@ async function remove({ system }: Stage, home: HomeName, rows: string): Promise<
   }
 }
 
-/** How many strays the status of the migration shows, once it shows more than those. */
-async function shownWithin(stage: Stage, ms: number, known: number): Promise<number> {
+/** How many strays the status of the migration shows, once it shows any. */
+async function shownWithin(stage: Stage, ms: number): Promise<number> {
   const deadlineMs = performance.now() + ms;
   for (;;) {
     const page = await stage.orders.get(`/v1/migrations/${MIGRATION}`);
     const { status } = (page ?? {}) as { readonly status?: { readonly strays?: { readonly total: number } } };
     const total = status?.strays?.total ?? 0;
-    if (total > known || performance.now() > deadlineMs) return total;
+    if (total > 0 || performance.now() > deadlineMs) return total;
+    await sleep(LOOK_MS);
+  }
+}
+
+/** Waits until the history tells of the removal, so that the next cell is not taken for its cause. */
+async function removalShown(stage: Stage, since: string): Promise<void> {
+  const deadlineMs = performance.now() + SHOWN_MS_MAX;
+  for (;;) {
+    const page = (await stage.orders.get(`/v1/migrations/${MIGRATION}/history`)) ?? {};
+    const history = (page["history"] ?? []) as readonly { readonly at: string; readonly what: string }[];
+    if (history.some(({ at, what }) => at > since && what.includes("delete on ledger.entry"))) return;
+    if (performance.now() > deadlineMs) return;
     await sleep(LOOK_MS);
   }
 }
