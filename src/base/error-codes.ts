@@ -208,7 +208,7 @@ export const ERROR_CODES = {
   DIFF_TABLE_CHANGED: { retryable: true, exit: 1 },
   /** A table has columns on one side that the other lacks, or of a type that cannot be compared. The message names them. */
   DIFF_TABLES_UNLIKE: { retryable: false, exit: 1 },
-  /** There are no differences to repair: no diff has ended under this controller, it is too old, or it compared the other direction. Start a diff. */
+  /** There are no differences to repair by, or no diff to go on with: the last one has ended, is too old, or is of the other direction, or drift came since. Start a diff. */
   DIFF_STALE: { retryable: false, exit: 1 },
   /** There is no diff to stop: none is under way. Nothing was changed. */
   DIFF_NOT_RUNNING: { retryable: false, exit: 3 },

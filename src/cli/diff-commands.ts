@@ -81,7 +81,9 @@ function addStart(context: CliContext, parent: Command): void {
   addRun(context, start, {});
   const resume = parent
     .command("resume")
-    .description("go on with a diff that failed, behind what it had compared; the outcome is as old as that");
+    .description(
+      "go on with a diff that failed or was stopped, behind what it had compared; the outcome is as old as that",
+    );
   addRun(context, resume, { resume: true });
 }
 
