@@ -1,14 +1,15 @@
+import { assert } from "../base/assert.ts";
 import { fullPace, type PaceWorker } from "../base/pace.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
-import { ANSWER_QUIET_MS } from "../mysql/answer-watch.ts";
-import { Connection } from "../mysql/connection.ts";
+import type { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
+import { connectReaders } from "../mysql/snapshot-readers.ts";
 import { type ComparisonPlan, planMapped } from "./comparison-plan.ts";
 import { DEFAULT_DIFF_LIMITS, type DiffLimits, type DiffOptions, diffAttributes } from "./diff-options.ts";
 import type { DifferenceSample } from "./diff-report.ts";
 import { DifferenceLog } from "./difference-log.ts";
-import { openTable } from "./open-table.ts";
+import { openTable, READER_SESSION } from "./open-table.ts";
 import { StreamedRows } from "./row-source.ts";
 import { compareTable } from "./table-comparison.ts";
 
@@ -35,19 +36,17 @@ export interface KeysFound {
 /** Keys of one statement. */
 const KEYS_AT_ONCE = 200;
 const CONDITION_BYTES_AT_ONCE = 128 * 1024;
-const SESSION =
-  "SET SESSION time_zone = '+00:00', sql_mode = '', transaction_isolation = 'READ-COMMITTED', autocommit = 1, " +
-  "wait_timeout = 86400, net_write_timeout = 3600, character_set_results = NULL, max_sort_length = 4096";
 const NOTHING: KeysFound = { differences: 0, keys: [], complete: true, samples: [] };
 
 /** A session for {@link BothSides}; it ends with the diff's signal. */
 export async function connectSide(endpoint: Endpoint, options: DiffOptions): Promise<Connection> {
-  const wishes = { attributes: diffAttributes(options), signal: options.signal, answerQuietMs: ANSWER_QUIET_MS };
-  const connection = await Connection.connect(endpoint, wishes);
-  options.signal.addEventListener("abort", () => connection.destroy(), { once: true });
-  if (options.signal.aborted) connection.destroy();
+  const { signal } = options;
+  const [connection] = await connectReaders(endpoint, 1, { attributes: diffAttributes(options), signal });
+  assert(connection !== undefined, "as many connections come up as were asked for");
+  signal.addEventListener("abort", () => connection.destroy(), { once: true });
+  if (signal.aborted) connection.destroy();
   await connection.query("SET NAMES utf8mb4");
-  await connection.query(SESSION);
+  await connection.query(`${READER_SESSION}, autocommit = 1`);
   return connection;
 }
 

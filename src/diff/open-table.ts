@@ -42,7 +42,7 @@ export interface OpenTable {
 }
 
 /** Bytes come as they are stored, and whole keys count when rows are sorted by their bytes. */
-const READER_SESSION = "SET SESSION character_set_results = NULL, max_sort_length = 4096";
+export const READER_SESSION = "SET SESSION character_set_results = NULL, max_sort_length = 4096";
 
 /**
  * Like {@link openAtOnce}, and while others keep the table locked, tries again: see {@link whileBusy}.

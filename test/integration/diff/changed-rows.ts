@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { refreshedTo } from "../../../src/controller/freshness.ts";
 import { type RoundOutcome, refreshRound } from "../../../src/controller/refresh-round.ts";
 import type { DiffSummary, Refreshed } from "../../../src/cutover/migration-document.ts";
+import { connectSide } from "../../../src/diff/compare-keys.ts";
 import type { DiffOptions } from "../../../src/diff/diff-options.ts";
 import type { DiffReport } from "../../../src/diff/diff-report.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
@@ -229,6 +230,21 @@ export function rowsChangedSince(pair: Pair): void {
         }
       },
     );
+
+    test("are read to the end on a server that ends long statements, and in transactions of their own", async () => {
+      await onHome("SET GLOBAL max_execution_time = 5, GLOBAL autocommit = 0");
+      try {
+        const options = await pair.diffOptions();
+        const side = await connectSide(options.home, options);
+        await expect(side.one("SELECT SLEEP(0.1) AS ended, @@autocommit AS alone")).resolves.toEqual({
+          ended: "0",
+          alone: "1",
+        });
+        await side.close();
+      } finally {
+        await onHome("SET GLOBAL max_execution_time = 0, GLOBAL autocommit = 1");
+      }
+    });
 
     test("are told from a log that is purged by an error, never passed over", async () => {
       await make("n", "id INT PRIMARY KEY, v INT", "VALUES (1, 1)");
