@@ -4,10 +4,10 @@ import type { Direction, Refreshed } from "../cutover/migration-document.ts";
 import { type BothSides, compareKeys, connectSide, type KeyConditions, type KeysFound } from "../diff/compare-keys.ts";
 import { planMapped } from "../diff/comparison-plan.ts";
 import type { DiffOptions, TableKeys } from "../diff/diff-options.ts";
-import { executedAt } from "../diff/open-table.ts";
 import { runDiff } from "../diff/run-diff.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { readExecuted } from "../mysql/read-executed.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
 import { requireServer, serverUuid } from "../replication/server-identity.ts";
 import { type TouchedBatch, TouchedRows } from "../replication/touched-rows.ts";
@@ -116,7 +116,7 @@ class Round {
     requireServer(homeEnd, diff.homeUuid ?? "", uuids.home);
     requireServer(otherEnd, otherUuid, uuids.other);
     const time = diff.clock.now().toISOString();
-    const upTo = { home: await executedAt(this.#sides.home), other: await executedAt(this.#sides.other) };
+    const upTo = { home: await readExecuted(this.#sides.home), other: await readExecuted(this.#sides.other) };
     const name = { migration: diff.migration, direction };
     const { refreshed: before } = this.#summary;
     const gone =

@@ -1,5 +1,6 @@
 import { printable } from "../base/printable.ts";
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import { readExecuted } from "../mysql/read-executed.ts";
 import { type FenceTrigger, fencesOf, listTriggers, readTriggers } from "./fence-triggers.ts";
 import { HELD_BY, type HeldBy, type HomeView, type LastingFence, type LockHolder } from "./ports.ts";
 
@@ -130,12 +131,6 @@ export class HomeQueries implements HomeView {
 export async function readServerUuid(source: RowSource): Promise<string> {
   const [row] = await source.rows("SELECT @@global.server_uuid AS uuid");
   return row?.["uuid"] ?? "";
-}
-
-/** `gtid_executed` without the line breaks that the server puts in. */
-export async function readExecuted(source: RowSource): Promise<string> {
-  const [row] = await source.rows("SELECT @@GLOBAL.gtid_executed executed");
-  return (row?.["executed"] ?? "").replaceAll(/\s/g, "");
 }
 
 function holdersOf(rows: readonly TextRow[], all: readonly string[]): readonly LockHolder[] {

@@ -3,10 +3,11 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { isConnectionLost } from "../mysql/connection-lost.ts";
+import { readExecuted } from "../mysql/read-executed.ts";
 import { autoIncrementMax } from "./auto-increment-max.ts";
 import { lockStatement, runBounded } from "./bounded-lock.ts";
 import { createTriggers, dropTrigger, type FenceTrigger, guardLock, isGuarded, ourComment } from "./fence-triggers.ts";
-import { HomeQueries, type RowSource, readExecuted, type TextRow } from "./home-queries.ts";
+import { HomeQueries, type RowSource, type TextRow } from "./home-queries.ts";
 import { killConnection, LOCK_WAIT_SECONDS } from "./migration-lock.ts";
 import type { HomeSession, HomeView, LastingFence, LockHolder } from "./ports.ts";
 

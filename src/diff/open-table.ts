@@ -4,6 +4,7 @@ import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { type LockedSnapshotOptions, openLockedSnapshot } from "../mysql/locked-snapshot.ts";
 import { isMysqlError } from "../mysql/mysql-error.ts";
+import { readExecuted } from "../mysql/read-executed.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
 import { connectReaders, OPEN_READ_VIEW } from "../mysql/snapshot-readers.ts";
 import { tableWriters } from "../mysql/table-writers.ts";
@@ -102,7 +103,7 @@ async function openAtOnce(
     const home = await standAtHome({ ...options, stream }, limits, name, opened);
     await options.failpoint("diff-before-target-snapshot");
     // First: whatever is written there behind it, by whomever, is looked at again.
-    const otherPosition = await executedAt(observer);
+    const otherPosition = await readExecuted(observer);
     // What is committed by then is in the read view, and what is prepared from now on is behind the position.
     const prepared = await mayBePrepared(observer, name);
     const other = await openOther(reader, name, observer);
@@ -145,12 +146,6 @@ function meteredStream({ stream, clock, onPause }: DiffOptions): DiffStreamPort 
       pausedMs = undefined;
     },
   };
-}
-
-/** What a server has executed, as a GTID set. */
-export async function executedAt(connection: Connection): Promise<string> {
-  const row = await connection.one("SELECT @@global.gtid_executed AS gtids");
-  return (row?.["gtids"] ?? "").replaceAll("\n", "");
 }
 
 /** Whether a prepared XA transaction may hold rows of the table; also where the account may not look. */

@@ -5,6 +5,7 @@ import { quoteTable, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ERRNO, isMysqlError } from "./mysql-error.ts";
+import { readExecuted } from "./read-executed.ts";
 import { connectReaders, OPEN_READ_VIEW } from "./snapshot-readers.ts";
 import { describeWriter, type TableWriter, tableWriters } from "./table-writers.ts";
 
@@ -219,8 +220,8 @@ async function takeUnderLock<T>(
   options: LockedSnapshotOptions<T>,
 ): Promise<{ position: string; locked: T | undefined }> {
   await Promise.all(readers.map((reader) => reader.query(OPEN_READ_VIEW)));
-  const row = await locker.one("SELECT @@global.gtid_executed position");
+  const position = await readExecuted(locker);
   const locked = await options.onLocked?.(locker);
   await locker.query("UNLOCK TABLES");
-  return { position: (row?.["position"] ?? "").replaceAll(/\s/g, ""), locked };
+  return { position, locked };
 }
