@@ -46,7 +46,7 @@ export async function compareOpenTable(of: Omit<Comparing, "plan" | "log">): Pro
   const comparing: Comparing = { ...of, plan, log };
   const name = tableKey(plan.table);
   try {
-    if (run.through === undefined) run.counters = await counterDifferences(table, of.observers, options);
+    run.counters ??= await counterDifferences(table, of.observers, options);
     let outcome: "complete" | "cut" | "unpaired" = "unpaired";
     const slow = options.fast === true ? whyNotFast(plan, table.home.shape) : undefined;
     if (slow === undefined && options.fast === true) {

@@ -1,5 +1,5 @@
 import type { TableName } from "../base/table-name.ts";
-import type { TableResult } from "./diff-report.ts";
+import type { SchemaDifference, TableResult } from "./diff-report.ts";
 
 /** How far the comparison of one table is, as far as it has been kept. */
 export interface KeptTable {
@@ -23,6 +23,8 @@ export interface KeptTable {
   readonly keysComplete: boolean;
   readonly notCompared?: TableResult["notCompared"];
   readonly notFast?: string;
+  /** See `counterDifferences`; absent in what earlier versions have kept. */
+  readonly counters?: readonly SchemaDifference[];
   /** What the file of its differences has. */
   readonly fileBytes: number;
   /** Why it has not all of them. */

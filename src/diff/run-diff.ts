@@ -197,7 +197,7 @@ async function compareAll(
   await Promise.all(Array.from({ length: Math.min(limits.tablesAtOnce, options.tables.length) }, work));
   // What failed first is what is told; the others only failed because of it.
   if (failures.length > 0) throw failures[0];
-  return { results: runs.map((run) => run.result), counters: runs.flatMap((run) => run.counters) };
+  return { results: runs.map((run) => run.result), counters: runs.flatMap(({ counters = [] }) => counters) };
 }
 
 /** The tables, with what earlier processes have compared of them. */

@@ -24,8 +24,8 @@ export class TableRun {
   #state: KeptTable | undefined;
   /** Keys that an earlier process had compared. */
   #before = 0;
-  /** Of both sides, where the one's must not give keys any more that the other has. */
-  counters: readonly SchemaDifference[] = [];
+  /** See `counterDifferences`; undefined before they are asked for. */
+  counters: readonly SchemaDifference[] | undefined;
 
   constructor(name: TableName, options: DiffOptions) {
     this.name = name;
@@ -37,6 +37,7 @@ export class TableRun {
     if (this.#options.files?.adopt(tableKey(this.name), state) === false) return false;
     this.#state = state;
     this.#before = state.rows;
+    this.counters = state.counters;
     return true;
   }
 
@@ -72,6 +73,7 @@ export class TableRun {
   async forget(): Promise<void> {
     this.#state = undefined;
     this.#before = 0;
+    this.counters = undefined;
     await this.#options.keeper?.forget(this.name);
   }
 
@@ -99,6 +101,7 @@ export class TableRun {
       bytes: base.bytes + now.bytes,
       ...(now.notCompared === undefined ? {} : { notCompared: now.notCompared }),
       ...(notFast === undefined ? {} : { notFast }),
+      ...(this.counters === undefined ? {} : { counters: this.counters }),
       ...log.counts,
     };
     await keeper?.keep(this.name, this.#state, log.differences.keys);
