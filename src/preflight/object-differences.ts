@@ -3,7 +3,7 @@ import { openAdmin } from "../mysql/admin-connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { exactTexts } from "./exact-texts.ts";
 import type { Touched } from "./names-behind.ts";
-import { DefinitionsOfServer, SERVER_SCHEMAS } from "./read-behind.ts";
+import { DefinitionsOfServer, OUR_TRIGGERS, SERVER_SCHEMAS } from "./read-behind.ts";
 import { ServerView } from "./server-view.ts";
 
 type Facts = Readonly<Record<string, string | null>>;
@@ -28,14 +28,11 @@ interface Found {
 
 type FoundByName = ReadonlyMap<string, Found>;
 
-/** Triggers of ours begin so; they guard one home. */
-const OURS = "switchyard\\_%";
-
 const TRIGGERS =
   "SELECT 'TRIGGER' kind, TRIGGER_SCHEMA own_db, TRIGGER_NAME own_name, CONCAT(EVENT_OBJECT_SCHEMA, '.', EVENT_OBJECT_TABLE) used, " +
   "CONCAT(ACTION_TIMING, ' ', EVENT_MANIPULATION) moment, RANK() OVER (PARTITION BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, " +
   "ACTION_TIMING, EVENT_MANIPULATION ORDER BY ACTION_ORDER) place, DEFINER definer, SQL_MODE mode, ACTION_STATEMENT body " +
-  `FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ${SERVER_SCHEMAS} AND TRIGGER_NAME NOT LIKE '${OURS}'`;
+  `FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ${SERVER_SCHEMAS} AND TRIGGER_NAME NOT LIKE '${OUR_TRIGGERS}'`;
 const VIEWS =
   "SELECT 'VIEW' kind, TABLE_SCHEMA own_db, TABLE_NAME own_name, CHECK_OPTION check_option, SECURITY_TYPE security, " +
   `VIEW_DEFINITION body FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ${SERVER_SCHEMAS}`;

@@ -8,8 +8,8 @@ import { type KnownNames, namesInBody, namesInView, type UsedNames } from "./use
 
 /** Schemas of the server's and our own, as a list in SQL: nobody else's definitions are in them. */
 export const SERVER_SCHEMAS = `('sys', 'mysql', 'information_schema', 'performance_schema', '${SIDECAR_SCHEMA}')`;
-/** Triggers of ours begin so; they touch nothing. */
-const OURS = "switchyard\\_%";
+/** Triggers of ours are named so, as a pattern of LIKE; they guard one home, and touch nothing. */
+export const OUR_TRIGGERS = "switchyard\\_%";
 const SEEN_ROUTINES_SINCE = 80_020;
 
 /** A view, trigger or routine, and what its text may use. */
@@ -174,7 +174,7 @@ async function triggers(server: ServerView, known: KnownNames, variables: Readon
     await server.rows(
       "SELECT 'TRIGGER' kind, EVENT_OBJECT_SCHEMA db, EVENT_OBJECT_TABLE name, TRIGGER_SCHEMA own_db, TRIGGER_NAME own_name, " +
         "ACTION_STATEMENT body, SQL_MODE mode " +
-        `FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ${SERVER_SCHEMAS} AND TRIGGER_NAME NOT LIKE '${OURS}'`,
+        `FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ${SERVER_SCHEMAS} AND TRIGGER_NAME NOT LIKE '${OUR_TRIGGERS}'`,
     ),
   );
   return rows.map((row) =>
