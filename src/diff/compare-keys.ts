@@ -71,13 +71,12 @@ export async function compareKeys(
     const plan = planMapped(options, ...(await Promise.all(shapes)));
     let waiting = keys;
     for (const afterMs of [0, limits.lookAgainMs, limits.lookAgainMs * 3]) {
-      if (waiting.length === 0) return NOTHING;
       if (afterMs > 0) await options.clock.sleep(afterMs, options.signal);
       const log = new DifferenceLog(plan, options.direction, { samplesMax: 0, keysBytesMax: Number.POSITIVE_INFINITY });
       await compareWhere(plan, sides, waiting, log, limits, worker);
       waiting = log.differences.keys.map((key) => conditionsOf(plan, key));
+      if (waiting.length === 0) return NOTHING;
     }
-    if (waiting.length === 0) return NOTHING;
     await pace.whenMayOpen(options.signal);
     return await compareAtOneMoment(options, limits, sides, table, waiting, worker);
   } finally {

@@ -91,10 +91,11 @@ export function planComparison(
     const [mine, theirs] = [home.columns[pair.from] as ColumnShape, other.columns[pair.to] as ColumnShape];
     const charset = fieldCharset(mine, theirs);
     columns.push({ name: mine.name, field: expressions.home.length, charset });
-    expressions.home.push(...fieldExpressions(mine, theirs));
-    expressions.other.push(...fieldExpressions(theirs, mine));
-    digested.home.push(...digestParts(mine, theirs, fieldExpressions(mine, theirs)));
-    digested.other.push(...digestParts(theirs, mine, fieldExpressions(theirs, mine)));
+    const fields = { home: fieldExpressions(mine, theirs), other: fieldExpressions(theirs, mine) };
+    expressions.home.push(...fields.home);
+    expressions.other.push(...fields.other);
+    digested.home.push(...digestParts(mine, theirs, fields.home));
+    digested.other.push(...digestParts(theirs, mine, fields.other));
   }
   const whole = { table: home.name, carried, columns };
   const key = rowKey(home);
