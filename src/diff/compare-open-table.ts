@@ -34,8 +34,8 @@ export interface Comparing {
 /**
  * Compares a table that is open on both sides: in key order, and a second time in the order of its bytes where too many
  * rows found no partner in the order of keys; without a key, any. A fast diff does so with the ranges of keys only whose
- * sums differ. Goes on behind what `run` has of it already, and keeps
- * there what it comes to. `cut` where the snapshots have been open for long enough: the rest is for the next pair.
+ * sums differ. Goes on behind what `run` has of it already, and keeps there what it comes to. `cut` where the snapshots have
+ * been open for long enough: the rest is for the next pair.
  *
  * @throws {SwitchyardError} `DIFF_TABLE_CHANGED` when its definition is not what it was under the lock.
  */
@@ -47,15 +47,7 @@ export async function compareOpenTable(of: Omit<Comparing, "plan" | "log">): Pro
   const name = tableKey(plan.table);
   try {
     run.counters ??= await counterDifferences(table, of.observers, options);
-    let outcome: "complete" | "cut" | "unpaired" = "unpaired";
-    const slow = options.fast === true ? whyNotFast(plan, table.home.shape) : undefined;
-    if (slow === undefined && options.fast === true) {
-      outcome = await compareByRanges(comparing, notCompared(plan, options));
-    }
-    if (outcome === "unpaired") {
-      const why = slow ?? "rows on one side only, with keys in an order of the server's own";
-      outcome = await compareInOrder(comparing, options.fast === true ? { notFast: why } : {});
-    }
+    const outcome = options.fast === true ? await compareFast(comparing) : await compareInOrder(comparing);
     tally.found(name, log.samples);
     if (outcome === "complete") tally.finished(name, run.rows, log.count);
     if (options.keeper === undefined && log.differences.keys.length > 0) options.onDifferences?.(log.differences);
@@ -72,7 +64,15 @@ function filesOf(run: TableRun, { files }: DiffOptions): DifferenceFile | undefi
   return files?.open(tableKey(run.name), run.counts.fileBytes);
 }
 
-async function compareInOrder(of: Comparing, notes: Pick<TableResult, "notFast">): Promise<"complete" | "cut"> {
+async function compareFast(of: Comparing): Promise<"complete" | "cut"> {
+  const notFast = whyNotFast(of.plan, of.table.home.shape);
+  if (notFast !== undefined) return await compareInOrder(of, { notFast });
+  const outcome = await compareByRanges(of, notCompared(of.plan, of.options));
+  if (outcome !== "unpaired") return outcome;
+  return await compareInOrder(of, { notFast: "rows on one side only, with keys in an order of the server's own" });
+}
+
+async function compareInOrder(of: Comparing, notes: Pick<TableResult, "notFast"> = {}): Promise<"complete" | "cut"> {
   const { plan, table, run, log, options, limits, observers, tally } = of;
   const name = tableKey(plan.table);
   const alone = { ...notCompared(plan, options), ...notes };

@@ -112,15 +112,15 @@ export class TableRun {
   /** Right once all of it is compared. */
   get result(): TableResult {
     const { verifiedAt = "", verifiedTime = "", rows = 0, bytes = 0, differences = 0 } = this.#state ?? {};
-    const { otherAt } = this.#state ?? {};
-    const other = otherAt === undefined ? {} : { otherAt };
-    const before = this.#before === 0 ? {} : { rowsBefore: this.#before };
-    const { notCompared, notFast } = this.#state ?? {};
-    const apart = notCompared === undefined ? {} : { notCompared };
-    const slow = notFast === undefined ? {} : { notFast };
+    const { otherAt, notCompared, notFast } = this.#state ?? {};
     return {
-      ...{ table: tableKey(this.name), verifiedAt, verifiedTime, ...other, rows, ...before, bytes, differences },
-      ...{ ...apart, ...slow },
+      ...{ table: tableKey(this.name), verifiedAt, verifiedTime },
+      ...(otherAt === undefined ? {} : { otherAt }),
+      rows,
+      ...(this.#before === 0 ? {} : { rowsBefore: this.#before }),
+      ...{ bytes, differences },
+      ...(notCompared === undefined ? {} : { notCompared }),
+      ...(notFast === undefined ? {} : { notFast }),
     };
   }
 
