@@ -1,4 +1,5 @@
 import { quoteId, quoteText } from "../base/table-name.ts";
+import { charsetClass } from "../sql/charset-class.ts";
 import type { SetAssignment, SqlModes } from "../sql/statement.ts";
 import type { Reading } from "./prepared-reading.ts";
 
@@ -375,11 +376,4 @@ export function modesOf(sqlMode: string): Pick<SqlModes, "ansiQuotes" | "noBacks
     noBackslashEscapes: has("NO_BACKSLASH_ESCAPES"),
     ignoreSpace: has("IGNORE_SPACE") || has("ANSI"),
   };
-}
-
-/** Which quotes and backslashes can be trusted in texts of this character set. */
-export function charsetClass(charset: string): "utf8" | "other" | "unsafe" {
-  const name = charset.toLowerCase();
-  if (name.startsWith("utf8") || name === "ascii") return "utf8";
-  return ["sjis", "cp932", "gbk", "gb18030", "big5"].includes(name) ? "unsafe" : "other";
 }

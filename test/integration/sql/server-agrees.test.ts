@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { charsetClass, collationClass } from "../../../src/sql/charset-class.ts";
 import type { SqlModes } from "../../../src/sql/statement.ts";
 import { fc } from "../../support/seeded-properties.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
@@ -52,4 +53,14 @@ describe("the tables that a server locks for a statement", () => {
     // The test says something only as long as a good part of the statements can be executed.
     expect(accepted).toBeGreaterThan(100);
   });
+});
+
+test("a character set is held for the same by its name and by the number of each of its collations", async () => {
+  const rows = await server.root("SELECT id AS id, character_set_name AS name FROM information_schema.collations");
+  const classes = (of: (row: (typeof rows)[number]) => string): string[] =>
+    rows.map((row) => `${row["id"]} ${of(row)}`);
+  expect(classes((row) => collationClass(Number(row["id"])))).toEqual(
+    classes(({ name }) => (name === "ascii" ? "other" : charsetClass(name ?? ""))),
+  );
+  expect(rows.filter(({ name }) => charsetClass(name ?? "") === "unsafe").length).toBe(11);
 });
