@@ -4,15 +4,18 @@ import { analyzeSql } from "../sql/classifier.ts";
 import type { SqlModes, StatementFacts } from "../sql/statement.ts";
 import { NO_HEAD, readHead, type StatementHead } from "../sql/statement-head.ts";
 import { readTableChange, type TableAction } from "../sql/table-change.ts";
-import { charsetOfText } from "./client-charset.ts";
+import { charsetOfText, isAscii } from "./client-charset.ts";
 import { renameTool, type SeenDdl, triggerTool } from "./seen-ddl.ts";
 import { isOurDdl } from "./sidecar.ts";
 
 /** What a statement in a binary log means for the tables of a migration. */
-export type StatementVerdict =
-  | { readonly skip: string }
-  /** It changes, or may change, a table of the migration; `ddl` where it is a definition and not rows as text. */
-  | { readonly stop: string; readonly ddl?: SeenDdl };
+export type StatementVerdict = { readonly skip: string } | Stop;
+
+/** It changes, or may change, a table of the migration; `ddl` where it is a definition and not rows as text. */
+interface Stop {
+  readonly stop: string;
+  readonly ddl?: SeenDdl;
+}
 
 type Query = Pick<QueryEvent, "schema" | "sql" | "sqlMode" | "status" | "ofThread">;
 
@@ -38,15 +41,17 @@ const CARRIED: ReadonlySet<TableAction> = new Set(["columns", "keys", "checks", 
 
 /** Judges the statements that come as text: definitions, and rows in statement format. */
 export class DdlJudge {
+  readonly #all: readonly TableName[];
+  /** By their exact names, and without regard to case where that is no exact name of another. */
   readonly #tables: ReadonlyMap<string, TableName>;
-  readonly #schemas: ReadonlySet<string>;
   /** Some name can be spelled in other bytes than those of UTF-8. */
   readonly #beyondAscii: boolean;
 
   constructor(tables: readonly TableName[]) {
-    this.#tables = new Map(tables.map((table) => [tableKey(table).toLowerCase(), table]));
-    this.#schemas = new Set(tables.map(({ schema }) => schema.toLowerCase()));
-    this.#beyondAscii = tables.some((table) => /[^\0-\x7f]/.test(tableKey(table)));
+    this.#all = tables;
+    const under = (spell: (key: string) => string) => tables.map((table) => [spell(tableKey(table)), table] as const);
+    this.#tables = new Map([...under((key) => key.toLowerCase()), ...under((key) => key)]);
+    this.#beyondAscii = tables.some((table) => !isAscii(tableKey(table)));
   }
 
   judge(query: Query): StatementVerdict {
@@ -70,7 +75,7 @@ export class DdlJudge {
         head.object === "DATABASE"
           ? this.#database(head)
           : this.#statement(facts, { query, modes, head }, isDefinition);
-      if (verdict !== undefined && "stop" in verdict) return verdict;
+      if (verdict !== undefined) return verdict;
       if (charset !== "utf8" && this.#beyondAscii) {
         return this.#mayBeAny("its text is not in UTF-8, as names of tables are", isDefinition);
       }
@@ -78,21 +83,24 @@ export class DdlJudge {
     return { skip: "it concerns other tables" };
   }
 
-  #statement(facts: StatementFacts, text: Text, isDefinition: boolean): StatementVerdict | undefined {
+  #statement(facts: StatementFacts, text: Text, isDefinition: boolean): Stop | undefined {
     const { query, head } = text;
     const refers = /\bREFERENCES\b/i.test(query.sql);
-    const spelled = (ref: NamedTable): string => `${ref.schema ?? query.schema}.${ref.table}`;
-    const nameOf = (ref: NamedTable): TableName | undefined => this.#tables.get(spelled(ref).toLowerCase());
-    const refs = facts.tables.filter((ref) => (ref.write || refers) && nameOf(ref) !== undefined);
-    const touched = namesOf(refs.map(nameOf));
+    const named = facts.tables.map(({ schema, table, write }) => {
+      const spelled = `${schema ?? query.schema}.${table}`;
+      return { spelled, write, followed: this.#tables.get(spelled) ?? this.#tables.get(spelled.toLowerCase()) };
+    });
+    const hits = named.filter(({ write, followed }) => (write || refers) && followed !== undefined);
+    // Each once.
+    const touched = [...new Set(hits.flatMap(({ followed }) => followed ?? []))];
     // What a definition is about stands first; a table that it refers to keeps its own.
-    const isAbout = !refers || facts.tables[0] === undefined || nameOf(facts.tables[0]) !== undefined;
+    const isAbout = !refers || named[0] === undefined || named[0].followed !== undefined;
     const [first] = touched;
     if (first !== undefined) {
       const stop = `it concerns ${tableKey(first)}`;
       if (!isDefinition) return { stop };
       // Rows are followed by the exact name; another spelling, or a temporary table, may be another table beside it.
-      const isExact = refs.every((ref) => isSpelled(spelled(ref), nameOf(ref)));
+      const isExact = hits.every(({ spelled, followed }) => followed !== undefined && spelled === tableKey(followed));
       if (!isExact || query.ofThread) return { stop, ddl: { kind: "other", tables: touched } };
       return {
         stop,
@@ -104,28 +112,19 @@ export class DdlJudge {
     return this.#mayBeAny(facts.everythingBecause ?? "it cannot be read", isDefinition);
   }
 
-  #mayBeAny(because: string, isDefinition: boolean): StatementVerdict {
+  #mayBeAny(because: string, isDefinition: boolean): Stop {
     const stop = `it may concern any table (${because})`;
-    return isDefinition ? { stop, ddl: { kind: "other", tables: [...this.#tables.values()] } } : { stop };
+    return isDefinition ? { stop, ddl: { kind: "other", tables: this.#all } } : { stop };
   }
 
-  #database({ verb, name }: StatementHead): StatementVerdict | undefined {
+  #database({ verb, name }: StatementHead): Stop | undefined {
     if (verb !== "DROP") return undefined;
     if (name === undefined) return this.#mayBeAny("it drops a schema whose name cannot be read", true);
     const schema = name.toLowerCase();
-    if (!this.#schemas.has(schema)) return undefined;
-    const tables = [...this.#tables.values()].filter((table) => table.schema.toLowerCase() === schema);
+    const tables = this.#all.filter((table) => table.schema.toLowerCase() === schema);
+    if (tables.length === 0) return undefined;
     return { stop: `it drops the schema ${schema}`, ddl: { kind: "other", tables } };
   }
-}
-
-interface NamedTable {
-  readonly schema?: string;
-  readonly table: string;
-}
-
-function isSpelled(spelled: string, name: TableName | undefined): boolean {
-  return name !== undefined && spelled === `${name.schema}.${name.table}`;
 }
 
 function kindOf(
@@ -147,9 +146,4 @@ function kindOf(
   if (change.kind === "truncate") return { kind: "truncate", change };
   const carried = change.unrepeatable === undefined && [...change.actions].every((action) => CARRIED.has(action));
   return { kind: carried ? "change" : "unrepeatable", change };
-}
-
-/** Each once. */
-function namesOf(found: readonly (TableName | undefined)[]): readonly TableName[] {
-  return [...new Set(found.filter((one) => one !== undefined))];
 }

@@ -191,6 +191,21 @@ describe("a statement whose names are not certain cannot be carried on", () => {
     expect(kindAt(judge, { sql: "TRUNCATE shop.orders" })).toBe("truncate");
   });
 
+  test("of a spelling that two tables are near to, unless it is that of one of them", () => {
+    const both = new DdlJudge([
+      { schema: "shop", table: "orders" },
+      { schema: "shop", table: "Orders" },
+    ]);
+    const tablesOf = (sql: string): unknown => {
+      const found = both.judge({ ...rest, sql });
+      return "skip" in found ? found : [found.ddl?.kind, ...(found.ddl?.tables ?? []).map(({ table }) => table)];
+    };
+    expect(tablesOf("TRUNCATE shop.orders")).toEqual(["truncate", "orders"]);
+    expect(tablesOf("TRUNCATE shop.Orders")).toEqual(["truncate", "Orders"]);
+    expect(tablesOf("TRUNCATE shop.ORDERS")).toEqual(["other", "orders"]);
+    expect(tablesOf("DROP DATABASE shop")).toEqual(["other", "orders", "Orders"]);
+  });
+
   test("of a client that writes no UTF-8, where a name is beyond ASCII", () => {
     const sql = heard("ALTER TABLE shop.gr\xf6\xdfe ADD x INT");
     expect(kindAt(sizes, { sql, status: client(LATIN1) })).toBe("other");
