@@ -105,7 +105,7 @@ async function changed(
   const [name] = ddl.tables;
   const table = state.tables.find((one) => name !== undefined && one.key === tableKey(name));
   const { change } = ddl;
-  if (what === "check" && change?.kind === "truncate") return [];
+  if (what !== "apply" && change?.kind === "truncate") return [];
   const session = sessionOf(item.event);
   if (what === "check" && typeof session === "string") return await asTheyAre(context, item, ddl);
   if (table === undefined || change === undefined) throw statementSeen(claim.migration, item, state.keyed);
@@ -123,7 +123,6 @@ async function changed(
   context.signal.addEventListener("abort", cut, { once: true });
   try {
     if (what === "apply") return await applied(context, item, { table, change, session }, connection);
-    if (change.kind === "truncate") return [];
     const next = await tryChange(connection, claim, { ...table, table: table.name, change, session });
     if (what === "check")
       requireColumns(context, item, next.shape, (await readDefinition(connection, table.name)).shape);
