@@ -58,7 +58,7 @@ export async function logIn(context: SessionContext, client: ClientConnection): 
       (late) => "session" in late && late.session !== made && discard(late.session),
       () => undefined,
     );
-    if (isSwitchyardError(error, "PROXY_BACKEND_UNREACHABLE", "PROXY_BACKEND_LOST", "MYSQL_CONNECTION_LOST")) {
+    if (isSwitchyardError(error, "PROXY_BACKEND_UNREACHABLE", "PROXY_BACKEND_LOST")) {
       context.log.warn({ error: messageOf(error) }, "a client could not be served");
       return turnAway(client, backendUnreachable(context.traffic.rules.default), "unreachable");
     }
