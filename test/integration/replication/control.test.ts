@@ -184,6 +184,25 @@ describe("a paused stream", () => {
   });
 });
 
+describe("a target that takes no writes", () => {
+  test("is tried until it does, and what it says is shown for as long", async () => {
+    const { table, opened } = await running();
+    const retrying = (): string => opened.stream.status().retrying ?? "";
+    expect(retrying()).toBe("");
+    try {
+      await ends.target.root("SET GLOBAL super_read_only = ON");
+      await ends.source.root(`UPDATE ${table} SET v = -1`);
+      await until("told", opened, () => retrying().includes("read-only"));
+      expect(await ends.target.root(`SELECT COUNT(*) AS n FROM ${table} WHERE v = -1`)).toEqual([{ n: "0" }]);
+    } finally {
+      await ends.target.root("SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF");
+    }
+    const { source, target } = await settled(ends, opened, [table]);
+    expect(target).toEqual(source);
+    await until("no longer told", opened, () => retrying() === "");
+  });
+});
+
 describe("a copy that must wait", () => {
   test("gives its snapshot up, has changes applied meanwhile, and goes on behind what it has copied", async () => {
     // 1. servers are busy: the copy stops in the middle; 2. a row that is copied changes, and so does one that is not;
