@@ -70,18 +70,12 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
     .map(({ shape }) => shape);
   let over = false;
   while (!over) {
-    let carried = false;
     const byStatements = spell.lasts(gate.executed);
     const asRowEvents = byStatements ? new Set<string>() : await openRowEvents(writer, shapes, log);
     try {
-      const applier = (queue: BoundedQueue<IntakeItem>): Applier =>
-        applierOf(context, queue, () => {
-          carried = true;
-        });
-      // Behind a definition statement nothing more is taken from this dump; the next one begins there.
-      await followBy(context, asRowEvents, applier, () => {
+      await followBy(context, asRowEvents, () => {
         over = context.reshaped || until();
-        return over || carried || (byStatements && !spell.lasts(gate.executed));
+        return over || (byStatements && !spell.lasts(gate.executed));
       });
       if (!context.signal.aborted) await closeRowEvents(writer);
     } catch (error) {
@@ -93,12 +87,8 @@ export async function follow(context: FollowContext, until: () => boolean): Prom
   }
 }
 
-async function followBy(
-  context: FollowContext,
-  asRowEvents: ReadonlySet<string>,
-  applierFor: (queue: BoundedQueue<IntakeItem>) => Applier,
-  until: () => boolean,
-): Promise<void> {
+/** One dump of the log: until `until` says so, or a definition statement was carried on. */
+async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>, until: () => boolean): Promise<void> {
   const { gate, limits, signal } = context;
   const observer = await connectSource(context.source, context.claim, signal);
   let start: DumpStart;
@@ -131,7 +121,10 @@ async function followBy(
     asRowEvents,
     missing: await missingOnTarget(context),
   });
-  const applier = applierFor(queue);
+  let carried = false;
+  const applier = applierOf(context, queue, () => {
+    carried = true;
+  });
   const dump = await Connection.connect(context.source, { attributes: readerAttributes(context.claim), signal });
   const stop = (): void => queue.fail(new SwitchyardError("CANCELLED", { what: "the stream was closed" }));
   signal.addEventListener("abort", stop, { once: true });
@@ -157,7 +150,8 @@ async function followBy(
       (error: unknown) => queue.fail(error),
     );
   try {
-    await applier.run(until);
+    // The intake takes nothing behind a definition statement: the next dump begins there.
+    await applier.run(() => until() || carried);
   } finally {
     signal.removeEventListener("abort", stop);
     intake.release();
