@@ -7,6 +7,10 @@ import type { DiffOptions } from "../../../src/diff/diff-options.ts";
 import type { DiffReport } from "../../../src/diff/diff-report.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
+import { readExecuted } from "../../../src/mysql/read-executed.ts";
+import { readTableShape } from "../../../src/mysql/read-table-shape.ts";
+import { type TouchedBatch, TouchedRows } from "../../../src/replication/touched-rows.ts";
+import { alike } from "../../../src/table/carried-columns.ts";
 import type { TestServer } from "../../support/servers.ts";
 import { KEYS } from "./diff-tables.ts";
 import type { ReplicaStream } from "./replica-stream.ts";
@@ -244,6 +248,52 @@ export function rowsChangedSince(pair: Pair): void {
       } finally {
         await onHome("SET GLOBAL max_execution_time = 0, GLOBAL autocommit = 1");
       }
+    });
+
+    test("are all compared, more of them than one statement or one part of a log takes", async () => {
+      const numbers =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450) SELECT i, 0 FROM n";
+      await make("many", "id INT PRIMARY KEY, v INT", numbers);
+      const options = await pair.diffOptions();
+      const fresh = await clean();
+      await onOther(
+        `BEGIN; ${[0, 1, 2, 3, 4].map((one) => `UPDATE t.many SET v = 1 WHERE id > ${one * 90} AND id <= ${one * 90 + 90}`).join(";")}; COMMIT`,
+      );
+      const side = await connectSide(options.other, options);
+      const upTo = GtidSet.parse(await readExecuted(side));
+      await unseen("UPDATE t.many SET v = 0 WHERE id NOT IN (1, 200, 201, 450)");
+      const ids = [1, 200, 201, 450].map((id) => `t.many id=${id}`);
+      expect(await again(fresh)).toMatchObject({ keys: 450, compared: 450, seen: ids });
+
+      const name = { schema: "t", table: "many" };
+      const shape = await readTableShape(side, name);
+      const from = GtidSet.parse(fresh.target);
+      await side.close();
+      const log = await TouchedRows.open({
+        ...{ name: { migration: "m", direction: "forward" }, endpoint: options.other, end: "target", serverUuid: "" },
+        ...{
+          tables: [{ name, carried: alike(shape) }],
+          from,
+          upTo,
+          rowsMax: 100,
+          bytesMax: 1e9,
+          signal: options.signal,
+        },
+      });
+      const parts: TouchedBatch[] = [];
+      while (parts.at(-1)?.done !== true) parts.push(await log.next());
+      log.close();
+      const rows = parts.map((part) => part.rows.get("t.many") ?? []);
+      expect(rows.map(({ length }) => length)).toEqual([180, 180, 90]);
+      expect(new Set(rows.flat().map(({ here }) => here)).size).toBe(450);
+      // Its rows are there from the first part on; all of it has been read with the last.
+      expect(parts.map(({ through, visible }) => [through.contains(upTo), visible.contains(upTo)])).toEqual([
+        ...[
+          [false, true],
+          [false, true],
+        ],
+        [true, true],
+      ]);
     });
 
     test("are told from a log that is purged by an error, never passed over", async () => {
