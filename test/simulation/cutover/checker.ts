@@ -26,7 +26,7 @@ export class Checker {
   /** Writes that somebody was shown as having gone past the proxies. */
   readonly strays = new Set<string>();
   errors = 0;
-  /** How long a client may wait for a statement, where that is looked at. */
+  /** How long a client may wait for a statement, besides the way of its bytes, where that is looked at. */
   waitMaxMs = Number.POSITIVE_INFINITY;
   /** Whether that holds for proxies that cannot reach the store as well. */
   strictWaits = false;
@@ -108,9 +108,9 @@ export class Checker {
     this.#withdrawn.add(keyOf(write));
   }
 
-  /** A statement that began at `since` has ended. */
-  waited(proxy: Faultable, since: number): void {
-    const ms = this.#world.now - since;
+  /** A statement that began at `since` has ended. For `wayMs` of that its bytes were on their way, switch or no switch. */
+  waited(proxy: Faultable, since: number, wayMs: number): void {
+    const ms = this.#world.now - since - wayMs;
     if (ms <= this.waitMaxMs || (!this.strictWaits && proxy.process.excusedSince(since))) return;
     this.#breach(`a client of ${proxy.process.name} waited ${ms.toFixed(0)} ms for a statement`);
   }

@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { explore, PROFILES } from "./profiles.ts";
-import { LIMITS, simulate } from "./run.ts";
-import { endsLate, lateFence, lateRegain, lateReturn, lateSeal, lateSessions, swapLearntLate } from "./scenes.ts";
+import { LIMITS, simulate, WAIT_MAX_MS } from "./run.ts";
+import {
+  endsLate,
+  lateFence,
+  lateRegain,
+  lateReturn,
+  lateSeal,
+  lateSessions,
+  noControllersLeft,
+  swapLearntLate,
+} from "./scenes.ts";
+import { storyOf } from "./stories.ts";
 
 /** More than a thousand, over all profiles. */
 const SEEDS = 100;
@@ -17,6 +27,9 @@ const ONCE_FAILED = [199, 436, 527, 620, 1415, 1543, 1548, 3453, 52, 221, 345, 4
 const ONCE_LOCKED = 8010;
 /** One of `lateReturn` with three proxies, at which the lock of a controller that woke too late met a transaction. */
 const LATE_LOCK = { seed: 6838, faults: {}, proxies: 3 };
+
+/** One of the soak: what was held at the first moment of a hold, and was then 399 ms on its way to the server. */
+const SLOW_ON_ITS_WAY = 122_131;
 
 /** Seeds of `endsLate` at which a client was told so. */
 const ENDED_LATE = [13, 31, 50, 54];
@@ -110,6 +123,14 @@ describe("a switch among faults, simulated", () => {
     expect(breaches).toEqual([]);
     expect(pausesMs.filter((ms) => ms > LIMITS.holdBudgetMs)).toHaveLength(1);
     expect(Math.min(...pausesMs)).toBeGreaterThan(0);
+  });
+
+  test("a client whose hold nobody is left to end but the proxies waits for that hold, and for what its own statement takes", async () => {
+    await explore({}, { from: 1, to: 36 }, { scene: noControllersLeft, activeMs: 2000, waitMaxMs: WAIT_MAX_MS });
+    const { faults, options } = storyOf(SLOW_ON_ITS_WAY);
+    const { breaches, attempts } = await simulate({ seed: SLOW_ON_ITS_WAY, faults, ...options() });
+    expect(attempts).toBe(1);
+    expect(breaches).toEqual([]);
   });
 
   test("wall clocks that are set to other times change nothing", async () => {

@@ -1,5 +1,5 @@
 import { PROFILES } from "./profiles.ts";
-import type { Faults, RunOptions } from "./run.ts";
+import { type Faults, type RunOptions, WAIT_MAX_MS } from "./run.ts";
 import * as scenes from "./scenes.ts";
 import * as weakened from "./weakenings.ts";
 
@@ -244,8 +244,8 @@ export const RULES: readonly Rule[] = [
   {
     rule: "a hold that has outlived its time is removed by any proxy",
     invariants: "B7",
-    without: { weakProxy: "keeps-holds", scene: scenes.noControllersLeft, waitMaxMs: 1000, activeMs: 2000 },
-    kept: { scene: scenes.noControllersLeft, waitMaxMs: 1000, activeMs: 2000 },
+    without: { weakProxy: "keeps-holds", scene: scenes.noControllersLeft, waitMaxMs: WAIT_MAX_MS, activeMs: 2000 },
+    kept: { scene: scenes.noControllersLeft, waitMaxMs: WAIT_MAX_MS, activeMs: 2000 },
     failure: /waited \d+ ms/,
   },
   {
@@ -279,11 +279,11 @@ export const RULES: readonly Rule[] = [
     without: {
       weakProxy: "licensed-always",
       scene: scenes.storeAwayInPeace,
-      waitMaxMs: 1000,
+      waitMaxMs: WAIT_MAX_MS,
       strictWaits: true,
       activeMs: 2500,
     },
-    kept: { scene: scenes.storeAwayInPeace, waitMaxMs: 1000, strictWaits: true, activeMs: 2500 },
+    kept: { scene: scenes.storeAwayInPeace, waitMaxMs: WAIT_MAX_MS, strictWaits: true, activeMs: 2500 },
     failure: /waited \d+ ms/,
   },
   {

@@ -429,11 +429,13 @@ class SimClient implements TrafficSession {
       if (weakness === "decides-early") await this.#world.delay(this.#world.random.between(1, 30));
       if (opens && this.#open === undefined) this.#begunInHold = traffic.holds.size > 0;
       this.flight = { backend, tables: [table], everything: false, opens };
+      let wayMs = 0;
       try {
         const connection = this.#connection(server);
         // Bytes that are on their way when the proxy is stopped or killed still arrive.
         const slow = this.#world.random.chance(this.#proxy.options.slowShare);
-        await this.#world.delay(slow ? this.#world.random.between(20, 400) : this.#world.random.between(0.1, 1));
+        wayMs = slow ? this.#world.random.between(20, 400) : this.#world.random.between(0.1, 1);
+        await this.#world.delay(wayMs);
         await send(server, connection);
         await this.#world.delay(this.#world.random.between(0.1, 1));
         await process.gate();
@@ -445,7 +447,7 @@ class SimClient implements TrafficSession {
         this.flight = undefined;
         if (this.#ending) this.#undo();
         traffic.settled(this);
-        checker.waited(this.#proxy, since);
+        checker.waited(this.#proxy, since, wayMs);
       }
     }
   }

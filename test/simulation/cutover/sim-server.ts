@@ -72,6 +72,9 @@ export interface Ledger {
   definition: number;
 }
 
+/** An INSERT that is slow takes between so many milliseconds. */
+export const SLOW_INSERT_MS = [20, 120] as const;
+
 const NEW_LEDGER = {
   ...{ epoch: 0, position: 0, token: undefined, retired: false, sealedBy: undefined },
   ...{ ddl: 0, definition: 0 },
@@ -171,7 +174,7 @@ export class SimServer {
     await this.#admitted(connection);
     connection.holds = true;
     const slow = this.world.random.chance(0.02);
-    await this.world.delay(slow ? this.world.random.between(20, 120) : this.world.random.between(0.3, 2));
+    await this.world.delay(slow ? this.world.random.between(...SLOW_INSERT_MS) : this.world.random.between(0.3, 2));
     this.#alive(connection);
     const refused = this.fence !== undefined || (this.guarded && this.guard !== undefined);
     if (refused && !connection.own) {

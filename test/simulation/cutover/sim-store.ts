@@ -15,6 +15,8 @@ import { StoreState } from "../../../src/store/store-state.ts";
 import type { Random, SimProcess, World } from "./world.ts";
 
 const ANSWER_TIMEOUT_MS = 120;
+/** A message to the store, or from it, takes between so many milliseconds. */
+export const MESSAGE_MS = [0.2, 2] as const;
 
 interface Watcher {
   readonly prefix: string;
@@ -316,6 +318,6 @@ export class SimStore implements Store {
   }
 
   #latency(): number {
-    return this.#process.linkMs + this.#server.world.random.between(0.2, 2);
+    return this.#process.linkMs + this.#server.world.random.between(...MESSAGE_MS);
   }
 }

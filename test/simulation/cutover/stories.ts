@@ -1,5 +1,5 @@
 import { PROFILES } from "./profiles.ts";
-import type { Faults, RunOptions } from "./run.ts";
+import { type Faults, type RunOptions, WAIT_MAX_MS } from "./run.ts";
 import * as scenes from "./scenes.ts";
 import { Random } from "./world.ts";
 
@@ -13,7 +13,6 @@ export interface Story {
 
 /** For how long, in virtual time, each seed's faults go on, at least. */
 const RUN_MS = 500;
-const WAIT_MAX_MS = 1000;
 
 const PLAYED: Readonly<Record<string, () => Partial<RunOptions>>> = {
   lateSwap: scenes.lateSwap,
