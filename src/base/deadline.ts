@@ -20,6 +20,27 @@ export function deadlineIn(clock: Clock, ms: number): Deadline {
 }
 
 /**
+ * Whether `work` ends, well or not, before `ms` have passed on that clock. Otherwise it goes on, and what it fails with then
+ * is nobody's.
+ */
+export async function endsWithin(clock: Clock, work: Promise<unknown>, ms: number): Promise<boolean> {
+  const ended = new AbortController();
+  const inTime = work.then(
+    () => true,
+    () => true,
+  );
+  const late = clock.sleep(ms, ended.signal).then(
+    () => false,
+    () => true,
+  );
+  try {
+    return await Promise.race([inTime, late]);
+  } finally {
+    ended.abort();
+  }
+}
+
+/**
  * Waits for `work`, but no longer than `ms`. The work itself is not stopped: whoever calls must end it
  * (close the connection, abort the signal) when this throws.
  *

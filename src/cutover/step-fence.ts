@@ -1,3 +1,4 @@
+import { endsWithin } from "../base/deadline.ts";
 import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkBudget, newSession, oldSession } from "./attempt.ts";
 import { lowerCounters, raiseCounters } from "./counters.ts";
@@ -69,9 +70,9 @@ async function bringToCut(attempt: Attempt, stream: StreamPort, cut: string): Pr
 
 /** Lines about sessions of others that keep tables of the new home; none where it does not answer in time. */
 async function keepersOfNewHome(attempt: Attempt): Promise<readonly string[]> {
-  const { clock } = attempt.ports;
   const asked = newSession(attempt).holders();
-  const holders = await Promise.race([asked, clock.sleep(KEEPERS_LOOK_MS).then(() => [])]).catch(() => []);
+  if (!(await endsWithin(attempt.ports.clock, asked, KEEPERS_LOOK_MS))) return [];
+  const holders = await asked.catch(() => []);
   return holders.filter(({ ours }) => !ours).map((holder) => `on ${attempt.ends.newHome}: ${describeHolder(holder)}`);
 }
 

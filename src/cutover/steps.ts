@@ -1,3 +1,4 @@
+import { endsWithin } from "../base/deadline.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Failpoint } from "../base/failpoints.ts";
 import type { Attempt } from "./attempt.ts";
@@ -165,24 +166,16 @@ const BUDGET_GRACE_MS = 100;
  * or whose every write waits for a lock, would have the tables locked for as long as it likes, with clients in front of them.
  *
  * What a step that was given up does late comes to nothing: the store transaction of the abort changes the revisions that a
- * swap needs, and raises the epoch that a seal needs; counters only rise; a start position is of this attempt's token alone.
+ * swap needs, and the stream that it lets go on has raised the epoch that a seal needs; locks go with their session, which it
+ * closes or ends; counters only rise.
  *
  * @throws {SwitchyardError} `CUTOVER_HOLD_EXPIRED`, and what the step throws
  */
 export async function runInBudget(step: SwitchStep, attempt: Attempt): Promise<void> {
   const { ports, ends, options, holdDeadline } = attempt;
-  if (holdDeadline === undefined) return await runStep(step, attempt);
-  const done = new AbortController();
-  const late = ports.clock.sleep(Math.max(0, holdDeadline.leftMs()) + BUDGET_GRACE_MS, done.signal).then(
-    () => true,
-    () => false,
-  );
   const work = runStep(step, attempt);
-  try {
-    if (!(await Promise.race([work.then(() => false), late]))) return await work;
-  } finally {
-    done.abort();
-  }
+  if (holdDeadline === undefined || (await endsWithin(ports.clock, work, holdDeadline.leftMs() + BUDGET_GRACE_MS)))
+    return await work;
   work.catch((error: unknown) => {
     ports.log.info(
       { migration: ends.migration, step: step.name, error: messageOf(error) },
