@@ -1,7 +1,8 @@
 import { backoffMs } from "../base/backoff.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { closeAttempt } from "./abort.ts";
-import { type Attempt, dropSession, oldSession } from "./attempt.ts";
+import { answerInTime } from "./answer-in-time.ts";
+import { type Attempt, dropSession } from "./attempt.ts";
 import { updateMigration, withHistory } from "./journal.ts";
 import { closeSessions, leaveSessions } from "./let-go.ts";
 import { ProxyView } from "./proxy-view.ts";
@@ -16,7 +17,7 @@ const ROUNDS_MAX = 5;
  * Finishes an attempt whose swap is a fact: release, lasting fence, unlock, the stream back.
  *
  * First one round trip on the session that holds the fence. Its answer proves that the old home was locked throughout
- * the swap. Where there is no answer, or no session (a takeover), this controller makes sure that it still leads,
+ * the swap. Where there is no answer in time, or no session (a takeover), this controller makes sure that it still leads,
  * locks the old home again, and what reached it meanwhile is found in its binary log and reported.
  */
 export async function goForward(attempt: Attempt): Promise<SwitchOutcome> {
@@ -52,7 +53,7 @@ async function holdFence(attempt: Attempt): Promise<void> {
   const { ports, ends } = attempt;
   if (attempt.oldSession !== undefined) {
     try {
-      return await oldSession(attempt).prove();
+      return await answerInTime(ports.clock, ends.oldHome, attempt.oldSession.prove());
     } catch (error) {
       attempt.notes.push(`the session that fenced ${ends.oldHome} was lost around the swap; it was fenced again`);
       ports.log.error(

@@ -4,6 +4,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import type { Failpoint } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { forgetProxy } from "../../../src/cutover/forget-proxy.ts";
+import { MysqlSession } from "../../../src/cutover/mysql-session.ts";
 import type { StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
 import { withServerConnections } from "../../../src/cutover/server-connections.ts";
 import { settle } from "../../../src/cutover/settle.ts";
@@ -138,6 +139,22 @@ describe("a switch between real servers", () => {
       }),
     );
     expect(outcome).toMatchObject({ outcome: "switched", strays: [{ table: "shop.items", what: "insert" }] });
+    expect(await fencedOnOld()).toBe(true);
+  });
+
+  test("is finished though the session on the old home stands just after the swap, and never answers", async () => {
+    const { prove } = MysqlSession.prototype;
+    let silent = false;
+    const proving = vi.spyOn(MysqlSession.prototype, "prove").mockImplementation(function (this: MysqlSession) {
+      return silent ? new Promise(() => undefined) : prove.call(this);
+    });
+    const goesSilent = async (): Promise<void> => {
+      silent = true;
+    };
+    const outcome = await run(at("switch-after-swap", goesSilent));
+    proving.mockRestore();
+    expect(outcome).toMatchObject({ outcome: "switched", strays: [] });
+    expect(outcome).toHaveProperty("notes.0", expect.stringContaining("it was fenced again"));
     expect(await fencedOnOld()).toBe(true);
   });
 
