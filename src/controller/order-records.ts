@@ -7,12 +7,14 @@ export function recordKey(migration: string, order: string): string {
   return `${ORDER_RECORDS_PREFIX}${migration === "" ? "-" : migration}/${order}`;
 }
 
-/** Deletes the oldest records of a migration beyond those that are kept: those written first, whatever their ids are. */
+/**
+ * Deletes the oldest records of a migration beyond those that are kept: those written first, whatever their ids are. One that
+ * was written again meanwhile, for another order of the same id, is not old any more.
+ */
 export async function pruneRecords(store: Store, migration: string): Promise<void> {
   const { entries } = await store.list(recordKey(migration, ""));
   const surplus = entries
     .toSorted((a, b) => a.revision - b.revision)
-    .map(({ key }) => key)
     .slice(0, Math.max(0, entries.length - ORDER_RECORDS_MAX));
-  for (const key of surplus) await store.transact([], [{ delete: key }]);
+  for (const { key, revision } of surplus) await store.transact([{ key, revision }], [{ delete: key }]);
 }

@@ -3,7 +3,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { OrderLoop, type OrderLoopOptions } from "../../../src/controller/order-loop.ts";
-import { recordKey } from "../../../src/controller/order-records.ts";
+import { pruneRecords, recordKey } from "../../../src/controller/order-records.ts";
 import type { OrderDocument } from "../../../src/cutover/order-document.ts";
 import { ORDER_RECORDS_MAX } from "../../../src/cutover/order-record.ts";
 import { noMetrics } from "../../../src/metrics/metrics.ts";
@@ -143,6 +143,28 @@ describe("an order", () => {
       await systemClock.sleep(5);
     expect(await store.get(`${ORDERS_PREFIX}m-1`)).toBeUndefined();
     expect(await read(again.id)).toEqual(again);
+  });
+
+  /**
+   * 1. A controller reads which records are surplus: that of m-0 is the oldest. 2. Another order of that id ends elsewhere.
+   * 3. The controller deletes what it has read.
+   */
+  test("whose id comes again leaves a record that is not deleted as the old one", async () => {
+    const { migration } = order("a");
+    const record = (index: number, value: string) =>
+      store.transact([], [{ put: recordKey(migration, `m-${index}`), value }]);
+    for (let index = 0; index < ORDER_RECORDS_MAX + 2; index += 1) await record(index, "old");
+    const list: Store["list"] = async (prefix) => {
+      const read = await store.list(prefix);
+      await record(0, "new");
+      return read;
+    };
+    await pruneRecords(
+      Object.assign(Object.create(store) as Store, { list, transact: store.transact.bind(store) }),
+      migration,
+    );
+    expect(await store.get(recordKey(migration, "m-0"))).toMatchObject({ value: "new" });
+    expect(await store.get(recordKey(migration, "m-1"))).toBeUndefined();
   });
 
   test("is handled once, though its own answers come back through the watch", async () => {
