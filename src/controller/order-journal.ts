@@ -47,7 +47,6 @@ export class OrderJournal {
   readonly #unsure = new Set<string>();
   /** Steps that are not written yet. */
   #told: string[] = [];
-  #steps = 0;
 
   constructor(options: OrderJournalOptions, order: OrderDocument, revision: number) {
     this.#options = options;
@@ -71,11 +70,11 @@ export class OrderJournal {
    * steps are for the eye.
    */
   step(text: string): void {
-    this.#told.push(text);
-    this.#steps += 1;
-    const number = this.#steps;
+    const told = this.#told;
+    const count = told.push(text);
     void this.#clock.sleep(this.#options.stepsQuietMs ?? STEPS_QUIET_MS).then(() => {
-      if (number === this.#steps && this.#told.length > 0) this.#write(this.#withSteps()).catch(() => undefined);
+      const isLast = this.#told === told && told.length === count;
+      if (isLast) this.#write(this.#withSteps()).catch(() => undefined);
     });
   }
 

@@ -61,8 +61,7 @@ export class OrderLoop {
     this.#store = options.store;
     this.#log = options.log;
     this.#metrics = options.metrics;
-    const { store, clock, stepsQuietMs } = options;
-    this.#journals = { store, clock, ...(stepsQuietMs === undefined ? {} : { stepsQuietMs }) };
+    this.#journals = options;
     this.#accept = options.accept;
   }
 
