@@ -2,7 +2,6 @@ import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts
 import type { Logger } from "../base/logger.ts";
 import { readMigration, updateMigration, withHistory } from "../cutover/journal.ts";
 import type { Direction, MigrationDocument } from "../cutover/migration-document.ts";
-import { newestDiff } from "../cutover/newest-diff.ts";
 import { settle } from "../cutover/settle.ts";
 import { type EventType, nextPhase } from "../cutover/transitions.ts";
 import type { CarriedDdl } from "../replication/ddl-carrier.ts";
@@ -13,12 +12,11 @@ import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { runOf, withoutDiffs } from "./diff-run.ts";
 import { Freshener } from "./freshener.ts";
 import { migrationThrottle } from "./migration-throttle.ts";
-import { type PausedStatus, PausedWatch } from "./paused-watch.ts";
 import { dueEvent } from "./phase-follower.ts";
 import { replicaOf } from "./read-from.ts";
-import { StrayMonitor } from "./stray-monitor.ts";
+import { RunnerView } from "./runner-view.ts";
+import { StrayMonitor, type StrayReport } from "./stray-monitor.ts";
 import { StreamKeeper, type StreamKeeperEvents } from "./stream-keeper.ts";
-import { StreamMetrics } from "./stream-metrics.ts";
 import { switchPorts } from "./switch-ports.ts";
 
 /** Work on a migration, and who has ordered it; nobody where a controller does it by itself. */
@@ -55,26 +53,23 @@ export class MigrationRunner {
   /** How fast the copy and the diffs may go. */
   readonly throttle: Throttle;
   #keepers: Readonly<Record<Direction, StreamKeeper>>;
-  readonly #metrics: StreamMetrics;
+  readonly #view: RunnerView;
   readonly #strays: StrayMonitor;
-  readonly #pausedWatch: PausedWatch;
   #document: MigrationDocument;
   #busy: (OrderedWork & { readonly sinceMs: number }) | undefined;
   #following: Promise<void> | undefined;
   #closed = false;
   #driftSeen = 0;
-  #paused: PausedStatus | undefined;
   #settleAgainMs = 0;
   /** The stream of the phase has ended here, and this process is still to run it. */
   #streamMissing = false;
-  #isReady = false;
 
   constructor(context: ControllerContext, document: MigrationDocument) {
     this.id = document.id;
     this.context = context;
     this.log = context.log.child({ migration: document.id });
     this.#document = document;
-    this.#metrics = new StreamMetrics(context.metrics, document.id);
+    this.#view = new RunnerView(this);
     this.#strays = new StrayMonitor(this);
     this.freshener = new Freshener(this);
     this.throttle = migrationThrottle({
@@ -83,7 +78,6 @@ export class MigrationRunner {
       direction: () => activeDirection(this.#document) ?? "forward",
     });
     this.#keepers = this.#newKeepers();
-    this.#pausedWatch = new PausedWatch(context);
   }
 
   /** The streams between the servers that the journal names; others after {@link replaceServers}. */
@@ -127,7 +121,7 @@ export class MigrationRunner {
    * migration up before would leave one as begun that nobody has begun.
    */
   get isReady(): boolean {
-    return this.#isReady;
+    return this.#following !== undefined;
   }
 
   /**
@@ -138,7 +132,6 @@ export class MigrationRunner {
     await this.exclusively("settling", () => this.#settle());
     if (this.#closed || this.context.signal.aborted) return;
     this.openActiveStream();
-    this.#isReady = true;
     this.#following = this.#follow();
   }
 
@@ -178,6 +171,16 @@ export class MigrationRunner {
     }
   }
 
+  /** The work that is under way {@link exclusively}. */
+  get busy(): string | undefined {
+    return this.#busy?.what;
+  }
+
+  /** Writes that were found on the server that the tables have left. */
+  get strays(): StrayReport | undefined {
+    return this.#strays.report;
+  }
+
   /** @throws {SwitchyardError} `MIGRATION_BUSY` while work is under way {@link exclusively} */
   requireNotBusy(): void {
     if (this.#busy === undefined) return;
@@ -196,7 +199,7 @@ export class MigrationRunner {
    */
   get isAtRest(): boolean {
     const document = this.#document;
-    if (!this.#isReady || this.#busy !== undefined || this.diff !== undefined) return false;
+    if (!this.isReady || this.#busy !== undefined || this.diff !== undefined) return false;
     const direction = activeDirection(document);
     if (document.attempt !== undefined || direction === undefined) return false;
     if (!this.keepers[direction].isOpen) return true;
@@ -236,13 +239,12 @@ export class MigrationRunner {
     this.diff?.abort.abort();
     await this.freshener.close();
     await this.#strays.close();
-    await this.#pausedWatch.close();
+    await this.#view.close();
     await Promise.all([this.keepers.forward.close(), this.keepers.reverse.close()]);
     await this.#following;
     const drift = (stream?.status().drift ?? 0) - this.#driftSeen;
     if (options.tell === true && direction !== undefined && drift > 0) await this.#drifted(direction, drift);
-    this.#metrics.remove();
-    this.context.status.remove(this.id);
+    this.#view.remove();
   }
 
   async #settle(): Promise<void> {
@@ -306,11 +308,11 @@ export class MigrationRunner {
   }
 
   async #followOnce(): Promise<void> {
+    this.#view.measure();
     const direction = activeDirection(this.#document);
     const keeper = direction === undefined ? undefined : this.keepers[direction];
     const status = keeper?.status();
     if (direction !== undefined && status !== undefined) {
-      this.#metrics.record(direction, status);
       for (let due = dueEvent(this.#document.phase, status); due !== undefined; ) {
         await this.#advance(due);
         due = dueEvent(this.#document.phase, status);
@@ -318,50 +320,11 @@ export class MigrationRunner {
       if (status.drift > this.#driftSeen) await this.#drifted(direction, status.drift - this.#driftSeen);
       this.#driftSeen = status.drift;
     }
-    this.#followPause(direction);
-    this.#metrics.recordThrottle(this.throttle.status());
     await this.#settleLeftovers();
     await this.#reopen();
     this.#strays.follow();
     this.freshener.follow();
-    this.#metrics.recordFreshness(this.#verifiedAgeMs(), this.freshener.status?.keysPending);
-    this.publish();
-  }
-
-  /** A paused stream grows late as well, and the source does not wait with purging its log. */
-  #followPause(direction: Direction | undefined): void {
-    const paused = direction === undefined ? undefined : this.#document.streams[direction].paused;
-    const home = direction === "reverse" ? this.#document.target : this.#document.source;
-    this.#paused = this.#pausedWatch.look(this.keepers[direction ?? "forward"].isOpen ? undefined : paused, home);
-    if (this.#paused !== undefined && direction !== undefined) this.#metrics.recordPause(direction, this.#paused);
-  }
-
-  /** How long ago both sides were last known to be equal. */
-  #verifiedAgeMs(): number | undefined {
-    const newest = newestDiff(this.#document.diffs);
-    if (newest?.differences !== 0) return undefined;
-    return this.context.clock.now().getTime() - Date.parse(newest.verifiedTime ?? newest.finishedAt);
-  }
-
-  /** Shows where the migration is; progress only, decisions read the journal. */
-  publish(): void {
-    const direction = activeDirection(this.#document);
-    const stream = direction === undefined ? undefined : this.keepers[direction].status();
-    const throttle = this.throttle.status();
-    const freshness = this.freshener.status;
-    this.context.status.publish({
-      format: 1,
-      migration: this.id,
-      at: this.context.clock.now().toISOString(),
-      phase: this.#document.phase,
-      ...(this.#busy === undefined ? {} : { busy: this.#busy.what }),
-      ...(stream === undefined || direction === undefined ? {} : { stream: { direction, ...stream } }),
-      ...(this.diff === undefined ? {} : { diff: this.diff.progress }),
-      ...(freshness === undefined ? {} : { freshness }),
-      ...(throttle === undefined ? {} : { throttle }),
-      ...(this.#paused === undefined ? {} : { paused: this.#paused }),
-      ...(this.#strays.report === undefined ? {} : { strays: this.#strays.report }),
-    });
+    this.#view.publish();
   }
 
   async #advance(event: EventType): Promise<void> {
