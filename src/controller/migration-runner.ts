@@ -8,6 +8,7 @@ import type { CarriedDdl } from "../replication/ddl-carrier.ts";
 import { DdlStop } from "../replication/ddl-stop.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { activeDirection } from "./active-direction.ts";
+import type { RunningDiff } from "./comparing.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { runOf, withoutDiffs } from "./diff-run.ts";
 import { Freshener } from "./freshener.ts";
@@ -28,15 +29,6 @@ interface OrderedWork {
 /** How often the journal and the live status follow the streams. */
 const FOLLOW_EVERY_MS = 250;
 const SETTLE_RETRY_MS = 1000;
-
-/** A diff or repair under way. */
-export interface RunningDiff {
-  readonly kind: "diff" | "repair";
-  readonly abort: AbortController;
-  progress: Readonly<Record<string, unknown>>;
-  /** Resolves once it has ended: whether it has done all that it was to do. */
-  readonly ended: Promise<"done" | "failed">;
-}
 
 /**
  * One unfinished migration in the hands of the controller that has claimed it: keeps the stream of its phase running, writes

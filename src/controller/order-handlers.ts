@@ -1,9 +1,10 @@
 import { SwitchyardError } from "../base/errors.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
+import { orderDiffStop } from "./comparing.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { createMigration } from "./create-migration.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
-import { orderDiff, orderDiffStop } from "./run-diff.ts";
+import { orderDiff } from "./run-diff.ts";
 import { orderCancel, orderComplete } from "./run-end.ts";
 import { orderForget } from "./run-forget.ts";
 import { orderPause, orderResume } from "./run-pause.ts";

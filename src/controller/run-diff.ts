@@ -1,4 +1,3 @@
-import { deferred } from "../base/deferred.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey } from "../base/table-name.ts";
 import type { DiffRun, DiffSummary, Direction, MigrationDocument } from "../cutover/migration-document.ts";
@@ -12,6 +11,7 @@ import { Connection } from "../mysql/connection.ts";
 import { objectDifferences } from "../preflight/object-differences.ts";
 import { serverUuid } from "../replication/server-identity.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
+import { whileComparing } from "./comparing.ts";
 import { endpointOf } from "./controller-context.ts";
 import {
   differencesDirectory,
@@ -26,7 +26,7 @@ import {
 import { diffsAfter, surprised } from "./diff-verdict.ts";
 import { refreshedBy } from "./freshness.ts";
 import { KeptDiff } from "./kept-diff.ts";
-import type { MigrationRunner, RunningDiff } from "./migration-runner.ts";
+import type { MigrationRunner } from "./migration-runner.ts";
 import { replicaOf } from "./read-from.ts";
 import type { StreamKeeper, Surprises } from "./stream-keeper.ts";
 
@@ -111,82 +111,6 @@ async function beginOrResume(
     await kept.close();
     throw error;
   }
-}
-
-/**
- * Runs a diff or a repair, of which a migration has one at a time. It moves the stream, as a switch does: neither begins while
- * the other is under way. The gate refuses the switch; what it is told of is set here at once with the look whether one has begun.
- *
- * @throws {SwitchyardError} `MIGRATION_BUSY`, and what `work` throws
- */
-export async function whileComparing<T>(
-  runner: MigrationRunner,
-  kind: RunningDiff["kind"],
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  requireNothingMoves(runner);
-  const abort = new AbortController();
-  const ended = deferred<"done" | "failed">();
-  runner.diff = { kind, abort, progress: {}, ended: ended.promise };
-  const release = await runner.freshener.hold();
-  let how: "done" | "failed" = "failed";
-  try {
-    const result = await work(abort.signal);
-    how = "done";
-    return result;
-  } finally {
-    runner.diff = undefined;
-    release();
-    ended.resolve(how);
-  }
-}
-
-function requireNothingMoves(runner: MigrationRunner): void {
-  const { id, diff, document } = runner;
-  runner.requireNotBusy();
-  if (diff !== undefined) {
-    throw new SwitchyardError("MIGRATION_BUSY", {
-      what: `a ${diff.kind === "diff" ? "diff" : "repair"} of migration "${id}" is under way`,
-      changed: "Nothing was changed.",
-      fix: "`switchyard diff status` shows how far it is.",
-    });
-  }
-  if (document.attempt !== undefined) {
-    throw new SwitchyardError("MIGRATION_BUSY", {
-      what: `a ${document.attempt.kind} of migration "${id}" is not settled yet`,
-      changed: "Nothing was changed.",
-      fix: "Wait until it is; `switchyard migration status` shows it.",
-    });
-  }
-}
-
-/**
- * Stops the diff or the repair under way, and resolves once it has ended: its order fails as stopped. What it has compared is kept
- * for `diff resume`, and what a repair has written stays.
- *
- * @throws {SwitchyardError} `DIFF_NOT_RUNNING`, also where it had done all by the time that it was told
- */
-export async function orderDiffStop(runner: MigrationRunner, order: OrderDocument): Promise<Report> {
-  const { diff, id } = runner;
-  if (diff === undefined) {
-    throw new SwitchyardError("DIFF_NOT_RUNNING", {
-      what: `no diff of migration "${id}" is under way`,
-      changed: "Nothing was changed.",
-      fix: `\`switchyard diff status ${id}\` shows the last one; rows that are compared again in the background are not a diff, and end with \`limits.diffRefreshSeconds: 0\`.`,
-    });
-  }
-  const { kind } = diff;
-  diff.abort.abort();
-  if ((await diff.ended) === "done") {
-    throw new SwitchyardError("DIFF_NOT_RUNNING", {
-      what: `the ${kind} of migration "${id}" had come to its end before it could be stopped`,
-      changed: "It was not stopped; what it has come to is kept.",
-      fix: `\`switchyard diff status ${id}\` shows the last diff.`,
-    });
-  }
-  const reason = order.reason === undefined ? {} : { reason: order.reason };
-  await runner.record({ who: order.who, what: `${kind} stopped`, ...reason });
-  return { stopped: true, kind, progress: diff.progress };
 }
 
 /** How both sides of a direction are compared. */

@@ -3,9 +3,10 @@ import type { Direction } from "../cutover/migration-document.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { runRepair } from "../diff/run-repair.ts";
 import { RowRepairer } from "../replication/row-repairer.ts";
+import { whileComparing } from "./comparing.ts";
 import { dropFound, type FoundDifferences, readFound } from "./kept-diff.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
-import { diffOptions, openStream, requireRunning, untilClaimed, whileComparing } from "./run-diff.ts";
+import { diffOptions, openStream, requireRunning, untilClaimed } from "./run-diff.ts";
 
 const HOUR_MS = 3_600_000;
 
