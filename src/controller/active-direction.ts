@@ -17,3 +17,9 @@ export function activeDirection(document: MigrationDocument): Direction | undefi
       return undefined;
   }
 }
+
+/** Which stream runs while the tables are neither copied nor move; none while they do, and once rows flow nowhere. */
+export function directionAtRest({ phase }: Pick<MigrationDocument, "phase">): Direction | undefined {
+  if (phase === "running") return "forward";
+  return phase === "switched" ? "reverse" : undefined;
+}

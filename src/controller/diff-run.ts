@@ -43,8 +43,12 @@ export function earlierRun(
 
 /** The journal while a diff is under way. */
 export function withRun(document: MigrationDocument, run: DiffRun, { fast }: WantedDiff): MigrationDocument {
-  const { diffRun: _, fastRun: __, ...rest } = document;
-  return { ...rest, ...(fast ? { fastRun: run } : { diffRun: run }) };
+  return { ...withoutRun(document), ...(fast ? { fastRun: run } : { diffRun: run }) };
+}
+
+/** The journal once no diff is under way, and none can be gone on with. */
+export function withoutRun({ diffRun: _, fastRun: __, ...document }: MigrationDocument): MigrationDocument {
+  return document;
 }
 
 /** A diff that begins now. */
@@ -57,8 +61,8 @@ export function newRun(
 }
 
 /** No diff has proven anything any more, and none goes on from what it has kept: something came that none can have seen. */
-export function withoutDiffs({ diffRun: _, fastRun: __, ...document }: MigrationDocument): MigrationDocument {
-  return { ...document, diffs: [] };
+export function withoutDiffs(document: MigrationDocument): MigrationDocument {
+  return { ...withoutRun(document), diffs: [] };
 }
 
 /** Where the differences of a migration's diffs are written, each in a directory of its own. */

@@ -5,17 +5,17 @@ import type { KeptTable } from "../diff/diff-keeper.ts";
 import type { DiffReport } from "../diff/diff-report.ts";
 import { DifferenceFiles } from "../diff/difference-files.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
-import { DIFFS_PREFIX } from "../rules/store-keys.ts";
-import { activeDirection } from "./active-direction.ts";
-import { differencesDirectory, withoutDiffs } from "./diff-run.ts";
+import { directionAtRest } from "./active-direction.ts";
+import { endpointOf } from "./controller-context.ts";
+import { differencesDirectory, withoutDiffs, withoutRun } from "./diff-run.ts";
 import { type FreshSummary, freshSummary, refreshedTo, replaced } from "./freshness.ts";
 import { KeptDiff } from "./kept-diff.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
 import { type RoundOutcome, refreshRound, type TableFound } from "./refresh-round.ts";
-import { diffOptions, openStream, withFewerSamples } from "./run-diff.ts";
+import { diffOptions, epochOf, storeReport, withFewerSamples } from "./run-diff.ts";
 
 const HOUR_MS = 3_600_000;
-/** After a round that failed the next one begins so much later, or as late as any. */
+/** A round that has failed is tried again after this, or after `diffRefreshSeconds` where that is less. */
 const RETRY_MS = 15_000;
 const WHO = "switchyard";
 
@@ -63,20 +63,24 @@ export class Freshener {
     const everyMs = context.limits.diffRefreshSeconds * 1000;
     const summary = freshSummary(document);
     if (this.#closed || this.#holds > 0 || this.#round !== undefined || diff !== undefined || everyMs === 0) return;
-    if (summary === undefined || document.attempt !== undefined || !this.#streamRuns) return;
+    const direction = this.#direction;
+    if (summary === undefined || document.attempt !== undefined || direction === undefined) return;
     const now = context.clock.monotonicMs();
     if (summary.finishedAt === this.#about && now < this.#dueMs) return;
     this.#about = summary.finishedAt;
     this.#abort = new AbortController();
-    let nextMs = everyMs;
-    this.#round = this.#run(summary, this.#abort.signal)
-      .catch((error: unknown) => {
-        if (isSwitchyardError(error, "CANCELLED")) nextMs = 0;
-        else nextMs = Math.min(everyMs, this.#failed(error));
-      })
-      .finally(() => {
+    this.#round = this.#run(summary, direction, this.#abort.signal)
+      .then(
+        () => everyMs,
+        (error: unknown) => {
+          if (isSwitchyardError(error, "CANCELLED")) return 0;
+          this.#failed(error);
+          return Math.min(everyMs, RETRY_MS);
+        },
+      )
+      .then((waitMs) => {
         this.#pending = 0;
-        this.#dueMs = context.clock.monotonicMs() + nextMs;
+        this.#dueMs = context.clock.monotonicMs() + waitMs;
         this.#round = undefined;
       });
   }
@@ -99,31 +103,23 @@ export class Freshener {
     await this.#round;
   }
 
+  /** The direction of the stream, where that runs and the tables are at rest. */
   get #direction(): Direction | undefined {
-    const { document } = this.#runner;
-    const atRest = document.phase === "running" || document.phase === "switched";
-    return atRest ? activeDirection(document) : undefined;
+    const { document, keepers } = this.#runner;
+    const direction = directionAtRest(document);
+    const stream = direction === undefined ? undefined : keepers[direction].stream;
+    return stream?.epoch !== undefined && stream.status().state === "running" ? direction : undefined;
   }
 
-  get #streamRuns(): boolean {
-    const direction = this.#direction;
-    const stream = direction === undefined ? undefined : this.#runner.keepers[direction].stream;
-    return stream?.epoch !== undefined && stream.status().state === "running";
-  }
-
-  /** When to try again, ms. */
-  #failed(error: unknown): number {
+  #failed(error: unknown): void {
     this.#problem = messageOf(error).split("\n")[0];
     this.#runner.log.warn(
       { error: messageOf(error) },
       "rows that were changed since the diff could not be compared again",
     );
-    return RETRY_MS;
   }
 
-  async #run(summary: FreshSummary, signal: AbortSignal): Promise<void> {
-    const direction = this.#direction;
-    if (direction === undefined) return;
+  async #run(summary: FreshSummary, direction: Direction, signal: AbortSignal): Promise<void> {
     const { context, document, id } = this.#runner;
     const run = `refresh-${summary.finishedAt.replaceAll(/\D/g, "")}`;
     const files = new DifferenceFiles(
@@ -158,31 +154,27 @@ export class Freshener {
     else if (outcome.stopped !== undefined) await this.#withdraw(summary, outcome.stopped);
     else {
       await context.failpoint("refresh-before-journal");
-      await this.#write(summary, (one) => refreshedTo(one, direction, outcome.refreshed));
+      const { refreshed } = outcome;
+      await this.#runner.update(
+        unlessMoved((now) => replaced(now, summary, refreshedTo(summary, direction, refreshed))),
+      );
     }
-  }
-
-  /** Changes the journal, unless the diff is not in it any more, or a switch has begun. */
-  async #write(summary: DiffSummary, change: (summary: DiffSummary) => DiffSummary): Promise<void> {
-    await this.#runner.update((document) => {
-      const next = document.attempt === undefined ? replaced(document, summary, change(summary)) : undefined;
-      if (next === undefined) throw notAnyMore();
-      return next;
-    });
   }
 
   async #giveUp(summary: FreshSummary, notRefreshed: string): Promise<void> {
     const { refreshed: _, ...rest } = summary;
-    await this.#record("rows changed since the last diff are not compared again any more", notRefreshed, (document) =>
-      replaced(document, summary, { ...rest, notRefreshed }),
+    await this.#runner.record(
+      { who: WHO, what: "rows changed since the last diff are not compared again any more", result: notRefreshed },
+      unlessMoved((document) => replaced(document, summary, { ...rest, notRefreshed })),
     );
   }
 
   async #withdraw(summary: FreshSummary, { server, why }: { server: string; why: string }): Promise<void> {
-    await this.#record(
-      `the last diff is withdrawn: what rows were changed on ${server} cannot be told`,
-      why,
-      (document) => (replaced(document, summary, summary) === undefined ? undefined : withoutDiffs(document)),
+    await this.#runner.record(
+      { who: WHO, what: `the last diff is withdrawn: what rows were changed on ${server} cannot be told`, result: why },
+      unlessMoved((document) =>
+        replaced(document, summary, summary) === undefined ? undefined : withoutDiffs(document),
+      ),
     );
   }
 
@@ -193,7 +185,7 @@ export class Freshener {
     { found, keys, refreshed }: RoundOutcome,
     { run, startedAt, files }: { readonly run: string; readonly startedAt: string; readonly files: DifferenceFiles },
   ): Promise<void> {
-    const { context, id, keepers } = this.#runner;
+    const { context } = this.#runner;
     const now = refreshedTo(summary, direction, refreshed);
     const differences = found.reduce((sum, one) => sum + one.differences, 0);
     await this.#keep(now, direction, found, run);
@@ -207,30 +199,27 @@ export class Freshener {
       ...{ rows: keys, differences, schema: [], samples: found.flatMap(({ samples }) => samples) },
       ...(files.written === undefined ? {} : { files: files.written }),
     };
-    const value = JSON.stringify({ format: 1, migration: id, direction, again: true, ...withFewerSamples(report) });
-    await context.store.transact(context.leadership(), [{ put: DIFFS_PREFIX + id, value }]);
-    context.metrics.gauge("diff_differences", { migration: id }).set(differences);
+    await storeReport(this.#runner, { direction, again: true, ...withFewerSamples(report) });
     const { refreshed: _, ...rest } = now;
-    await this.#record(
-      "rows that were changed since the last diff differ",
-      `${differences} differences`,
-      (document) => {
-        // What an unfinished diff has kept has given way to these.
-        const { diffRun: _run, fastRun: _fast, ...others } = document;
-        return replaced(others, summary, { ...rest, differences });
+    await this.#runner.record(
+      {
+        who: WHO,
+        what: "rows that were changed since the last diff differ",
+        result: `${differences} differences`,
       },
+      // What an unfinished diff has kept has given way to these.
+      unlessMoved((document) => replaced(withoutRun(document), summary, { ...rest, differences })),
     );
-    this.#runner.log.error(
-      { differences, epoch: String(keepers[direction].stream?.epoch) },
-      "rows differ on both sides",
-    );
+    this.#runner.log.error({ differences }, "rows differ on both sides");
   }
 
   async #keep(now: DiffSummary, direction: Direction, found: readonly TableFound[], run: string): Promise<void> {
-    const { context, id, keepers } = this.#runner;
-    const { other, signal } = diffOptions(this.#runner, direction, new AbortController().signal);
-    const epoch = (): bigint => openStream(keepers[direction]).epoch ?? 0n;
-    const kept = await KeptDiff.open(other, { migration: id, direction, run, epoch, clock: context.clock }, signal);
+    const { context, id, keepers, document } = this.#runner;
+    const other = endpointOf(context, direction === "forward" ? document.target : document.source);
+    const epoch = (): bigint => epochOf(keepers[direction]);
+    const options = { migration: id, direction, run, epoch, clock: context.clock };
+    // Not the round's signal: a round that is given up keeps what it has found.
+    const kept = await KeptDiff.open(other, options, context.signal);
     try {
       await kept.begin();
       for (const { table, differences, keys, complete } of found) {
@@ -246,21 +235,16 @@ export class Freshener {
       await kept.close();
     }
   }
-
-  async #record(
-    what: string,
-    result: string,
-    change: (document: MigrationDocument) => MigrationDocument | undefined,
-  ): Promise<void> {
-    await this.#runner.record({ who: WHO, what, result }, (document) => {
-      const next = document.attempt === undefined ? change(document) : undefined;
-      if (next === undefined) throw notAnyMore();
-      return next;
-    });
-  }
 }
 
-/** Nothing is written: the next round knows better. */
-function notAnyMore(): SwitchyardError {
-  return new SwitchyardError("CANCELLED", { what: "what was compared again is not what the journal has any more" });
+/** A change that is made neither where the diff that it is about is not in the journal any more, nor once a switch has begun. */
+function unlessMoved(
+  change: (document: MigrationDocument) => MigrationDocument | undefined,
+): (document: MigrationDocument) => MigrationDocument {
+  return (document) => {
+    const next = document.attempt === undefined ? change(document) : undefined;
+    if (next !== undefined) return next;
+    // The next round knows better.
+    throw new SwitchyardError("CANCELLED", { what: "what was compared again is not what the journal has any more" });
+  };
 }

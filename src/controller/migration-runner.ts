@@ -7,7 +7,7 @@ import { type EventType, nextPhase } from "../cutover/transitions.ts";
 import type { CarriedDdl } from "../replication/ddl-carrier.ts";
 import { DdlStop } from "../replication/ddl-stop.ts";
 import type { Throttle } from "../throttle/throttle.ts";
-import { activeDirection } from "./active-direction.ts";
+import { activeDirection, directionAtRest } from "./active-direction.ts";
 import type { RunningDiff } from "./comparing.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
 import { runOf, withoutDiffs } from "./diff-run.ts";
@@ -195,7 +195,7 @@ export class MigrationRunner {
     const direction = activeDirection(document);
     if (document.attempt !== undefined || direction === undefined) return false;
     if (!this.keepers[direction].isOpen) return true;
-    return (document.phase === "running" || document.phase === "switched") && !this.keepers[direction].isSurprised;
+    return directionAtRest(document) !== undefined && !this.keepers[direction].isSurprised;
   }
 
   /** Changes the journal as long as this controller runs the migration. */

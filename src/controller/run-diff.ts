@@ -11,6 +11,7 @@ import { Connection } from "../mysql/connection.ts";
 import { objectDifferences } from "../preflight/object-differences.ts";
 import { serverUuid } from "../replication/server-identity.ts";
 import { DIFFS_PREFIX } from "../rules/store-keys.ts";
+import { directionAtRest } from "./active-direction.ts";
 import { whileComparing } from "./comparing.ts";
 import { endpointOf } from "./controller-context.ts";
 import {
@@ -21,6 +22,7 @@ import {
   nothingToResume,
   runOf,
   type WantedDiff,
+  withoutRun,
   withRun,
 } from "./diff-run.ts";
 import { diffsAfter, surprised } from "./diff-verdict.ts";
@@ -95,7 +97,7 @@ async function beginOrResume(
     throw nothingToResume(migration);
   }
   const run = earlier ?? newRun(document, order, wanted);
-  const epoch = (): bigint => openStream(runner.keepers[direction]).epoch ?? 0n;
+  const epoch = (): bigint => epochOf(runner.keepers[direction]);
   const kept = await KeptDiff.open(other, { migration, direction, run: run.id, epoch, clock }, signal);
   try {
     const directory = differencesDirectory(context.dataDirectory, migration);
@@ -164,6 +166,16 @@ export function withFewerSamples(report: DiffReport): DiffReport {
   return { ...report, samples };
 }
 
+/** Shows a report as that of the last diff. */
+export async function storeReport(
+  { id, context }: MigrationRunner,
+  report: Report & Pick<DiffReport, "differences">,
+): Promise<void> {
+  context.metrics.gauge("diff_differences", { migration: id }).set(report.differences);
+  const value = JSON.stringify({ format: 1, migration: id, ...report });
+  await context.store.transact(context.leadership(), [{ put: DIFFS_PREFIX + id, value }]);
+}
+
 async function keep(
   runner: MigrationRunner,
   of: { readonly direction: Direction; readonly order: OrderDocument; readonly read: Read; readonly run: DiffRun },
@@ -172,12 +184,9 @@ async function keep(
 ): Promise<void> {
   const { direction, order, read, run } = of;
   const { readFrom, proves = true } = read;
-  const { store, metrics } = runner.context;
   const rowsRead = report.tables.reduce((sum, one) => sum + one.rows - (one.rowsBefore ?? 0), 0);
-  metrics.counter("diff_rows_total", { migration: runner.id }).add(rowsRead);
-  metrics.gauge("diff_differences", { migration: runner.id }).set(report.differences);
-  const value = JSON.stringify({ format: 1, migration: runner.id, direction, ...read, ...report });
-  await store.transact(runner.context.leadership(), [{ put: DIFFS_PREFIX + runner.id, value }]);
+  runner.context.metrics.counter("diff_rows_total", { migration: runner.id }).add(rowsRead);
+  await storeReport(runner, { direction, ...read, ...report });
   const { finishedAt, verifiedAt, verifiedTime, rows, differences } = report;
   const refreshed = refreshedBy(report, direction);
   const from = refreshed === undefined ? { notRefreshed: NOT_REFRESHED } : { refreshed };
@@ -199,11 +208,11 @@ async function keep(
   const result = [`${rows} rows compared, ${differences} differences`, ...notes].join("; ");
   const { diffs } = await runner.record(
     { who: order.who, what: `diff of the ${direction} direction`, result },
-    ({ diffRun, fastRun, ...document }) => ({
-      ...document,
+    (document) => ({
+      ...withoutRun(document),
       // Asked with each try to write: drift may withdraw it meanwhile, and takes the name of the diff out of the journal.
       diffs: proves
-        ? diffsAfter(document.diffs, summary, before, surprises(), (diffRun ?? fastRun)?.id !== run.id)
+        ? diffsAfter(document.diffs, summary, before, surprises(), runOf(document)?.id !== run.id)
         : document.diffs,
     }),
   );
@@ -259,7 +268,7 @@ function replicaFor({ tuning }: MigrationDocument, direction: Direction, order: 
 /** The direction that runs. @throws {SwitchyardError} `MIGRATION_PHASE_REFUSED` */
 export function requireRunning(runner: MigrationRunner): Direction {
   const { phase } = runner.document;
-  const direction = phase === "running" ? "forward" : phase === "switched" ? "reverse" : undefined;
+  const direction = directionAtRest(runner.document);
   if (direction !== undefined && runner.keepers[direction].isOpen) return direction;
   throw new SwitchyardError("MIGRATION_PHASE_REFUSED", {
     what: `migration "${runner.id}" is ${phase}${direction === undefined ? "" : " and its stream is stopped"}; both sides can be compared only while a stream has caught up and runs`,
@@ -289,4 +298,9 @@ export function openStream(keeper: StreamKeeper): NonNullable<StreamKeeper["stre
   const { stream } = keeper;
   if (stream !== undefined) return stream;
   throw new SwitchyardError("CANCELLED", { what: "the stream has stopped while both sides were being compared" });
+}
+
+/** What the stream has claimed its ledger under; 0 before it has. @throws {SwitchyardError} as {@link openStream} */
+export function epochOf(keeper: StreamKeeper): bigint {
+  return openStream(keeper).epoch ?? 0n;
 }

@@ -6,7 +6,7 @@ import { RowRepairer } from "../replication/row-repairer.ts";
 import { whileComparing } from "./comparing.ts";
 import { dropFound, type FoundDifferences, readFound } from "./kept-diff.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
-import { diffOptions, openStream, requireRunning, untilClaimed } from "./run-diff.ts";
+import { diffOptions, epochOf, requireRunning, untilClaimed } from "./run-diff.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -32,7 +32,7 @@ export async function orderRepair(
       `${dryRun ? "look at" : "repair"} ${keys} rows of "${options.other.name}" that are not those of "${options.home.name}"`,
     );
     const stream = { migration: runner.id, direction };
-    const epoch = (): bigint => openStream(runner.keepers[direction]).epoch ?? 0n;
+    const epoch = (): bigint => epochOf(runner.keepers[direction]);
     const port = await RowRepairer.open(options.other, stream, epoch, options.signal);
     try {
       const report = await runRepair({ ...options, differences: found.tables, dryRun, port });
