@@ -195,18 +195,7 @@ function describeReport(report: ShownReport): string {
     ["of", report.again === true ? "rows changed since the last diff, compared again" : undefined],
     ["read from", report.readFrom],
     ["how", report.fast === true ? "sums of ranges that the servers computed; rows where these differed" : undefined],
-    [
-      "note",
-      report.fast === true && differences === 0
-        ? "a fast diff does not open the gate of a switch; diff start without --fast does"
-        : undefined,
-    ],
-    [
-      "note",
-      report.proves === false && report.fast !== true
-        ? "rows were copied from there, or may have been, so this does not open the gate of a switch: diff start --read-from ''"
-        : undefined,
-    ],
+    ["note", report.proves === false ? describeUnproven(report) : undefined],
     ["rows", count(report.rows ?? 0)],
     ["read before", before === 0 ? undefined : `${count(before)} of them, by a controller that ended meanwhile`],
     ["verified", report.verifiedAt === undefined ? undefined : `as of ${report.verifiedAt.replaceAll("\n", "")}`],
@@ -230,6 +219,13 @@ function describeReport(report: ShownReport): string {
     describeSchema(report.schema ?? []) +
     describeSamples(report.samples ?? [])
   );
+}
+
+/** Why a diff that found nothing does not count for a switch. */
+function describeUnproven({ fast }: ShownReport): string {
+  return fast === true
+    ? "a fast diff does not open the gate of a switch; diff start without --fast does"
+    : "rows were copied from there, or may have been, so this does not open the gate of a switch: diff start --read-from ''";
 }
 
 function describePauses({ count: times, p50Ms, p99Ms, maxMs }: NonNullable<ShownReport["pauses"]>): string {

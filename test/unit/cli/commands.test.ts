@@ -432,6 +432,53 @@ describe("what is shown", () => {
     expect((await run("migration status orders")).out).toContain(far);
   });
 
+  test("of a clean diff that is kept fresh: as of when, what waits, what is behind, and why it is not any more", async () => {
+    const [time, since] = ["2026-01-02T00:00:00Z", "2026-01-01T12:00:00Z"];
+    const refreshed = { source: "u:1-7", target: "v:1", time, behind: { "shop.items": since } };
+    const clean = { ...MIGRATION.diffs[0], verifiedAt: "u:1-7", verifiedTime: time };
+    await putMigration({ diffs: [{ ...clean, refreshed }] });
+    await putStatus({ freshness: { keysPending: 4321, keysRefreshed: 9, problem: "the source is away" } });
+    for (const command of ["migration status orders", "diff status orders"]) {
+      const { out } = await run(command);
+      expect(out).toContain(`as of u:1-7 (${time}), 4,321 keys pending\n`);
+      expect(out).toMatch(/ behind +shop\.items has no key and was changed: as of 2026-01-01T12:00:00Z,/);
+      expect(out).toMatch(/ problem +the source is away/);
+    }
+    await putMigration({ diffs: [{ ...clean, notRefreshed: "its binary log is gone" }] });
+    expect((await run("migration status orders")).out).toMatch(/ not again +its binary log is gone/);
+    await putMigration({ diffs: [{ ...clean, refreshed, differences: 1 }] });
+    expect((await run("migration status orders")).out).not.toContain("keys pending");
+  });
+
+  test("of a fast diff: that it opens no gate, and which tables were read whole", async () => {
+    await putMigration();
+    const tables = [{ table: "shop.orders", rows: 1, differences: 0, notFast: "it has no key" }];
+    const pauses = { count: 1200, p50Ms: 3, p99Ms: 9, maxMs: 21 };
+    const report = { direction: "forward", rows: 1, differences: 0, tables, fast: true, proves: false, pauses };
+    await controller(() => ({ state: "done", result: report }));
+    const { exit, out } = await run("diff start orders --fast");
+    expect(exit).toBe(0);
+    expect(out.match(/^note .*/gm)).toEqual([expect.stringContaining("a fast diff does not open the gate")]);
+    expect(out).toMatch(
+      /^stream +stood 1,200 times for a moment: half of them 3 ms at most, 99 % 9 ms, the longest 21 ms$/m,
+    );
+    expect(out).toMatch(/^read whole shop\.orders: it has no key$/m);
+  });
+
+  test.each([
+    ["diff", /^The diff of orders is stopped: 5 of about 9 rows.*`switchyard diff resume orders` goes on\.\n$/],
+    [
+      "repair",
+      /^The repair of orders is stopped; what it has written stays\. `switchyard diff repair orders` goes on\.\n$/,
+    ],
+  ])("of a %s that was told to stop: how it goes on", async (kind, expected) => {
+    await putMigration();
+    const progress = { rowsCompared: 5, rowsEstimated: 9 };
+    const taken = await controller(() => ({ state: "done", result: { stopped: true, kind, progress } }));
+    expect((await run("diff stop orders --reason peak")).out).toMatch(expected);
+    expect(taken).toMatchObject([{ command: "diff-stop", reason: "peak" }]);
+  });
+
   test("of a table whose copy was interrupted and begins anew: how often it has begun", async () => {
     const table = { rowsCopied: 1, rowsEstimated: 1, done: false };
     const tables = [
