@@ -136,6 +136,29 @@ describe("a client that writes straight to the source", () => {
     expect(refused).toMatchObject({ exit: 3, stdout: expect.stringContaining("diff-fresh: no diff has been run") });
   });
 
+  /** Two clients: one has a temporary table, one an open transaction on the tables. Both are there until they end. */
+  test("is not needed for a dry run to say who cannot follow, how long somebody has had the tables, and the pause to expect", async () => {
+    const url = system.appUrl(serve);
+    const clients = [await mysql.createConnection(url), await mysql.createConnection(url)];
+    try {
+      await clients[0]?.query("CREATE TEMPORARY TABLE ledger.mine (i INT)");
+      await clients[1]?.query("START TRANSACTION");
+      await clients[1]?.query("SELECT * FROM ledger.counter LIMIT 1");
+      const looked = async () => {
+        const { json } = await serve.run("switch", "m", "--dry-run");
+        expect(json).toMatchObject({
+          dryRun: true,
+          pinned: [{ reason: expect.stringContaining("temporary table"), statement: expect.stringContaining("mine") }],
+          longestOpenMs: expect.toSatisfy((ms: number) => ms >= 1000),
+          pause: { statements: expect.any(Object), typicalMs: expect.toSatisfy((ms: number) => ms > 0) },
+        });
+      };
+      await vi.waitFor(looked, { timeout: 30_000, interval: 100 });
+    } finally {
+      for (const client of clients) client.destroy();
+    }
+  }, 60_000);
+
   async function targetNotes(): Promise<unknown[]> {
     const rows = await system.new.root("SELECT note FROM ledger.entry WHERE client = -3 ORDER BY sequence");
     return rows.map((row) => row["note"]);
