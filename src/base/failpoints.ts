@@ -1,6 +1,6 @@
 /**
- * The named points at which a test may kill the program, or have it wait while it breaks something else. Each is announced by the code just before or just after the
- * step it names. They do nothing unless the process was started with them armed.
+ * The named points at which a test may kill the program, or have it wait while it breaks something else. Each is announced
+ * by the code just before or just after the step it names. They do nothing unless the process was started with them armed.
  */
 export const FAILPOINTS = [
   "create-before-claims",

@@ -16,7 +16,7 @@ export type PinnedSession = BlockedSession & { readonly proxy: string };
 export interface LookAhead {
   /** Sessions that would stay where they are: those that use the tables stand in a switch's way. */
   readonly pinned: readonly PinnedSession[];
-  /** How long the longest transaction that has the tables has been open; its clients make others wait, not the switch. */
+  /** How long the longest transaction that has the tables has been open. Its end is waited for besides {@link pause}. */
   readonly longestOpenMs: number;
   readonly pause: PauseForecast;
 }
@@ -24,7 +24,7 @@ export interface LookAhead {
 const TRIES = 7;
 const ARRIVALS = 2;
 const ARRIVAL_TIMEOUT_MS = 10_000;
-/** No order has this name: deleting it changes nothing, and takes a store as long as a change does, but for its own disk. */
+/** No order has this name: deleting it changes nothing, and takes a store as long as a change does, but for writing to disk. */
 const NO_ORDER = `${ORDERS_PREFIX}none`;
 
 /** As much as is used here of what a proxy worker reports. */
