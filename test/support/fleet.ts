@@ -6,6 +6,14 @@ import type { TestSystem } from "./system.ts";
 
 let fleets = 0;
 
+/** What a fleet consists of, with the names that links and folders have. */
+const PROCESSES = [
+  ["controller", "c1"],
+  ["controller", "c2"],
+  ["proxy", "p1"],
+  ["proxy", "p2"],
+] as const;
+
 /** How one process of a fleet comes to the servers, as `backends:` says it, and to the etcd. */
 export interface Reach {
   readonly config: string;
@@ -18,7 +26,9 @@ export interface Reach {
  */
 export class Fleet {
   readonly etcd: EtcdServer;
+  /** p1 and p2, in that order. */
   readonly proxies: ServeProcess[] = [];
+  /** c1 and c2, in that order. */
   readonly controllers: ServeProcess[] = [];
   readonly #system: TestSystem;
   readonly #folder: string;
@@ -45,18 +55,20 @@ export class Fleet {
     const port = await options.link?.(Number(new URL(direct).port));
     const linked = port === undefined ? direct : `http://127.0.0.1:${port}`;
     try {
-      const begun = async (kind: "controller" | "proxy", name: string): Promise<void> => {
+      const begun = async ([kind, name]: (typeof PROCESSES)[number]): Promise<ServeProcess> => {
         const env = kind === "controller" ? options.controllerEnv : undefined;
-        const list = kind === "controller" ? fleet.controllers : fleet.proxies;
         const reach = await options.reach?.(name, Number(new URL(direct).port));
         const etcd = reach === undefined ? (name === "p2" ? linked : direct) : `http://127.0.0.1:${reach.etcdPort}`;
         const config = `${reach?.config ?? system.config}\nstore: { etcd: { endpoints: ["${etcd}"] } }\n${options.more ?? ""}`;
-        list.push(await fleet.#process(kind, name, config, env));
+        return await fleet.#process(kind, name, config, env);
       };
-      const all = await Promise.allSettled([
-        ...["c1", "c2"].map((name) => begun("controller", name)),
-        ...["p1", "p2"].map((name) => begun("proxy", name)),
-      ]);
+      const all = await Promise.allSettled(PROCESSES.map(begun));
+      // By their names, whichever was ready first: links go by names, and tests by places.
+      for (const [index, [kind]] of PROCESSES.entries()) {
+        const one = all[index];
+        const list = kind === "controller" ? fleet.controllers : fleet.proxies;
+        if (one?.status === "fulfilled") list.push(one.value);
+      }
       for (const one of all) if (one.status === "rejected") throw one.reason;
       return fleet;
     } catch (error) {

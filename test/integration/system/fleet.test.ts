@@ -1,10 +1,13 @@
+import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { Fleet } from "../../support/fleet.ts";
+import { Fleet, type Reach } from "../../support/fleet.ts";
 import { LEDGER_TABLES, LedgerWriters } from "../../support/ledger-writers.ts";
 import type { ServeProcess } from "../../support/serve-process.ts";
 import { TestSystem } from "../../support/system.ts";
 
 const WRITERS = 8;
+const FIRST_LATE_MS = 500;
 
 let system: TestSystem;
 let fleet: Fleet | undefined;
@@ -43,7 +46,14 @@ async function begin(
 
 describe("a fleet of two proxies and two controllers", () => {
   test("switches and rolls back, ordered through any of its processes", async () => {
-    const { fleet: running, writers } = await begin();
+    // What the harness breaks it finds by a name or a place; the two agree though the second is ready before the first.
+    const reach = async (name: string, etcdPort: number): Promise<Reach> => {
+      if (name.endsWith("1")) await sleep(FIRST_LATE_MS);
+      return { config: system.config, etcdPort };
+    };
+    const { fleet: running, writers } = await begin({ reach });
+    const names = [...running.proxies, ...running.controllers].map(({ configPath }) => basename(dirname(configPath)));
+    expect(names).toEqual(["p1", "p2", "c1", "c2"]);
     const { leads, standsBy } = await running.leader();
     await done(standsBy, "switch", "m");
     await done(leads, "rollback", "m");
