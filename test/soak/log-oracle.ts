@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { mysqlTool, type TestServer } from "../support/servers.ts";
+import type { TestServer } from "../support/servers.ts";
+import { toolLines } from "../support/tool-lines.ts";
 
 const FINDINGS_MAX = 10;
 
@@ -96,14 +94,6 @@ function wrongOf(change: Change, added: Set<string>, numbers: Map<string, bigint
 
 /** Calls `take` with each row change that `files` hold, in order. */
 export async function printedChanges(files: readonly string[], take: (change: Change) => void): Promise<void> {
-  const tool = mysqlTool("mysqlbinlog");
-  const args = [...tool.args, "-v", "--base64-output=decode-rows", ...files];
-  const child = spawn(tool.command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let told = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    told = (told + text).slice(-2000);
-  });
-  const ended = once(child, "close");
   let change:
     | { verb: Change["verb"]; table: string; before: Map<number, string>; after: Map<number, string> }
     | undefined;
@@ -112,7 +102,7 @@ export async function printedChanges(files: readonly string[], take: (change: Ch
     if (change !== undefined) take(change);
     change = undefined;
   };
-  for await (const line of createInterface({ input: child.stdout.setEncoding("latin1") })) {
+  for await (const line of toolLines("mysqlbinlog", ["-v", "--base64-output=decode-rows", ...files], "latin1")) {
     const head = /^### (INSERT INTO|UPDATE|DELETE FROM) (.*)$/.exec(line);
     if (head !== null) {
       flush();
@@ -126,6 +116,4 @@ export async function printedChanges(files: readonly string[], take: (change: Ch
     } else flush();
   }
   flush();
-  const [code] = (await ended) as [number | null];
-  if (code !== 0) throw new Error(`mysqlbinlog ended with ${code}: ${told}`);
 }

@@ -1,27 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { mysqlTool, type TestServer } from "../../support/servers.ts";
+import type { TestServer } from "../../support/servers.ts";
+import { toolLines } from "../../support/tool-lines.ts";
 
 /** The rows that a statement gives, each as one text, as MySQL's own client prints them. */
 export async function printedRows(server: TestServer, sql: string): Promise<readonly string[]> {
-  const tool = mysqlTool("mysql");
-  const args = [
-    ...tool.args,
-    `--socket=${server.socket}`,
-    `--user=${server.rootUser}`,
-    ...["--batch", "--quick", "--skip-column-names", `--execute=${sql}`],
-  ];
-  const child = spawn(tool.command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let told = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    told = (told + text).slice(-2000);
-  });
-  const ended = once(child, "close");
+  const place = [`--socket=${server.socket}`, `--user=${server.rootUser}`];
+  const args = [...place, "--batch", "--quick", "--skip-column-names", `--execute=${sql}`];
   const rows: string[] = [];
-  for await (const line of createInterface({ input: child.stdout.setEncoding("utf8") })) rows.push(line);
-  const [code] = (await ended) as [number | null];
-  if (code !== 0) throw new Error(`mysql ended with ${code}: ${told}`);
+  for await (const row of toolLines("mysql", args, "utf8")) rows.push(row);
   return rows;
 }
 
