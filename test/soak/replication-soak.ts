@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { seeded } from "../integration/replication/chaos-writers.ts";
 import { MovingRound, REPLICATION_POINTS, type RoundTally } from "./moving-round.ts";
 import { ReplicationPair } from "./replication-pair.ts";
-import { type Soak, wholeNumber } from "./soak.ts";
+import { interruption, type Soak, wholeNumber } from "./soak.ts";
 
 /** What a run is given beyond its time, to come to the end of a round: then it has stood still. */
 const GRACE_MS = 240_000;
@@ -54,19 +54,17 @@ async function run({ minutes, seed, only }: Run): Promise<number> {
   const random = seeded(seed);
   const pair = await ReplicationPair.start(random);
   startedMs = performance.now();
+  const interrupted = interruption();
   const stuck = Promise.withResolvers<never>();
   stuck.promise.catch(() => undefined);
   const timer = setTimeout(() => stuck.reject(new Error("it stands still")), minutes * 60_000 + GRACE_MS);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => stuck.reject(new Error(`it was ended by ${signal}`)));
-  }
   let rounds = 0;
   try {
     const isOver = (): boolean => performance.now() - startedMs > minutes * 60_000;
     while (!isOver() && tally.findings.length === 0) {
       rounds += 1;
       const round = new MovingRound({ pair, id: `m${rounds}`, random, only, tally, isOver, tell });
-      await Promise.race([round.run(), stuck.promise]);
+      await Promise.race([round.run(), stuck.promise, interrupted]);
       tell(
         `round ${rounds} has ended: ${tally.kills} kills so far, ${pair.writers.told.acknowledged} writes acknowledged`,
       );

@@ -9,6 +9,16 @@ export interface Soak {
 /** What was asked for cannot be run; the message says why. */
 export class SoakUsageError extends Error {}
 
+/** Rejects when somebody wants the run to end: what has been started must be stopped. */
+export function interruption(): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => undefined);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => reject(new Error(`it was ended by ${signal}`)));
+  }
+  return promise;
+}
+
 /** A whole number, `min` or more, as an option's text gives it. */
 export function wholeNumber(name: string, text: string, min: number): number {
   const value = Number(text);

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { type Soak, wholeNumber } from "./soak.ts";
+import { percentile } from "../../bench/frame/figures.ts";
+import { interruption, type Soak, wholeNumber } from "./soak.ts";
 import { type CyclesTally, runCycles } from "./switch/cycles.ts";
 import { faultUsage, runFaultMatrix } from "./switch/fault-matrix.ts";
 import { Stage, type StageOptions } from "./switch/stage.ts";
@@ -52,11 +53,7 @@ export const soak: Soak = {
 
 async function run(options: StageOptions, cycles: number, verifyEvery: number): Promise<number> {
   const stage = await Stage.start(options);
-  const interrupted = Promise.withResolvers<never>();
-  interrupted.promise.catch(() => undefined);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => interrupted.reject(new Error(`it was ended by ${signal}`)));
-  }
+  const interrupted = interruption();
   const startedMs = performance.now();
   const seconds = (): number => (performance.now() - startedMs) / 1000;
   let tally: CyclesTally;
@@ -64,7 +61,7 @@ async function run(options: StageOptions, cycles: number, verifyEvery: number): 
   try {
     const deadlineMs = startedMs + cycles * SECONDS_PER_CYCLE_MAX * 1000;
     const tell = (line: string): void => say(`${seconds().toFixed(0).padStart(5)} s  ${line}`);
-    tally = await Promise.race([runCycles(stage, { cycles, verifyEvery, deadlineMs, tell }), interrupted.promise]);
+    tally = await Promise.race([runCycles(stage, { cycles, verifyEvery, deadlineMs, tell }), interrupted]);
     bypassed = describeBypasses(stage);
   } finally {
     await stage.stop();
@@ -114,9 +111,8 @@ function verdict(
 }
 
 function percentiles(values: readonly number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): string => (sorted[Math.ceil(share * sorted.length) - 1] ?? 0).toFixed(1);
-  return `${at(0.5)} / ${at(0.99)} / ${at(1)}`;
+  const at = (percent: number): string => (values.length === 0 ? 0 : percentile(values, percent)).toFixed(1);
+  return `${at(50)} / ${at(99)} / ${at(100)}`;
 }
 
 function say(line: string): void {

@@ -13,7 +13,7 @@ const INSERT = "INSERT INTO ledger.entry (client, sequence, part, note) VALUES (
 export const BYPASS_GRANTS = `CREATE USER ${USER}@'127.0.0.1' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON ledger.* TO ${USER}@'127.0.0.1'`;
 
 /** Numbers of clients from here on are those who go past the proxies. */
-export const BYPASS_CLIENTS_FROM = 10_000;
+const BYPASS_CLIENTS_FROM = 10_000;
 
 /**
  * A client that writes straight to one server, whether the tables live there or not, by turns a statement and a transaction

@@ -25,7 +25,7 @@ export function describeRow(row: number): string {
 }
 
 /** How often each row is in a home; `rows` as printed: id, client, sequence, part, note. */
-export function countRows(rows: readonly string[]): Map<number, number> {
+function countRows(rows: readonly string[]): Map<number, number> {
   const copies = new Map<number, number>();
   for (const row of rows) {
     const [, client, sequence, part] = row.split("\t").map(Number);

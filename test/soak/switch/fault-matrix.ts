@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { wholeNumber } from "../soak.ts";
+import { interruption, wholeNumber } from "../soak.ts";
 import { appendRecord, type CellRecord, matrixTable, readRecords, tally } from "./cell-records.ts";
 import { LIMITS, REST_MS_MAX, runCell } from "./cell-run.ts";
 import { allCells, cellsFrom, matching, nextCell, type PlannedCell, pending, SAME_AS } from "./cells.ts";
@@ -127,16 +127,6 @@ async function runCells({ left, progress, minutes, patience, stage: options }: P
     await stage?.stop();
   }
   return ran;
-}
-
-/** Rejects when somebody wants the run to end: what has been started must be stopped. */
-function interruption(): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => undefined);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => reject(new Error(`it was ended by ${signal}`)));
-  }
-  return promise;
 }
 
 /** The whole logs of all processes beside the progress file: what has failed under faults is not seen again soon. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fleet } from "../../support/fleet.ts";
 import type { ServeProcess } from "../../support/serve-process.ts";
-import type { TestServer } from "../../support/servers.ts";
 import { TestSystem } from "../../support/system.ts";
 import { BYPASS_GRANTS, Bypass } from "./bypass.ts";
 import { Oracles } from "./oracles.ts";
@@ -212,18 +211,6 @@ export class Stage {
     }
     return home;
   }
-}
-
-/** Ends a server as a crash does, and starts it again on the same data and port after so long. */
-export async function crash(server: TestServer, awayMs: number): Promise<void> {
-  await server.kill9();
-  await sleep(awayMs);
-  await server.start();
-}
-
-/** The file whose lines arm the failpoints of a process, as its environment names it. */
-export function failpointFileOf(process: ServeProcess): string {
-  return process.configPath.replace(/switchyard\.yaml$/, "failpoint");
 }
 
 /** The last lines of a process's log. */
