@@ -53,14 +53,17 @@ export class FaultyLink {
 
   /**
    * Ends all connections, and each new one as soon as it is made, until {@link restore}. The server behind hears of it only
-   * then: what it did for a connection it keeps until somebody ends it there, locks and open transactions too.
+   * then: what it did for a connection it keeps until somebody ends it there, locks and open transactions too. Gives how
+   * many connections it has ended.
    */
-  cutOff(): void {
+  cutOff(): number {
     this.#away = true;
+    const ended = this.#passages.size;
     for (const passage of this.#passages) {
       passage.forsaken = true;
       passage.near.resetAndDestroy();
     }
+    return ended;
   }
 
   restore(): void {

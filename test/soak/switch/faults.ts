@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { childIds } from "../../../src/serve/ended-process.ts";
 import type { FaultyLink } from "../../support/faulty-link.ts";
 import type { ServeProcess } from "../../support/serve-process.ts";
+import { stopProcess } from "../../support/stop-process.ts";
 import type { Cell, Kind } from "./cells.ts";
 import type { Stage } from "./stage.ts";
 
@@ -45,13 +46,13 @@ export async function inject(cell: Pick<Cell, "victim" | "fault">, scene: Scene)
     case "etcd": {
       const { etcd } = stage.fleet;
       if (cell.fault === "cut") return cut(links.to("etcd"), scene);
-      return cell.fault === "kill" ? await crash(etcd) : stop(etcd.pid, scene);
+      return cell.fault === "kill" ? await crash(etcd) : await stop(etcd.pid, scene);
     }
     case "old-home":
     case "new-home": {
       const home = cell.victim === "old-home" ? oldHome : newHome;
       if (cell.fault === "cut") return cut(links.to(home), scene);
-      return cell.fault === "kill" ? await crash(system[home]) : stop(system[home].pid, scene);
+      return cell.fault === "kill" ? await crash(system[home]) : await stop(system[home].pid, scene);
     }
   }
 }
@@ -72,7 +73,7 @@ async function hitProcess(
     );
   }
   const pid = serve.childPid(child);
-  if (fault === "stop") return stop(scene.machine ? -serve.pid : pid, scene);
+  if (fault === "stop") return await stop(pid, scene, scene.machine ? -serve.pid : pid);
   if (!scene.machine) {
     process.kill(pid, "SIGKILL");
     return { over: Promise.resolve() };
@@ -88,7 +89,8 @@ function nameIn({ proxies, controllers }: Stage, serve: ServeProcess): string {
 }
 
 function cut(links: readonly FaultyLink[], { awayMs }: Scene): Injected {
-  for (const link of links) link.cutOff();
+  const ended = links.reduce((sum, link) => sum + link.cutOff(), 0);
+  if (ended === 0) throw new Error("nobody had a connection over what was cut");
   const over = async (): Promise<void> => {
     await sleep(awayMs);
     for (const link of links) link.restore();
@@ -96,11 +98,13 @@ function cut(links: readonly FaultyLink[], { awayMs }: Scene): Injected {
   return { over: over() };
 }
 
-function stop(pid: number, { awayMs }: Scene): Injected {
-  process.kill(pid, "SIGSTOP");
+/** `whole`: what is stopped with it, as `kill` names that. */
+async function stop(pid: number, { awayMs }: Scene, whole = pid): Promise<Injected> {
+  process.kill(whole, "SIGSTOP");
+  await stopProcess(pid);
   const over = async (): Promise<void> => {
     await sleep(awayMs);
-    process.kill(pid, "SIGCONT");
+    process.kill(whole, "SIGCONT");
   };
   return { over: over() };
 }
