@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ServeProcess } from "../../support/serve-process.ts";
 import type { CellOutcome, CellRecord } from "./cell-records.ts";
 import { type Kind, nameOf, type PlannedCell, STEPS } from "./cells.ts";
-import { allowedErrors } from "./excuses.ts";
+import { agrees, allowedErrors } from "./excuses.ts";
 import { inject } from "./faults.ts";
 import type { MoveOutcome } from "./orders.ts";
 import { type HomeName, MIGRATION, type Stage } from "./stage.ts";
@@ -160,9 +160,4 @@ async function comeTo(stage: Stage, { step }: PlannedCell, { patience }: CellOpt
     if (ended.outcome === "refused" && tries > 1) await stage.compare();
   }
   throw new Error(`a move does not come to ${step}:\n${said.join("\n")}`);
-}
-
-/** Whether what was told is true; nobody who could tell it is lost is no lie. */
-function agrees({ outcome }: MoveOutcome, is: CellOutcome): boolean {
-  return outcome === is || outcome === "unknown" || (outcome === "refused" && is === "aborted");
 }

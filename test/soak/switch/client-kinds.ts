@@ -119,11 +119,14 @@ const prepared: KindOfClient = kind(
   { single: true },
 );
 
+/** A client has read what cannot be true; nothing that breaks excuses that. */
+export class WrongRead extends Error {}
+
 /** What was acknowledged is seen at once by whoever has written it, wherever the tables live by then. */
 function readsOwn({ client, sequence }: Write, [rows]: [RowDataPacket[], unknown]): void {
   const [row] = rows;
   if (row?.["client"] === client && row["sequence"] === sequence) return;
-  throw new Error(`client ${client} reads ${JSON.stringify(rows)} where it has just written ${sequence}`);
+  throw new WrongRead(`client ${client} reads ${JSON.stringify(rows)} where it has just written ${sequence}`);
 }
 
 const long: KindOfClient = kind(async (connection, begin) => {

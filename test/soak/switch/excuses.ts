@@ -1,5 +1,7 @@
+import type { CellOutcome } from "./cell-records.ts";
 import type { Cell, Kind } from "./cells.ts";
 import { HIT_PROXY } from "./faults.ts";
+import type { MoveOutcome } from "./orders.ts";
 import type { ClientError } from "./switch-clients.ts";
 
 /** The connection is gone. */
@@ -26,4 +28,13 @@ export function allowedErrors({ victim }: Pick<Cell, "victim">, kind: Kind): (er
       return ({ text }) => GONE.test(text) || text.includes(`backend "${hit}"`);
     }
   }
+}
+
+/** Whoever is told this is told where the tables are, though the order is not finished. */
+const SWAPPED = /is a fact, but is not finished/;
+
+/** Whether what was told of an order is true; nobody who could tell it is lost is no lie. */
+export function agrees({ outcome, text }: Pick<MoveOutcome, "outcome" | "text">, is: CellOutcome): boolean {
+  if (outcome === "unknown") return is === "switched" || !SWAPPED.test(text);
+  return outcome === is || (outcome === "refused" && is === "aborted");
 }

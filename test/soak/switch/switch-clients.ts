@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Random } from "../../../demo/random.ts";
-import { CLIENT_KINDS, type ClientSession, type KindOfClient } from "./client-kinds.ts";
+import { CLIENT_KINDS, type ClientSession, type KindOfClient, WrongRead } from "./client-kinds.ts";
 import { WriteLedger } from "./write-ledger.ts";
 
 const RECONNECT_MS = 50;
@@ -140,7 +140,8 @@ export class SwitchClients {
   #told(client: number, kind: string, thrown: unknown): void {
     const text = thrown instanceof Error ? thrown.message : String(thrown);
     const error = { at: new Date().toISOString(), client, kind, proxy: this.#proxyOf(client), text };
-    if ([...this.#excuses].some((covers) => covers(error))) this.excused += 1;
+    const excused = !(thrown instanceof WrongRead) && [...this.#excuses].some((covers) => covers(error));
+    if (excused) this.excused += 1;
     else if (this.errors.length < ERRORS_KEPT_MAX) this.errors.push(error);
   }
 }
