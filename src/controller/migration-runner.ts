@@ -129,10 +129,11 @@ export class MigrationRunner {
 
   /**
    * Opens the stream that the phase asks for, unless it is paused or waits for a person, or an attempt is to be settled first:
-   * that may have sealed the ledger, and ends with a stream that goes on.
+   * that may have sealed the ledger, and ends with a stream that goes on. And unless it is to end here: an order that ends
+   * after its controller has lost the migration would take the ledger from whoever runs it.
    */
   openActiveStream(): void {
-    if (this.#document.attempt !== undefined) return;
+    if (this.#closed || this.context.signal.aborted || this.#document.attempt !== undefined) return;
     const direction = activeDirection(this.#document);
     if (direction === undefined) return;
     const state = this.#document.streams[direction];

@@ -62,6 +62,23 @@ describe("a controller that loses a migration while it settles", () => {
   });
 });
 
+/**
+ * 1. A controller is cut off from the store in the midst of a rollback, and its lease runs out.
+ * 2. Another one takes the attempt back, and runs the stream.
+ * 3. The first reaches the store again, and hears that its rollback is not its own any more: its order ends.
+ */
+describe("a controller whose order ends after it has lost the migration", () => {
+  test.each(["is closed", "has to stop"])("opens no stream: it %s", async (how) => {
+    const { runner, store, stop } = await runnerOf({ phase: "running" });
+    if (how === "has to stop") stop.abort();
+    else await runner.close();
+    runner.openActiveStream();
+    expect(runner.keepers.forward.isOpen).toBe(false);
+    await runner.close();
+    await store.close();
+  });
+});
+
 describe("a completion that ends the reverse stream and then fails", () => {
   test("leaves a way back that goes on", async () => {
     const tables = Object.fromEntries(
