@@ -18,11 +18,20 @@ describe("what says that a soak of switches has found nothing", () => {
   }, 120_000);
   afterAll(() => stage?.stop(), 60_000);
 
+  /** Nobody writes meanwhile: what scans the tables would have a client told of a deadlock. */
+  async function quietly(home: "old" | "new", sql: string): Promise<void> {
+    const all = [stage.clients, ...Object.values(stage.bypasses)];
+    await Promise.all(all.map((one) => one.pause()));
+    await stage.system[home].root(sql).finally(() => {
+      for (const one of all) one.resume();
+    });
+  }
+
   /** Changes rows behind the back of everybody, and what is found then; takes it back afterwards. */
   async function found(homes: readonly ("old" | "new")[], damage: string, repair: string): Promise<string> {
-    for (const home of homes) await stage.system[home].root(`SET sql_log_bin = 0; ${damage}`);
+    for (const home of homes) await quietly(home, `SET sql_log_bin = 0; ${damage}`);
     const findings = await stage.verify({ levelWithinMs: 500 });
-    for (const home of homes) await stage.system[home].root(`SET sql_log_bin = 0; ${repair}`);
+    for (const home of homes) await quietly(home, `SET sql_log_bin = 0; ${repair}`);
     return findings.join("\n");
   }
 
@@ -77,12 +86,36 @@ describe("what says that a soak of switches has found nothing", () => {
   });
 
   test("finds a write that came twice and went, of which only the logs tell", async () => {
-    const { old } = stage.system;
-    await old.root(`INSERT INTO ledger.entry SELECT -3, client, sequence, part, note FROM ledger.entry WHERE ${FIRST}`);
+    const again = `INSERT INTO ledger.entry SELECT -3, client, sequence, part, note FROM ledger.entry WHERE ${FIRST}`;
+    await quietly("old", again);
     await stage.verify();
-    await old.root("DELETE FROM ledger.entry WHERE id = -3");
+    await quietly("old", "DELETE FROM ledger.entry WHERE id = -3");
     const findings = await stage.verify();
     expect(findings).toContain("log of old: client 0, write 1, part 1 was deleted, by no client");
     expect(findings).toContain("log of new: client 0, write 1, part 1 was deleted, by no client");
+  });
+
+  test("finds that a client was told an error, but for those that are excused, which a wrong read is not", async () => {
+    const { old } = stage.system;
+    const { clients } = stage;
+    const soon = { timeout: 20_000, interval: 20 };
+    const killUntil = (isEnough: () => boolean): Promise<boolean> =>
+      vi.waitUntil(async () => {
+        for (const row of await old.root("SELECT id FROM information_schema.processlist WHERE user = 'app'")) {
+          await old.root(`KILL ${row["id"]}`).catch(() => undefined);
+        }
+        return isEnough();
+      }, soon);
+    await killUntil(() => clients.errors.length > 0);
+    const unexcuse = clients.excuse(() => true);
+    expect((await stage.verify()).join()).toContain("a client was told an error");
+    await killUntil(() => clients.excused > 0);
+    expect(clients.errors).toEqual([]);
+    await old.root(
+      "SET sql_log_bin = 0; CREATE TRIGGER ledger.wrong BEFORE INSERT ON ledger.entry FOR EACH ROW SET NEW.sequence = 0",
+    );
+    await vi.waitUntil(() => clients.errors.length > 0, soon);
+    expect(clients.errors[0]?.text).toMatch(/^client \d+ reads .* where it has just written/);
+    unexcuse();
   });
 });
