@@ -217,7 +217,7 @@ async function readLocks(connection: AdminConnection): Promise<readonly HeldLock
 
 async function readAppliers(connection: AdminConnection): Promise<ServerFacts["appliers"]> {
   const rows = await connection.rows(
-    "SELECT PROCESSLIST_ID id, ATTR_VALUE stream FROM performance_schema.session_account_connect_attrs " +
+    "SELECT PROCESSLIST_ID id, ATTR_VALUE stream FROM performance_schema.session_connect_attrs " +
       `WHERE ATTR_NAME = '${APPLIER_ATTRIBUTE}'`,
   );
   return rows.map((row) => ({ stream: row["stream"] ?? "", connectionId: row["id"] ?? "" }));

@@ -144,7 +144,7 @@ async function kill(
 ): Promise<void> {
   const still =
     lock === undefined
-      ? "SELECT PROCESSLIST_ID id FROM performance_schema.session_account_connect_attrs " +
+      ? "SELECT PROCESSLIST_ID id FROM performance_schema.session_connect_attrs " +
         `WHERE ATTR_NAME = '${APPLIER_ATTRIBUTE}' AND PROCESSLIST_ID = ${Number(connectionId)}`
       : `SELECT IS_USED_LOCK(${quoteText(lock)}) id`;
   const [row] = await connection.rows(still);
@@ -158,7 +158,7 @@ async function kill(
 /** The store may know nothing of a migration that another installation has on the same server. */
 async function requireNoApplier(connection: Connection, migration: string): Promise<void> {
   const appliers = await connection.rows(
-    "SELECT 1 FROM performance_schema.session_account_connect_attrs " +
+    "SELECT 1 FROM performance_schema.session_connect_attrs " +
       `WHERE ATTR_NAME = '${APPLIER_ATTRIBUTE}' AND LEFT(ATTR_VALUE, ${migration.length + 1}) = ${quoteText(`${migration}/`)}`,
   );
   if (appliers.length > 0) throw changed(`migration ${migration}`);

@@ -7,6 +7,8 @@ import { silentLogger } from "../../src/base/logger.ts";
 import { createTriggers } from "../../src/cutover/fence-triggers.ts";
 import type { StateCode } from "../../src/doctor/catalogue.ts";
 import type { DoctorFinding } from "../../src/doctor/finding.ts";
+import { Connection } from "../../src/mysql/connection.ts";
+import { APPLIER_ATTRIBUTE, applierName } from "../../src/replication/ledger.ts";
 import { EmbeddedStore } from "../../src/store/embedded-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { LEDGER_TABLES } from "../support/ledger-writers.ts";
@@ -153,6 +155,21 @@ test("rows of the sidecar that belong to no migration are removed", async () => 
   await finds("sidecar-orphan");
   await fixes("sidecar-orphan");
   expect(await system.new.root("SELECT 1 FROM _switchyard.heartbeat WHERE migration = 'ghost'")).toEqual([]);
+});
+
+/** Another installation logs in by an account of its own. */
+test("rows of the sidecar that a stream of somebody else's account writes stay", async () => {
+  await system.new.root("INSERT INTO _switchyard.heartbeat VALUES ('ghost', 'forward', 1)");
+  await system.new.root("CREATE USER other_installation IDENTIFIED BY 'secret'");
+  const applier = await Connection.connect(system.new.endpoint("other_installation", "secret"), {
+    attributes: { [APPLIER_ATTRIBUTE]: applierName("ghost", "forward") },
+  });
+  await finds("sidecar-orphan", "applier-left");
+  await refuses("sidecar-orphan");
+  expect(await applier.rows("SELECT 1")).toHaveLength(1);
+  await applier.close();
+  await system.new.root("DROP USER other_installation");
+  await fixes("sidecar-orphan");
 });
 
 test("a home that refuses all writes is named", async () => {
