@@ -79,6 +79,8 @@ function whyKept(facts: Facts, id: string): string | undefined {
   for (const backend of Object.keys(facts.servers)) {
     const server = answerOf(facts, backend);
     if (server === undefined) return `${backend} cannot be asked`;
+    const [unseen] = server.unseen;
+    if (unseen !== undefined) return `Our account may not see the ${unseen} of ${backend}`;
     if (server.triggers.some(({ migration }) => migration === id)) return `Its triggers stand on ${backend}`;
     // Another installation, with a store of its own, may move tables through the same server.
     if (server.appliers.some(({ stream }) => stream.startsWith(`${id}/`))) return `A stream of it writes to ${backend}`;

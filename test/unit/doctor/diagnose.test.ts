@@ -194,6 +194,16 @@ describe("a diagnosis", () => {
     expect(diagnose(ghost(factsAt("running")))).toEqual([]);
   });
 
+  test("removes no rows whose migration may have more there, which the account may not see", () => {
+    const ghost: Change = server("new", ({ traces }) => ({
+      traces: [...traces, "ghost"],
+      unseen: ["connection attributes"],
+    }));
+    const orphan = diagnose(ghost(factsAt("running"))).find(({ code }) => code === "sidecar-orphan");
+    expect(orphan).toMatchObject({ advice: expect.stringContaining("connection attributes of new") });
+    expect(orphan?.repair).toBeUndefined();
+  });
+
   /** A store of its own, and the same server: nothing here can tell it from what was left. */
   test("ends nothing and removes nothing of a migration that another installation may have", () => {
     const ghosts: readonly Change[] = [
