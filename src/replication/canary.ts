@@ -5,8 +5,8 @@ import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import { TransactionReader } from "../binlog/transaction-reader.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
+import { dumpRequest } from "../mysql/dump-request.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
-import { newDumpServerId, newReplicaUuid } from "./follower.ts";
 import { BEAT_MAX, beatOf, writeBeat } from "./heartbeat.ts";
 import { SIDECAR } from "./sidecar.ts";
 import { ensureSidecar } from "./sidecar-format.ts";
@@ -102,12 +102,7 @@ async function follow(
   const decoder = new BinlogDecoder();
   const reader = new TransactionReader();
   const found = deferred<void>();
-  const request = {
-    serverId: newDumpServerId(),
-    executed: executed.encodeBinary(),
-    heartbeatMs: HEARTBEAT_MS,
-    replicaUuid: newReplicaUuid(),
-  };
+  const request = dumpRequest(executed, HEARTBEAT_MS);
   const dumping = dump
     .binlogDump(request, (event) => {
       for (const part of reader.push(decoder.decode(event))) {

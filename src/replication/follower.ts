@@ -1,4 +1,3 @@
-import { randomInt, randomUUID } from "node:crypto";
 import { BoundedQueue } from "../base/bounded-queue.ts";
 import type { Clock } from "../base/clock.ts";
 import { SwitchyardError } from "../base/errors.ts";
@@ -7,6 +6,7 @@ import type { Logger } from "../base/logger.ts";
 import { quoteText } from "../base/table-name.ts";
 import { formatGtid } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
+import { dumpRequest } from "../mysql/dump-request.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { mappingOf, type TableMappings } from "../table/table-mapping.ts";
 import { storedColumns } from "../table/table-shape.ts";
@@ -53,10 +53,6 @@ export interface FollowContext {
    */
   reshaped: boolean;
 }
-
-/** Bounds of the server ids that dumps announce: far from those that people give to servers. */
-const SERVER_ID_MIN = 0x4000_0000;
-const SERVER_ID_MAX = 0x7fff_ffff;
 
 /**
  * Follows the source's log from what the gate says is done, and applies, until `until` says so between transactions.
@@ -135,16 +131,9 @@ async function followBy(context: FollowContext, asRowEvents: ReadonlySet<string>
       new SwitchyardError("MYSQL_CONNECTION_LOST", { what: `the session on the target has ended: ${reason}` }),
     ),
   );
+  const request = dumpRequest(start.executed, limits.dumpHeartbeatMs, context.replicaUuid);
   const dumping = dump
-    .binlogDump(
-      {
-        serverId: newDumpServerId(),
-        executed: start.executed.encodeBinary(),
-        heartbeatMs: limits.dumpHeartbeatMs,
-        replicaUuid: context.replicaUuid,
-      },
-      (event) => intake.event(event),
-    )
+    .binlogDump(request, (event) => intake.event(event))
     .then(
       () => queue.fail(new SwitchyardError("MYSQL_CONNECTION_LOST", { what: "the source ended the dump of its log" })),
       (error: unknown) => queue.fail(error),
@@ -205,14 +194,4 @@ async function missingOnTarget({
         return [key, names.filter((name) => !there.has(`${key}.${name}`.toLowerCase()))];
       }),
   );
-}
-
-/** An id for one dump; the server takes any that no other dump has at the time. */
-export function newDumpServerId(): number {
-  return randomInt(SERVER_ID_MIN, SERVER_ID_MAX);
-}
-
-/** A name for the dumps of one stream. */
-export function newReplicaUuid(): string {
-  return randomUUID();
 }

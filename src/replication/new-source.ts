@@ -4,8 +4,8 @@ import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import type { BinlogEvent, GtidEvent } from "../binlog/binlog-event.ts";
 import { formatGtid, type Gtid, GtidSet, GtidSetBuilder } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
+import { dumpRequest } from "../mysql/dump-request.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
-import { newDumpServerId, newReplicaUuid } from "./follower.ts";
 import type { AppliedHistory } from "./ledger.ts";
 import { connectSource, readerAttributes, type StreamName } from "./stream-session.ts";
 
@@ -90,12 +90,7 @@ async function readAhead(
   signal.addEventListener("abort", destroy, { once: true });
   const search = new AheadSearch(probes, applied.newest, formerUuid);
   const decoder = new BinlogDecoder();
-  const request = {
-    serverId: newDumpServerId(),
-    executed: applied.history.subtract(probes).encodeBinary(),
-    heartbeatMs: HEARTBEAT_MS,
-    replicaUuid: newReplicaUuid(),
-  };
+  const request = dumpRequest(applied.history.subtract(probes), HEARTBEAT_MS);
   const dumping = connection.binlogDump(request, (event) => search.event(decoder.decode(event)));
   try {
     const ended = dumping.then(() => {

@@ -5,9 +5,9 @@ import type { Logger } from "../base/logger.ts";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
+import { dumpRequest } from "../mysql/dump-request.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { isMysqlError } from "../mysql/mysql-error.ts";
-import { newDumpServerId, newReplicaUuid } from "./follower.ts";
 import { bytesFrom, growthPerSecond, type LogFile, type RunwayFacts, runwayMs, runwayShort } from "./runway.ts";
 import { connectSource, readerAttributes, type StreamName } from "./stream-session.ts";
 
@@ -155,12 +155,7 @@ export class RunwayMeter {
     const found = deferred<NeededLog | "purged" | undefined>();
     const decoder = new BinlogDecoder();
     let file = "";
-    const request = {
-      serverId: newDumpServerId(),
-      executed: applied.encodeBinary(),
-      heartbeatMs: HEARTBEAT_MS,
-      replicaUuid: newReplicaUuid(),
-    };
+    const request = dumpRequest(applied, HEARTBEAT_MS);
     const dumping = connection.binlogDump(request, (packet) => {
       if (found.settled) return;
       const event = decoder.decode(packet);

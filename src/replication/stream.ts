@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { backoffMs } from "../base/backoff.ts";
 import { within } from "../base/deadline.ts";
 import { messageOf } from "../base/errors.ts";
@@ -5,7 +6,6 @@ import { noFailpoints } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
-import { newReplicaUuid } from "./follower.ts";
 import { LagMeter } from "./lag-meter.ts";
 import { isAway, isRetryable } from "./retryable.ts";
 import { RunwayMeter } from "./runway-meter.ts";
@@ -36,7 +36,7 @@ export class Stream {
   readonly #lag: LagMeter;
   readonly #runway: RunwayMeter;
   readonly #closing = new AbortController();
-  readonly #replicaUuid = newReplicaUuid();
+  readonly #replicaUuid = randomUUID();
   readonly #spell: StatementSpell;
   #epoch: bigint | undefined;
   #running: Promise<void> | undefined;

@@ -8,10 +8,10 @@ import type { TableMap } from "../binlog/table-map.ts";
 import { type TransactionPart, TransactionReader } from "../binlog/transaction-reader.ts";
 import { formatGtid, type Gtid, GtidSet, GtidSetBuilder } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
+import { dumpRequest } from "../mysql/dump-request.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { alike, type CarriedTable } from "../table/carried-columns.ts";
 import { DdlJudge } from "./ddl-judge.ts";
-import { newDumpServerId, newReplicaUuid } from "./follower.ts";
 import { requireServer, serverUuid } from "./server-identity.ts";
 import { SqlWriter } from "./sql-writer.ts";
 import { readerAttributes, type StreamName } from "./stream-session.ts";
@@ -144,12 +144,7 @@ export class TouchedRows {
       signal.removeEventListener("abort", cut);
       throw error;
     }
-    const request = {
-      serverId: newDumpServerId(),
-      executed: from.encodeBinary(),
-      heartbeatMs: HEARTBEAT_MS,
-      replicaUuid: newReplicaUuid(),
-    };
+    const request = dumpRequest(from, HEARTBEAT_MS);
     const ended = (error: unknown): void => {
       signal.removeEventListener("abort", cut);
       this.#fail(error);
