@@ -19,7 +19,7 @@ export interface ShownStatus {
   readonly busy?: string;
   /** Present while a diff runs. */
   readonly diff?: DiffProgress;
-  readonly strays?: { readonly total: number };
+  readonly strays?: { readonly server: string; readonly total: number };
   /** Present while a clean diff is kept fresh. */
   readonly freshness?: ShownFreshness;
   /** Present while rows are copied or compared. */
@@ -85,8 +85,9 @@ export function describeMigration(
   const { attempt } = migration;
   if (attempt !== undefined) lines.push(["under way", `${attempt.kind} by ${attempt.who} since ${attempt.startedAt}`]);
   if (status?.busy !== undefined) lines.push(["busy", status.busy]);
-  const strays = status?.strays?.total ?? 0;
-  if (strays > 0) lines.push(["conflicts", `${count(strays)} writes on the old home that are not ours`]);
+  const { strays } = status ?? {};
+  if (strays !== undefined)
+    lines.push(["conflicts", `${count(strays.total)} writes on ${strays.server} that are not ours`]);
   if (status === undefined && isOpen(migration)) lines.push(["note", "no controller works on it at the moment"]);
   return facts(lines);
 }

@@ -162,7 +162,9 @@ function describeOutcome(kind: string, id: string, outcome: ShownOutcome): strin
   if (outcome.pauseMs !== undefined) lines.push(`Statements were held for ${duration(outcome.pauseMs)}.`);
   const strays = outcome.strays?.length ?? 0;
   if (strays > 0)
-    lines.push(`${count(strays)} writes reached the old home past the proxies; look at migration status.`);
+    lines.push(
+      `${count(strays)} writes reached the tables where they were, past the proxies; look at migration status.`,
+    );
   return [...lines, ...(outcome.notes ?? [])].join("\n");
 }
 

@@ -11,8 +11,9 @@ const LOOK_EVERY_MS = 2000;
 const LOOK_TIMEOUT_MS = 30_000;
 const STRAYS_SHOWN_MAX = 50;
 
-/** Writes to the fenced old home that no stream of ours made. */
+/** Writes to the fenced server that the tables have left which no stream of ours made. */
 export interface StrayReport {
+  readonly server: string;
   readonly total: number;
   readonly strays: readonly Stray[];
 }
@@ -73,8 +74,8 @@ export class StrayMonitor {
     this.#looking = this.#look(server, this.#position ?? document.cutPosition)
       .catch((error: unknown) => {
         this.#runner.log.warn(
-          { error: messageOf(error) },
-          "the old home's binary log could not be searched for strays",
+          { server, error: messageOf(error) },
+          "the binary log of the server that the tables have left could not be searched for strays",
         );
       })
       .finally(() => {
@@ -99,10 +100,10 @@ export class StrayMonitor {
       const strays = executedIn(to, await watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS }));
       if (strays.length > 0) {
         // First the journal: where it cannot be told now, the next look finds the same again.
-        await this.#tell(untold(strays, now.history));
-        const known = this.report ?? { total: 0, strays: [] };
+        await this.#tell(server, untold(strays, now.history));
+        const known = this.report ?? { server, total: 0, strays: [] };
         const shown = [...known.strays, ...strays].slice(0, STRAYS_SHOWN_MAX);
-        this.report = { total: known.total + strays.length, strays: shown };
+        this.report = { server, total: known.total + strays.length, strays: shown };
       }
       this.#position = to;
     } finally {
@@ -111,11 +112,14 @@ export class StrayMonitor {
   }
 
   /** A controller that takes the migration over reads the log from the cut on again, and finds what has been told. */
-  async #tell(strays: readonly Stray[]): Promise<void> {
+  async #tell(server: string, strays: readonly Stray[]): Promise<void> {
     const [first, last] = [strays[0], strays.at(-1)];
     if (first === undefined || last === undefined) return;
-    this.#runner.log.error({ strays: strays.slice(0, 5) }, "somebody has written to the fenced tables of the old home");
-    const what = `${strays.length} writes on the old home that are not ours, the first: ${first.what} on ${first.table} in ${first.gtid}`;
+    this.#runner.log.error(
+      { server, strays: strays.slice(0, 5) },
+      "somebody has written to the fenced tables of the server that they have left",
+    );
+    const what = `${strays.length} writes on ${server} that are not ours, the first: ${first.what} on ${first.table} in ${first.gtid}`;
     await this.#runner.record({ who: "switchyard", what: what + lastIn(last.gtid) }, withoutDiffs);
   }
 }

@@ -199,7 +199,7 @@ describe("a client that writes straight to the source", () => {
     await system.new.root("TRUNCATE TABLE ledger.counter");
     const told = async () => {
       const { history } = (await serve.get("/v1/migrations/m/history")) as { history: { what: string }[] };
-      expect(history.at(-1)?.what).toMatch(/^1 writes on the old home that are not ours, the first: TRUNCATE/);
+      expect(history.at(-1)?.what).toMatch(/^1 writes on new that are not ours, the first: TRUNCATE/);
       const { status } = (await serve.get("/v1/migrations/m")) as { status?: { strays?: { total: number } } };
       expect(status?.strays?.total).toBe(1);
     };

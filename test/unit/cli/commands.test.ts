@@ -287,12 +287,13 @@ describe("a server that is away", () => {
 describe("what is shown", () => {
   test("of one migration, its stream, and its last diff", async () => {
     await putMigration();
-    await putStatus({ stream: STREAM });
+    await putStatus({ stream: STREAM, strays: { server: "new", total: 2, strays: [] } });
     const { exit, out } = await run("migration status orders");
     expect(exit).toBe(0);
     expect(out).toContain("running, lag 234 ms, 4,321 transactions applied");
     expect(out).toContain("500,000 of about 500,000 rows");
     expect(out).toContain("forward: clean, 1,234,567 rows");
+    expect(out).toContain("2 writes on new that are not ours");
     const { json } = await run("migration status orders --json");
     expect(json).toMatchObject({ format: 1, migration: { id: "orders" }, status: { stream: { lagMs: 234 } } });
   });
