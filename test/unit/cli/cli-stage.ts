@@ -47,13 +47,14 @@ export async function run(line: string | readonly string[], context: Partial<Cli
     out: (text) => {
       out += text;
     },
-    err: (text) => {
-      err += text;
-    },
     terminal: undefined,
     signal: new AbortController().signal,
     serve: () => Promise.resolve(0),
     ...context,
+    err: (text) => {
+      err += text;
+      context.err?.(text);
+    },
   });
   return { exit, out, err, json: line.includes("--json") ? JSON.parse(out) : undefined };
 }
