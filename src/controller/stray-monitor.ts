@@ -1,7 +1,7 @@
 import { messageOf } from "../base/errors.ts";
 import { readMigration } from "../cutover/journal.ts";
 import type { MigrationDocument } from "../cutover/migration-document.ts";
-import type { Stray } from "../cutover/ports.ts";
+import type { Stray, StrayWatch } from "../cutover/ports.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { withoutDiffs } from "./diff-run.ts";
 import { openHome } from "./homes.ts";
@@ -43,11 +43,14 @@ function lastIn(gtid: string): string {
  * crash has taken the lock before that fence stood, or a guard during an attempt.
  *
  * What is found is shown, goes into the history, and no diff of before opens a gate any more.
+ *
+ * One connection follows the log from look to look: a server that is asked anew reads its newest log from the beginning.
  */
 export class StrayMonitor {
   readonly #runner: MigrationRunner;
   #token: string | undefined;
   #position: string | undefined;
+  #watch: StrayWatch | undefined;
   #lastLookMs = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
   #closed = false;
@@ -61,14 +64,18 @@ export class StrayMonitor {
   follow(): void {
     const { document, context } = this.#runner;
     const server = fencedServer(document);
-    if (this.#closed || this.#looking !== undefined || server === undefined) return;
-    if (document.cutPosition === undefined) return;
+    if (this.#closed || this.#looking !== undefined) return;
+    if (server === undefined || document.cutPosition === undefined) {
+      this.#endWatch();
+      return;
+    }
     const now = context.clock.monotonicMs();
     if (now - this.#lastLookMs < LOOK_EVERY_MS) return;
     if (this.#token !== document.fenceToken) {
       this.#token = document.fenceToken;
       this.#position = document.cutPosition;
       this.report = undefined;
+      this.#endWatch();
     }
     this.#lastLookMs = now;
     this.#looking = this.#look(server, this.#position ?? document.cutPosition)
@@ -86,6 +93,7 @@ export class StrayMonitor {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#looking;
+    this.#endWatch();
   }
 
   async #look(server: string, from: string): Promise<void> {
@@ -95,9 +103,10 @@ export class StrayMonitor {
     // Once the tables have moved back, clients write there. What was executed before the journal still bears the fence's token was not theirs.
     const { document: now } = await readMigration(context.store, document.id);
     if (to === from || now.fenceToken !== document.fenceToken) return;
-    const watch = await home.watchStrays(from);
     try {
-      const strays = executedIn(to, await watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS }));
+      this.#watch ??= await home.watchStrays(from);
+      const found = await this.#watch.upTo(to, { timeoutMs: LOOK_TIMEOUT_MS, after: from });
+      const strays = executedIn(to, found);
       if (strays.length > 0) {
         // First the journal: where it cannot be told now, the next look finds the same again.
         await this.#tell(server, untold(strays, now.history));
@@ -106,9 +115,15 @@ export class StrayMonitor {
         this.report = { server, total: known.total + strays.length, strays: shown };
       }
       this.#position = to;
-    } finally {
-      await watch.close();
+    } catch (error) {
+      this.#endWatch();
+      throw error;
     }
+  }
+
+  #endWatch(): void {
+    this.#watch?.close().catch(() => undefined);
+    this.#watch = undefined;
   }
 
   /** A controller that takes the migration over reads the log from the cut on again, and finds what has been told. */

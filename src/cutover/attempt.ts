@@ -25,6 +25,8 @@ export interface Attempt {
   proxies: ProxyView | undefined;
   /** Follows the new home from before its fences were dropped until the swap. */
   newWatch: StrayWatch | undefined;
+  /** Follows the old home from before the hold until strays behind the cut have been looked for after the swap. */
+  oldWatch: StrayWatch | undefined;
   heldAtMs: number | undefined;
   holdDeadline: Deadline | undefined;
   /** GTID set of the old home, read under its fence. */
@@ -76,6 +78,7 @@ export function newAttempt(ports: SwitchPorts, options: SwitchOptions, state: Sw
     leftSessions: [],
     proxies: undefined,
     newWatch: undefined,
+    oldWatch: undefined,
     heldAtMs: undefined,
     holdDeadline: undefined,
     cutPosition: undefined,

@@ -55,10 +55,11 @@ function takeSessions(attempt: Attempt): readonly HomeSession[] {
 }
 
 async function closeWatches(attempt: Attempt): Promise<void> {
-  const { proxies, newWatch } = attempt;
+  const { proxies, newWatch, oldWatch } = attempt;
   attempt.proxies = undefined;
   attempt.newWatch = undefined;
-  await Promise.all([proxies, newWatch].filter((one) => one !== undefined).map(closeQuietly));
+  attempt.oldWatch = undefined;
+  await Promise.all([proxies, newWatch, oldWatch].filter((one) => one !== undefined).map(closeQuietly));
 }
 
 async function closeQuietly(one: { readonly close: () => Promise<void> }): Promise<void> {

@@ -296,7 +296,19 @@ export interface Stray {
 
 /** Follows a server's binary log. Transactions that change our ledger, and DDL that carries our comment, are ours. */
 export interface StrayWatch {
-  /** All strays from the start position to `position` (a GTID set of that server), once the log was read so far. */
-  upTo(position: string, options: { readonly timeoutMs: number }): Promise<readonly Stray[]>;
+  /**
+   * Waits until the server has gone through what its newest log held before the start position, for at most two seconds:
+   * it reads that log from the beginning, some 0.4 ms a megabyte. Only what {@link upTo} takes depends on it.
+   *
+   * @throws {SwitchyardError} `CUTOVER_WATCH_FAILED` when the log cannot be read
+   */
+  underWay(): Promise<void>;
+  /**
+   * The strays from `after` (from the start position where it is left out) to `position` or somewhat beyond, in the order of
+   * the log, once it was read so far. Of more than a thousand the last. Both are GTID sets of that server.
+   *
+   * @throws {SwitchyardError} `CUTOVER_WATCH_FAILED` when the log cannot be read, or not so far within `timeoutMs`
+   */
+  upTo(position: string, options: { readonly timeoutMs: number; readonly after?: string }): Promise<readonly Stray[]>;
   close(): Promise<void>;
 }

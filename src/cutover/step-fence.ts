@@ -45,7 +45,7 @@ export async function closeFeedingStream(attempt: Attempt): Promise<void> {
   if (looked.status === "rejected") throw looked.reason;
   attempt.sealedPosition = closed.value;
   const now = looked.value;
-  if (now !== cut) await requireNoStrays(attempt, "old", cut, now);
+  if (now !== cut) await requireNoStrays(attempt, "old", now, cut);
 }
 
 /** Once clients wait, a stream that is kept from its last rows is not only late: who keeps it is said. */
@@ -110,30 +110,20 @@ export async function checkNewHome(attempt: Attempt): Promise<void> {
   checkBudget(attempt);
   if (sealedPosition === undefined)
     throw new SwitchyardError("INTERNAL_INVARIANT", { what: "the new home is looked at before the stream was closed" });
-  await requireNoStrays(attempt, "new", undefined, sealedPosition);
+  await requireNoStrays(attempt, "new", sealedPosition);
 }
 
-async function requireNoStrays(
-  attempt: Attempt,
-  side: "old" | "new",
-  from: string | undefined,
-  to: string,
-): Promise<void> {
-  const { ports, ends } = attempt;
-  const [home, uuid] = side === "old" ? [ends.oldHome, ends.oldUuid] : [ends.newHome, ends.newUuid];
-  const timeoutMs = Math.max(1, attempt.holdDeadline?.leftMs() ?? attempt.options.limits.holdBudgetMs);
-  const watch = from === undefined ? attempt.newWatch : await ports.home(home).watchStrays(from, uuid);
+async function requireNoStrays(attempt: Attempt, side: "old" | "new", to: string, after?: string): Promise<void> {
+  const { ends, holdDeadline, options } = attempt;
+  const [home, watch] = side === "old" ? [ends.oldHome, attempt.oldWatch] : [ends.newHome, attempt.newWatch];
   if (watch === undefined) {
     throw new SwitchyardError("INTERNAL_INVARIANT", {
       what: `"${home}" is to be looked at for strays before it was watched`,
     });
   }
-  try {
-    const strays = await watch.upTo(to, { timeoutMs });
-    if (strays.length > 0) throw strayWrites(attempt, home, strays);
-  } finally {
-    if (from !== undefined) await watch.close().catch(() => undefined);
-  }
+  const timeoutMs = Math.max(1, holdDeadline?.leftMs() ?? options.limits.holdBudgetMs);
+  const strays = await watch.upTo(to, { timeoutMs, ...(after === undefined ? {} : { after }) });
+  if (strays.length > 0) throw strayWrites(attempt, home, strays);
 }
 
 function strayWrites(attempt: Attempt, home: string, strays: readonly Stray[]): SwitchyardError {

@@ -38,9 +38,11 @@ export async function findStrays(attempt: Attempt): Promise<void> {
   if (cut === undefined) return;
   const now = await oldSession(attempt).executed();
   if (now === cut) return;
-  const watch = await ports.home(ends.oldHome).watchStrays(cut);
+  // Whoever has taken over, or looks again after a failure, watches from the cut on.
+  const watch = attempt.oldWatch ?? (await ports.home(ends.oldHome).watchStrays(cut));
+  attempt.oldWatch = undefined;
   try {
-    attempt.strays = await watch.upTo(now, { timeoutMs: attempt.options.limits.armTimeoutMs });
+    attempt.strays = await watch.upTo(now, { timeoutMs: attempt.options.limits.armTimeoutMs, after: cut });
   } finally {
     await watch.close().catch(() => undefined);
   }

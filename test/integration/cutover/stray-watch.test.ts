@@ -97,6 +97,38 @@ describe("the watch for writes that are not ours", () => {
     await watch.close();
   });
 
+  test("leaves out what came before the position that is asked for, and keeps what came last", async () => {
+    const { old } = servers;
+    const home = homeOn(old);
+    const executed = (): Promise<string> => home.inspect((view) => view.executed());
+    const watch = await home.watchStrays(await executed());
+    const three =
+      "BEGIN; INSERT INTO shop.items (a) VALUES (9); UPDATE shop.items SET a = 8; DELETE FROM shop.items; COMMIT";
+    await old.root(Array.from({ length: 800 }, () => three).join("; "));
+    await old.root("INSERT INTO shop.items (a) VALUES (9)");
+    const after = await executed();
+    await old.root("DELETE FROM shop.items");
+    const to = await executed();
+    const behind = await watch.upTo(to, { timeoutMs: 10_000, after });
+    expect(behind.map(({ what }) => what)).toEqual(["delete"]);
+    const all = await watch.upTo(to, { timeoutMs: 10 });
+    expect(all.length).toBeGreaterThanOrEqual(1000);
+    expect(all.at(-1)?.what).toBe("delete");
+    await watch.close();
+  });
+
+  /** With nothing new to hand over, a server tells that it has read what it leaves out; the watch waits for twice as long. */
+  test("is under way once the server has read what its log held before, whether or not anything follows", async () => {
+    const home = homeOn(servers.old);
+    const from = await home.inspect((view) => view.executed());
+    const watch = await home.watchStrays(from);
+    const began = performance.now();
+    await watch.underWay();
+    expect(performance.now() - began).toBeLessThan(1900);
+    await watch.close();
+    await expect(watch.underWay()).rejects.toMatchObject({ code: "CUTOVER_WATCH_FAILED" });
+  });
+
   test("fails rather than calling a log clean that it cannot read", async () => {
     const home = homeOn(servers.old);
     const from = await home.inspect((view) => view.executed());
@@ -144,12 +176,24 @@ describe("the watch for writes that are not ours", () => {
       await vi.waitFor(() => expect(inVain).toHaveBeenCalledOnce(), { timeout: 20_000 });
       aheadMs += 60_000;
       monitor.follow();
+      await vi.waitFor(() => expect(monitor.report?.total).toBe(2), { timeout: 20_000 });
+      // Of a connection that was closed the server hears only when it next sends something.
+      const dumps = (): Promise<readonly object[]> =>
+        servers.old.root("SELECT id FROM performance_schema.processlist WHERE command LIKE 'Binlog Dump%'");
+      const before = await dumps();
+      await servers.old.root("INSERT INTO shop.items (a) VALUES (11)");
+      await vi.waitFor(
+        () => {
+          aheadMs += 60_000;
+          monitor.follow();
+          expect(monitor.report?.total).toBe(3);
+        },
+        { timeout: 20_000 },
+      );
+      expect(before, "one connection follows the log").toEqual(expect.arrayContaining([...(await dumps())]));
       await monitor.close();
-      expect(monitor.report).toMatchObject({
-        server: "old",
-        total: 2,
-        strays: [{ table: "shop.items" }, { table: "shop.items" }],
-      });
+      const items = { table: "shop.items" };
+      expect(monitor.report).toMatchObject({ server: "old", total: 3, strays: [items, items, items] });
       const { history } = (await readMigration(store, "m")).document;
       expect(history.filter(({ what }) => what.startsWith("2 writes on old"))).toHaveLength(1);
       await store.close();

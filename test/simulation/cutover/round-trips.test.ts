@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { SwitchPorts } from "../../../src/cutover/ports.ts";
 import { STEPS_TO_SWAP } from "../../../src/cutover/steps.ts";
 import { simulate } from "./run.ts";
+import { altered } from "./weakenings.ts";
 
 /**
  * What clients wait for, in round trips that follow one another: what a machine, its load and its disks do is in none of
@@ -75,4 +76,35 @@ test("between the last of what was open and the swap there are no more round tri
   for (let seed = 1; seed <= 2; seed += 1) await simulate({ seed, faults: {}, bypass: false, weaken, activeMs: 1000 });
   const fewest = Object.keys(ONE_BEHIND_THE_OTHER).map((step) => [step, Math.min(...(seen.get(step) ?? []))]);
   expect(Object.fromEntries(fewest)).toEqual(ONE_BEHIND_THE_OTHER);
+});
+
+test("servers that have much in their logs are not waited for while clients are held", async () => {
+  const events: string[] = [];
+  const weaken = (ports: SwitchPorts): SwitchPorts => ({
+    ...ports,
+    home: (backend) => {
+      const home = ports.home(backend);
+      const watchStrays: typeof home.watchStrays = async (...asked) => {
+        events.push("watch");
+        const watch = await home.watchStrays(...asked);
+        return {
+          underWay: async () => {
+            await ports.clock.sleep(300);
+            await watch.underWay();
+            events.push("under way");
+          },
+          upTo: (...wanted) => watch.upTo(...wanted),
+          close: () => watch.close(),
+        };
+      };
+      return altered(home, { watchStrays });
+    },
+    failpoint: async (point) => {
+      if (point === "switch-after-clear" || point === "switch-before-swap") events.push(point);
+      await ports.failpoint(point);
+    },
+  });
+  await simulate({ seed: 1, faults: {}, bypass: false, weaken, activeMs: 1000 });
+  const [attempt] = events.join(", ").split("switch-before-swap");
+  expect(attempt).toBe("watch, watch, under way, under way, switch-after-clear, ");
 });

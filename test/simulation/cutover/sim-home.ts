@@ -89,14 +89,19 @@ export class SimHome implements Home {
     const process = this.#process;
     const from = indexOf(position);
     return {
-      upTo: async (to) => {
+      underWay: async () => {
+        await server.world.delay(1);
+        await process.gate();
+      },
+      upTo: async (to, { after }) => {
         await process.gate();
         await server.world.delay(1);
         await process.gate();
-        return server.log.slice(from, indexOf(to)).flatMap((entry, index): Stray[] => {
+        const begin = Math.max(from, after === undefined ? 0 : indexOf(after));
+        return server.log.slice(begin, indexOf(to)).flatMap((entry, index): Stray[] => {
           if (entry.origin !== "client" && entry.origin !== "bypass") return [];
           return entry.writes.map((write) => ({
-            gtid: `${server.name}:${from + index + 1}`,
+            gtid: `${server.name}:${begin + index + 1}`,
             table: TABLE,
             what: `${write.client}/${write.sequence}`,
           }));

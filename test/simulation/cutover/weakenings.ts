@@ -5,7 +5,7 @@ import { ALIVE_PREFIX, PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/stor
 import type { Store, StoreEntry } from "../../../src/store/store.ts";
 
 /** An object with some of its methods replaced; the others see the original. */
-function altered<T extends object>(original: T, changes: Partial<T>): T {
+export function altered<T extends object>(original: T, changes: Partial<T>): T {
   return new Proxy(original, {
     get(target, name) {
       const changed = changes[name as keyof T];
@@ -96,7 +96,7 @@ export const withoutWatching = (ports: SwitchPorts): SwitchPorts => ({
   ...ports,
   home: (backend) =>
     altered(ports.home(backend), {
-      watchStrays: () => Promise.resolve({ upTo: () => Promise.resolve([]), close: nothing }),
+      watchStrays: () => Promise.resolve({ underWay: nothing, upTo: () => Promise.resolve([]), close: nothing }),
     }),
 });
 
