@@ -31,7 +31,6 @@ const LATE_LOCK = { seed: 6838, faults: {}, proxies: 3 };
 /** One of the soak: what was held at the first moment of a hold, and was then 399 ms on its way to the server. */
 const SLOW_ON_ITS_WAY = 122_131;
 
-
 function seeds(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
 }
