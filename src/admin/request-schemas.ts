@@ -3,6 +3,7 @@ import { SwitchyardError } from "../base/errors.ts";
 import { LIMITS } from "../config/limits.ts";
 import type { ThrottleLimit } from "../cutover/migration-document.ts";
 import type { OrderCommand } from "../cutover/order-document.ts";
+import { FENCES } from "../cutover/switch-options.ts";
 import { ON_DDL } from "../rules/on-ddl.ts";
 
 const name = (what: string): z.ZodString =>
@@ -68,6 +69,7 @@ const switchRequest = z
     rehearse: z.boolean("true or false").default(false),
     openTransactions: insistence.default("wait"),
     pinned: insistence.default("abort"),
+    fence: z.enum(FENCES, FENCES.join(", ")).default("lock"),
     force: z.boolean("true or false").default(false),
     maxLagMs: z.number("milliseconds").min(0).max(3_600_000, "at most 3600000").optional(),
   })

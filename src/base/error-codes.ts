@@ -218,8 +218,6 @@ export const ERROR_CODES = {
   CUTOVER_PHASE_REFUSED: { retryable: false, exit: 3 },
   /** A check of the gate failed; nothing was changed. The message lists each check with what to do. */
   CUTOVER_GATE_REFUSED: { retryable: true, exit: 3 },
-  /** The option exists in the design and is not built yet; nothing was changed. */
-  CUTOVER_NOT_BUILT: { retryable: false, exit: 2 },
   /** A switch or rollback was given up before the rules changed; all is as before and the same order may be given again. */
   CUTOVER_ABORTED: { retryable: true, exit: 4 },
   /** Proxies did not get ready, hold or drain in time. The message names them and the transactions still open. */

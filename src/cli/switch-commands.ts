@@ -4,6 +4,7 @@ import type { StepTime } from "../cutover/attempt.ts";
 import { describeBlocker } from "../cutover/describe-blocker.ts";
 import type { PauseForecast } from "../cutover/pause-forecast.ts";
 import type { GateFinding } from "../cutover/ports.ts";
+import { FENCES } from "../cutover/switch-options.ts";
 import type { BlockedSession } from "../rules/proxy-document.ts";
 import type { CliContext } from "./cli-context.ts";
 import { openSession, withServer } from "./command-tools.ts";
@@ -15,6 +16,7 @@ interface SwitchCommandOptions {
   readonly rehearse?: boolean;
   readonly openTransactions?: string;
   readonly pinned?: string;
+  readonly fence?: string;
   readonly force?: boolean;
   readonly maxLagMs?: number;
   readonly reason?: string;
@@ -76,13 +78,21 @@ export function switchCommand(
           "armTimeoutMs, holding nobody; or wait for drainTimeoutMs, then kill them: they end with error 3169; not with --rehearse",
       ).choices(["wait", "abort", "kill"]),
     )
+    .addOption(
+      new Option(
+        "--fence <how>",
+        "what keeps out of the old home who comes past the proxies, until triggers do: lock, its tables locked for writing (the " +
+          "default); lock-read, locked beside readers, which are waited for after the swap; or none, which loses such writes " +
+          "where there are any: needs --force",
+      ).choices(FENCES),
+    )
     .option("--force", "pass the checks that may be passed; needs --reason")
     .option("--max-lag-ms <ms>", "how far behind the stream may be", wholeNumber)
     .option("--reason <text>", "kept in the history")
     .action(async (id: string, options: SwitchCommandOptions, command: Command) => {
       const session = openSession(context, command);
-      const { dryRun, rehearse, openTransactions, pinned, force, maxLagMs, reason } = options;
-      const given = Object.entries({ dryRun, rehearse, openTransactions, pinned, force, maxLagMs, reason });
+      const { dryRun, rehearse, openTransactions, pinned, fence, force, maxLagMs, reason } = options;
+      const given = Object.entries({ dryRun, rehearse, openTransactions, pinned, fence, force, maxLagMs, reason });
       const body = Object.fromEntries(given.filter(([, value]) => value !== undefined));
       const placed = await session.client.order(`/v1/migrations/${encodeURIComponent(id)}/${kind}`, body);
       const outcome = (await session.follow(placed)) as ShownOutcome;

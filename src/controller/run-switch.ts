@@ -2,7 +2,7 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { endsOf } from "../cutover/attempt.ts";
 import type { OrderDocument } from "../cutover/order-document.ts";
 import { planSwitch, runSwitch } from "../cutover/switch.ts";
-import type { Insistence, SwitchOptions } from "../cutover/switch-options.ts";
+import { FENCES, type Insistence, type SwitchOptions } from "../cutover/switch-options.ts";
 import type { SwitchOutcome } from "../cutover/switch-outcome.ts";
 import { lookAhead } from "./look-ahead.ts";
 import type { MigrationRunner } from "./migration-runner.ts";
@@ -54,7 +54,7 @@ function switchOptions(runner: MigrationRunner, order: OrderDocument, kind: "swi
   const { options, who, reason } = order;
   const { limits } = runner.context;
   const maxLagMs = options["maxLagMs"];
-  const fence = options["fence"];
+  const fence = FENCES.find((one) => one === options["fence"]);
   const openTransactions = insistence(options["openTransactions"]);
   const pinned = insistence(options["pinned"]);
   return {
@@ -63,7 +63,7 @@ function switchOptions(runner: MigrationRunner, order: OrderDocument, kind: "swi
     who,
     limits: typeof maxLagMs === "number" ? { ...limits, switchMaxLagMs: maxLagMs } : { ...limits },
     ...(reason === undefined ? {} : { reason }),
-    ...(typeof fence === "string" ? { fence: fence as NonNullable<SwitchOptions["fence"]> } : {}),
+    ...(fence === undefined ? {} : { fence }),
     ...(options["force"] === true ? { force: reason ?? "no reason was given" } : {}),
     ...(options["rehearse"] === true ? { rehearse: true } : {}),
     ...(openTransactions === undefined ? {} : { openTransactions }),

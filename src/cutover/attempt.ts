@@ -4,7 +4,7 @@ import type { SwitchState } from "./journal.ts";
 import type { Direction, MigrationDocument } from "./migration-document.ts";
 import type { HomeSession, Stray, StrayWatch, SwitchEnds, SwitchPorts } from "./ports.ts";
 import type { ProxyView } from "./proxy-view.ts";
-import type { SwitchOptions } from "./switch-options.ts";
+import type { FenceKind, SwitchOptions } from "./switch-options.ts";
 
 /**
  * One attempt to switch or roll back, as the controller that runs it knows it. Nothing in here outlives the process:
@@ -20,6 +20,8 @@ export interface Attempt {
   state: SwitchState;
   oldSession: HomeSession | undefined;
   newSession: HomeSession | undefined;
+  /** Whether the lasting fence can be put up on the old home: its tables are locked for writing, or it stands there already. */
+  oldReady: boolean;
   /** Sessions that are not used any more, but may still hold their locks: their end was not seen. */
   readonly leftSessions: HomeSession[];
   proxies: ProxyView | undefined;
@@ -75,6 +77,7 @@ export function newAttempt(ports: SwitchPorts, options: SwitchOptions, state: Sw
     state,
     oldSession: undefined,
     newSession: undefined,
+    oldReady: false,
     leftSessions: [],
     proxies: undefined,
     newWatch: undefined,
@@ -89,6 +92,11 @@ export function newAttempt(ports: SwitchPorts, options: SwitchOptions, state: Sw
     notes: [],
     times: [],
   };
+}
+
+/** How the old home is fenced before the lasting fence. */
+export function fenceOf({ fence = "lock" }: Pick<SwitchOptions, "fence">): FenceKind {
+  return fence;
 }
 
 /** Whether the attempt that the journal names has swapped the rules. */

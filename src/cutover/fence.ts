@@ -16,6 +16,7 @@ export interface LockTables {
 }
 
 const POLL_MS = 3;
+const READERS_POLL_MS = 50;
 /** For so long an empty moment is hoped for, before the lock is tried in spite of statements that come and go. */
 const QUIET_HOPE_MS = 50;
 /** Attempts in all may take this many times `fenceWaitMs`. */
@@ -40,10 +41,7 @@ export async function lockTables(request: LockTables): Promise<void> {
   for (;;) {
     const holders = await inTheWay(request);
     const now = ports.clock.monotonicMs();
-    for (const holder of holders) if (!firstSeen.has(holder.identity)) firstSeen.set(holder.identity, now);
-    const standing = holders.filter(
-      (holder) => holder.idle || now - (firstSeen.get(holder.identity) ?? now) > QUIET_HOPE_MS,
-    );
+    const standing = standingOf(firstSeen, holders, now);
     const patient = now - started < limits.fenceWaitMs;
     if (standing.length > 0 ? !patient : deadline.passed) throw blocked(request, holders, now - started);
     if (standing.length > 0 || (holders.length > 0 && now - started < QUIET_HOPE_MS)) {
@@ -67,8 +65,43 @@ function blocked(request: LockTables, holders: readonly LockHolder[], waitedMs: 
       holders.length === 0
         ? ["no transaction was seen to hold them at the last look; new ones kept arriving"]
         : holders.map(describeHolder),
-    fix: "End these transactions, or wait until they have ended, and try again.",
+    fix: `End these transactions, or wait until they have ended, and try again.${besideReaders(request.mode, holders)}`,
   });
+}
+
+function besideReaders(mode: "write" | "read", holders: readonly LockHolder[]): string {
+  const readersOnly = mode === "write" && holders.length > 0 && holders.every(({ writes }) => !writes);
+  return readersOnly ? " They only read: with --fence=lock-read the tables are locked beside them." : "";
+}
+
+/**
+ * Waits until nobody but statements that come and go has the tables that the session has locked for reading. Who waits for
+ * that very lock is not waited for: neither would ever end.
+ */
+export async function readersHaveEnded(
+  session: HomeSession,
+  { clock, signal }: Pick<SwitchPorts, "clock" | "signal">,
+  tell: (readers: readonly LockHolder[]) => void,
+): Promise<void> {
+  const firstSeen = new Map<string, number>();
+  for (let told = false; ; ) {
+    const holders = await session.holders();
+    const standing = standingOf(firstSeen, holders, clock.monotonicMs()).filter(({ waits }) => !waits);
+    if (standing.length === 0) return;
+    if (!told) tell(standing);
+    told = true;
+    await clock.sleep(READERS_POLL_MS, signal);
+  }
+}
+
+/** Those that idle in a transaction, or were seen for longer than a statement takes that comes and goes. */
+function standingOf(
+  firstSeen: Map<string, number>,
+  holders: readonly LockHolder[],
+  now: number,
+): readonly LockHolder[] {
+  for (const { identity } of holders) if (!firstSeen.has(identity)) firstSeen.set(identity, now);
+  return holders.filter((holder) => holder.idle || now - (firstSeen.get(holder.identity) ?? now) > QUIET_HOPE_MS);
 }
 
 /** One line about a session that holds tables. */

@@ -111,12 +111,16 @@ const EXPECTED: Readonly<Record<Insistence, (drainTimeoutMs: number) => string>>
     `none past the proxies that would outlast drainTimeoutMs (${ms} ms): only those of the proxies are ended`,
 };
 
-/** Whether a transaction would still be there when the tables are to be locked, or is more than may be waited for. */
+/**
+ * Whether a transaction would still be there when the tables are to be locked, or is more than may be waited for. A reader
+ * past the proxies is in the way of nothing but a lock for writing.
+ */
 function isInTheWay(
-  { limits, openTransactions }: GateContext,
+  { limits, openTransactions, fence }: GateContext,
   holder: LockHolder,
   proxied: ReadonlySet<string>,
 ): boolean {
+  if (fence !== "lock" && !holder.writes && !proxied.has(holder.connectionId)) return false;
   const long = holder.seconds * 1000 > limits.drainTimeoutMs;
   switch (openTransactions) {
     case "wait":
@@ -130,13 +134,13 @@ function isInTheWay(
 
 async function facts(context: GateContext, backend: string): Promise<ServerFacts | string> {
   try {
-    // Only what a proxy will end makes a difference by coming through one.
-    const kills = context.openTransactions === "kill";
-    const nonces = kills ? await registeredNonces(context.ports.store) : [];
+    // What comes through a proxy is drained, and may be ended; only with these does that make a difference.
+    const asks = context.openTransactions === "kill" || context.fence !== "lock";
+    const nonces = asks ? await registeredNonces(context.ports.store) : [];
     return await context.ports.home(backend).inspect(async (view) => ({
       uuid: await view.serverUuid(),
       holders: await view.holders(),
-      proxied: new Set(kills ? await view.connectionsOf(nonces) : []),
+      proxied: new Set(asks ? await view.connectionsOf(nonces) : []),
       settings: await view.autoIncrementSettings(),
     }));
   } catch (error) {

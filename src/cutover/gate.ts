@@ -7,7 +7,7 @@ import { serverFindings } from "./gate-servers.ts";
 import { diffFinding, streamFindings } from "./gate-stream.ts";
 import type { SwitchState } from "./journal.ts";
 import type { GateFinding, SwitchEnds, SwitchPorts } from "./ports.ts";
-import type { Insistence, SwitchLimits } from "./switch-options.ts";
+import type { FenceKind, Insistence, SwitchLimits } from "./switch-options.ts";
 
 /** What the gate looks at. */
 export interface GateContext {
@@ -15,6 +15,7 @@ export interface GateContext {
   readonly ends: SwitchEnds;
   readonly limits: SwitchLimits;
   readonly openTransactions: Insistence;
+  readonly fence: FenceKind;
   readonly state: SwitchState;
 }
 
@@ -28,7 +29,13 @@ export async function runGate(given: GateContext): Promise<readonly GateFinding[
     context.ports.extraGateChecks?.(context.ends) ?? Promise.resolve([]),
   ]);
   const rules = context.state.rules.document;
-  return [...homeFinding(rules, context.ends), ...namesFindings(rules), ...diffFinding(context), ...groups.flat()];
+  return [
+    ...homeFinding(rules, context.ends),
+    ...fenceFinding(context),
+    ...namesFindings(rules),
+    ...diffFinding(context),
+    ...groups.flat(),
+  ];
 }
 
 /** The rules as they would be once armed: with what the two servers have behind names now. */
@@ -69,6 +76,24 @@ function homeFinding(rules: RulesDocument, ends: SwitchEnds): readonly GateFindi
       observed: elsewhere.map((table) => `${table} is at home on ${homeOf(rules, table)}`).join(", ") || "they do",
       expected: `every table at home on ${ends.oldHome}`,
       fix: "`switchyard rules show` has all routing.",
+    },
+  ];
+}
+
+/** Proxies keep their own clients safe; only the old home itself keeps out who comes past them. */
+function fenceFinding({ ends, fence }: GateContext): readonly GateFinding[] {
+  if (fence !== "none") return [];
+  return [
+    {
+      id: "fence",
+      ok: false,
+      title: `${ends.oldHome} itself refuses writes while the tables move`,
+      observed:
+        `--fence=none: writes past the proxies go on there until after the swap; those that come too late are not on ${ends.newHome}, ` +
+        "and are shown as strays",
+      expected: "--fence=lock, or lock-read beside readers that stay",
+      fix: "Leave --fence=none out. With --force nothing keeps such writes from being lost but that nobody makes them.",
+      forceable: true,
     },
   ];
 }

@@ -22,6 +22,9 @@ const CLOSING = ["read_only", "super_read_only", "offline_mode"] as const;
 
 const STATEMENT_CHARS_MAX = 80;
 
+/** What the server says of a thread whose statement cannot go on for a lock of a table's definition. */
+const WAITING = "Waiting for table metadata lock";
+
 /** Locks that `LOCK TABLES` and `FLUSH TABLES … WITH READ LOCK` take; DDL takes them as well, while it runs. */
 const TABLE_LOCKS = new Set(["SHARED_READ_ONLY", "SHARED_NO_WRITE", "SHARED_NO_READ_WRITE"]);
 
@@ -75,7 +78,7 @@ export class HomeQueries implements HomeView {
     const rows = await this.#source.rows(
       "SELECT m.OBJECT_TYPE scope, m.OBJECT_SCHEMA db, m.OBJECT_NAME name, m.LOCK_TYPE lock_type, m.OWNER_THREAD_ID owner, " +
         "m.OWNER_EVENT_ID event, m.OBJECT_INSTANCE_BEGIN instance, t.PROCESSLIST_ID id, t.PROCESSLIST_USER user, " +
-        "t.PROCESSLIST_HOST host, t.PROCESSLIST_COMMAND command, " +
+        "t.PROCESSLIST_HOST host, t.PROCESSLIST_COMMAND command, t.PROCESSLIST_STATE state, " +
         "GREATEST(COALESCE(t.PROCESSLIST_TIME, 0), COALESCE(FLOOR(e.TIMER_WAIT / 1000000000000), 0)) seconds, " +
         `${STATEMENT} statement, ` +
         `${attribute("program_name")} program, ${attribute("_client_name")} driver, ${attribute("switchyard_client")} client ` +
@@ -178,6 +181,7 @@ function newHolder(row: TextRow): LockHolder {
     host: row["host"] ?? "",
     tables: [],
     idle: orphan || row["command"] === "Sleep",
+    waits: row["state"] === WAITING,
     writes: false,
     seconds: Number(row["seconds"] ?? 0),
     identity: "",

@@ -18,9 +18,13 @@ export interface TakeTablesOver extends TakeLockOver {
   /** Opens another session with a long `lock_wait_timeout`. */
   readonly openQueueSession: () => Promise<QueueSession>;
   readonly timeoutMs: number;
+  /** Until it aborts, whoever has a table is waited for once the holder is gone, for longer than that. */
+  readonly patience: AbortSignal | undefined;
 }
 
 const POLL_MS = 5;
+/** Where it takes longer than {@link TakeTablesOver.timeoutMs}. The session must not idle for so long that the server ends it. */
+const PATIENT_POLL_MS = 100;
 
 /**
  * Locks the tables in `session` while the session that has them locked now is KILLed, with no moment in between at
@@ -31,7 +35,8 @@ const POLL_MS = 5;
  * each table: when the holder is KILLed each table passes to its queue session, which is served before writers. Then
  * the session itself asks for all, and each queue session goes only once the request for its table is pending.
  *
- * @throws {SwitchyardError} `CUTOVER_FENCE_BLOCKED` when somebody else keeps a table; nothing is locked by us then.
+ * @throws {SwitchyardError} `CUTOVER_FENCE_BLOCKED` when somebody else keeps a table; nothing is locked by us then. With
+ *   `patience` only where the queues do not come about.
  */
 export async function takeTablesOver(work: TakeTablesOver): Promise<void> {
   const deadline = deadlineIn(work.clock, work.timeoutMs);
@@ -45,11 +50,13 @@ export async function takeTablesOver(work: TakeTablesOver): Promise<void> {
     }
     await waitFor(work, deadline, async () => (await places(work, queue)).size === queue.size);
     await endHolder(work.helper, work);
-    await waitFor(work, deadline, async () => {
+    const granted = async (): Promise<boolean> => {
       const states = await places(work, queue);
       return [...queue.keys()].every((table) => states.get(table) === "GRANTED");
-    });
-    await passOn(work, queue, deadline);
+    };
+    if (work.patience === undefined) await waitFor(work, deadline, granted);
+    else await waitPatiently(work, work.patience, deadline, granted);
+    await passOn(work, queue, work.patience === undefined ? deadline : deadlineIn(work.clock, work.timeoutMs));
   } finally {
     for (const place of queue.values()) place.destroy();
     await Promise.all(pending);
@@ -124,5 +131,18 @@ async function waitFor(work: TakeTablesOver, deadline: Deadline, there: () => Pr
       });
     }
     await work.clock.sleep(POLL_MS);
+  }
+}
+
+/** No new reader and no writer passes those who queue; the readers that are left may take hours. */
+async function waitPatiently(
+  work: TakeTablesOver,
+  patience: AbortSignal,
+  deadline: Deadline,
+  there: () => Promise<boolean>,
+): Promise<void> {
+  while (!(await there())) {
+    if (deadline.passed) await work.session.rows("SELECT 1");
+    await work.clock.sleep(deadline.passed ? PATIENT_POLL_MS : POLL_MS, patience);
   }
 }

@@ -1,6 +1,7 @@
 import type { OnDdl } from "../rules/on-ddl.ts";
 import type { TableMappings } from "../table/table-mapping.ts";
 import type { Phase } from "./phase.ts";
+import type { FenceKind } from "./switch-options.ts";
 
 /** Which way rows flow: `forward` from the source as first created, `reverse` back to it. */
 export type Direction = "forward" | "reverse";
@@ -47,6 +48,8 @@ export interface SwitchAttempt {
    * servers. Absent while it may still swap, and after it has.
    */
   readonly state?: "aborting";
+  /** How the old home is fenced until the lasting fence stands; `lock` where absent. */
+  readonly fence?: FenceKind;
   /** The token under which the stream that feeds the new home had begun; absent for the first forward stream. */
   readonly feedingToken?: string;
 }

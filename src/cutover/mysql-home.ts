@@ -26,6 +26,8 @@ export interface MysqlHomeOptions {
 /** How long a table may be kept by others while its lock is taken over. */
 const TAKE_OVER_TIMEOUT_MS = 20_000;
 const QUEUE_WAIT_SECONDS = 60;
+/** Longer than anybody waits; the most that the server allows. */
+const PATIENT_WAIT_SECONDS = 31_536_000;
 
 /** A real MySQL server, as one migration's switch uses it. */
 export class MysqlHome implements Home {
@@ -58,12 +60,12 @@ export class MysqlHome implements Home {
     }
   }
 
-  async open({ takeOver, serverUuid, stillOurs }: OpenSession): Promise<HomeSession> {
+  async open({ takeOver, serverUuid, stillOurs, patience }: OpenSession): Promise<HomeSession> {
     const { migration, clock } = this.#options;
     const [main, helper] = await this.#pair(serverUuid);
     try {
       const order: TakeLockOver = { migration, server: this.backend, clock, stillOurs };
-      if (takeOver === "keep-lock") await this.#keepLock(main, helper, order);
+      if (takeOver === "keep-lock") await this.#keepLock(main, helper, order, patience);
       if (takeOver === "never") await takeFreeLock(main, migration, this.backend);
       else await takeLockOver(main, order);
     } catch (error) {
@@ -89,7 +91,12 @@ export class MysqlHome implements Home {
     return { migration: this.#options.migration, tables: this.#tables, ownUser: this.ownUser };
   }
 
-  async #keepLock(main: Connection, helper: Connection, order: TakeLockOver): Promise<void> {
+  async #keepLock(
+    main: Connection,
+    helper: Connection,
+    order: TakeLockOver,
+    patience: AbortSignal | undefined,
+  ): Promise<void> {
     await order.stillOurs?.();
     await takeTablesOver({
       ...order,
@@ -97,9 +104,11 @@ export class MysqlHome implements Home {
       helper,
       tables: this.#tables,
       timeoutMs: TAKE_OVER_TIMEOUT_MS,
+      patience,
       openQueueSession: async () => {
         const place = await this.#connect();
-        await place.query(`SET SESSION lock_wait_timeout = ${QUEUE_WAIT_SECONDS}`);
+        const seconds = patience === undefined ? QUEUE_WAIT_SECONDS : PATIENT_WAIT_SECONDS;
+        await place.query(`SET SESSION lock_wait_timeout = ${seconds}, wait_timeout = ${seconds}`);
         return place;
       },
     });

@@ -166,6 +166,11 @@ export interface OpenSession {
    */
   readonly takeOver: "never" | "kill-holder" | "keep-lock";
   /**
+   * With `keep-lock`: readers that have the tables are waited for until this aborts, however long they take. Meanwhile the
+   * lock is queued for, and keeps writers out, and new readers. Left out, the opening fails after a while.
+   */
+  readonly patience?: AbortSignal;
+  /**
    * The only server that will do: whoever begins an attempt must work on the servers that the streams use, wherever the
    * address leads since. Left out by whoever clears one away, on the server that has the place now.
    */
@@ -262,6 +267,8 @@ export interface LockHolder {
   readonly tables: readonly string[];
   /** Whether it waits between statements: only an open transaction does that, and who has asked for a lock. */
   readonly idle: boolean;
+  /** Whether its statement waits for a lock of a table itself, perhaps for ours. */
+  readonly waits: boolean;
   /** Whether one of its locks stands in the way of readers only being allowed (a write or stronger). */
   readonly writes: boolean;
   /** Seconds since its connection's state changed. */

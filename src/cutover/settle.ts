@@ -37,7 +37,9 @@ export async function settle(ports: SwitchPorts, options: SettleOptions): Promis
     state = await readState(ports.store, options.migration);
     if (decision === "aborted") return await clear(ports, options, state);
   }
-  const attempt = newAttempt(ports, { ...options, kind: left.kind }, state, left.token);
+  const { kind, fence } = left;
+  const order = { ...options, kind, ...(fence === undefined ? {} : { fence }) };
+  const attempt = newAttempt(ports, order, state, left.token);
   return await goForward(attempt);
 }
 

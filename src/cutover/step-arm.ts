@@ -2,7 +2,7 @@ import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import type { ArmedRule } from "../rules/rules-document.ts";
 import { RULES_KEY } from "../rules/store-keys.ts";
-import type { Attempt } from "./attempt.ts";
+import { type Attempt, fenceOf } from "./attempt.ts";
 import { decideInStore } from "./decide.ts";
 import { migrationKey, type SwitchState, unchanged, withHistory } from "./journal.ts";
 import type { MigrationDocument } from "./migration-document.ts";
@@ -63,14 +63,17 @@ function armedJournal(attempt: Attempt, document: MigrationDocument): MigrationD
       kind: ends.kind,
       startedAt: at,
       who: options.who,
+      ...(options.fence === undefined ? {} : { fence: options.fence }),
       ...(document.fenceToken === undefined ? {} : { feedingToken: document.fenceToken }),
     },
   };
   const reason = options.reason ?? options.force;
+  const fence = fenceOf(options);
+  const how = [...(options.force === undefined ? [] : ["--force"]), ...(fence === "lock" ? [] : [`--fence=${fence}`])];
   return withHistory(next, {
     at,
     who: options.who,
-    what: `${ends.kind} from ${ends.oldHome} to ${ends.newHome} began${options.force === undefined ? "" : " with --force"}`,
+    what: `${ends.kind} from ${ends.oldHome} to ${ends.newHome} began${how.length === 0 ? "" : ` with ${how.join(" and ")}`}`,
     ...(reason === undefined ? {} : { reason }),
   });
 }

@@ -1,25 +1,38 @@
 import { endsWithin } from "../base/deadline.ts";
 import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
-import { type Attempt, checkBudget, newSession, oldSession } from "./attempt.ts";
+import { type Attempt, checkBudget, fenceOf, newSession, oldSession } from "./attempt.ts";
 import { lowerCounters, raiseCounters } from "./counters.ts";
 import { describeHolder, lockTables } from "./fence.ts";
 import { requireNewHomeOpen } from "./new-home-open.ts";
 import type { Stray, StreamPort } from "./ports.ts";
+import type { FenceKind } from "./switch-options.ts";
 
 /** The deadline has passed by then; a step that says what it has waited for may take this much longer. */
 const KEEPERS_LOOK_MS = 60;
 
-/** Locks the tables on the old home itself, against everybody who does not come through a proxy, and a zombie that does. */
+const LOCK_OF: Readonly<Record<FenceKind, "write" | "read" | undefined>> = {
+  lock: "write",
+  "lock-read": "read",
+  none: undefined,
+};
+
+/**
+ * Locks the tables on the old home itself, against everybody who does not come through a proxy, and a zombie that does. With
+ * the fence `none` it does nothing.
+ */
 export async function fence(attempt: Attempt): Promise<void> {
+  const mode = LOCK_OF[fenceOf(attempt.options)];
+  if (mode === undefined) return;
   await lockTables({
     session: oldSession(attempt),
     ports: attempt.ports,
     limits: attempt.options.limits,
-    mode: attempt.options.fence === "lock-read" ? "read" : "write",
+    mode,
     tables: attempt.ends.tables,
     home: attempt.ends.oldHome,
     leftMs: () => attempt.holdDeadline?.leftMs() ?? Number.POSITIVE_INFINITY,
   });
+  attempt.oldReady = mode === "write";
 }
 
 /**

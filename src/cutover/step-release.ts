@@ -1,7 +1,9 @@
 import { SwitchyardError } from "../base/errors.ts";
-import { type Attempt, checkSessions, dropSession, newSession, oldSession, proxyView } from "./attempt.ts";
+import { type Attempt, checkSessions, dropSession, fenceOf, newSession, oldSession, proxyView } from "./attempt.ts";
+import { describeHolder, readersHaveEnded } from "./fence.ts";
 import { takeGuardsOff } from "./guard-removal.ts";
 import { readMigration } from "./journal.ts";
+import type { OpenSession } from "./ports.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { endConnections } from "./vanished.ts";
 
@@ -53,26 +55,27 @@ export async function findStrays(attempt: Attempt): Promise<void> {
 
 /** Makes the fence lasting, while the lock is still held. */
 export async function fenceForGood(attempt: Attempt): Promise<void> {
-  if (attempt.options.fence === "lock-read") await lockForWriting(attempt);
   await oldSession(attempt).installFences(attempt.token);
 }
 
-const READERS_LOOK_MS = 50;
-
 /**
- * Triggers need a lock that no reader stands beside. The readers that were let in are waited for, with all writers
- * still locked out; then a session that locks for writing takes over from the one that locks for reading.
+ * Triggers need a lock that no reader stands beside. Where there is only one for reading, the readers that were let in are
+ * waited for, with all writers still locked out. Then a session that locks for writing takes over from the one that does
+ * not: from when it queues for the tables, no writer gets in.
  */
-async function lockForWriting(attempt: Attempt): Promise<void> {
+export async function lockForWriting(attempt: Attempt): Promise<void> {
   const { ports, ends } = attempt;
-  while ((await oldSession(attempt).holders()).length > 0) {
-    checkSessions(attempt);
-    await ports.clock.sleep(READERS_LOOK_MS, ports.signal);
+  if (attempt.oldReady) return;
+  if (fenceOf(attempt.options) === "lock-read") {
+    await readersHaveEnded(oldSession(attempt), ports, (readers) =>
+      ports.progress(`wait for who reads the tables on ${ends.oldHome}: ${readers.map(describeHolder).join("; ")}`),
+    );
   }
-  const writing = await ports.home(ends.oldHome).open({ takeOver: "keep-lock" });
+  const writing = await ports.home(ends.oldHome).open({ takeOver: "keep-lock", ...howToRegain(attempt) });
   // Its lock is gone, but it has a second connection that would stay.
   dropSession(attempt, "oldSession");
   attempt.oldSession = writing;
+  attempt.oldReady = true;
 }
 
 export async function unlockOldHome(attempt: Attempt): Promise<void> {
@@ -117,11 +120,17 @@ export async function regainOldHome(attempt: Attempt): Promise<void> {
   const home = ports.home(ends.oldHome);
   const fences = await home.inspect((view) => view.fences());
   const fenced = ends.tables.every((table) => fences.some((f) => f.table === table && f.token === token && f.complete));
-  const stillOurs = (): Promise<void> => requireOurs(attempt);
   // From here on it is the attempt's, to be left or closed with it: where the store does not answer now, the lock stays, as
   // the old home may be open without it.
-  attempt.oldSession = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock", stillOurs });
+  attempt.oldSession = await home.open({ takeOver: fenced ? "kill-holder" : "keep-lock", ...howToRegain(attempt) });
+  attempt.oldReady = true;
   await requireOurs(attempt);
+}
+
+/** Readers that the fence has let in may stay for as long as they like; with the others none has been there for long. */
+function howToRegain(attempt: Attempt): Pick<OpenSession, "stillOurs" | "patience"> {
+  const stillOurs = (): Promise<void> => requireOurs(attempt);
+  return fenceOf(attempt.options) === "lock" ? { stillOurs } : { stillOurs, patience: attempt.ports.signal };
 }
 
 /**

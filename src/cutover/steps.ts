@@ -1,16 +1,24 @@
 import { endsWithin } from "../base/deadline.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Failpoint } from "../base/failpoints.ts";
-import type { Attempt } from "./attempt.ts";
+import { type Attempt, fenceOf } from "./attempt.ts";
 import type { SwitchEnds } from "./ports.ts";
 import { arm } from "./step-arm.ts";
 import { awaitArmed, watchProxies } from "./step-armed.ts";
 import { checkNewHome, closeFeedingStream, fence, levelCounters } from "./step-fence.ts";
 import { drain, hold } from "./step-hold.ts";
-import { fenceForGood, findStrays, release, removeGuards, startReturnStream, unlockOldHome } from "./step-release.ts";
+import {
+  fenceForGood,
+  findStrays,
+  lockForWriting,
+  release,
+  removeGuards,
+  startReturnStream,
+  unlockOldHome,
+} from "./step-release.ts";
 import { clearNewHome, openSessions } from "./step-sessions.ts";
 import { swap } from "./step-swap.ts";
-import { endOpenAfterMs, type Insistence, type SwitchOptions } from "./switch-options.ts";
+import { endOpenAfterMs, type FenceKind, type Insistence, type SwitchOptions } from "./switch-options.ts";
 
 /** One step of a switch: what it says in a plan, and what it does. */
 export interface SwitchStep {
@@ -27,6 +35,18 @@ const ABOUT_PINNED: Readonly<Record<Insistence, string>> = {
   wait: "wait for those that cannot follow yet",
   abort: "abort where one cannot follow",
   kill: "end those that cannot follow",
+};
+
+const ABOUT_FENCE: Readonly<Record<FenceKind, (oldHome: string) => string>> = {
+  lock: (oldHome) => `lock the tables on ${oldHome} itself`,
+  "lock-read": (oldHome) => `lock the tables on ${oldHome} itself against writers, beside readers`,
+  none: (oldHome) => `let writes past the proxies go on at ${oldHome}, and lose those that come too late`,
+};
+
+const ABOUT_READERS: Readonly<Record<FenceKind, (oldHome: string) => string>> = {
+  lock: () => "",
+  "lock-read": (oldHome) => `once readers on ${oldHome} have ended, lock them out as well; `,
+  none: (oldHome) => `lock the tables on ${oldHome} once nobody uses them; `,
 };
 
 /** Up to the swap: every failure in here aborts, and all is as before. */
@@ -81,7 +101,7 @@ export const STEPS_TO_SWAP: readonly SwitchStep[] = [
   },
   {
     name: "fence",
-    title: (ends, options) => `lock the tables on ${ends.oldHome} itself (${options.fence ?? "lock"})`,
+    title: (ends, options) => `${ABOUT_FENCE[fenceOf(options)](ends.oldHome)} (${fenceOf(options)})`,
     run: fence,
     after: "switch-after-fence",
   },
@@ -125,8 +145,10 @@ export const STEPS_AFTER_SWAP: readonly SwitchStep[] = [
   },
   {
     name: "lasting-fence",
-    title: (ends) => `refuse writes to the tables on ${ends.oldHome} for good, by triggers`,
+    title: (ends, options) =>
+      `${ABOUT_READERS[fenceOf(options)](ends.oldHome)}refuse writes to the tables on ${ends.oldHome} for good, by triggers`,
     run: async (attempt) => {
+      await lockForWriting(attempt);
       await findStrays(attempt);
       await fenceForGood(attempt);
     },

@@ -35,8 +35,17 @@ export const DEFAULT_SWITCH_LIMITS: SwitchLimits = {
   autoIncrementAhead: 1000,
 };
 
-/** How the old home itself refuses writes while the tables change hands. */
-export type FenceKind = "lock" | "lock-read" | "read-only" | "none";
+/**
+ * How the old home itself refuses writes while the tables change hands, to whoever comes past the proxies. The lasting fence
+ * that follows the swap is the same for all.
+ *
+ * - `lock`: `LOCK TABLES … WRITE`.
+ * - `lock-read`: `LOCK TABLES … READ`, granted beside readers; they are waited for after the swap.
+ * - `none`: nothing until after the swap. Needs `--force`.
+ */
+export const FENCES = ["lock", "lock-read", "none"] as const;
+
+export type FenceKind = (typeof FENCES)[number];
 
 /**
  * What a switch does about sessions that stand in its way.

@@ -1,6 +1,6 @@
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import { abortInStore, clearAfterAbort, closeAttempt, reasonOf } from "./abort.ts";
-import { type Attempt, endsOf, hasSwapped, newAttempt } from "./attempt.ts";
+import { type Attempt, endsOf, fenceOf, hasSwapped, newAttempt } from "./attempt.ts";
 import { goForward } from "./forward.ts";
 import { gateRefused, refusals, runGate } from "./gate.ts";
 import { readState, type SwitchState } from "./journal.ts";
@@ -21,11 +21,9 @@ import { nextPhase } from "./transitions.ts";
  * To be called by the leading controller, once at a time for a migration. An attempt that an earlier controller left
  * behind is settled first. Resolves with how it ended, see {@link SwitchOutcome}.
  *
- * @throws {SwitchyardError} `CUTOVER_PHASE_REFUSED`, `CUTOVER_NOT_BUILT`, `CUTOVER_MIGRATION_UNKNOWN`,
- *   `CUTOVER_FORMAT_NEWER`, or what the store throws before the attempt has begun. Nothing was changed then.
+ * @throws {SwitchyardError} `CUTOVER_PHASE_REFUSED`, `CUTOVER_MIGRATION_UNKNOWN`, `CUTOVER_FORMAT_NEWER`, or what the store throws before the attempt has begun. Nothing was changed then.
  */
 export async function runSwitch(ports: SwitchPorts, options: SwitchOptions): Promise<SwitchOutcome> {
-  refuseUnbuilt(options);
   const state = await readSettled(ports, options);
   const attempt = newAttempt(ports, options, state, ports.newToken());
   requirePhase(state, options);
@@ -51,7 +49,6 @@ export async function planSwitch(
   readonly findings: readonly GateFinding[];
   readonly refused: boolean;
 }> {
-  refuseUnbuilt(options);
   const state = await readState(ports.store, options.migration);
   requirePhase(state, options);
   const findings = await gateOf(ports, options, state);
@@ -66,6 +63,7 @@ async function gateOf(ports: SwitchPorts, options: SwitchOptions, state: SwitchS
     ends: endsOf(state.migration.document, options.kind),
     limits,
     openTransactions,
+    fence: fenceOf(options),
     state,
   });
 }
@@ -87,17 +85,6 @@ function requirePhase(state: SwitchState, options: SwitchOptions): void {
     });
   }
   nextPhase(document.id, document.phase, options.kind === "switch" ? "switch-armed" : "rollback-armed");
-}
-
-function refuseUnbuilt(options: SwitchOptions): void {
-  const fence = options.fence ?? "lock";
-  if (fence !== "lock" && fence !== "lock-read") {
-    throw new SwitchyardError("CUTOVER_NOT_BUILT", {
-      what: `the fence "${fence}" is not built yet`,
-      changed: "Nothing was changed.",
-      fix: "Use lock (the default) or lock-read.",
-    });
-  }
 }
 
 /** Takes back what a rehearsal has done. Nobody else can have swapped: its token is in no rules. */

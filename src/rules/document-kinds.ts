@@ -51,7 +51,8 @@ export const PROXY_KIND: DocumentKind = {
  * `verifiedTime` of a diff: a program that passed them over would take a long diff for younger than its first row, and leave
  * one to be gone on with that drift has made worthless. Format 3 has `onDdl`, and after which DDL a stream may go on; before, all
  * of it stopped the stream. `refreshed` and `notRefreshed` of a diff have no format of their own: a program that passes them over
- * compares nothing again, and takes the diff for as old as `verifiedTime` says.
+ * compares nothing again, and takes the diff for as old as `verifiedTime` says. Nor has `fence` of an attempt: a program that passes
+ * it over fences the old home anew by the lock that it knows, which refuses the same writes.
  */
 export const MIGRATION_KIND: DocumentKind = {
   name: "the journal of a migration",

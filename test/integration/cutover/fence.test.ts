@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { SwitchyardError } from "../../../src/base/errors.ts";
 import { noFailpoints } from "../../../src/base/failpoints.ts";
@@ -95,6 +95,25 @@ describe("the fence on a real server", () => {
     await locking;
     await session.prove();
     await session.unlock();
+    await client.close();
+  });
+
+  /** Between an abort in the store and the end of its fence, held statements go out: they may wait, and may not fail. */
+  test("keeps clients waiting until it is taken back, where a server that is read_only tells them errors", async () => {
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const client = await app(servers.old);
+    const insert = "INSERT INTO shop.items (a) VALUES (1)";
+    await servers.old.root("SET GLOBAL read_only = ON");
+    const refused = await errnoOf(client.query(insert));
+    await servers.old.root("SET GLOBAL read_only = OFF");
+    expect(refused).toBe(1290);
+    for (const mode of ["write", "read"] as const) {
+      await lock(session, mode);
+      const waiting = errnoOf(client.query(insert));
+      await vi.waitFor(async () => expect(await pendingLocks(servers.old)).toBe(1), { timeout: 10_000, interval: 5 });
+      await session.unlock();
+      expect(await waiting).toBeUndefined();
+    }
     await client.close();
   });
 

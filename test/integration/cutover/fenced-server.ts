@@ -26,12 +26,12 @@ export async function prepareServer(server: TestServer): Promise<void> {
   await server.root(`INSERT INTO shop.items (a) VALUES (1); INSERT INTO shop.orders (a) VALUES (1)`);
 }
 
-export function homeOn(server: TestServer, migration = "m1", tables = TABLES): MysqlHome {
+export function homeOn(server: TestServer, migration = "m1", tables = TABLES, clock = systemClock): MysqlHome {
   return new MysqlHome({
     endpoint: server.endpoint("mover", "mover"),
     migration,
     tables,
-    clock: systemClock,
+    clock,
     log: silentLogger,
     limits: DEFAULT_SWITCH_LIMITS,
   });

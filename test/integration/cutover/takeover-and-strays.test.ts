@@ -4,13 +4,20 @@ import { systemClock } from "../../../src/base/clock.ts";
 import type { Failpoint } from "../../../src/base/failpoints.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { forgetProxy } from "../../../src/cutover/forget-proxy.ts";
+import { readMigration } from "../../../src/cutover/journal.ts";
 import { MysqlSession } from "../../../src/cutover/mysql-session.ts";
 import type { StreamPort, SwitchPorts } from "../../../src/cutover/ports.ts";
 import { withServerConnections } from "../../../src/cutover/server-connections.ts";
 import { settle } from "../../../src/cutover/settle.ts";
 import { runSwitch } from "../../../src/cutover/switch.ts";
-import { DEFAULT_SWITCH_LIMITS, type SwitchOptions } from "../../../src/cutover/switch-options.ts";
+import {
+  DEFAULT_SWITCH_LIMITS,
+  FENCES,
+  type FenceKind,
+  type SwitchOptions,
+} from "../../../src/cutover/switch-options.ts";
 import type { SwitchOutcome } from "../../../src/cutover/switch-outcome.ts";
+import type { Connection } from "../../../src/mysql/connection.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import { homeOf } from "../../../src/rules/rules-edits.ts";
 import { readRules } from "../../../src/rules/rules-store.ts";
@@ -18,7 +25,7 @@ import { ALIVE_PREFIX, PROXIES_PREFIX } from "../../../src/rules/store-keys.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { storeWith } from "../../unit/cutover/memory-store.ts";
-import { app, closeAll, errnoOf, homeOn, prepareServer, TABLES, uuidOf } from "./fenced-server.ts";
+import { app, closeAll, errnoOf, homeOn, pendingLocks, prepareServer, TABLES, uuidOf } from "./fenced-server.ts";
 
 const TOKEN = "t9";
 const INSERT = "INSERT INTO shop.items (a) VALUES (1)";
@@ -82,6 +89,8 @@ describe("a switch between real servers", () => {
   const limits = { ...DEFAULT_SWITCH_LIMITS, releaseTimeoutMs: 200 };
   const run = (changes: Partial<SwitchPorts> = {}, options: Partial<SwitchOptions> = {}): Promise<SwitchOutcome> =>
     runSwitch(portsOf(changes), { migration: "m", kind: "switch", who: "first", limits, ...options });
+  const fencedBy = (fence: FenceKind): Partial<SwitchOptions> =>
+    fence === "none" ? { fence, force: "nobody goes past the proxies" } : { fence };
   const at = (point: Failpoint, work: () => Promise<void>): Partial<SwitchPorts> => ({
     failpoint: async (reached) => {
       if (reached === point) await work();
@@ -165,19 +174,144 @@ describe("a switch between real servers", () => {
     expect(await fencedOnOld()).toBe(true);
   });
 
-  test.each(["lock", "lock-read"] as const)(
-    "leaves no connection of its own behind with the fence %s",
+  test.each(FENCES)("leaves no connection of its own behind with the fence %s", async (fence) => {
+    expect(await run({}, fencedBy(fence))).toMatchObject({ outcome: "switched", strays: [] });
+    const ours = async (): Promise<number> => {
+      const [row] = await servers.old.root(
+        "SELECT COUNT(*) n FROM performance_schema.session_connect_attrs WHERE ATTR_NAME = 'switchyard_role'",
+      );
+      return Number(row?.["n"]);
+    };
+    await vi.waitFor(async () => expect(await ours()).toBe(0), { timeout: 20_000, interval: 20 });
+  });
+
+  test.each(["lock-read", "none"] as const)(
+    "with the fence %s that ends at the fence leaves both servers as they were, there and back, and goes through right after",
     async (fence) => {
-      expect(await run({}, { fence })).toMatchObject({ outcome: "switched" });
-      const ours = async (): Promise<number> => {
-        const [row] = await servers.old.root(
-          "SELECT COUNT(*) n FROM performance_schema.session_connect_attrs WHERE ATTR_NAME = 'switchyard_role'",
-        );
-        return Number(row?.["n"]);
+      const fails = at("switch-after-fence", () => Promise.reject(new Error("it ends here")));
+      const errnoAt = async (server: TestServer): Promise<number | undefined> => {
+        const client = await app(server);
+        const errno = await errnoOf(client.query(INSERT));
+        await client.close();
+        return errno;
       };
-      await vi.waitFor(async () => expect(await ours()).toBe(0), { timeout: 20_000, interval: 20 });
+      for (const kind of ["switch", "rollback"] as const) {
+        const [from, to] = kind === "switch" ? [servers.old, servers.new] : [servers.new, servers.old];
+        const order = { ...fencedBy(fence), kind };
+        expect(await run({ ...fails, newToken: () => `${kind}-1` }, order)).toMatchObject({ outcome: "aborted" });
+        expect(await errnoAt(from)).toBeUndefined();
+        if (kind === "rollback") expect(await errnoAt(to)).toBe(1644);
+        expect(await run({ newToken: () => `${kind}-2` }, order)).toMatchObject({ outcome: "switched", strays: [] });
+        expect([await errnoAt(from), await errnoAt(to)]).toEqual([1644, undefined]);
+      }
     },
   );
+
+  /** Keeps the tables as a report does: it has read, and stays. */
+  const reads = async (): Promise<Connection> => {
+    const reader = await app(servers.old);
+    await reader.query("BEGIN");
+    await reader.query("SELECT * FROM shop.items");
+    return reader;
+  };
+
+  /**
+   * 1. A report past the proxies has read the tables, and stays.
+   * 2. The lock is not granted beside it; the one for readers is. The report is named, and waited for once the tables have left.
+   * 3. It writes: it waits for our lock then, and we for it to end.
+   */
+  test("beside a reader that stays goes through with the fence lock-read alone, and does not wait for one that waits for it", async () => {
+    const reader = await reads();
+    const refused = await run({}, { limits: { ...limits, fenceWaitMs: 60 } });
+    expect(refused).toMatchObject({ outcome: "aborted", reason: { code: "CUTOVER_FENCE_BLOCKED" } });
+    expect(refused.outcome === "aborted" && refused.reason.facts.fix).toContain("--fence=lock-read");
+    const named = Promise.withResolvers<string>();
+    const progress = (line: string): void => {
+      if (line.startsWith("wait for who reads the tables on old")) named.resolve(line);
+    };
+    const client = await app(servers.old);
+    let late: Promise<number | undefined> | undefined;
+    const writes = async (): Promise<void> => {
+      late = errnoOf(client.query(INSERT));
+    };
+    const switching = run({ ...at("switch-after-swap", writes), progress }, { fence: "lock-read" });
+    expect(await named.promise).toContain(`connection ${reader.threadId} app@`);
+    expect(await home()).toBe("new");
+    expect(await reader.rows("SELECT COUNT(*) n FROM shop.items")).toHaveLength(1);
+    expect(await errnoOf(reader.query(INSERT)), "deadlock").toBe(1213);
+    expect(await switching).toMatchObject({ outcome: "switched", strays: [] });
+    expect(await late).toBe(1644);
+    await closeAll(reader, client);
+  });
+
+  /**
+   * 1. The tables have moved beside a reader past the proxies; the controller is stopped before the lasting fence stands.
+   * 2. Somebody writes to the old home: he waits where it is locked, and gets in where nothing fences it yet.
+   * 3. The next controller takes over by the same fence, and waits for the reader for longer than for any lock.
+   */
+  test.each([
+    ["lock-read", []],
+    ["none", [{ table: "shop.items", what: "insert" }]],
+  ] as const)(
+    "whose controller is replaced is finished by the fence %s that it began with: the reader stays, and no writer gets in meanwhile",
+    async (fence, strays) => {
+      const stopped = Promise.withResolvers<void>();
+      const there = Promise.withResolvers<void>();
+      const [reader, early, client] = await Promise.all([reads(), app(servers.old), app(servers.old)]);
+      const stop = async (): Promise<void> => {
+        there.resolve();
+        await stopped.promise;
+      };
+      const first = run(at("switch-after-swap", stop), fencedBy(fence));
+      await there.promise;
+      const earlyWrite = errnoOf(early.query(INSERT));
+      if (fence === "none") expect(await earlyWrite).toBeUndefined();
+      let jumpedMs = 0;
+      const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + jumpedMs };
+      const hasty = (backend: string) => homeOn(backend === "old" ? servers.old : servers.new, "m", TABLES, clock);
+      const second = settle(portsOf({ home: hasty }), { migration: "m", who: "second", limits });
+      const taken = async (): Promise<void> => {
+        const [row] = await servers.old.root("SELECT IS_USED_LOCK('switchyard:m') id");
+        expect(row?.["id"]).toBeNull();
+        expect(await pendingLocks(servers.old)).toBeGreaterThan(0);
+      };
+      await vi.waitFor(taken, { timeout: 20_000, interval: 5 });
+      jumpedMs = 3_600_000;
+      let ended = false;
+      const late = errnoOf(client.query(INSERT)).finally(() => {
+        ended = true;
+      });
+      await sleep(150);
+      expect(ended).toBe(false);
+      await reader.query("COMMIT");
+      expect(await second).toMatchObject({ outcome: "switched", strays });
+      expect(await late).toBe(1644);
+      expect(await earlyWrite).toBe(fence === "none" ? undefined : 1644);
+      const { history } = (await readMigration(store, "m")).document;
+      expect(
+        history.filter(({ what }) => what.endsWith("old is fenced again")),
+        "in one go",
+      ).toHaveLength(1);
+      stopped.resolve();
+      expect((await first).outcome).toBe("superseded");
+      await closeAll(reader, early, client);
+    },
+  );
+
+  test("that fences by nothing needs a reason, and names what came past the proxies too late, before the swap and behind it", async () => {
+    const refused = await run({}, { fence: "none" });
+    expect(refused).toMatchObject({ outcome: "refused", error: { code: "CUTOVER_GATE_REFUSED" } });
+    expect(refused.outcome === "refused" && refused.error.message).toContain("fence: --fence=none");
+    const client = await app(servers.old);
+    const writesAt: readonly Failpoint[] = ["switch-after-counters", "switch-after-swap"];
+    const failpoint = async (reached: Failpoint): Promise<void> => {
+      if (writesAt.includes(reached)) await client.query(INSERT);
+    };
+    const stray = { table: "shop.items", what: "insert" };
+    expect(await run({ failpoint }, fencedBy("none"))).toMatchObject({ outcome: "switched", strays: [stray, stray] });
+    expect(await fencedOnOld()).toBe(true);
+    await client.close();
+  });
 
   test("is aborted when somebody else has written to the new home meanwhile", async () => {
     const outcome = await run(at("switch-after-arm", async () => void (await servers.new.root(INSERT))));

@@ -170,6 +170,7 @@ class SimView implements HomeView {
           host: "sim",
           tables: [TABLE],
           idle: holder.buffer !== undefined,
+          waits: false,
           writes: true,
           seconds: 0,
           identity: holder.id,

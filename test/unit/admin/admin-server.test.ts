@@ -160,15 +160,28 @@ describe("an order", () => {
       "switch",
       { dryRun: true, maxLagMs: 5 },
       "switch",
-      { dryRun: true, maxLagMs: 5, openTransactions: "wait", pinned: "abort" },
+      { dryRun: true, maxLagMs: 5, openTransactions: "wait", pinned: "abort", fence: "lock" },
     ],
-    ["rollback", { force: true, reason: "r" }, "rollback", { dryRun: false, force: true }],
+    [
+      "rollback",
+      { force: true, reason: "r", fence: "none" },
+      "rollback",
+      { dryRun: false, force: true, fence: "none" },
+    ],
   ])("to %s a migration carries the options that were given", async (action, body, command, options) => {
     await start();
     await putMigration("orders");
     const { status, body: answer } = await post(`/v1/migrations/orders/${action}`, body);
     expect(status).toBe(202);
     expect(answer.order).toMatchObject({ command, migration: "orders", options });
+  });
+
+  test("to fence by what there is not is refused, and told what there is", async () => {
+    await start();
+    await putMigration("orders");
+    const { status, body } = await post("/v1/migrations/orders/switch", { fence: "read-only" });
+    expect([status, body.error.code]).toEqual([400, "ADMIN_REQUEST_INVALID"]);
+    expect(body.error.message).toContain("fence: lock, lock-read, none");
   });
 
   test("that forces a switch without a reason is refused", async () => {

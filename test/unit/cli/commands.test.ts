@@ -89,7 +89,7 @@ describe("an order", () => {
     await run("migration repoint orders --source db1b --reason r");
     await run("migration cancel orders --keep-data");
     await run("migration complete orders --old-tables rename");
-    await run("rollback orders --dry-run --open-transactions kill --force --reason r");
+    await run("rollback orders --dry-run --open-transactions kill --fence lock-read --force --reason r");
     await run("proxies forget db1-77-1-boot --reason gone");
     expect(taken.map(({ command, migration, options, reason }) => ({ command, migration, options, reason }))).toEqual([
       {
@@ -121,7 +121,14 @@ describe("an order", () => {
       {
         command: "rollback",
         migration: "orders",
-        options: { dryRun: true, rehearse: false, openTransactions: "kill", pinned: "abort", force: true },
+        options: {
+          dryRun: true,
+          rehearse: false,
+          openTransactions: "kill",
+          pinned: "abort",
+          fence: "lock-read",
+          force: true,
+        },
         reason: "r",
       },
       { command: "proxy-forget", migration: "", options: { proxy: "db1-77-1-boot" }, reason: "gone" },

@@ -5,7 +5,7 @@ import { gateRefused, refusals, runGate } from "../../../src/cutover/gate.ts";
 import { readState } from "../../../src/cutover/journal.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import type { GateFinding, HomeView, LockHolder, StreamHealth, SwitchPorts } from "../../../src/cutover/ports.ts";
-import { DEFAULT_SWITCH_LIMITS, type Insistence } from "../../../src/cutover/switch-options.ts";
+import { DEFAULT_SWITCH_LIMITS, type FenceKind, type Insistence } from "../../../src/cutover/switch-options.ts";
 import { NOTHING_TOLD } from "../../../src/rules/behind-limits.ts";
 import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
 import type { NamesBehind } from "../../../src/rules/rules-document.ts";
@@ -21,6 +21,7 @@ interface World {
   readonly proxies: readonly (Partial<ProxyDocument> & { readonly alive?: boolean })[];
   readonly diffOpen: boolean;
   readonly openTransactions: Insistence;
+  readonly fence: FenceKind;
   readonly unreachable: boolean;
   readonly names: Readonly<Record<string, NamesBehind>>;
 }
@@ -31,6 +32,7 @@ const HOLDER: LockHolder = {
   host: "h",
   tables: ["shop.items"],
   idle: true,
+  waits: false,
   writes: false,
   seconds: 0,
   identity: "1",
@@ -91,8 +93,8 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
   } as unknown as SwitchPorts;
   const state = await readState(store, "m");
   const ends = endsOf(state.migration.document, "switch");
-  const { openTransactions = "wait" } = world;
-  const context = { ports, ends, limits: DEFAULT_SWITCH_LIMITS, openTransactions, state };
+  const { openTransactions = "wait", fence = "lock" } = world;
+  const context = { ports, ends, limits: DEFAULT_SWITCH_LIMITS, openTransactions, fence, state };
   return (await runGate(context)).filter((finding) => !finding.ok);
 }
 
@@ -230,6 +232,29 @@ describe("the gate of a switch", () => {
     const connectionsOf = (nonces: readonly string[]): Promise<readonly string[]> =>
       Promise.resolve(nonces.includes("p0") ? ["7"] : []);
     expect(await wrong({ openTransactions, proxies: [{}], view: { holders, connectionsOf } })).toEqual([]);
+  });
+
+  test.each([
+    ["lock", { writes: false }, true],
+    ["lock-read", { writes: false }, false],
+    ["none", { writes: false }, false],
+    ["lock-read", { writes: true }, true],
+    ["none", { writes: true }, true],
+    ["lock-read", { writes: false, connectionId: "7" }, true],
+  ] as const)("with the fence %s lets only readers past the proxies stay: %j", async (fence, holder, found) => {
+    const holders = () => Promise.resolve([{ ...HOLDER, connectionId: "8", seconds: 3, ...holder }]);
+    const connectionsOf = (nonces: readonly string[]) => Promise.resolve(nonces.includes("p0") ? ["7"] : []);
+    const findings = await wrong({ fence, proxies: [{}], view: { holders, connectionsOf } });
+    expect(findings.some(({ id }) => id === "long-transactions")).toBe(found);
+  });
+
+  test("does not open unless forced where nothing would keep out who comes past the proxies, and says so", async () => {
+    const findings = await wrong({ fence: "none" });
+    expect(findings.map(({ id, observed }) => `${id}: ${observed}`)).toEqual([
+      expect.stringMatching(/^fence: --fence=none: writes past the proxies go on there .* shown as strays$/),
+    ]);
+    expect(refusals(findings, undefined)).toHaveLength(1);
+    expect(refusals(findings, "nobody goes past them")).toEqual([]);
   });
 
   test.each<readonly [string, Partial<LockHolder>]>([

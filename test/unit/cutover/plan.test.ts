@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { FAILPOINTS } from "../../../src/base/failpoints.ts";
 import { endsOf } from "../../../src/cutover/attempt.ts";
 import { planLines, STEPS_AFTER_SWAP, STEPS_TO_SWAP } from "../../../src/cutover/steps.ts";
-import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import { DEFAULT_SWITCH_LIMITS, FENCES, type FenceKind } from "../../../src/cutover/switch-options.ts";
 import { migrationDocument } from "./memory-store.ts";
 
 const options = { migration: "m", who: "ann", limits: DEFAULT_SWITCH_LIMITS };
@@ -28,6 +28,24 @@ describe("the plan of a switch", () => {
     expect(back.map((line) => line.replace("the new", "the"))).toEqual(
       forth.map((line) => exchange(line).replace("the new", "the")),
     );
+  });
+
+  test("says how the old home is fenced, and what that lets through", () => {
+    const about = (fence: FenceKind): readonly string[] =>
+      planLines(endsOf(migrationDocument(), "switch"), { ...options, kind: "switch", fence }).filter(
+        (line) => line.endsWith(`(${fence})`) || line.endsWith("by triggers"),
+      );
+    expect(FENCES.map(about)).toEqual([
+      ["lock the tables on old itself (lock)", "refuse writes to the tables on old for good, by triggers"],
+      [
+        "lock the tables on old itself against writers, beside readers (lock-read)",
+        "once readers on old have ended, lock them out as well; refuse writes to the tables on old for good, by triggers",
+      ],
+      [
+        "let writes past the proxies go on at old, and lose those that come too late (none)",
+        "lock the tables on old once nobody uses them; refuse writes to the tables on old for good, by triggers",
+      ],
+    ]);
   });
 
   test("says when what is open would be ended: early enough for the rest of the hold", () => {
