@@ -107,6 +107,17 @@ describe("a switch among faults, simulated", () => {
     TEST_TIMEOUT_MS,
   );
 
+  // Forced as it must be, `none` goes on in spite of altered tables too.
+  test.each(["lock-read", "none"] as const)(
+    "with the fence %s nothing of the proxies' clients is lost, nor anything else without a word",
+    async (fence) => {
+      const faults = { controller: 0.1, sessions: true, leases: true, machines: true };
+      const { outcomes } = await explore(faults, { from: 1, to: 40 }, { activeMs: RUN_MS, fence });
+      expect(outcomes["switched"]).toBeGreaterThan(10);
+    },
+    TEST_TIMEOUT_MS,
+  );
+
   test("clients of a proxy that is back are told nothing but that a controller whose clock stood still ended it late", async () => {
     let told = 0;
     for (const seed of seeds(1, 12)) {

@@ -3,7 +3,7 @@ import { forgetProxy } from "../../../src/cutover/forget-proxy.ts";
 import { migrationKey } from "../../../src/cutover/journal.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
 import type { SwitchPorts } from "../../../src/cutover/ports.ts";
-import { DEFAULT_SWITCH_LIMITS, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
+import { DEFAULT_SWITCH_LIMITS, type FenceKind, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import { parseStreamClaim } from "../../../src/rules/controller-documents.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
@@ -63,6 +63,8 @@ export interface RunOptions {
   readonly sessionsShared?: boolean;
   /** A scene of its own: called at each failpoint that a controller passes. */
   readonly scene?: (point: Failpoint, run: Run, controller: SimController) => void;
+  /** How the old home is fenced, where not by the lock. With `none` whoever goes past the proxies need only be shown. */
+  readonly fence?: FenceKind;
   /** What is open on the old home is ended after so many milliseconds of a hold. */
   readonly kills?: number;
   /** Test-only: a rule that is switched off. */
@@ -148,6 +150,7 @@ export class Run {
       server.sessionsShared = options.sessionsShared === true;
       server.isLate = ({ sessionOf }) => sessionOf !== undefined && sessionOf.name !== this.#leader();
     }
+    this.checker.bypassed = this.options.fence === "none";
     this.checker.strictWaits = options.strictWaits === true;
     this.checker.watch(this.servers.old);
     this.checker.watch(this.servers.new);
@@ -316,6 +319,7 @@ export class Run {
       checker,
       limits: this.options.kills === undefined ? LIMITS : { ...LIMITS, drainTimeoutMs: this.options.kills },
       kills: this.options.kills !== undefined,
+      fence: this.options.fence,
       leaseTtlMs: LEADER_LEASE_MS,
       // In some runs the migration is handed over from time to time; where a scene is played, by its story alone.
       ordersPerClaim: this.options.scene === undefined && this.options.seed % 3 === 0 ? 2 : Number.POSITIVE_INFINITY,

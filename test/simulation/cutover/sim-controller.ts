@@ -6,7 +6,7 @@ import type { Direction } from "../../../src/cutover/migration-document.ts";
 import type { SwitchPorts } from "../../../src/cutover/ports.ts";
 import { settle } from "../../../src/cutover/settle.ts";
 import { runSwitch } from "../../../src/cutover/switch.ts";
-import type { SwitchLimits } from "../../../src/cutover/switch-options.ts";
+import type { FenceKind, SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import type { SwitchOutcome } from "../../../src/cutover/switch-outcome.ts";
 import { serializeStreamClaim } from "../../../src/rules/controller-documents.ts";
 import { STREAMS_PREFIX } from "../../../src/rules/store-keys.ts";
@@ -19,6 +19,7 @@ import { SimStream } from "./sim-stream.ts";
 import type { SimProcess, World } from "./world.ts";
 
 const KILLS = { openTransactions: "kill" } as const;
+const NOT_FENCED = { fence: "none", force: "nobody goes past the proxies" } as const;
 export const CLAIM = STREAMS_PREFIX + MIGRATION;
 
 export interface SimControllerOptions {
@@ -30,6 +31,7 @@ export interface SimControllerOptions {
   readonly limits: SwitchLimits;
   /** Whether what is still open after `drainTimeoutMs` is ended. */
   readonly kills: boolean;
+  readonly fence: FenceKind | undefined;
   readonly leaseTtlMs: number;
   /** After so many orders it hands the migration over, between two of them, with its lease unhurt. */
   readonly ordersPerClaim: number;
@@ -91,7 +93,9 @@ export class SimController {
   }
 
   async #lead(ports: SwitchPorts, streams: Record<Direction, SimStream>, ended: AbortSignal): Promise<void> {
-    const { world, limits, kills } = this.options;
+    const { world, limits, kills, fence } = this.options;
+    const fenced = fence === "none" ? NOT_FENCED : fence === undefined ? {} : { fence };
+    const how = { ...(kills ? KILLS : {}), ...fenced };
     for (let orders = 0; !ended.aborted && orders < this.options.ordersPerClaim; ) {
       await this.process.gate();
       const settled = await this.#work(settle(ports, { migration: MIGRATION, who: this.process.name, limits }));
@@ -106,7 +110,7 @@ export class SimController {
       await world.delay(world.random.between(10, 80));
       if (!this.busy) continue;
       const kind = document.phase === "switched" ? "rollback" : "switch";
-      const order = { migration: MIGRATION, kind, who: this.process.name, limits, ...(kills ? KILLS : {}) } as const;
+      const order = { migration: MIGRATION, kind, who: this.process.name, limits, ...how } as const;
       const outcome = await this.#work(runSwitch(ports, order));
       this.#record(kind, outcome);
       if (outcome.outcome === "switched") this.pausesMs.push(outcome.pauseMs);
