@@ -112,10 +112,15 @@ export class KilledController {
    * Runs a switch or rollback with failpoints armed, see {@link killing}. One that is refused or given up before it comes
    * to the first point, as on a busy machine, has changed nothing and is run again.
    */
-  async killingMove(kind: "switch" | "rollback", id: string, points: readonly Failpoint[]): Promise<CommandResult> {
+  async killingMove(
+    kind: "switch" | "rollback",
+    id: string,
+    points: readonly Failpoint[],
+    how: readonly string[] = [],
+  ): Promise<CommandResult> {
     return await this.killing(kind, points, async () => {
       for (let tries = 1; ; tries += 1) {
-        const result = await this.serve.run(kind, id);
+        const result = await this.serve.run(kind, id, ...how);
         const unreached = this.serve.failpointsLeft.length === points.length;
         if (!unreached || ![3, 4].includes(result.exit) || tries === MOVE_TRIES) return result;
         await this.settled(id, "running", "switched");

@@ -4,6 +4,12 @@ import { KilledController } from "./killed-controller.ts";
 
 type Kind = "switch" | "rollback";
 
+/** One way by the lock; the other way by turns by what else there is. */
+const OTHER_FENCES = [
+  ["--fence=lock-read"],
+  ["--fence=none", "--force", "--reason=nobody goes past the proxies"],
+] as const;
+
 const CASE_TIMEOUT_MS = 150_000;
 
 /**
@@ -64,12 +70,16 @@ describe("a controller that is killed while the tables change home", () => {
     await killed.settled("m", ENDS[kind].before);
   };
 
+  let moves = 0;
+  const fenced = (kind: Kind): readonly string[] =>
+    kind === "switch" ? [] : (OTHER_FENCES[moves++ % OTHER_FENCES.length] ?? []);
+
   const abortedAt = (kind: Kind, points: readonly Failpoint[]): void => {
     test(
       `${kind}: at ${points.join(" and ")} leaves everything as it was`,
       async () => {
         await bring(kind);
-        const result = await killed.killingMove(kind, "m", points);
+        const result = await killed.killingMove(kind, "m", points, fenced(kind));
         expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].before);
         expect(result.exit, result.stdout + result.stderr).toBe(4);
         await killed.nothingIsLost(ENDS[kind].oldHome);
@@ -83,7 +93,7 @@ describe("a controller that is killed while the tables change home", () => {
       `${kind}: at ${point} ends with the tables at their new home`,
       async () => {
         await bring(kind);
-        const result = await killed.killingMove(kind, "m", [point]);
+        const result = await killed.killingMove(kind, "m", [point], fenced(kind));
         expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].after);
         expect(result.exit, result.stdout + result.stderr).toBe(0);
         await killed.nothingIsLost(ENDS[kind].newHome);
