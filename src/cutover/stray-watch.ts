@@ -1,4 +1,3 @@
-import { randomInt, randomUUID } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { endsWithin } from "../base/deadline.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
@@ -8,6 +7,7 @@ import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import { TransactionReader } from "../binlog/transaction-reader.ts";
 import { type Gtid, GtidSet, GtidSetBuilder } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { dumpRequest } from "../mysql/dump-request.ts";
 import type { Stray, StrayWatch } from "./ports.ts";
 import { type JudgedTransaction, StrayJudge } from "./stray-judge.ts";
 
@@ -48,14 +48,8 @@ export class BinlogStrayWatch implements StrayWatch {
     this.#options = options;
     this.#seen = new GtidSetBuilder(options.from);
     this.#judge = new StrayJudge(options.migration, options.tables);
-    const request = {
-      serverId: randomInt(2 ** 31, 2 ** 32 - 1),
-      executed: options.from.encodeBinary(),
-      heartbeatMs: HEARTBEAT_MS,
-      replicaUuid: randomUUID(),
-    };
     connection
-      .binlogDump(request, (event) => this.#event(event))
+      .binlogDump(dumpRequest(options.from, HEARTBEAT_MS), (event) => this.#event(event))
       .then(
         () => this.#fail(new Error("the server ended the dump")),
         (error: unknown) => this.#fail(error),
