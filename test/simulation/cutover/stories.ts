@@ -1,3 +1,4 @@
+import type { FenceKind } from "../../../src/cutover/switch-options.ts";
 import { PROFILES } from "./profiles.ts";
 import { type Faults, type RunOptions, WAIT_MAX_MS } from "./run.ts";
 import * as scenes from "./scenes.ts";
@@ -69,7 +70,17 @@ function populationOf(seed: number): Pick<RunOptions, "proxies" | "controllers">
 
 /** The story of a seed's run: they take turns. */
 export function storyOf(seed: number): Story {
-  const story = STORIES[seed % STORIES.length];
+  const index = seed % STORIES.length;
+  const story = STORIES[index];
   if (story === undefined) throw new Error("there is no story");
-  return { ...story, options: () => ({ ...populationOf(seed), ...story.options() }) };
+  // The second time that the profiles come, they do so by the other fences, in turn.
+  const otherwise = index >= STORIES.length - AMONG_FAULTS.length;
+  const fence = otherwise ? otherFence(Math.floor(seed / STORIES.length), story.faults) : undefined;
+  const options = () => ({ ...populationOf(seed), ...(fence === undefined ? {} : { fence }), ...story.options() });
+  return { ...story, name: fence === undefined ? story.name : `${story.name}, fenced by ${fence}`, options };
+}
+
+/** `none` is forced, and so goes on in spite of tables that were altered. */
+function otherFence(round: number, faults: Faults): FenceKind {
+  return round % 2 === 0 && faults.ddl !== true ? "none" : "lock-read";
 }
