@@ -116,7 +116,7 @@ async function run(context: BenchContext, servers: CatchupServers, follower: Fol
   const perSecond = Number(/^ +transactions: +\d+ +\(([\d.]+) per sec\.\)$/m.exec(output)?.[1]);
   context.say(
     `${follower.name}: ${rate === 0 ? "as fast as they can" : `${Math.round(rate)}/s wanted`}, ${perSecond}/s committed, ` +
-      `lag p50 ${lag.p50Ms.toFixed(1)}, p99 ${lag.p99Ms.toFixed(1)}, max ${lag.maxMs.toFixed(1)} ms of ${lag.probes} rows`,
+      `lag p50 ${lag.p50Ms.toFixed(1)}, p99 ${lag.p99Ms.toFixed(1)}, max ${lag.maxMs.toFixed(1)} ms of ${lag.probes.length} rows`,
   );
   await follower.caughtUp();
   return { perSecond, p50Ms: lag.p50Ms, p99Ms: lag.p99Ms };

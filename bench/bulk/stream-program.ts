@@ -8,6 +8,7 @@ import { runDiff } from "../../src/diff/run-diff.ts";
 import { GtidSet } from "../../src/gtid/gtid-set.ts";
 import type { Endpoint } from "../../src/mysql/endpoint.ts";
 import { Stream } from "../../src/replication/stream.ts";
+import { wallMs } from "../lag/probe.ts";
 
 /**
  * What the bench asks of this program, one after the other: `ready` is answered once the program has been loaded,
@@ -22,19 +23,29 @@ export type StreamOrder =
       readonly tables: readonly string[];
     }
   | { readonly order: "ready" | "running" | "close" }
-  | { readonly order: "diff"; readonly fast?: boolean }
+  | { readonly order: "diff"; readonly fast?: boolean; readonly sliceMaxMs?: number }
   | { readonly order: "reach"; readonly position: string };
 
+/** How long the stream has stood for a snapshot, as the diff reports it, and until when, by {@link wallMs}. */
+export interface StreamPause {
+  readonly ms: number;
+  readonly endedMs: number;
+}
+
+/** What a diff adds to its answer: rows compared, how many of them differ, and the pauses of the stream. */
+interface DiffAnswer {
+  readonly rows?: number;
+  readonly differences?: number;
+  readonly pauses?: readonly StreamPause[];
+}
+
 /** The answer to each: how long it took here, and the largest size that this process has had. */
-export interface StreamAnswer {
+export interface StreamAnswer extends DiffAnswer {
   readonly order: StreamOrder["order"];
   readonly ms: number;
   readonly peakRssMb: number;
   readonly rowsCopied: number;
   readonly drift: number;
-  /** Of a diff: rows compared, and how many of them differ. */
-  readonly rows?: number;
-  readonly differences?: number;
   readonly error?: string;
 }
 
@@ -75,14 +86,19 @@ function running(): Stream {
 }
 
 /** A diff as `diff start` runs it: beside the stream, in the same process. */
-async function diff(fast: boolean): Promise<{ readonly rows: number; readonly differences: number }> {
+async function diff({
+  fast = false,
+  sliceMaxMs,
+}: Extract<StreamOrder, { readonly order: "diff" }>): Promise<DiffAnswer> {
   const one = running();
   if (options === undefined) throw new Error("no stream has been opened");
   const port: DiffStreamPort = {
+    closeIntake: () => one.closeIntake(),
     pauseIntake: () => one.pauseIntake(),
     stopAt: (position, wishes) => one.stopAt(GtidSet.parse(position), wishes),
     continue: () => one.continue(),
   };
+  const pauses: StreamPause[] = [];
   const { rows, differences } = await runDiff({
     migration: options.migration,
     direction: "forward",
@@ -91,16 +107,18 @@ async function diff(fast: boolean): Promise<{ readonly rows: number; readonly di
     tables: options.tables.map(parseTableKey),
     stream: port,
     fast,
+    ...(sliceMaxMs === undefined ? {} : { limits: { sliceMaxMs } }),
     onProgress: () => undefined,
+    onPause: (ms) => pauses.push({ ms, endedMs: wallMs() }),
     signal: new AbortController().signal,
     log: silentLogger,
     clock: systemClock,
     failpoint: noFailpoints,
   });
-  return { rows, differences };
+  return { rows, differences, pauses };
 }
 
-async function obey(order: StreamOrder): Promise<{ readonly rows?: number; readonly differences?: number }> {
+async function obey(order: StreamOrder): Promise<DiffAnswer> {
   switch (order.order) {
     case "ready":
       return {};
@@ -114,7 +132,7 @@ async function obey(order: StreamOrder): Promise<{ readonly rows?: number; reado
       await running().waitFor(GtidSet.parse(order.position), { timeoutMs: REACH_TIMEOUT_MS });
       return {};
     case "diff":
-      return await diff(order.fast === true);
+      return await diff(order);
     case "close":
       await stream?.close();
       return {};
@@ -123,7 +141,7 @@ async function obey(order: StreamOrder): Promise<{ readonly rows?: number; reado
 
 async function answer(order: StreamOrder): Promise<void> {
   const began = performance.now();
-  let outcome: { readonly rows?: number; readonly differences?: number; readonly error?: string };
+  let outcome: DiffAnswer & { readonly error?: string };
   try {
     outcome = await obey(order);
   } catch (error) {

@@ -26,25 +26,37 @@ export interface LagSeen {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  readonly probes: number;
+  readonly probes: readonly Probe[];
+}
+
+/** One row that was committed, in the order of commits; times are those of {@link wallMs}. */
+export interface Probe {
+  readonly committedMs: number;
+  readonly lagMs: number;
+}
+
+/** A time that all processes of this machine share, finer than the milliseconds of a date. */
+export function wallMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /**
- * Commits a row on the source every 10 ms and asks the follower for the newest one all the time, until `over` settles
- * and the follower has shown the last row. Probes of the first `warmUpMs` do not count.
+ * Commits a row on the source every 10 ms, or as told, and asks the follower for the newest one all the time, until `over`
+ * settles and the follower has shown the last row. Probes of the first `warmUpMs` do not count.
  */
 export async function watchLag(
   source: Address,
   follower: Address,
   over: Promise<unknown>,
   warmUpMs: number,
+  everyMs = EVERY_MS,
 ): Promise<LagSeen> {
   const [writer, reader] = await Promise.all([connect(source), connect(follower)]);
   try {
     const committedAt = new Map<number, number>();
-    const lags: number[] = [];
+    const probes: Probe[] = [];
     let ended = false;
-    const began = performance.now();
+    const began = wallMs();
     void over.then(
       () => {
         ended = true;
@@ -59,11 +71,11 @@ export async function watchLag(
       ];
       for (let id = (row.id ?? 0) + 1; !ended; id += 1) {
         await writer.query(`INSERT INTO ${BULK_SCHEMA}.probe VALUES (${id})`);
-        committedAt.set(id, performance.now());
-        await sleep(EVERY_MS);
+        committedAt.set(id, wallMs());
+        await sleep(everyMs);
       }
     })();
-    const last = writing.then(() => performance.now());
+    const last = writing.then(wallMs);
     let stopAt = Number.POSITIVE_INFINITY;
     void last.then((at) => {
       stopAt = at + GIVEN_UP_AFTER_MS;
@@ -72,21 +84,22 @@ export async function watchLag(
       const [[row]] = (await reader.query(`SELECT MAX(id) AS id FROM ${BULK_SCHEMA}.probe`)) as unknown as [
         [{ readonly id: number | null }],
       ];
-      const now = performance.now();
+      const now = wallMs();
       for (const [id, at] of committedAt) {
         if (id > (row.id ?? 0) && now < stopAt) break;
         committedAt.delete(id);
-        if (at - began >= warmUpMs) lags.push(now - at);
+        if (at - began >= warmUpMs) probes.push({ committedMs: at, lagMs: now - at });
       }
       if (stopAt < Number.POSITIVE_INFINITY && committedAt.size === 0) break;
       await sleep(LOOK_EVERY_MS);
     }
     await writing;
+    const lags = probes.map(({ lagMs }) => lagMs);
     return {
       p50Ms: percentile(lags, 50),
       p99Ms: percentile(lags, 99),
       maxMs: Math.max(...lags),
-      probes: lags.length,
+      probes,
     };
   } finally {
     writer.destroy();

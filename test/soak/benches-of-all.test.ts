@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { bench as catchup } from "../../bench/catchup.bench.ts";
 import { bench as copy } from "../../bench/copy.bench.ts";
+import { bench as diff } from "../../bench/diff.bench.ts";
 import type { FigureLine } from "../../bench/frame/figures.ts";
 import { bench as lag } from "../../bench/lag.bench.ts";
 import { runTinyBench } from "../support/tiny-bench.ts";
@@ -30,6 +31,15 @@ test("the bench of the catch-up applies each kind of changes on both sides", asy
   expect(named(run.lines)).toEqual(
     names.flatMap((name) => [`${name}_row_changes_per_second / native replica`, `${name}_rss_mb / none`]).sort(),
   );
+});
+
+test("the bench of the diff sees each pause of the stream, and what it adds to the lag", async () => {
+  const run = await runTinyBench(diff, { only: /pause/ });
+  expect(run.exitCode, run.stderr).toBe(0);
+  const figures = ["diff_pause", "diff_pause_added_lag"].flatMap((name) =>
+    ["max", "p50", "p99"].map((which) => `${name}_${which}_ms / none`),
+  );
+  expect(named(run.lines)).toEqual([...figures, "diff_pause_count / none"].sort());
 });
 
 test("the bench of the lag sees each committed row on either follower", async () => {
