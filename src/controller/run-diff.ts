@@ -137,6 +137,7 @@ export function diffOptions(runner: MigrationRunner, direction: Direction, signa
         direction === "forward" ? "source" : "target",
       ),
     stream: {
+      closeIntake: () => openStream(keeper).closeIntake(),
       pauseIntake: () => openStream(keeper).pauseIntake(),
       stopAt: (position, options) => openStream(keeper).stopAt(GtidSet.parse(position), options),
       continue: () => keeper.stream?.continue(),

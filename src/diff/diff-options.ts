@@ -12,7 +12,12 @@ import type { DifferenceFiles } from "./difference-files.ts";
 
 /** What a diff asks of the stream that writes to the other side. */
 export interface DiffStreamPort {
-  /** Resolves when nothing newer than what is in hand will be applied until {@link continue}. */
+  /**
+   * Takes in nothing newer until {@link continue}; what is in hand may still be applied. Called while a table is locked, and
+   * so to be done at once.
+   */
+  closeIntake(): void | Promise<void>;
+  /** The same, and resolves when nothing is in hand any more. */
   pauseIntake(): Promise<void>;
   /**
    * Resolves when the other side holds exactly the transactions of `position` (a GTID set), as far as they concern
@@ -120,11 +125,17 @@ export interface DiffOptions {
   /** How fast both sides may be read; as fast as they can where left out. */
   readonly pace?: Pace;
   readonly limits?: Partial<DiffLimits>;
+  /** What its sessions are found by on the servers; see `left-sessions.ts`. */
+  readonly mark?: string;
 }
 
+/** The connection attribute that holds {@link DiffOptions.mark}. */
+export const DIFF_MARK = "switchyard_diff";
+
 /** How the sessions of a diff are known on the servers. */
-export function diffAttributes(options: DiffOptions): Record<string, string> {
-  return { switchyard_migration: options.migration, switchyard_role: "diff" };
+export function diffAttributes({ migration, mark }: DiffOptions): Record<string, string> {
+  const attributes = { switchyard_migration: migration, switchyard_role: "diff" };
+  return mark === undefined ? attributes : { ...attributes, [DIFF_MARK]: mark };
 }
 
 /** Options of a diff under way: `home` and `homeUuid` are of the server that is read from. */

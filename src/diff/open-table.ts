@@ -2,7 +2,7 @@ import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type TableName, tableKey } from "../base/table-name.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
-import { type LockedSnapshotOptions, openLockedSnapshot } from "../mysql/locked-snapshot.ts";
+import { openLockedSnapshot } from "../mysql/locked-snapshot.ts";
 import { isMysqlError } from "../mysql/mysql-error.ts";
 import { readExecuted } from "../mysql/read-executed.ts";
 import { readTableShape } from "../mysql/read-table-shape.ts";
@@ -79,9 +79,10 @@ export async function whileBusy<T>(
 /**
  * Opens a table on both sides at one logical time; one table after the other, never two at once.
  *
- * The stream's intake is paused before the home's snapshot is taken: a stream that had already gone past the snapshot
- * could not come back to it. It then applies exactly the snapshot's transactions and stands still while the other
- * side's read view is opened, and goes on in any case.
+ * The stream takes in nothing newer from a moment on at which the table is locked on the home and its snapshot not yet
+ * taken: a stream that had already gone past the snapshot could not come back to it. It then applies exactly the snapshot's
+ * transactions and stands still while the other side's read view is opened, and goes on in any case. What does not have to
+ * be done while it stands is done before, or sent together.
  */
 async function openAtOnce(
   options: ReadingOptions,
@@ -98,18 +99,14 @@ async function openAtOnce(
   };
   signal.addEventListener("abort", cut, { once: true });
   try {
-    // Before the stream stands: logging in takes longer than all that follows.
     const [reader] = await connectReaders(options.other, 1, { attributes: diffAttributes(options), signal }, opened);
+    await reader?.query(READER_SESSION);
     const home = await standAtHome({ ...options, stream }, limits, name, opened);
     await options.failpoint("diff-before-target-snapshot");
-    // First: whatever is written there behind it, by whomever, is looked at again.
-    const otherPosition = await readExecuted(observer);
-    // What is committed by then is in the read view, and what is prepared from now on is behind the position.
-    const prepared = await mayBePrepared(observer, name);
-    const other = await openOther(reader, name, observer);
+    const { otherPosition, other } = await openOther(reader, name, observer);
     return {
       position: home.position,
-      ...(prepared ? {} : { otherPosition }),
+      ...(otherPosition === undefined ? {} : { otherPosition }),
       openedTime,
       home,
       other,
@@ -135,6 +132,10 @@ async function openAtOnce(
 function meteredStream({ stream, clock, onPause }: DiffOptions): DiffStreamPort {
   let pausedMs: number | undefined;
   return {
+    closeIntake: () => {
+      pausedMs ??= clock.monotonicMs();
+      return stream.closeIntake();
+    },
     pauseIntake: () => {
       pausedMs ??= clock.monotonicMs();
       return stream.pauseIntake();
@@ -148,9 +149,17 @@ function meteredStream({ stream, clock, onPause }: DiffOptions): DiffStreamPort 
   };
 }
 
-/** Whether a prepared XA transaction may hold rows of the table; also where the account may not look. */
-async function mayBePrepared(connection: Connection, name: TableName): Promise<boolean> {
-  const prepared = await ifAllowed(connection.rows("XA RECOVER"));
+/**
+ * Whether a prepared XA transaction may hold rows of the table; also where the account may not look.
+ *
+ * @param recovered what `XA RECOVER` gives
+ */
+async function mayBePrepared(
+  connection: Connection,
+  name: TableName,
+  recovered: Promise<readonly unknown[]>,
+): Promise<boolean> {
+  const prepared = await ifAllowed(recovered);
   if (prepared?.length === 0) return false;
   const writers = await ifAllowed(tableWriters(connection, name));
   // With xa_detach_on_prepare=OFF it is still a session's.
@@ -177,17 +186,18 @@ export async function standAtHome(
   opened: Connection[],
 ): Promise<TableSide & { readonly position: string }> {
   const { signal, stream, replica } = options;
-  const pause = (): Promise<void> => unlessAborted(signal, stream.pauseIntake());
   // The stream may be ahead of a replica, and could not come back to what that one shows.
   if (replica !== undefined) {
-    await pause();
+    await unlessAborted(signal, stream.pauseIntake());
     if (!(await unlessAborted(signal, replica.arrive(limits.replicaWaitMs))))
       throw replica.behind(limits.replicaWaitMs);
   }
-  // Else it stands from just before the table is locked: nothing that takes time comes before that.
-  const waits = replica === undefined ? { beforeLock: pause, notLocked: () => stream.continue() } : {};
-  const home = await openHome(options, limits, name, opened, waits);
+  // Else it takes in nothing newer from before the table is unlocked: what it has in hand of it then is in the snapshot.
+  const home = await openHome(options, limits, name, opened, async () => {
+    if (replica === undefined) await stream.closeIntake();
+  });
   await replica?.prove(GtidSet.parse(home.position));
+  await unlessAborted(signal, stream.pauseIntake());
   await unlessAborted(signal, stream.stopAt(home.position, { timeoutMs: limits.stopTimeoutMs, tables: [name] }));
   return home;
 }
@@ -211,10 +221,9 @@ async function openHome(
   limits: DiffLimits,
   name: TableName,
   opened: Connection[],
-  waits: Pick<LockedSnapshotOptions<TableShape>, "beforeLock" | "notLocked">,
+  beforeUnlock: () => Promise<void>,
 ): Promise<TableSide & { readonly position: string }> {
   const snapshot = await openLockedSnapshot({
-    ...waits,
     endpoint: options.home,
     table: name,
     ...(options.homeUuid === undefined ? {} : { serverUuid: options.homeUuid }),
@@ -223,22 +232,39 @@ async function openHome(
     attempts: limits.lockAttempts,
     attributes: diffAttributes(options),
     signal: options.signal,
-    onLocked: (connection) => readTableShape(connection, name),
+    readerSession: READER_SESSION,
+    onLocked: async (connection) => {
+      const shape = await readTableShape(connection, name);
+      await beforeUnlock();
+      return shape;
+    },
   });
   opened.push(...snapshot.connections);
-  return { ...(await prepared(snapshot.connections[0], snapshot.locked)), position: snapshot.position };
+  return { ...sideOf(snapshot.connections[0], snapshot.locked), position: snapshot.position };
 }
 
-/** The stream stands still and nobody else writes there, so no lock is needed. */
-async function openOther(reader: Connection | undefined, name: TableName, observer: Connection): Promise<TableSide> {
-  await reader?.query(OPEN_READ_VIEW);
-  return await prepared(reader, await readTableShape(observer, name));
+/**
+ * The stream stands still and nobody else writes there, so no lock is needed. What is asked of the observer is sent at once
+ * and answered in order; the view is opened as soon as the answers are there that have to come before it.
+ */
+async function openOther(
+  reader: Connection | undefined,
+  name: TableName,
+  observer: Connection,
+): Promise<{ readonly otherPosition: string | undefined; readonly other: TableSide }> {
+  // First: whatever is written there behind it, by whomever, is looked at again.
+  const executed = readExecuted(observer);
+  // What is committed by then is in the read view, and what is prepared from now on is behind the position.
+  const prepared = mayBePrepared(observer, name, observer.rows("XA RECOVER"));
+  const shape = readTableShape(observer, name);
+  const viewed = prepared.then(() => reader?.query(OPEN_READ_VIEW));
+  const [otherPosition, mayBe, seen] = await Promise.all([executed, prepared, shape, viewed]);
+  return { otherPosition: mayBe ? undefined : otherPosition, other: sideOf(reader, seen) };
 }
 
-async function prepared(reader: Connection | undefined, shape: TableShape | undefined): Promise<TableSide> {
+function sideOf(reader: Connection | undefined, shape: TableShape | undefined): TableSide {
   if (reader === undefined || shape === undefined) {
     throw new SwitchyardError("INTERNAL_INVARIANT", { what: "a snapshot came without a reader or its definition" });
   }
-  await reader.query(READER_SESSION);
   return { reader, shape };
 }

@@ -21,9 +21,8 @@ export interface LockedSnapshotOptions<T> {
   readonly attempts: number;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Awaited before each time that the lock is asked for; and told of each time that it was not given. */
-  readonly beforeLock?: () => Promise<void>;
-  readonly notLocked?: () => void;
+  /** A statement for each reader's session, before the table is locked. */
+  readonly readerSession?: string;
   /** Runs on the locking connection while the table is locked, for example to read its definition. */
   readonly onLocked?: (connection: Connection) => Promise<T>;
 }
@@ -81,15 +80,18 @@ export async function openLockedSnapshot<T>(options: LockedSnapshotOptions<T>): 
     assert(locker !== undefined && observer !== undefined, "as many connections come up as were asked for");
     requireOneServer(opened, options);
     const waitSeconds = Math.ceil(options.lockWaitMs / 1000) + 1;
+    const { readerSession } = options;
+    if (readerSession !== undefined) await Promise.all(readers.map((reader) => reader.query(readerSession)));
     await locker.query(`SET SESSION lock_wait_timeout = ${waitSeconds}, wait_timeout = ${LOCKER_TIMEOUT_SECONDS}`);
     await lockTable(locker, observer, options);
     const taken = await takeUnderLock(locker, readers, options);
-    await Promise.all([locker.close(), observer.close()]);
+    // Whoever opened the snapshot may have somebody stand still for it, and does not wait for goodbyes.
+    const goodbyes = [locker.close(), observer.close()];
     return {
       ...taken,
       connections: readers,
       close: async () => {
-        await Promise.all(readers.map((reader) => reader.close()));
+        await Promise.all([...goodbyes, ...readers.map((reader) => reader.close())]);
       },
     };
   } catch (error) {
@@ -131,9 +133,7 @@ async function lockTable<T>(
     if (attempt > 0) await systemClock.sleep(options.lockWaitMs, options.signal);
     writers = await waitForOldWriters(observer, options);
     if (writers.length > 0) continue;
-    await options.beforeLock?.();
     if (await tryLock(locker, observer, options)) return;
-    options.notLocked?.();
     writers = await writersNow(observer, options.table);
   }
   throw new SwitchyardError("MYSQL_SNAPSHOT_LOCK_TIMEOUT", {
@@ -219,9 +219,11 @@ async function takeUnderLock<T>(
   readers: readonly Connection[],
   options: LockedSnapshotOptions<T>,
 ): Promise<{ position: string; locked: T | undefined }> {
-  await Promise.all(readers.map((reader) => reader.query(OPEN_READ_VIEW)));
-  const position = await readExecuted(locker);
-  const locked = await options.onLocked?.(locker);
+  const [position, locked] = await Promise.all([
+    readExecuted(locker),
+    options.onLocked?.(locker),
+    ...readers.map((reader) => reader.query(OPEN_READ_VIEW)),
+  ]);
   await locker.query("UNLOCK TABLES");
   return { position, locked };
 }

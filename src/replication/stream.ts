@@ -122,8 +122,13 @@ export class Stream {
    * a snapshot of the source whose position the stream is then brought to.
    */
   async pauseIntake(): Promise<void> {
-    this.#gate.close();
+    this.closeIntake();
     await this.#gate.idle();
+  }
+
+  /** From now on, nothing is begun to be applied, until {@link continue} or {@link stopAt}; what has been begun goes on. */
+  closeIntake(): void {
+    this.#gate.close();
   }
 
   /**

@@ -220,6 +220,7 @@ describe("a diff that reads a replica", () => {
       other: await ownEndpoint(servers.target, "serve", [schema]),
       tables,
       stream: {
+        closeIntake: () => stream.stream.closeIntake(),
         pauseIntake: () => stream.stream.pauseIntake(),
         stopAt: (position, options) => stream.stream.stopAt(GtidSet.parse(position), options),
         continue: () => stream.stream.continue(),

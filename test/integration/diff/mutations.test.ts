@@ -120,6 +120,7 @@ async function diffOptions(compared = tables): Promise<DiffOptions> {
     other: await ownEndpoint(ends.target, "diff", ["t"]),
     tables: compared.map(parseTableKey),
     stream: {
+      closeIntake: () => opened.stream.closeIntake(),
       pauseIntake: () => opened.stream.pauseIntake(),
       stopAt: (position, options) => opened.stream.stopAt(GtidSet.parse(position), options),
       continue: () => opened.stream.continue(),

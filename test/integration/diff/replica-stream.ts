@@ -18,6 +18,8 @@ export class ReplicaStream implements DiffStreamPort {
     await this.#replica().root("STOP REPLICA SQL_THREAD");
   };
 
+  closeIntake = (): Promise<void> => this.pauseIntake();
+
   stopAt = async (position: string): Promise<void> => {
     const replica = this.#replica();
     await replica.root(`START REPLICA SQL_THREAD UNTIL SQL_AFTER_GTIDS = '${position}'`);
