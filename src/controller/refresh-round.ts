@@ -4,6 +4,7 @@ import type { Direction, Refreshed } from "../cutover/migration-document.ts";
 import { type BothSides, compareKeys, connectSide, type KeyConditions, type KeysFound } from "../diff/compare-keys.ts";
 import { planMapped } from "../diff/comparison-plan.ts";
 import type { DiffOptions, TableKeys } from "../diff/diff-options.ts";
+import { marked, orEndSessions } from "../diff/left-sessions.ts";
 import { runDiff } from "../diff/run-diff.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
@@ -55,7 +56,12 @@ export interface RoundOutcome {
  *
  * @throws {SwitchyardError} `CANCELLED`, and what reading either server's log and rows throws
  */
-export async function refreshRound(summary: FreshSummary, options: RoundOptions): Promise<RoundOutcome> {
+export async function refreshRound(summary: FreshSummary, given: RoundOptions): Promise<RoundOutcome> {
+  const diff = marked(given.diff);
+  return await orEndSessions(diff, () => provenRound(summary, { ...given, diff }));
+}
+
+async function provenRound(summary: FreshSummary, options: RoundOptions): Promise<RoundOutcome> {
   const { diff } = options;
   const opened: Connection[] = [];
   let round: Round | undefined;

@@ -95,7 +95,7 @@ async function clearTarget(
   const work = async (): Promise<void> => {
     const session = await ports
       .home(document.target)
-      .open({ takeOver: "kill-holder", serverUuid: document.targetUuid });
+      .open({ takeOver: "kill-holder", serverUuid: document.targetUuid, endDiffs: true });
     try {
       const token = document.fenceToken ?? ports.newToken();
       if (options.keepData) {

@@ -137,7 +137,9 @@ async function settleOldTables(
   }
   ports.progress(`${options.oldTables} the old tables on ${document.source}`);
   // Another server under that name may have others' tables, in use, under these names.
-  const session = await ports.home(document.source).open({ takeOver: "kill-holder", serverUuid: document.sourceUuid });
+  const session = await ports
+    .home(document.source)
+    .open({ takeOver: "kill-holder", serverUuid: document.sourceUuid, endDiffs: true });
   const token = document.fenceToken ?? ports.newToken();
   try {
     if (options.oldTables === "drop") {

@@ -1,5 +1,5 @@
 import { messageOf, SwitchyardError } from "../base/errors.ts";
-import { describeHolder } from "./fence.ts";
+import { describeHolder, isOwnDiff } from "./fence.ts";
 import type { HomeSession } from "./ports.ts";
 
 /**
@@ -37,11 +37,13 @@ async function raise(session: HomeSession, table: string, value: bigint, token: 
     await session.raiseAutoIncrement(table, value, token);
   } catch (cause) {
     const holders = await session.holders().catch(() => []);
-    const keepers = holders.filter(({ ours, tables }) => !ours && tables.includes(table));
+    const keepers = holders.filter((holder) => (!holder.ours || isOwnDiff(holder)) && holder.tables.includes(table));
     throw new SwitchyardError("CUTOVER_COUNTER_REFUSED", {
       what: `the AUTO_INCREMENT counter of ${table} could not be raised to ${value}`,
       details: [messageOf(cause), ...keepers.map(describeHolder)],
-      fix: "A reader that keeps the table open on the new home, for example a backup, may stand in the way.",
+      fix: keepers.some(isOwnDiff)
+        ? "Try again: what a diff of ours has left is ended when a switch begins."
+        : "A reader that keeps the table open on the new home, for example a backup, may stand in the way.",
       cause,
     });
   }

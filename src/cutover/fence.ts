@@ -65,7 +65,9 @@ function blocked(request: LockTables, holders: readonly LockHolder[], waitedMs: 
       holders.length === 0
         ? ["no transaction was seen to hold them at the last look; new ones kept arriving"]
         : holders.map(describeHolder),
-    fix: `End these transactions, or wait until they have ended, and try again.${besideReaders(request.mode, holders)}`,
+    fix: holders.some(isOwnDiff)
+      ? "Try again: what a diff of ours has left is ended when a switch begins. Others are to be ended, or waited for."
+      : `End these transactions, or wait until they have ended, and try again.${besideReaders(request.mode, holders)}`,
   });
 }
 
@@ -104,12 +106,18 @@ function standingOf(
   return holders.filter((holder) => holder.idle || now - (firstSeen.get(holder.identity) ?? now) > QUIET_HOPE_MS);
 }
 
+/** Whether it is a session that a diff of ours has left: no other of ours keeps a table that a switch needs. */
+export function isOwnDiff({ ours, role }: LockHolder): boolean {
+  return ours && role === "diff";
+}
+
 /** One line about a session that holds tables. */
 export function describeHolder(holder: LockHolder): string {
   const held = holder.by === "transaction" ? "open transaction" : holder.by;
   const state = holder.idle ? `${held}, idle` : "statement running";
   const client = holder.client === "" ? "" : `through a proxy from ${holder.client}`;
-  const from = [holder.program, client].filter((part) => part !== "").join(", ");
+  const own = isOwnDiff(holder) ? "ours, of a diff" : "";
+  const from = [holder.program, own, client].filter((part) => part !== "").join(", ");
   const who = `${holder.user}@${holder.host}${from === "" ? "" : ` (${from})`}`;
   const statement = holder.statement === "" ? "" : `, by: ${holder.statement}`;
   return `connection ${holder.connectionId} ${who}: ${state} for ${holder.seconds} s, holds ${holder.tables.join(", ")}${statement}`;

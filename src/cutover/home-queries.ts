@@ -81,7 +81,7 @@ export class HomeQueries implements HomeView {
         "t.PROCESSLIST_HOST host, t.PROCESSLIST_COMMAND command, t.PROCESSLIST_STATE state, " +
         "GREATEST(COALESCE(t.PROCESSLIST_TIME, 0), COALESCE(FLOOR(e.TIMER_WAIT / 1000000000000), 0)) seconds, " +
         `${STATEMENT} statement, ` +
-        `${attribute("program_name")} program, ${attribute("_client_name")} driver, ${attribute("switchyard_client")} client ` +
+        `${attribute("switchyard_role")} role, ${attribute("program_name")} program, ${attribute("_client_name")} driver, ${attribute("switchyard_client")} client ` +
         "FROM performance_schema.metadata_locks m " +
         "LEFT JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID " +
         "LEFT JOIN performance_schema.events_transactions_current e ON e.THREAD_ID = m.OWNER_THREAD_ID AND e.STATE = 'ACTIVE' " +
@@ -91,7 +91,10 @@ export class HomeQueries implements HomeView {
         `AND COALESCE(t.PROCESSLIST_ID, 0) NOT IN (${["CONNECTION_ID()", ...this.#own].join(", ")})`,
     );
     const all = this.#tables.map(tableKey);
-    return holdersOf(rows, all).map((holder) => ({ ...holder, ours: holder.user === this.#ownUser }));
+    return holdersOf(rows, all).map((holder) => {
+      const ours = holder.user === this.#ownUser;
+      return { ...holder, ours, role: ours ? holder.role : "" };
+    });
   }
 
   async closedBy(): Promise<readonly string[]> {
@@ -187,6 +190,7 @@ function newHolder(row: TextRow): LockHolder {
     identity: "",
     by: "transaction",
     ours: false,
+    role: printable(row["role"] ?? "", ATTRIBUTE_CHARS_MAX),
     statement: printable(row["statement"] ?? "", STATEMENT_CHARS_MAX),
     program: printable(row["program"] ?? row["driver"] ?? "", ATTRIBUTE_CHARS_MAX),
     client: printable(row["client"] ?? "", ATTRIBUTE_CHARS_MAX),

@@ -2,12 +2,10 @@ import type { Clock } from "../base/clock.ts";
 import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteText } from "../base/table-name.ts";
-import { isMysqlError } from "../mysql/mysql-error.ts";
+import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import type { RowSource } from "./home-queries.ts";
 import type { OpenSession } from "./ports.ts";
 
-/** `KILL` of a connection that is gone already. */
-const NO_SUCH_THREAD = 1094;
 /** A server lets a session's locks go a moment after it has closed its connection. */
 export const LOCK_WAIT_SECONDS = 2;
 const TAKE_OVER_TIMEOUT_MS = 15_000;
@@ -79,7 +77,7 @@ export async function killConnection(source: RowSource, id: string): Promise<voi
   try {
     await source.rows(`KILL CONNECTION ${id}`);
   } catch (error) {
-    if (!isMysqlError(error, NO_SUCH_THREAD)) throw error;
+    if (!isMysqlError(error, ERRNO.NO_SUCH_THREAD)) throw error;
   }
 }
 

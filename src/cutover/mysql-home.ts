@@ -6,6 +6,7 @@ import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { HomeQueries, readServerUuid } from "./home-queries.ts";
 import { requireKnownServer } from "./known-server.ts";
+import { endLeftDiffs } from "./left-diffs.ts";
 import { takeTablesOver } from "./lock-takeover.ts";
 import { type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
 import { MysqlSession } from "./mysql-session.ts";
@@ -60,7 +61,7 @@ export class MysqlHome implements Home {
     }
   }
 
-  async open({ takeOver, serverUuid, stillOurs, patience }: OpenSession): Promise<HomeSession> {
+  async open({ takeOver, serverUuid, stillOurs, endDiffs = false, patience }: OpenSession): Promise<HomeSession> {
     const { migration, clock } = this.#options;
     const [main, helper] = await this.#pair(serverUuid);
     try {
@@ -68,6 +69,7 @@ export class MysqlHome implements Home {
       if (takeOver === "keep-lock") await this.#keepLock(main, helper, order, patience);
       if (takeOver === "never") await takeFreeLock(main, migration, this.backend);
       else await takeLockOver(main, order);
+      if (endDiffs) await endLeftDiffs(helper, migration, this.ownUser);
     } catch (error) {
       main.destroy();
       helper.destroy();

@@ -182,6 +182,11 @@ export interface OpenSession {
    * session of its successors.
    */
   readonly stillOurs?: () => Promise<void>;
+  /**
+   * KILLs first what is left of the migration's diffs on the server. For whoever knows that none runs: a session whose
+   * connection was cut, or whose controller has gone, may keep its locks there for hours.
+   */
+  readonly endDiffs?: boolean;
 }
 
 /** Facts of a server that can be read without holding anything. */
@@ -278,6 +283,8 @@ export interface LockHolder {
   readonly by: HeldBy;
   /** Whether it is logged in as we are. */
   readonly ours: boolean;
+  /** What a session of ours says that it is for, as `diff`; empty where it is not ours. */
+  readonly role: string;
   /** Its newest statement, without values: the server's digest, or the first word alone of one that runs; may be empty. */
   readonly statement: string;
   /** What its client says it is; empty where it does not. */

@@ -2,7 +2,7 @@ import { endsWithin } from "../base/deadline.ts";
 import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkBudget, fenceOf, newSession, oldSession } from "./attempt.ts";
 import { lowerCounters, raiseCounters } from "./counters.ts";
-import { describeHolder, lockTables } from "./fence.ts";
+import { describeHolder, isOwnDiff, lockTables } from "./fence.ts";
 import { requireNewHomeOpen } from "./new-home-open.ts";
 import type { Stray, StreamPort } from "./ports.ts";
 import type { FenceKind } from "./switch-options.ts";
@@ -86,7 +86,8 @@ async function keepersOfNewHome(attempt: Attempt): Promise<readonly string[]> {
   const asked = newSession(attempt).holders();
   if (!(await endsWithin(attempt.ports.clock, asked, KEEPERS_LOOK_MS))) return [];
   const holders = await asked.catch(() => []);
-  return holders.filter(({ ours }) => !ours).map((holder) => `on ${attempt.ends.newHome}: ${describeHolder(holder)}`);
+  const others = holders.filter((holder) => !holder.ours || isOwnDiff(holder));
+  return others.map((holder) => `on ${attempt.ends.newHome}: ${describeHolder(holder)}`);
 }
 
 /** What the gate has found may have changed since: rows that came last can be the ones that were not as expected. */

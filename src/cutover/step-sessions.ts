@@ -11,8 +11,10 @@ import { readMigration } from "./journal.ts";
  */
 export async function openSessions(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
-  attempt.oldSession = await ports.home(ends.oldHome).open({ takeOver: "never", serverUuid: ends.oldUuid });
-  attempt.newSession = await ports.home(ends.newHome).open({ takeOver: "never", serverUuid: ends.newUuid });
+  // No diff runs beside a switch: what is left of one would keep the tables.
+  const wanted = { takeOver: "never", endDiffs: true } as const;
+  attempt.oldSession = await ports.home(ends.oldHome).open({ ...wanted, serverUuid: ends.oldUuid });
+  attempt.newSession = await ports.home(ends.newHome).open({ ...wanted, serverUuid: ends.newUuid });
   const { document } = await readMigration(ports.store, ends.migration);
   if (isUnderWay(document, token)) return;
   throw new SwitchyardError("CUTOVER_SUPERSEDED", {

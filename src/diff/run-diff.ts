@@ -21,6 +21,7 @@ import {
 } from "./diff-options.ts";
 import type { DiffPauses, DiffReport, SchemaDifference, TableResult } from "./diff-report.ts";
 import { DiffTally } from "./diff-tally.ts";
+import { marked, orEndSessions } from "./left-sessions.ts";
 import { openTable } from "./open-table.ts";
 import { schemaDifferences } from "./schema-differences.ts";
 import { TableRun } from "./table-run.ts";
@@ -40,12 +41,17 @@ export interface Observers {
  * moment, at which both sides hold the same transactions.
  *
  * A difference that is reported is therefore one. Nothing is written anywhere. Resolves with the report whether there
- * are differences or not. However it ends, the stream goes on.
+ * are differences or not. However it ends, the stream goes on, and no session of it is left on a server that can be reached.
  *
  * @throws {SwitchyardError} `CANCELLED`, `DIFF_TABLE_CHANGED`, `DIFF_TABLES_UNLIKE`, what the
  *   stream's port throws, and the codes of connections and of locked snapshots.
  */
 export async function runDiff(given: DiffOptions): Promise<DiffReport> {
+  const options = marked(given);
+  return await orEndSessions(options, () => compareBoth(options));
+}
+
+async function compareBoth(given: DiffOptions): Promise<DiffReport> {
   const pauses: number[] = [];
   const options: DiffOptions = {
     ...given,

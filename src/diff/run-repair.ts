@@ -11,6 +11,7 @@ import {
   diffAttributes,
   type TableKeys,
 } from "./diff-options.ts";
+import { marked, orEndSessions } from "./left-sessions.ts";
 import { standAtHome, type TableSide, whileBusy } from "./open-table.ts";
 
 /** What has come of keys whose rows differed. */
@@ -64,7 +65,12 @@ const NONE: RepairCounts = { inserted: 0, deleted: 0, rewritten: 0, equal: 0, re
  *
  * @throws {SwitchyardError} as `runDiff`, and what the port throws. Batches that were committed stay so.
  */
-export async function runRepair(options: RepairOptions): Promise<RepairReport> {
+export async function runRepair(given: RepairOptions): Promise<RepairReport> {
+  const options = marked(given);
+  return await orEndSessions(options, () => repairAll(options));
+}
+
+async function repairAll(options: RepairOptions): Promise<RepairReport> {
   const limits = { ...DEFAULT_DIFF_LIMITS, ...options.limits };
   const observer = await Connection.connect(options.other, {
     attributes: diffAttributes(options),

@@ -58,6 +58,11 @@ export class FaultyLink {
    */
   cutOff(): number {
     this.#away = true;
+    return this.forsake();
+  }
+
+  /** Ends all connections of this moment, of which the server behind does not hear; new ones pass. Gives how many. */
+  forsake(): number {
     const ended = this.#passages.size;
     for (const passage of this.#passages) {
       passage.forsaken = true;

@@ -10,7 +10,7 @@ import { lockTables } from "../../../src/cutover/fence.ts";
 import type { MysqlHome } from "../../../src/cutover/mysql-home.ts";
 import type { HomeSession, SwitchPorts } from "../../../src/cutover/ports.ts";
 import { openSessions } from "../../../src/cutover/step-sessions.ts";
-import { DEFAULT_SWITCH_LIMITS } from "../../../src/cutover/switch-options.ts";
+import { DEFAULT_SWITCH_LIMITS, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
 import { app, closeAll, errnoOf, homeOn, pendingLocks, prepareServer, TABLES, uuidOf } from "./fenced-server.ts";
@@ -21,14 +21,24 @@ describe("the fence on a real server", () => {
   let servers: { old: TestServer; new: TestServer };
   let session: HomeSession | undefined;
   let stop = new AbortController();
+  const endsOf = async () => {
+    const [oldUuid, newUuid] = await Promise.all([uuidOf(servers.old), uuidOf(servers.new)]);
+    return { oldHome: "old", newHome: "new", oldUuid, newUuid } as const;
+  };
   const ports = {
     clock: systemClock,
     log: silentLogger,
     failpoint: noFailpoints,
     signal: new AbortController().signal,
   } as unknown as SwitchPorts;
-  const lock = (on: HomeSession, mode: "write" | "read" = "write"): Promise<void> =>
-    lockTables({ session: on, ports, limits: DEFAULT_SWITCH_LIMITS, mode, tables: TABLES, home: "old" });
+  const lock = (
+    on: HomeSession,
+    mode: "write" | "read" = "write",
+    { fenceWaitMs }: Pick<SwitchLimits, "fenceWaitMs"> = DEFAULT_SWITCH_LIMITS,
+  ): Promise<void> => {
+    const limits = { ...DEFAULT_SWITCH_LIMITS, fenceWaitMs };
+    return lockTables({ session: on, ports, limits, mode, tables: TABLES, home: "old" });
+  };
 
   beforeAll(async () => {
     servers = await startServers(["old", "new"]);
@@ -47,8 +57,7 @@ describe("the fence on a real server", () => {
   test.each(["oldUuid", "newUuid"] as const)(
     "is not begun where an address leads to another server than the streams use (%s), nor is that one watched",
     async (moved) => {
-      const [oldUuid, newUuid] = await Promise.all([uuidOf(servers.old), uuidOf(servers.new)]);
-      const ends = { oldHome: "old", newHome: "new", oldUuid, newUuid, [moved]: "uuid-before" };
+      const ends = { ...(await endsOf()), [moved]: "uuid-before" };
       const home = (name: "old" | "new"): MysqlHome => homeOn(servers[name]);
       const attempt = { ports: { home }, ends } as unknown as Attempt;
       await expect(openSessions(attempt)).rejects.toMatchObject({ code: "CUTOVER_SERVER_CHANGED" });
@@ -60,6 +69,42 @@ describe("the fence on a real server", () => {
       });
     },
   );
+
+  // 1. A diff's session has read the tables on both homes, and its controller or its link has gone. 2. A switch is refused the
+  // tables by it, and says whose it is. 3. The next one ends it first, and no session of anybody else.
+  test("names what a diff of ours has left, which is ended when the next switch begins", async () => {
+    const diffs = [];
+    for (const [server, migration] of [
+      [servers.old, "m1"],
+      [servers.new, "m1"],
+      [servers.old, "m2"],
+    ] as const) {
+      const attributes = { switchyard_migration: migration, switchyard_role: "diff" };
+      const diff = await Connection.connect(server.endpoint("mover", "mover"), { attributes });
+      await diff.query("BEGIN");
+      if (migration === "m1") await diff.query("SELECT * FROM shop.items, shop.orders");
+      diffs.push(diff);
+    }
+    session = await homeOn(servers.old).open({ takeOver: "never" });
+    const target = await homeOn(servers.new).open({ takeOver: "never" });
+    const named = new RegExp(`connection ${diffs[0]?.threadId} mover@.*ours, of a diff.*shop.items.*Try again`, "s");
+    await expect(lock(session, "write", { fenceWaitMs: 50 })).rejects.toThrow(named);
+    await servers.old.root("INSERT INTO shop.items (id, a) VALUES (5000, 1)");
+    await expect(raiseCounters(session, target, "token", 0n)).rejects.toThrow(
+      new RegExp(`CUTOVER_COUNTER_REFUSED.*connection ${diffs[1]?.threadId} mover@.*ours, of a diff.*Try again`, "s"),
+    );
+    await closeAll(session, target);
+    const store = { get: () => Promise.reject(new Error("both are open")) };
+    const attempt = { ports: { home: (name: "old" | "new") => homeOn(servers[name]), store }, ends: await endsOf() };
+    await expect(openSessions(attempt as unknown as Attempt)).rejects.toThrow("both are open");
+    const { oldSession, newSession } = attempt as unknown as Attempt;
+    await Promise.all(diffs.slice(0, 2).map((diff) => diff.closed));
+    await lock(oldSession as HomeSession);
+    await raiseCounters(oldSession as HomeSession, newSession as HomeSession, "token", 0n);
+    await closeAll(oldSession, newSession);
+    await diffs[2]?.query("SELECT 1");
+    await closeAll(...diffs);
+  });
 
   test("names the open transaction that stands in its way, and leaves nothing pending behind it", async () => {
     session = await homeOn(servers.old).open({ takeOver: "never" });

@@ -16,7 +16,7 @@ import { KEYS } from "./diff-tables.ts";
 import type { ReplicaStream } from "./replica-stream.ts";
 
 /** Two servers, of which the other is a native replica of the home. */
-interface Pair {
+export interface Pair {
   readonly servers: () => { readonly home: TestServer; readonly other: TestServer };
   readonly make: (name: string, columns: string, ...inserts: string[]) => Promise<void>;
   readonly caughtUp: () => Promise<void>;

@@ -176,6 +176,7 @@ class SimView implements HomeView {
           identity: holder.id,
           by: "transaction",
           ours: false,
+          role: "",
           statement: "",
           program: "",
           client: "",

@@ -38,6 +38,7 @@ const HOLDER: LockHolder = {
   identity: "1",
   by: "transaction",
   ours: false,
+  role: "",
   statement: "",
   program: "",
   client: "",
