@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseTableKey } from "../../../src/base/table-name.ts";
+import { openAdmin } from "../../../src/mysql/admin-connection.ts";
 import { runPreflight } from "../../../src/preflight/run-preflight.ts";
 import { ACCOUNT, PreflightServers, problems } from "./preflight-servers.ts";
 
@@ -27,5 +28,13 @@ describe("two servers as they should be", () => {
   test("have no problem, seen through an account with exactly the printed grants", async () => {
     const findings = await runPreflight(request(["shop.orders"]));
     expect(problems(findings)).toEqual([]);
+  });
+
+  test("are looked at by sessions that wait seconds for a lock, such as a backup's, where the server would wait a year", async () => {
+    const asked = request(["shop.orders"]);
+    const connection = await openAdmin(asked.target.endpoint);
+    await runPreflight({ ...asked, target: { ...asked.target, connection } });
+    expect(await connection.rows("SELECT @@lock_wait_timeout waits")).toMatchObject([{ waits: "3" }]);
+    await connection.close();
   });
 });

@@ -220,20 +220,22 @@ describe("a fleet in the midst of a switch", () => {
 
   // A watch that has to begin anew after a compaction: test/integration/store/etcd-faults.test.ts.
   test(
-    "whose second operator orders the opposite at the other controller, and whose etcd is compacted, sees it through",
+    "whose second operator orders the opposite at the other controller, a diff and a repair, and whose etcd is compacted, sees it through",
     async () => {
       await atTheOldHome();
       const writers = await write();
       const { runs, other } = await fleet.runs(proxy(1), "m");
-      let opposite: CommandResult | undefined;
+      const refused: CommandResult[] = [];
       const result = await switchWith(runs, async () => {
-        opposite = await other.run("rollback", "m");
+        const orders = [["rollback"], ["diff", "start"], ["diff", "repair"]];
+        refused.push(...(await Promise.all(orders.map((order) => other.run(...order, "m")))));
         new EtcdGateway(fleet.etcd.endpoint).writeAndCompactAtOnce("/beside/switchyard");
       });
-      expect(opposite, told(opposite as CommandResult)).toMatchObject({ exit: 3 });
-      expect(told(opposite as CommandResult)).toMatch(
-        /MIGRATION_BUSY: migration \\?"m\\?" is busy: switch, ordered by/,
-      );
+      for (const one of refused) {
+        expect(one, told(one)).toMatchObject({ exit: 3 });
+        expect(told(one)).toMatch(/MIGRATION_BUSY: migration \\?"m\\?" is busy: switch, ordered by/);
+      }
+      expect(refused).toHaveLength(3);
       expect(result.exit, told(result)).toBe(0);
       await check(writers, "new");
       expect(writers.told).toMatchObject({ errors: [], unknown: 0 });
