@@ -16,7 +16,7 @@ let servers: PreflightServers;
 beforeAll(async () => {
   servers = await PreflightServers.start({
     argsOf: {
-      source: ["--binlog-ignore-db=shop"],
+      source: ["--binlog-ignore-db=shop", "--performance-schema-session-connect-attrs-size=128"],
       target: ["--skip-log-bin", "--gtid-mode=OFF", "--enforce-gtid-consistency=OFF", "--performance-schema=OFF"],
     },
   });
@@ -68,8 +68,9 @@ describe("a server that was started without what is needed", () => {
     ]);
   });
 
-  test("hides who holds a table", async () => {
+  test("hides who holds a table, or whose connections are whose", async () => {
     expect(problems(await servers.run(performanceSchemaCheck))).toEqual([
+      'error source "source": performance_schema_session_connect_attrs_size=128',
       'error target "target": performance_schema=OFF',
     ]);
   });
