@@ -40,7 +40,7 @@ function lastIn(gtid: string): string {
 /**
  * Looks through the binary log of the server that is not the tables' home, from the position of the cut on, for as
  * long as there is a way there: TRUNCATE, RENAME and DROP TRIGGER get past the lasting fence, and anything does where a
- * crash has taken the lock before that fence stood, or a guard during an attempt.
+ * crash has taken the lock before that fence stood.
  *
  * What is found is shown, goes into the history, and no diff of before opens a gate any more.
  *

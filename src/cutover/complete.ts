@@ -54,7 +54,7 @@ export async function complete(ports: EndPorts, options: CompleteOptions): Promi
   await at("source", `the old tables (${options.oldTables})`, async () => {
     left.push(...(await settleOldTables(ports, options, document)));
   });
-  await at("target", "triggers that refuse nothing", async () => {
+  await at("target", "guard triggers on the tables", async () => {
     left.push(...(await clearNewHome(ports, document)));
   });
   await ports.failpoint("complete-after-old-tables");

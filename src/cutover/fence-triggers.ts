@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import { CONNECT_ATTRIBUTES_BYTES_MIN, PROXY_ATTRIBUTE } from "../mysql/connect-attributes.ts";
 import type { LastingFence } from "./ports.ts";
 
 const EVENTS = [
@@ -8,7 +9,10 @@ const EVENTS = [
   ["DELETE", "d"],
 ] as const;
 
-/** `fence`: refuses for good. `guard`: refuses while the session that put it up holds the guard's lock. */
+/**
+ * `fence`: refuses for good. `guard`: refuses while the session that put it up holds the guard's lock; and then, for a
+ * limited time, whoever comes past the proxies.
+ */
 export type TriggerKind = "fence" | "guard";
 const KIND_SUFFIX: Readonly<Record<TriggerKind, string>> = { fence: "", guard: "g" };
 
@@ -37,6 +41,11 @@ export interface FenceDefinition {
   readonly token: string;
   /** The user that our streams log in as: the only one that may still write. */
   readonly ownUser: string;
+  /**
+   * Until when, by the server's clock, a guard whose lock is gone refuses whoever comes past the proxies. Left out where
+   * the server does not show which sessions are a proxy's: then it lets everybody pass.
+   */
+  readonly guardUntilUnixSeconds?: number | undefined;
 }
 
 /**
@@ -51,16 +60,62 @@ export interface FenceDefinition {
 export function createTriggers(table: string, kind: TriggerKind, fence: FenceDefinition): readonly string[] {
   const name = parseTableKey(table);
   const comment = ourComment(fence.migration, fence.token);
-  const moved = `switchyard: ${table} has moved to another server; nothing was written`.slice(0, 128);
-  const held = kind === "guard" ? ` AND IS_USED_LOCK(${quoteText(guardLock(fence.migration))}) IS NOT NULL` : "";
   const user = "LEFT(USER(), CHAR_LENGTH(USER()) - CHAR_LENGTH(SUBSTRING_INDEX(USER(), '@', -1)) - 1)";
+  const refusal = kind === "fence" ? refuse(moved(table)) : guarding(table, fence);
   return EVENTS.map(
     ([event, suffix]) =>
       `${comment} CREATE TRIGGER ${comment} ${quoteId(name.schema)}.${quoteId(triggerName(fence.migration, table, KIND_SUFFIX[kind] + suffix))} ` +
       `BEFORE ${event} ON ${quoteTable(name)} FOR EACH ROW ` +
-      `BEGIN ${comment} IF CAST(${user} AS BINARY) <> CAST(${quoteText(fence.ownUser)} AS BINARY)${held} ` +
-      `THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = ${quoteText(moved)}; END IF; END`,
+      `BEGIN ${comment} IF CAST(${user} AS BINARY) <> CAST(${quoteText(fence.ownUser)} AS BINARY) ` +
+      `THEN ${refusal} END IF; END`,
   );
+}
+
+/**
+ * What a guard does with a row of somebody else's. A home in use must not be shut to the proxies' clients by what an
+ * attempt has left behind, so without its lock it refuses only sessions of which the server shows that no proxy has
+ * opened them: one that is not instrumented passes, and so does everybody where attributes are not kept or the look fails.
+ *
+ * The look is a statement of its own: nothing is read while the lock is held, or past the time. `SYSDATE()` is the
+ * server's clock, whatever a session has set as its `timestamp`.
+ */
+function guarding(table: string, { migration, guardUntilUnixSeconds: until }: FenceDefinition): string {
+  const held = `IF IS_USED_LOCK(${quoteText(guardLock(migration))}) IS NOT NULL THEN ${refuse(moved(table))} END IF;`;
+  if (until === undefined) return held;
+  const moving = `switchyard: ${table} is being moved, and takes writes from the proxies alone; nothing was written`;
+  return (
+    `BEGIN DECLARE bypasses BOOL DEFAULT FALSE; ${held} ` +
+    `IF UNIX_TIMESTAMP(SYSDATE()) < ${until} AND ${ATTRIBUTES_KEPT} THEN ` +
+    "BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; SET bypasses = EXISTS (" +
+    "SELECT 1 FROM performance_schema.threads t WHERE t.PROCESSLIST_ID = CONNECTION_ID() " +
+    "AND NOT EXISTS (SELECT 1 FROM performance_schema.session_connect_attrs a " +
+    `WHERE a.PROCESSLIST_ID = t.PROCESSLIST_ID AND a.ATTR_NAME = '${PROXY_ATTRIBUTE}')); END; ` +
+    `IF bypasses THEN ${refuse(moving)} END IF; END IF; END;`
+  );
+}
+
+const ATTRIBUTES_KEPT = `@@GLOBAL.performance_schema_session_connect_attrs_size >= ${CONNECT_ATTRIBUTES_BYTES_MIN}`;
+
+/**
+ * Asks for `now`, the server's clock as guards read it, and for `shown`: whether what a guard looks up about a session can be
+ * read, and shows this one's attribute. It needs what the guard's definer needs, and fails where the guard would.
+ */
+export function askWhetherSessionsAreShown(ownAttribute: string): string {
+  return (
+    `SELECT FLOOR(UNIX_TIMESTAMP(SYSDATE())) now, ${ATTRIBUTES_KEPT} AND EXISTS (SELECT 1 FROM performance_schema.threads t ` +
+    "JOIN performance_schema.session_connect_attrs a ON a.PROCESSLIST_ID = t.PROCESSLIST_ID " +
+    `WHERE t.PROCESSLIST_ID = CONNECTION_ID() AND a.ATTR_NAME = ${quoteText(ownAttribute)}) shown`
+  );
+}
+
+const MESSAGE_CHARS_MAX = 128;
+
+function moved(table: string): string {
+  return `switchyard: ${table} has moved to another server; nothing was written`;
+}
+
+function refuse(message: string): string {
+  return `SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = ${quoteText(message.slice(0, MESSAGE_CHARS_MAX))};`;
 }
 
 export function dropTrigger(trigger: FenceTrigger, migration: string, token: string): string {
@@ -111,9 +166,10 @@ export function triggerUserOf(body: string): string | undefined {
   return hex === undefined ? undefined : Buffer.from(hex, "hex").toString("utf8");
 }
 
-/** Whether a guard stands complete on a table. */
-export function isGuarded(triggers: readonly FenceTrigger[], table: string): boolean {
-  return triggers.filter((one) => one.kind === "guard" && one.table === table).length === EVENTS.length;
+/** Whether a guard stands complete on a table, of that attempt where one is named. */
+export function isGuarded(triggers: readonly FenceTrigger[], table: string, token?: string): boolean {
+  const guards = triggers.filter((one) => one.kind === "guard" && one.table === table);
+  return guards.filter((one) => token === undefined || one.token === token).length === EVENTS.length;
 }
 
 /** The lasting fences among the triggers: one for each table and token. */

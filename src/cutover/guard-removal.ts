@@ -8,7 +8,7 @@ const PENDING_MS = 3;
 const REST_MS = 100;
 
 /**
- * Takes the guards off a home in use. They let everybody pass already; each goes in a moment in which no transaction
+ * Takes the guards off a home in use. They let the proxies' clients pass already; each goes in a moment in which no transaction
  * holds its table, since the server would end one that has read it and then writes to it as a deadlock's victim.
  *
  * False where some could not go in the time: transactions came without a pause.
@@ -26,10 +26,14 @@ export async function takeGuardsOff(
   }
 }
 
+/** Whom they keep out, and how long: to be said wherever guards are left on a home in use. */
+export const LEFT_GUARDS_REFUSE =
+  "They refuse writes past the proxies until a quarter of an hour after the last switch or rollback, and nothing then";
+
 /** What an operator must know of guards that stay behind when a migration ends: they run in our account's name. */
 export function guardsLeft(migration: string, backend: string): string {
   return (
-    `triggers ${triggerPrefix(migration)}… on ${backend}, which refuse nothing: transactions kept their tables. Run the ` +
+    `triggers ${triggerPrefix(migration)}… on ${backend}: transactions kept their tables. ${LEFT_GUARDS_REFUSE}. Run the ` +
     "command again when they are quieter, or drop them by hand; until then Switchyard's account there must stay, " +
     "because writes to the tables run them in its name"
   );

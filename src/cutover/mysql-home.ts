@@ -9,7 +9,7 @@ import { requireKnownServer } from "./known-server.ts";
 import { endLeftDiffs } from "./left-diffs.ts";
 import { takeTablesOver } from "./lock-takeover.ts";
 import { type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
-import { MysqlSession } from "./mysql-session.ts";
+import { MysqlSession, ROLE_ATTRIBUTE } from "./mysql-session.ts";
 import type { Home, HomeSession, HomeView, OpenSession, StrayWatch } from "./ports.ts";
 import { BinlogStrayWatch } from "./stray-watch.ts";
 import type { SwitchLimits } from "./switch-options.ts";
@@ -29,6 +29,9 @@ const TAKE_OVER_TIMEOUT_MS = 20_000;
 const QUEUE_WAIT_SECONDS = 60;
 /** Longer than anybody waits; the most that the server allows. */
 const PATIENT_WAIT_SECONDS = 31_536_000;
+
+/** Time for another controller to come and finish. Past it nobody is refused by what nobody has come for. */
+const LEFT_GUARD_SECONDS = 900;
 
 /** A real MySQL server, as one migration's switch uses it. */
 export class MysqlHome implements Home {
@@ -78,7 +81,7 @@ export class MysqlHome implements Home {
     return new MysqlSession(
       main,
       helper,
-      { ...this.#facts(), server: this.backend, clock },
+      { ...this.#facts(), server: this.backend, clock, guardSeconds: this.#guardSeconds() },
       (this.#idleSeconds() * 1000) / 5,
     );
   }
@@ -143,6 +146,12 @@ export class MysqlHome implements Home {
     return Math.max(60, Math.ceil((10 * this.#options.limits.holdBudgetMs) / 1000));
   }
 
+  /** From when guards are put up: an attempt has to end first, be it by its swap. */
+  #guardSeconds(): number {
+    const { armTimeoutMs, holdBudgetMs } = this.#options.limits;
+    return LEFT_GUARD_SECONDS + Math.ceil((armTimeoutMs + holdBudgetMs) / 1000);
+  }
+
   /** Each connection is asked for itself: the address may lead elsewhere from one to the next. */
   async #connectTo(serverUuid: string | undefined): Promise<Connection> {
     const connection = await this.#connect();
@@ -157,7 +166,7 @@ export class MysqlHome implements Home {
 
   async #connect(): Promise<Connection> {
     return await Connection.connect(this.#options.endpoint, {
-      attributes: { switchyard_migration: this.#options.migration, switchyard_role: "switch" },
+      attributes: { switchyard_migration: this.#options.migration, [ROLE_ATTRIBUTE]: "switch" },
     });
   }
 }

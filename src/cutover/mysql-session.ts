@@ -3,10 +3,19 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { isConnectionLost } from "../mysql/connection-lost.ts";
+import { MysqlError } from "../mysql/mysql-error.ts";
 import { readExecuted } from "../mysql/read-executed.ts";
 import { autoIncrementMax } from "./auto-increment-max.ts";
 import { lockStatement, runBounded } from "./bounded-lock.ts";
-import { createTriggers, dropTrigger, type FenceTrigger, guardLock, isGuarded, ourComment } from "./fence-triggers.ts";
+import {
+  askWhetherSessionsAreShown,
+  createTriggers,
+  dropTrigger,
+  type FenceTrigger,
+  guardLock,
+  isGuarded,
+  ourComment,
+} from "./fence-triggers.ts";
 import { HomeQueries, type RowSource, type TextRow } from "./home-queries.ts";
 import { killConnection, LOCK_WAIT_SECONDS } from "./migration-lock.ts";
 import type { HomeSession, HomeView, LastingFence, LockHolder } from "./ports.ts";
@@ -18,7 +27,12 @@ export interface SessionFacts {
   /** Name of the server, for messages. */
   readonly server: string;
   readonly clock: Clock;
+  /** For how long a guard that was left with its lock gone refuses whoever comes past the proxies. */
+  readonly guardSeconds: number;
 }
+
+/** A connection attribute that each connection of a session bears. */
+export const ROLE_ATTRIBUTE = "switchyard_role";
 
 const QUIET_LOOKS = 6;
 const QUIET_LOOK_MS = 10;
@@ -118,11 +132,14 @@ export class MysqlSession implements HomeSession {
     const { migration, tables, ownUser } = this.#facts;
     const [row] = await this.#run(`SELECT GET_LOCK(${quoteText(guardLock(migration))}, ${LOCK_WAIT_SECONDS}) got`);
     if (row?.["got"] !== "1") throw this.#lostError("another session holds the guard's lock");
+    const definition = { migration, token, ownUser, guardUntilUnixSeconds: await this.#guardUntil() };
     const standing = await this.#view.triggers();
     for (const table of tables.map(tableKey)) {
-      if (isGuarded(standing, table)) continue;
+      // Another attempt's guard may be past its time. While its lock is held it refuses like ours, where no fence does.
+      const fenced = standing.some((one) => one.table === table && one.kind === "fence");
+      if (isGuarded(standing, table, fenced ? token : undefined)) continue;
       await this.#dropTriggers(token, (one) => one.table === table && one.kind === "guard");
-      for (const statement of createTriggers(table, "guard", { migration, token, ownUser })) await this.#run(statement);
+      for (const statement of createTriggers(table, "guard", definition)) await this.#run(statement);
     }
     await this.#dropTriggers(token, (one) => one.kind === "fence");
   }
@@ -225,6 +242,20 @@ export class MysqlSession implements HomeSession {
     const guarded = this.#guarded(this.#main);
     const session = { threadId: this.#main.threadId, rows: (sql: string) => guarded.rows(sql) };
     return await runBounded(session, this.#guarded(this.#helper), this.#facts.clock, statement, pendingMs);
+  }
+
+  /**
+   * By the server's clock; undefined where a guard could not tell the proxies' sessions from others, and would keep all of
+   * them from a home in use.
+   */
+  async #guardUntil(): Promise<number | undefined> {
+    try {
+      const [row] = await this.#run(askWhetherSessionsAreShown(ROLE_ATTRIBUTE));
+      return row?.["shown"] === "1" ? Number(row["now"]) + this.#facts.guardSeconds : undefined;
+    } catch (error) {
+      if (error instanceof MysqlError) return undefined;
+      throw error;
+    }
   }
 
   async #dropTriggers(token: string, which: (trigger: FenceTrigger) => boolean): Promise<void> {

@@ -229,15 +229,19 @@ export interface HomeSession extends HomeView {
   /** Removes every lasting fence and guard of this migration from the tables. */
   dropFences(token: string): Promise<void>;
   /**
-   * Replaces lasting fences by guards: triggers that refuse writes by others only for as long as this very session
-   * stands and has not called {@link liftGuard}. There is no moment at which neither refuses.
+   * Replaces lasting fences by guards: triggers that refuse writes by others for as long as this very session stands and
+   * has not called {@link liftGuard}. There is no moment at which neither refuses.
+   *
+   * Then they let the clients of all proxies pass, and for a time nobody else: whoever comes past the proxies may take the
+   * server for the tables' home when it is not, or no more. Where the server does not show whose a session is, they let
+   * everybody pass.
    */
   installGuards(token: string): Promise<void>;
-  /** Lets everybody write past the guards: one round trip, however many tables. Idempotent. */
+  /** Lets the proxies' clients write past the guards: one round trip, however many tables. Idempotent. */
   liftGuard(): Promise<void>;
   /**
    * Takes the guards off a home that is in use, one by one: only when no transaction has held the table for
-   * a while, and pending for at most `pendingMs`. Answers whether all are gone; those that are left let everybody pass.
+   * a while, and pending for at most `pendingMs`. Answers whether all are gone; those that are left let the proxies' clients pass.
    */
   removeGuards(token: string, pendingMs: number): Promise<boolean>;
   /** Next AUTO_INCREMENT value by table key, as the engine has it now; tables without one are left out. */

@@ -1,7 +1,7 @@
 import { SwitchyardError } from "../base/errors.ts";
 import { type Attempt, checkSessions, dropSession, fenceOf, newSession, oldSession, proxyView } from "./attempt.ts";
 import { describeHolder, readersHaveEnded } from "./fence.ts";
-import { takeGuardsOff } from "./guard-removal.ts";
+import { LEFT_GUARDS_REFUSE, takeGuardsOff } from "./guard-removal.ts";
 import { readMigration } from "./journal.ts";
 import type { OpenSession } from "./ports.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
@@ -95,7 +95,7 @@ export async function startReturnStream(attempt: Attempt): Promise<void> {
   await attempt.ports.stream(attempt.ends.returning).start(attempt.token);
 }
 
-/** Somebody waits for the command; guards that stay refuse nothing. */
+/** Somebody waits for the command; guards that stay refuse no proxy's client. */
 const GUARDS_TIMEOUT_MS = 1000;
 
 /** Takes the guards off the new home. What cannot go is left, and said: the next move takes it off under its lock. */
@@ -106,7 +106,7 @@ export async function removeGuards(attempt: Attempt): Promise<void> {
   const wait = { clock: ports.clock, timeoutMs: GUARDS_TIMEOUT_MS, signal: ports.signal };
   if (await takeGuardsOff(newSession(attempt), token, wait)) return;
   attempt.notes.push(
-    `triggers that refuse nothing any more are left on ${ends.newHome}: long transactions kept their tables`,
+    `triggers are left on ${ends.newHome}: long transactions kept their tables. ${LEFT_GUARDS_REFUSE}`,
   );
 }
 

@@ -31,8 +31,8 @@ export async function openSessions(attempt: Attempt): Promise<void> {
  * stream passes over, or a stray, and then there is no swap; so the position need not be written while clients wait.
  *
  * Taking the fences away within the pause would cost clients some milliseconds for each table. So they give way now, to
- * guards that refuse the same writes, but fall with one round trip just before the swap, and by themselves if this
- * session should end: a home that is in use can never be shut by what an attempt has left behind.
+ * guards that refuse the same writes, but let the proxies' clients pass with one round trip just before the swap, and by
+ * themselves if this session should end: a home that is in use can never be shut to them by what an attempt has left behind.
  *
  * Both watches begin here and are waited for: a server that is asked for its newest transactions first reads its newest log
  * from the beginning, for a third of a second where it has grown to a gigabyte. The old home's is of use for what

@@ -15,8 +15,8 @@ import { nextPhase } from "./transitions.ts";
  * It applies only if both documents are as read, with this attempt's hold still there: a proxy that gave the hold up,
  * or a controller that took over, has changed them.
  *
- * Before it is sent, the guards on the new home are lifted: the first client may be there before this controller hears
- * that the swap was applied.
+ * Before it is sent, the guards on the new home are lifted: a proxy's first client may be there before this controller
+ * hears that the swap was applied.
  *
  * It is sent again only after a read that shows the hold and the attempt still standing. If the end of it cannot be
  * learned in time, this throws, and the abort decides: its own transaction under the revisions then read.

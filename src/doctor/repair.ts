@@ -114,7 +114,7 @@ async function dropTriggers(
   if (await takeGuardsOff(session, DOCTOR_TOKEN, { clock, timeoutMs: GUARDS_TIMEOUT_MS })) return;
   throw new SwitchyardError("DOCTOR_FIX_REFUSED", {
     what: `some guard triggers on ${repair.tables.join(", ")} could not be dropped: transactions came without a pause`,
-    changed: "Those of the quieter tables are gone; the others refuse nothing.",
+    changed: "Those of the quieter tables are gone; the others let the proxies' clients write.",
     fix: "Run the command again when they are quieter.",
   });
 }

@@ -42,6 +42,15 @@ afterAll(async () => {
   await stopServers(servers);
 });
 
+/** The mark by which servers tell the proxy's connections from others: without it, guards would take one for a bypass. */
+async function expectMarked(id: number): Promise<void> {
+  const rows = await servers.old.root(
+    `SELECT ATTR_VALUE AS value FROM performance_schema.session_connect_attrs
+     WHERE PROCESSLIST_ID = ${id} AND ATTR_NAME = 'switchyard_proxy'`,
+  );
+  expect(rows).toEqual([{ value: (await harness.document()).bootNonce }]);
+}
+
 describe("a change of user", () => {
   test.each([
     ["over TLS", { ssl }],
@@ -58,6 +67,7 @@ describe("a change of user", () => {
       await client.changeUser({ user: USER, password: PASSWORD, database: "shop" });
       const [[back]] = await client.query<RowDataPacket[]>(WHO);
       expect(back).toMatchObject({ me: "app@%", id: client.threadId, db: "shop" });
+      await expectMarked(client.threadId);
     }
     await client.end();
   });
@@ -204,6 +214,7 @@ describe("COM_RESET_CONNECTION", () => {
     const [[row]] = await client.query<RowDataPacket[]>(WHO);
     expect(row).toMatchObject({ me: "app@%", id: client.threadId, db: "shop", a: null });
     expect(row?.["mode"]).not.toBe("ANSI_QUOTES");
+    await expectMarked(client.threadId);
     expect(await servers.old.root("SELECT 1 FROM shop.orders WHERE id = 600")).toEqual([]);
     await client.end();
   });

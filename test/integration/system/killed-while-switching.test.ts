@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Failpoint } from "../../../src/base/failpoints.ts";
+import { BypassingWriter } from "../../support/bypassing-writer.ts";
+import type { CommandResult } from "../../support/serve-process.ts";
 import { KilledController } from "./killed-controller.ts";
 
 type Kind = "switch" | "rollback";
@@ -52,6 +54,10 @@ const ENDS = {
  * 2. The tables change home, or change back; the controller is killed with SIGKILL at a point of it.
  * 3. It is started again by itself, and nobody does anything.
  * 4. It ends either as it was before or with all at the new home; the clients have seen a pause.
+ *
+ * While the tables change back somebody writes past the proxy, straight to the server that they are to come back to. Between
+ * the steps `clear` and `remove-guards` no fence stands there, and nobody who could keep it shut is left once the controller is
+ * dead: he must be refused all the same until the tables are at home there, and the proxy's clients must not from then on.
  */
 describe("a controller that is killed while the tables change home", () => {
   let killed: KilledController;
@@ -74,13 +80,42 @@ describe("a controller that is killed while the tables change home", () => {
   const fenced = (kind: Kind): readonly string[] =>
     kind === "switch" ? [] : (OTHER_FENCES[moves++ % OTHER_FENCES.length] ?? []);
 
+  /** The number of the client who writes past the proxy. */
+  let client = -1;
+
+  /**
+   * Does `work` while somebody writes straight to the old server: of that he was refused at first, acknowledged only what
+   * he may be, and all of that is there.
+   */
+  const pastWhile = async <T>(work: () => Promise<T>, acknowledged: "nothing" | "what came after"): Promise<T> => {
+    const { old } = killed.system;
+    const writer = new BypassingWriter(--client);
+    writer.start(killed.system.appUrl(old));
+    let result: T;
+    try {
+      result = await work();
+    } finally {
+      await writer.stop();
+    }
+    const rows = await old.root(`SELECT sequence FROM ledger.entry WHERE client = ${client} ORDER BY sequence`);
+    expect(rows.map((row) => Number(row["sequence"]))).toEqual(writer.acknowledged);
+    if (acknowledged === "nothing") expect(writer.acknowledged).toEqual([]);
+    expect(writer.refused).toBeGreaterThan(0);
+    for (const reason of writer.reasons) expect(reason).toMatch(/^switchyard: ledger\.entry /);
+    return result;
+  };
+
   const abortedAt = (kind: Kind, points: readonly Failpoint[]): void => {
     test(
       `${kind}: at ${points.join(" and ")} leaves everything as it was`,
       async () => {
         await bring(kind);
-        const result = await killed.killingMove(kind, "m", points, fenced(kind));
-        expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].before);
+        const move = async (): Promise<CommandResult> => {
+          const told = await killed.killingMove(kind, "m", points, fenced(kind));
+          expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].before);
+          return told;
+        };
+        const result = kind === "switch" ? await move() : await pastWhile(move, "nothing");
         expect(result.exit, result.stdout + result.stderr).toBe(4);
         await killed.nothingIsLost(ENDS[kind].oldHome);
       },
@@ -93,8 +128,12 @@ describe("a controller that is killed while the tables change home", () => {
       `${kind}: at ${point} ends with the tables at their new home`,
       async () => {
         await bring(kind);
-        const result = await killed.killingMove(kind, "m", [point], fenced(kind));
-        expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].after);
+        const move = async (): Promise<CommandResult> => {
+          const told = await killed.killingMove(kind, "m", [point], fenced(kind));
+          expect(await killed.settled("m", "running", "switched")).toBe(ENDS[kind].after);
+          return told;
+        };
+        const result = kind === "switch" ? await move() : await pastWhile(move, "what came after");
         expect(result.exit, result.stdout + result.stderr).toBe(0);
         await killed.nothingIsLost(ENDS[kind].newHome);
       },

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import mysql from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { BypassingWriter } from "../../support/bypassing-writer.ts";
 import { LEDGER_TABLES, LedgerWriters } from "../../support/ledger-writers.ts";
 import type { ServeProcess } from "../../support/serve-process.ts";
 import { TestSystem } from "../../support/system.ts";
@@ -12,39 +13,6 @@ const ROUNDS = Number(process.env["SWITCHYARD_MOVES"] ?? 2);
 /** Of the home that is left; what keeps him out of the other one are its triggers, and guards in their place. */
 const FENCES = { switch: ["lock", "lock-read"], rollback: ["lock-read", "none", "lock"] } as const;
 const FORCED = ["--force", "--reason", "nobody goes past the proxies there"];
-
-/** Inserts straight into the old server, without pause; what fails is forgotten, what is acknowledged remembered. */
-class BypassingWriter {
-  readonly acknowledged: number[] = [];
-  refused = 0;
-  #stopped = false;
-  #work: Promise<void> = Promise.resolve();
-
-  start(url: string): void {
-    this.#work = this.#run(url);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#work;
-  }
-
-  async #run(url: string): Promise<void> {
-    const connection = await mysql.createConnection(url);
-    for (let sequence = 1; !this.#stopped; sequence += 1) {
-      try {
-        await connection.query("INSERT INTO ledger.entry (client, sequence, note) VALUES (-2, ?, 'past the proxy')", [
-          sequence,
-        ]);
-        this.acknowledged.push(sequence);
-      } catch {
-        this.refused += 1;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 3));
-    }
-    connection.destroy();
-  }
-}
 
 describe("a client that writes straight to the source", () => {
   let system: TestSystem;
@@ -173,7 +141,7 @@ describe("a client that writes straight to the source", () => {
     await writers.start();
     const compared = await serve.run("diff", "start", "m");
     expect(compared, compared.stdout + compared.stderr).toMatchObject({ exit: 0 });
-    const bypassing = new BypassingWriter();
+    const bypassing = new BypassingWriter(-2);
     bypassing.start(system.appUrl(system.old));
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const command of ["switch", "rollback"] as const) {

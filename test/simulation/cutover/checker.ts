@@ -215,16 +215,10 @@ export class Checker {
       if (server.exposed) for (const write of entry.writes) this.#exposed.set(keyOf(write), this.#world.now);
       return server.exposed;
     }
-    for (const write of entry.writes)
-      this.#conflicts.set(keyOf(write), {
-        server,
-        index,
-        exposed: (server.exposed || this.bypassed) && !server.guarded,
-      });
-    // Guards are lifted a moment before the swap, and fall with their session: who gets in then has written to what is
-    // about to be the home.
     // A server that the tables have never left bears no fence yet: it is watched alone.
-    if (!server.exposed && !server.guarded && this.#swaps > 0 && !this.bypassed)
+    const open = (server.exposed || this.bypassed) && !server.guarded;
+    for (const write of entry.writes) this.#conflicts.set(keyOf(write), { server, index, exposed: open });
+    if (!open && this.#swaps > 0)
       this.#breach(`${server.name} took a write past the proxies although the tables were at home elsewhere`);
     return true;
   }

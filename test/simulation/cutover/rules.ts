@@ -173,6 +173,13 @@ export const RULES: readonly Rule[] = [
     failure: /took a write past the proxies/,
   },
   {
+    rule: "a guard whose lock is gone goes on refusing whoever comes past the proxies",
+    invariants: "A3, C9",
+    without: { guardsPassAll: true },
+    kept: {},
+    failure: /took a write past the proxies/,
+  },
+  {
     rule: "fences of the new home are gone before it takes writes",
     invariants: "A4, C9",
     without: { weaken: weakened.withFencesLeft },

@@ -79,6 +79,8 @@ export interface RunOptions {
   readonly epochsOff?: boolean;
   /** Test-only: streams are begun whoever has sealed their ledger. */
   readonly sealsOff?: boolean;
+  /** Test-only: a guard whose lock is gone lets everybody pass. */
+  readonly guardsPassAll?: boolean;
   /** Test-only: an attempt seals a ledger that its stream does not hold any more. */
   readonly lateSeals?: boolean;
 }
@@ -147,6 +149,7 @@ export class Run {
       server.epochs = options.epochsOff !== true;
       server.seals = options.sealsOff !== true;
       server.sealsByHolder = options.lateSeals !== true;
+      server.guardsPassAll = options.guardsPassAll === true;
       server.sessionsShared = options.sessionsShared === true;
       server.isLate = ({ sessionOf }) => sessionOf !== undefined && sessionOf.name !== this.#leader();
     }

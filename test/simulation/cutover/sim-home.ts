@@ -279,8 +279,9 @@ class SimSession extends SimView implements HomeSession {
 
   removeGuards(): Promise<boolean> {
     return this.ask(() => {
-      this.server.guarded = false;
-      return this.server.world.random.chance(0.8);
+      const gone = this.server.world.random.chance(0.8);
+      if (gone) this.server.guarded = false;
+      return gone;
     });
   }
 

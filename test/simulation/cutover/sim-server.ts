@@ -110,6 +110,8 @@ export class SimServer {
   seals = true;
   /** Test-only: a ledger is sealed by whoever asks, not by the stream that holds it alone. */
   sealsByHolder = true;
+  /** Test-only: a guard whose lock is gone lets everybody pass. */
+  guardsPassAll = false;
   /** Test-only: nobody ends a session that has the migration's lock. */
   sessionsShared = false;
   /** Whether a session is one of a controller that does not run the migration any more. */
@@ -176,8 +178,7 @@ export class SimServer {
     const slow = this.world.random.chance(0.02);
     await this.world.delay(slow ? this.world.random.between(...SLOW_INSERT_MS) : this.world.random.between(0.3, 2));
     this.#alive(connection);
-    const refused = this.fence !== undefined || (this.guarded && this.guard !== undefined);
-    if (refused && !connection.own) {
+    if (this.#refuses(connection)) {
       if (connection.buffer === undefined) this.release(connection);
       throw new StatementError("fenced");
     }
@@ -189,6 +190,12 @@ export class SimServer {
       this.append({ origin: bypass ? "bypass" : "client", writes: [write] });
       this.release(connection);
     }
+  }
+
+  #refuses({ own, nonce }: Connection): boolean {
+    if (own) return false;
+    if (this.fence !== undefined || (this.guarded && this.guard !== undefined)) return true;
+    return this.guarded && nonce === undefined && !this.guardsPassAll;
   }
 
   begin(connection: Connection): void {

@@ -77,6 +77,8 @@ export async function runCell(stage: Stage, cell: PlannedCell, options: CellOpti
     unexcuse = stage.clients.excuse(allowedErrors(cell, at.kind));
     measured = await breakOne(stage, cell, { ...at, ...options, findings });
     const strays = await settleStrays(stage, measured.home);
+    if (strays.some && measured.outcome === "aborted")
+      findings.push("somebody got past the fences of what had not become the home, or the guards in their place");
     findings.push(...strays.findings, ...(await stage.verify({ straysKnown: strays.some })));
   } catch (error) {
     usable = false;

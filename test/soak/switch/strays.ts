@@ -9,7 +9,7 @@ const LOOK_MS = 50;
 const ORDER_MS_MAX = 30_000;
 
 /**
- * Writes that got in past the proxies on the server that is not the home: where the process that held its lock or guards, or the
+ * Writes that got in past the proxies on the server that is not the home: where the process that held its lock, or the
  * server itself, was killed while no lasting fence stood, nobody could refuse them. They must be shown by
  * themselves; then an operator takes them away and compares, and they are lost by his order.
  *

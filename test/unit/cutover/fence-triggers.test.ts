@@ -38,13 +38,26 @@ describe("the triggers of a fence", () => {
   });
 
   test("say whom they let write, in our text and in that of the information schema", () => {
-    const [sent = ""] = createTriggers("s.t", "guard", { migration: "m", token: "x", ownUser: "o'ther" });
-    expect(triggerUserOf(sent)).toBe("o'ther");
+    for (const guardUntilUnixSeconds of [undefined, 1_800_000_000]) {
+      const definition = { migration: "m", token: "x", ownUser: "o'ther", guardUntilUnixSeconds };
+      const [sent = ""] = createTriggers("s.t", "guard", definition);
+      expect(triggerUserOf(sent)).toBe("o'ther");
+    }
     // As MySQL 9.7 has shown one.
     const shown =
       "BEGIN /* switchyard migration=m token=x */ IF CAST(LEFT(USER(), 1) AS BINARY) <> CAST( 0x6f2774686572 AS BINARY) THEN";
     expect(triggerUserOf(shown)).toBe("o'ther");
     expect(triggerUserOf("BEGIN END")).toBeUndefined();
+  });
+
+  test("say why they refuse in no more characters than a server takes, however long a table's name is", () => {
+    const definition = { migration: "m", token: "x", ownUser: "u", guardUntilUnixSeconds: 1_800_000_000 };
+    for (const kind of ["fence", "guard"] as const) {
+      const [sent = ""] = createTriggers(`s.${"t".repeat(64)}`, kind, definition);
+      const messages = [...sent.matchAll(/MESSAGE_TEXT = _utf8mb4 ?0x([0-9a-f]+);/gi)].map(([, hex]) => hex ?? "");
+      expect(messages).toHaveLength(kind === "fence" ? 1 : 2);
+      for (const hex of messages) expect(Buffer.from(hex, "hex").toString("utf8").length).toBeLessThanOrEqual(128);
+    }
   });
 
   test("the longest name of a migration leaves locks that a server takes", () => {
@@ -64,6 +77,8 @@ describe("the triggers of a fence", () => {
     const two = readTriggers([row("i", "t1"), row("u", "t1"), row("gi", "t2"), row("gu", "t2"), row("gd", "t2")]);
     expect(fencesOf(two)).toEqual([{ table: "shop.items", token: "t1", complete: false }]);
     expect(isGuarded(two, "shop.items")).toBe(true);
+    expect(isGuarded(two, "shop.items", "t2")).toBe(true);
+    expect(isGuarded(two, "shop.items", "t1")).toBe(false);
     const three = readTriggers([row("i", "t1"), row("u", "t1"), row("d", "t1")]);
     expect(fencesOf(three)).toEqual([{ table: "shop.items", token: "t1", complete: true }]);
     expect(isGuarded(three, "shop.items")).toBe(false);
@@ -71,7 +86,8 @@ describe("the triggers of a fence", () => {
 
   test("are known as ours by the streams, as sent and as the server writes them into its log", () => {
     for (const kind of ["fence", "guard"] as const) {
-      for (const sql of createTriggers("shop.items", kind, { migration: "m", token: "t", ownUser: "u" })) {
+      const definition = { migration: "m", token: "t", ownUser: "u", guardUntilUnixSeconds: 1_800_000_000 };
+      for (const sql of createTriggers("shop.items", kind, definition)) {
         expect(isOurDdl(sql)).toBe(true);
         expect(isOurDdl(sql.replace(/^\/\*.*?\*\/ CREATE TRIGGER/, "CREATE DEFINER=`a b`@`%` TRIGGER"))).toBe(true);
       }
