@@ -16,6 +16,7 @@ import {
   diffAttributes,
   type ReadingOptions,
 } from "./diff-options.ts";
+import { requireSameDefinition } from "./pinned-definition.ts";
 
 /** A table on one server, as of the moment of its comparison. */
 export interface TableSide {
@@ -54,8 +55,22 @@ export async function openTable(
   name: TableName,
   observer: Connection,
 ): Promise<OpenTable> {
-  return await whileBusy(options, limits, name, () => openAtOnce(options, limits, name, observer));
+  return await whileBusy(options, limits, name, async () => {
+    for (let opening = 1; ; opening += 1) {
+      const table = await openAtOnce(options, limits, name, observer);
+      try {
+        await requireSameDefinition(table.other, observer);
+        return table;
+      } catch (error) {
+        table.cut();
+        if (opening >= OPENINGS_MAX || !isSwitchyardError(error, "DIFF_TABLE_CHANGED")) throw error;
+      }
+    }
+  });
 }
+
+/** How often a table is opened whose definition the stream has changed on its way to the snapshot. */
+const OPENINGS_MAX = 3;
 
 /** Tries `once` again, after the stream has had time to run, while others keep the table locked. */
 export async function whileBusy<T>(
@@ -101,15 +116,17 @@ async function openAtOnce(
   try {
     const [reader] = await connectReaders(options.other, 1, { attributes: diffAttributes(options), signal }, opened);
     await reader?.query(READER_SESSION);
+    // To read a definition takes longest of all. Whether it was still this one is looked at when the stream goes on.
+    const shape = await readTableShape(observer, name);
     const home = await standAtHome({ ...options, stream }, limits, name, opened);
     await options.failpoint("diff-before-target-snapshot");
-    const { otherPosition, other } = await openOther(reader, name, observer);
+    const otherPosition = await openOther(reader, name, observer);
     return {
       position: home.position,
       ...(otherPosition === undefined ? {} : { otherPosition }),
       openedTime,
       home,
-      other,
+      other: sideOf(reader, shape),
       cut: () => {
         signal.removeEventListener("abort", cut);
         cut();
@@ -246,20 +263,21 @@ async function openHome(
 /**
  * The stream stands still and nobody else writes there, so no lock is needed. What is asked of the observer is sent at once
  * and answered in order; the view is opened as soon as the answers are there that have to come before it.
+ *
+ * @returns what the server had executed a moment before, unless a prepared transaction may hold rows of the table
  */
 async function openOther(
   reader: Connection | undefined,
   name: TableName,
   observer: Connection,
-): Promise<{ readonly otherPosition: string | undefined; readonly other: TableSide }> {
+): Promise<string | undefined> {
   // First: whatever is written there behind it, by whomever, is looked at again.
   const executed = readExecuted(observer);
   // What is committed by then is in the read view, and what is prepared from now on is behind the position.
   const prepared = mayBePrepared(observer, name, observer.rows("XA RECOVER"));
-  const shape = readTableShape(observer, name);
   const viewed = prepared.then(() => reader?.query(OPEN_READ_VIEW));
-  const [otherPosition, mayBe, seen] = await Promise.all([executed, prepared, shape, viewed]);
-  return { otherPosition: mayBe ? undefined : otherPosition, other: sideOf(reader, seen) };
+  const [position, mayBe] = await Promise.all([executed, prepared, viewed]);
+  return mayBe ? undefined : position;
 }
 
 function sideOf(reader: Connection | undefined, shape: TableShape | undefined): TableSide {

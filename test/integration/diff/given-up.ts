@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import type { DiffStreamPort } from "../../../src/diff/diff-options.ts";
 import { FaultyLink } from "../../support/faulty-link.ts";
 import type { Pair } from "./changed-rows.ts";
 import { MemoryKeeper } from "./diff-tables.ts";
@@ -44,5 +45,28 @@ export function diffsGivenUp({ servers, make, caughtUp, diff, diffOptions, strea
       }
       await Promise.all(links.map((link) => link.close()));
     });
+  });
+
+  // 1. The stream stands behind the home by a change of a table. 2. A diff reads the definition on the other side. 3. The
+  // stream changes it there, on its way to the diff's snapshot.
+  test("a table that the stream alters up to its snapshot is compared as it is by then", async () => {
+    await make("first", "id INT PRIMARY KEY", "VALUES (1)");
+    await make("second", "id INT PRIMARY KEY", "VALUES (1), (2)");
+    let tables = 0;
+    const late: DiffStreamPort = { ...stream, continue: () => (tables === 1 ? undefined : stream.continue()) };
+    const report = await diff({
+      stream: late,
+      limits: { tablesAtOnce: 1 },
+      failpoint: async (point) => {
+        if (point !== "diff-before-target-snapshot" || ++tables > 1) return;
+        await servers().home.root(
+          "ALTER TABLE t.second ADD COLUMN v INT DEFAULT 7; INSERT INTO t.second VALUES (3, 8)",
+        );
+      },
+    });
+    expect(report.tables.map(({ rows, differences }) => [rows, differences])).toEqual([
+      [1, 0],
+      [3, 0],
+    ]);
   });
 }
