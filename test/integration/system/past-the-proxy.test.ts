@@ -182,4 +182,29 @@ describe("a client that writes straight to the source", () => {
     const refused = await serve.run("switch", "m");
     expect(refused).toMatchObject({ exit: 3, stdout: expect.stringContaining("diff-fresh") });
   });
+
+  test("is named where a switch was told to fence nothing, in its outcome, the history and the status", async () => {
+    serve.armWait("switch-after-swap");
+    const switching = serve.run("switch", "m", "--json", "--fence=none", ...FORCED);
+    await vi.waitFor(() => expect(serve.waitsAtFailpoint).toBe(true), { timeout: 60_000, interval: 5 });
+    const bypassing = await mysql.createConnection(system.appUrl(system.old));
+    // Guards that the last rollback may have left there would keep rows out.
+    await bypassing.query("TRUNCATE TABLE ledger.counter");
+    serve.letGo();
+    const { exit, stdout, stderr } = await switching;
+    expect(exit, stdout + stderr).toBe(0);
+    expect(JSON.parse(stdout).strays).toEqual([
+      { gtid: expect.any(String), table: "ledger.counter", what: expect.stringContaining("TRUNCATE") },
+    ]);
+    const insert = "INSERT INTO ledger.entry (client, sequence, note) VALUES (-4, 1, 'too late')";
+    await expect(bypassing.query(insert)).rejects.toMatchObject({ errno: 1644 });
+    bypassing.destroy();
+    const told = async () => {
+      const { history } = (await serve.get("/v1/migrations/m/history")) as { history: { what: string }[] };
+      expect(history.at(-1)?.what).toMatch(/^1 writes on old that are not ours, the first: TRUNCATE/);
+      const { status } = (await serve.get("/v1/migrations/m")) as { status?: { strays?: { total: number } } };
+      expect(status?.strays?.total).toBe(1);
+    };
+    await vi.waitFor(told, { timeout: 30_000, interval: 50 });
+  });
 });
