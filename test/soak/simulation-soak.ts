@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { coverageLines } from "../simulation/cutover/reached.ts";
 import { storyOf } from "../simulation/cutover/stories.ts";
 import type { SeedRange, SeedResults } from "./simulation-worker.ts";
 import { type Soak, wholeNumber } from "./soak.ts";
@@ -15,6 +16,8 @@ interface Totals {
   attempts: number;
   readonly stories: Record<string, number>;
   readonly outcomes: Record<string, number>;
+  readonly reached: Set<string>;
+  lateLocks: number;
   failures: number;
 }
 
@@ -45,7 +48,15 @@ export const soak: Soak = {
     const threads = Math.min(wholeNumber("threads", values.threads, 1), Math.ceil(seeds / PORTION));
     const traced = values.trace || seeds === 1;
     process.stdout.write(`seeds ${from} to ${from + seeds - 1}, on ${threads} threads\n`);
-    const totals: Totals = { seeds: 0, attempts: 0, stories: {}, outcomes: {}, failures: 0 };
+    const totals: Totals = {
+      seeds: 0,
+      attempts: 0,
+      stories: {},
+      outcomes: {},
+      reached: new Set(),
+      lateLocks: 0,
+      failures: 0,
+    };
     const startedAt = performance.now();
     const progress = setInterval(() => process.stdout.write(`${line(totals, seeds, startedAt)}\n`), PROGRESS_MS);
     const next = portions(from, seeds);
@@ -56,6 +67,10 @@ export const soak: Soak = {
     }
     process.stdout.write(`${line(totals, seeds, startedAt)}\n`);
     for (const [name, count] of Object.entries(totals.stories)) process.stdout.write(`  ${count} seeds of ${name}\n`);
+    for (const text of coverageLines(totals.reached)) process.stdout.write(`${text}\n`);
+    process.stdout.write(
+      `  ${totals.lateLocks} errors by a lock that came too late, see "Not proven here" in SPEC.md\n`,
+    );
     process.stdout.write(totals.failures === 0 ? "nothing was found\n" : `${totals.failures} seeds FAILED\n`);
     return totals.failures === 0 ? 0 : 1;
   },
@@ -96,6 +111,8 @@ function work(next: ReturnType<typeof portions>, traced: boolean, totals: Totals
 function take(results: SeedResults, totals: Totals): void {
   totals.seeds += results.seeds;
   totals.attempts += results.attempts;
+  totals.lateLocks += results.lateLocks;
+  for (const cell of results.reached) totals.reached.add(cell);
   add(totals.outcomes, results.outcomes);
   add(totals.stories, results.stories);
   for (const { seed, breaches, trace } of results.told) {

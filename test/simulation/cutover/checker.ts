@@ -2,11 +2,15 @@ import { isSwitchyardError, messageOf, type SwitchyardError } from "../../../src
 import type { Stray } from "../../../src/cutover/ports.ts";
 import { breachesOf, type Documents, strandedSeals } from "./document-checks.ts";
 import { type LogEntry, type SimServer, StatementError, type Write } from "./sim-server.ts";
-import type { Random, SimProcess, World } from "./world.ts";
+import { ANSWER_TIMEOUT_MS, MESSAGE_MS, PROXY_LEASE_MS, RECOVERS_MS } from "./sim-times.ts";
+import type { Random, SimProcess, TroubleKind, World } from "./world.ts";
 
 interface Faultable {
   readonly process: SimProcess;
 }
+
+/** What keeps a proxy from hearing what the store says to it. */
+const UNHEARD: readonly TroubleKind[] = ["unheard", "cut off"];
 
 /** The controller's last proof of its lock can be so old when it sends the swap; longer only if it was stopped. */
 const PROOF_AGE_MAX_MS = 5;
@@ -26,10 +30,14 @@ export class Checker {
   /** Writes that somebody was shown as having gone past the proxies. */
   readonly strays = new Set<string>();
   errors = 0;
+  /** Errors of the one kind that nobody can do anything about. */
+  lateLocks = 0;
   /** How long a client may wait for a statement, besides the way of its bytes, where that is looked at. */
   waitMaxMs = Number.POSITIVE_INFINITY;
   /** Whether that holds for proxies that cannot reach the store as well. */
   strictWaits = false;
+  /** Whether switches may end what clients have open. */
+  kills = false;
   /** The tables' home by the rules in the store, at this moment. */
   home: () => string = () => "old";
   readonly #world: World;
@@ -89,11 +97,23 @@ export class Checker {
     }
   }
 
+  /** No attempt can swap any more: what the home takes from here on stays there, whoever has its lock. */
+  settled(home: SimServer): void {
+    home.settled();
+    this.#exposed.clear();
+  }
+
   /** The store has taken a transaction: rules and journal before and after it. */
   documents(before: Documents, now: Documents): void {
     const servers = [...this.#servers];
     for (const line of [...breachesOf(before, now), ...strandedSeals(servers, now.journal)])
       this.#breach(`the store shows ${line}`);
+  }
+
+  /** A session, found at `foundAt`, is about to be ended: that of the one that leads only for what the journal has said since. */
+  sessionEnded(of: SimProcess | undefined, by: SimProcess, foundAt: number, leader: string | undefined): void {
+    if (of === undefined || of.name !== leader || by.name === leader || by.journalAt >= foundAt) return;
+    this.#breach(`${by.name} ends a session of ${leader}, which leads, and has not asked the journal`);
   }
 
   /** Why an attempt has ended: faults of the world may end it, and none of the program's. */
@@ -111,7 +131,7 @@ export class Checker {
   /** A statement that began at `since` has ended. For `wayMs` of that its bytes were on their way, switch or no switch. */
   waited(proxy: Faultable, since: number, wayMs: number): void {
     const ms = this.#world.now - since - wayMs;
-    if (ms <= this.waitMaxMs || (!this.strictWaits && proxy.process.excusedSince(since))) return;
+    if (ms <= this.waitMaxMs || (!this.strictWaits && proxy.process.troubledSince(since))) return;
     this.#breach(`a client of ${proxy.process.name} waited ${ms.toFixed(0)} ms for a statement`);
   }
 
@@ -133,15 +153,25 @@ export class Checker {
 
   /**
    * A client was told of an error. A single server would give none, unless its connection was ended; and connections
-   * are ended only for what was done to their proxy a short while before the store showed that to a controller: what that
-   * does then can take as long as its clock, or its process, stands still.
+   * are ended only for what the store showed a controller of their proxy: what that does then can take as long as its clock,
+   * or its process, stands still.
    */
-  failed(proxy: Faultable, error: Error): void {
+  failed(proxy: Faultable, sentAt: number, error: Error): void {
     this.errors += 1;
     // The one exception that nobody can do anything about: see SPEC.md, "Not proven here".
-    if (error.message === "late lock") return;
-    if (explains(proxy.process, error)) return;
+    if (error.message === "late lock") {
+      this.lateLocks += 1;
+      return;
+    }
+    // Whoever alters a table does so on a single server as well.
+    if (error.message === "another's lock") return;
+    if (explains(proxy.process, error, { now: this.#world.now, sentAt })) return;
     this.#breach(`a client of ${proxy.process.name}, which nothing was done to, was told: ${error.message}`);
+  }
+
+  /** A client was told that its transaction was undone by order. */
+  undone(proxy: Faultable): void {
+    if (!this.kills) this.#breach(`a transaction of ${proxy.process.name} was undone, and nobody has ordered that`);
   }
 
   readBack(proxy: Faultable, client: string, seen: number, expected: number): void {
@@ -225,18 +255,25 @@ export class Checker {
 
   #breach(line: string): void {
     this.#world.note(`BREACH ${line}`);
-    if (this.breaches.length < 20) this.breaches.push(line);
+    if (this.breaches.length < 20 && !this.breaches.includes(line)) this.breaches.push(line);
   }
 }
 
-/** Whether an error comes from what was done to the proxy through which it was told. */
-function explains(process: SimProcess, error: Error): boolean {
-  if (process.dead) return true;
-  if (error instanceof StatementError && (error.kind === "killed" || error.kind === "gone")) {
-    const calledForAt = error.connection?.calledForAt;
-    return calledForAt !== undefined && process.excusedAt(calledForAt);
-  }
-  return ["given-up", "fenced", "moved"].includes(error.message) && process.excused;
+/**
+ * Whether an error comes from what was done to the proxy through which it was told, no longer before than such a thing can last:
+ *
+ * - its connections were ended, and with them what was open: a controller had been shown that this proxy's own lease was over,
+ *   or that it had not taken the new rules, soon after it was in trouble;
+ * - tables had moved behind a transaction that was begun on others while that was so;
+ * - a held statement was given up: this proxy did not hear the store's answer;
+ * - the old home has refused a write: by this proxy's own clock, which had stood still, its lease was not over yet.
+ */
+function explains(process: SimProcess, error: Error, { now, sentAt }: { now: number; sentAt: number }): boolean {
+  if (error.message === "given-up") return process.troubledAt(now, ANSWER_TIMEOUT_MS + MESSAGE_MS[1], UNHEARD);
+  if (error.message === "fenced") return process.troubledAt(sentAt, PROXY_LEASE_MS, ["clock still"]);
+  if (!(error instanceof StatementError) || !["killed", "gone", "moved"].includes(error.kind)) return false;
+  const called = error.calledFor;
+  return called?.missing === true && process.troubledAt(called.at, RECOVERS_MS);
 }
 
 function keyOf(write: Write): string {

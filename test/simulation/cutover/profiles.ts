@@ -1,4 +1,5 @@
-import { type Faults, type RunOptions, simulate } from "./run.ts";
+import { simulate } from "./run.ts";
+import type { Faults, RunOptions } from "./run-options.ts";
 
 /** What may go wrong, one kind at a time and all at once. */
 export const PROFILES = {

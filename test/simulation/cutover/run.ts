@@ -2,121 +2,22 @@ import type { Failpoint } from "../../../src/base/failpoints.ts";
 import { forgetProxy } from "../../../src/cutover/forget-proxy.ts";
 import { migrationKey } from "../../../src/cutover/journal.ts";
 import type { MigrationDocument } from "../../../src/cutover/migration-document.ts";
-import type { SwitchPorts } from "../../../src/cutover/ports.ts";
-import { DEFAULT_SWITCH_LIMITS, type FenceKind, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import { parseStreamClaim } from "../../../src/rules/controller-documents.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
 import { PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import { Checker } from "./checker.ts";
+import { AT_PEACE, watchPhases } from "./reached.ts";
+import { LIMITS, type RunOptions, type RunResult, WAIT_MAX_MS } from "./run-options.ts";
 import { CLAIM, SimController } from "./sim-controller.ts";
 import { MIGRATION, SimHome, TABLE } from "./sim-home.ts";
-import { type ProxyWeakness, SimProxy } from "./sim-proxy.ts";
-import { type Connection, SimServer, SLOW_INSERT_MS } from "./sim-server.ts";
-import { faultsOf, MESSAGE_MS, SimStore, SimStoreServer } from "./sim-store.ts";
+import { SimProxy } from "./sim-proxy.ts";
+import { type Connection, SimServer } from "./sim-server.ts";
+import { faultsOf, SimStore, SimStoreServer } from "./sim-store.ts";
+import { PROXY_LEASE_MS } from "./sim-times.ts";
 import { Random, SimProcess, World } from "./world.ts";
 
-/** What is allowed to go wrong in a run. */
-export interface Faults {
-  /** Requests and answers of the store get lost or late. */
-  readonly messages?: number;
-  /** The store is away for a while, now and then. */
-  readonly storeAway?: boolean;
-  /** At a failpoint, the probability that the controller is killed, stopped, cut off, or loses its fence. */
-  readonly controller?: number;
-  /** Proxies are stopped, cut off from the store, or killed. */
-  readonly proxies?: boolean;
-  /** Somebody KILLs the sessions that lock and fence. */
-  readonly sessions?: boolean;
-  /** Leases end at the store before their time, whatever their owners do. */
-  readonly leases?: boolean;
-  /** The monotonic clock of a process jumps ahead or stands still, also for as long as it is stopped. */
-  readonly clocks?: boolean;
-  /** The machine of a proxy vanishes, and its connections stay; later somebody has it forgotten. */
-  readonly machines?: boolean;
-  /** Somebody alters the table on its home; later somebody makes the other server's alike. */
-  readonly ddl?: boolean;
-}
-
-export interface RunOptions {
-  readonly seed: number;
-  readonly faults: Faults;
-  /** How many there are; two of each where nothing is said. */
-  readonly proxies?: number;
-  readonly controllers?: number;
-  /** Wall clocks are set to other times all the while. */
-  readonly wallClocks?: boolean;
-  readonly activeMs?: number;
-  readonly bypass?: boolean;
-  /**
-   * How long a client of a proxy to which nothing was done may wait, besides the way of its bytes; without it that is looked at in
-   * runs without faults.
-   */
-  readonly waitMaxMs?: number;
-  /** Whether that holds for a proxy that cannot reach the store as well. */
-  readonly strictWaits?: boolean;
-  /** The share of statements whose bytes are long on their way to a server, where it is not the usual one. */
-  readonly slowShare?: number;
-  /** Proxies serve before their watch has told them the rules for the first time. */
-  readonly lateWatch?: boolean;
-  /** Test-only: whoever opens a migration's session leaves the one that is there alone. */
-  readonly sessionsShared?: boolean;
-  /** A scene of its own: called at each failpoint that a controller passes. */
-  readonly scene?: (point: Failpoint, run: Run, controller: SimController) => void;
-  /** How the old home is fenced, where not by the lock. With `none` whoever goes past the proxies need only be shown. */
-  readonly fence?: FenceKind;
-  /** What is open on the old home is ended after so many milliseconds of a hold. */
-  readonly kills?: number;
-  /** Test-only: a rule that is switched off. */
-  readonly weaken?: (ports: SwitchPorts) => SwitchPorts;
-  /** Test-only: neither lock nor fence is expected to stand; what proxies do must be safe without. */
-  readonly unfenced?: boolean;
-  /** Test-only: proxies serve armed tables whether or not their lease is good. */
-  readonly licenceOff?: boolean;
-  /** Test-only: a rule that proxies do not keep. */
-  readonly weakProxy?: ProxyWeakness;
-  /** Test-only: streams write whatever the ledger's epoch is. */
-  readonly epochsOff?: boolean;
-  /** Test-only: streams are begun whoever has sealed their ledger. */
-  readonly sealsOff?: boolean;
-  /** Test-only: a guard whose lock is gone lets everybody pass. */
-  readonly guardsPassAll?: boolean;
-  /** Test-only: an attempt seals a ledger that its stream does not hold any more. */
-  readonly lateSeals?: boolean;
-}
-
-export interface RunResult {
-  readonly breaches: readonly string[];
-  readonly outcomes: readonly string[];
-  /** How long clients were held by each switch that one controller has seen through, as it says. */
-  readonly pausesMs: readonly number[];
-  readonly errors: number;
-  /** How often a switch or a rollback got past its gate. */
-  readonly attempts: number;
-  readonly trace: readonly string[];
-}
-
-export const LIMITS: SwitchLimits = {
-  ...DEFAULT_SWITCH_LIMITS,
-  armTimeoutMs: 400,
-  drainTimeoutMs: 250,
-  holdBudgetMs: 600,
-  fenceWaitMs: 80,
-  releaseTimeoutMs: 150,
-  killTimeoutMs: 400,
-};
-/**
- * How long a client may wait for a statement where nothing is done to its proxy, besides the way of its bytes, for which this world
- * takes up to 400 ms at any time. Clocks run alike there, and a statement waits for one hold at most: once released, it is sent.
- *
- * 1. The hold ends by its own time, whoever is left: the time began when the proxy heard of it, and no statement is held before.
- * 2. The proxy reads the rules and writes them without it. Where another was first it reads that, and then what the rules are.
- * 3. The server lets nobody past a lock that is asked for, which is given up after its time.
- * 4. Then the statement is carried out, and is answered within a millisecond.
- */
-export const WAIT_MAX_MS = LIMITS.holdBudgetMs + 4 * 2 * MESSAGE_MS[1] + LIMITS.fenceWaitMs + SLOW_INSERT_MS[1] + 1;
 const SLOW_SHARE = 0.01;
-const PROXY_LEASE_MS = 200;
 const LEADER_LEASE_MS = 150;
 /** Less than a diff may be old by the wall clock, over all the jumps of a run. */
 const WALL_JUMP_MAX_MS = 60_000;
@@ -136,24 +37,31 @@ export class Run {
   readonly #parsed = new Map<string, { readonly value: string; readonly document: unknown }>();
   #processes = 0;
   #attempts = 0;
+  /** When the journal named an attempt no more. */
+  readonly #attemptsEndedAt: number[] = [];
+  #leaderBefore: string | undefined;
   #healing = false;
   #finishing = false;
 
   constructor(options: RunOptions) {
     this.options = options;
     this.world = new World(options.seed);
+    watchPhases(this.world.reached);
     this.checker = new Checker(this.world);
     this.store = new SimStoreServer(this.world);
     this.servers = { old: new SimServer(this.world, "old"), new: new SimServer(this.world, "new") };
     for (const server of [this.servers.old, this.servers.new]) {
+      server.onSessionEnded = ({ sessionOf }, by, foundAt) =>
+        this.checker.sessionEnded(sessionOf, by, foundAt, this.#leader());
       server.epochs = options.epochsOff !== true;
       server.seals = options.sealsOff !== true;
       server.sealsByHolder = options.lateSeals !== true;
       server.guardsPassAll = options.guardsPassAll === true;
       server.sessionsShared = options.sessionsShared === true;
-      server.isLate = ({ sessionOf }) => sessionOf !== undefined && sessionOf.name !== this.#leader();
+      server.isLate = ({ sessionOf }, askedAt) => sessionOf !== undefined && this.#isLate(server, sessionOf, askedAt);
     }
     this.checker.bypassed = this.options.fence === "none";
+    this.checker.kills = options.kills !== undefined;
     this.checker.strictWaits = options.strictWaits === true;
     this.checker.watch(this.servers.old);
     this.checker.watch(this.servers.new);
@@ -172,6 +80,17 @@ export class Run {
   #leader(): string | undefined {
     const claim = this.store.state.get(CLAIM);
     return claim === undefined ? undefined : parseStreamClaim(claim).controller;
+  }
+
+  /**
+   * Whether a table lock on what has become the home is one that nobody can keep from being asked for: its controller was
+   * stopped once the journal had answered it, and its attempt was ended by another before it asked. See SPEC.md, "Not proven
+   * here".
+   */
+  #isLate(server: SimServer, { name, journalAt, lastStop }: SimProcess, askedAt: number): boolean {
+    const stopped = journalAt < lastStop.to && lastStop.to <= askedAt;
+    const over = this.#attemptsEndedAt.some((at) => journalAt < at && at <= askedAt);
+    return stopped && over && name !== this.#leader() && this.checker.home() === server.name;
   }
 
   /** Checks look at the documents at every step; they change rarely. */
@@ -217,7 +136,9 @@ export class Run {
       outcomes: this.#all.flatMap((controller) => controller.outcomes),
       pausesMs: this.#all.flatMap((controller) => controller.pausesMs),
       errors: checker.errors,
+      lateLocks: checker.lateLocks,
       attempts: this.#attempts,
+      reached: world.reached.cells,
       get trace() {
         return world.trace;
       },
@@ -273,8 +194,15 @@ export class Run {
     this.store.onApplied = (sender, sentAt) => {
       const { rules, servers } = this;
       const now = { rules, journal: this.document };
+      const ended = before.journal.attempt !== undefined && now.journal.attempt?.token !== before.journal.attempt.token;
+      if (ended) this.#attemptsEndedAt.push(this.world.now);
       if (now.rules !== before.rules || now.journal !== before.journal) this.checker.documents(before, now);
       before = now;
+      const { attempt } = now.journal;
+      if (attempt === undefined) this.world.reached.at = AT_PEACE;
+      this.#newLeader(now.journal);
+      if (attempt === undefined || attempt.state === "aborting")
+        this.checker.settled(this.checker.home() === "old" ? servers.old : servers.new);
       const token = rules.armed[MIGRATION]?.token;
       if (token !== armed && token !== undefined) this.checker.armed([servers.old, servers.new]);
       armed = token;
@@ -284,6 +212,17 @@ export class Run {
       this.world.note(`the tables are at home on ${newHome.name}`);
       this.checker.swapped(sender, sentAt, newHome);
     };
+  }
+
+  /** What a controller finds that begins to run the migration. */
+  #newLeader({ attempt, fenceToken }: MigrationDocument): void {
+    const leader = this.#leader();
+    if (leader !== undefined && leader !== this.#leaderBefore) {
+      const open = attempt?.token === fenceToken ? "that has swapped" : "that may still swap";
+      const left = attempt?.state === "aborting" ? "being aborted" : open;
+      this.world.reached.cell(attempt === undefined ? "no attempt" : `an attempt ${left}`);
+    }
+    this.#leaderBefore = leader;
   }
 
   /** Another proxy begins; each message between it and the store takes `linkMs` longer than others' do. */
@@ -335,7 +274,8 @@ export class Run {
   }
 
   #disturb(point: Failpoint, controller: SimController): void {
-    const { random } = this.world;
+    const { random, reached } = this.world;
+    reached.at = point;
     if (point === "switch-after-gate") this.#attempts += 1;
     if (!this.#healing) this.options.scene?.(point, this, controller);
     if (this.#healing || !random.chance(this.options.faults.controller ?? 0)) return;
@@ -360,6 +300,7 @@ export class Run {
     if (options.faults.storeAway === true && random.chance(0.15)) {
       this.store.awayUntil = world.now + random.between(20, 900);
       world.note("the store is away");
+      world.reached.fault("the store is away");
     }
     if (options.faults.sessions === true && random.chance(0.2))
       this.killSession(random.pick([this.servers.old, this.servers.new]));
@@ -374,6 +315,8 @@ export class Run {
   killSession(server: SimServer): void {
     if (server.namedLock === undefined) return;
     this.world.note(`the migration's session on ${server.name} is KILLed by somebody`);
+    const which = server.name === this.checker.home() ? "home" : "other server";
+    this.world.reached.fault(`a session KILLed on the ${which}`);
     server.namedLock.endedByOthers = true;
     server.close(server.namedLock);
   }
@@ -463,6 +406,7 @@ export class Run {
     const [home, other, direction] =
       checker.home() === "old" ? [servers.old, servers.new, "forward"] : [servers.new, servers.old, "reverse"];
     world.note(`somebody alters the table on ${home.name}`);
+    world.reached.fault("the table altered");
     void home.alter(60, () => checker.home() === home.name);
     const level = (): void => {
       const ledger = other.ledger(direction);

@@ -1,4 +1,4 @@
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run-options.ts";
 
 type Scene = NonNullable<RunOptions["scene"]>;
 
@@ -226,6 +226,31 @@ export const lateRegain = (): Partial<RunOptions> => {
       world.after(world.random.between(1, 5), () => run.killSession(server));
       world.after(world.random.between(6, 20), () => process.stop(world.random.between(300, 1300)));
     },
+    activeMs: 2500,
+  };
+};
+
+/**
+ * 1. Around its swap, a controller's session on the old home is ended by somebody.
+ * 2. It asks the journal whether the attempt is still its own, and is stopped with the answer on its way.
+ * 3. The next one finishes, and rolls back.
+ * 4. The first wakes, hears that the attempt is its own, and asks for a lock on what has become the home again.
+ */
+export const lateLock = (): Partial<RunOptions> => {
+  let left = 3;
+  return {
+    scene: (point, run, { process }) => {
+      const { world, servers, document } = run;
+      if (point !== "switch-before-swap" || left === 0) return;
+      left -= 1;
+      const server = document.attempt?.kind === "switch" ? servers.old : servers.new;
+      world.after(world.random.between(1, 5), () => {
+        run.killSession(server);
+        // The first answer is asked for to make sure that it leads.
+        process.stopsAtJournal = { answer: 2, ms: world.random.between(400, 1300) };
+      });
+    },
+    proxies: 3,
     activeMs: 2500,
   };
 };

@@ -11,7 +11,7 @@ import type {
   Stray,
   StrayWatch,
 } from "../../../src/cutover/ports.ts";
-import type { Connection, SimServer } from "./sim-server.ts";
+import type { CalledFor, Connection, SimServer } from "./sim-server.ts";
 import type { SimProcess } from "./world.ts";
 
 export const MIGRATION = "m";
@@ -57,8 +57,9 @@ export class SimHome implements Home {
     try {
       if (takeOver === "keep-lock") await this.#keepLock(connection, stillOurs);
       for (let holder = server.namedLock; holder !== undefined; holder = server.namedLock) {
+        const foundAt = world.now;
         await stillOurs?.();
-        server.close(holder);
+        server.endSession(holder, this.#process, foundAt);
       }
     } catch (error) {
       server.close(connection);
@@ -76,8 +77,9 @@ export class SimHome implements Home {
     await server.world.delay(2);
     const holder = server.namedLock;
     if (holder !== undefined) {
+      const foundAt = server.world.now;
       await stillOurs?.();
-      server.close(holder);
+      server.endSession(holder, this.#process, foundAt);
     }
     if (!(await locked))
       throw new SwitchyardError("CUTOVER_FENCE_BLOCKED", { what: "the lock could not be taken over" });
@@ -221,8 +223,8 @@ class SimView implements HomeView {
 class SimSession extends SimView implements HomeSession {
   readonly lost: AbortSignal;
   readonly #own: Connection;
-  /** The proxies whose connections are being ended, by nonce, with when the store was read that called for it. */
-  readonly #calledFor = new Map<string, number>();
+  /** The proxies whose connections are being ended, by nonce. */
+  readonly #calledFor = new Map<string, CalledFor>();
 
   constructor(server: SimServer, process: SimProcess, connection: Connection) {
     super(server, process, connection);
@@ -308,7 +310,10 @@ class SimSession extends SimView implements HomeSession {
   }
 
   override async connectionsOf(bootNonces: readonly string[]): Promise<readonly string[]> {
-    for (const nonce of bootNonces) if (!this.#calledFor.has(nonce)) this.#calledFor.set(nonce, this.process.listedAt);
+    const { listed } = this.process;
+    for (const nonce of bootNonces)
+      if (!this.#calledFor.has(nonce))
+        this.#calledFor.set(nonce, { at: listed[0]?.at ?? 0, missing: listed.some(({ lacks }) => lacks(nonce)) });
     const ids = await super.connectionsOf(bootNonces);
     if (ids.length === 0) for (const nonce of bootNonces) this.#calledFor.delete(nonce);
     return ids;
@@ -319,8 +324,8 @@ class SimSession extends SimView implements HomeSession {
       for (const id of connectionIds) {
         const connection = this.server.connections.get(id);
         if (connection === undefined) continue;
-        const calledForAt = this.#calledFor.get(connection.nonce ?? "");
-        if (calledForAt !== undefined) connection.calledForAt = calledForAt;
+        const calledFor = this.#calledFor.get(connection.nonce ?? "");
+        if (calledFor !== undefined) connection.calledFor = calledFor;
         this.server.close(connection);
       }
     });

@@ -16,8 +16,9 @@ import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
 import type { Compare, Store, StoreWrite, WatchHandler } from "../../../src/store/store.ts";
 import type { Checker } from "./checker.ts";
 import { TABLE } from "./sim-home.ts";
-import { type Connection, type SimServer, StatementError, type Write } from "./sim-server.ts";
+import { type CalledFor, type Connection, type SimServer, StatementError, type Write } from "./sim-server.ts";
 import type { SimStore } from "./sim-store.ts";
+import { PROXY_RETRY_MS } from "./sim-times.ts";
 import type { SimProcess, World } from "./world.ts";
 
 /** Test-only: a rule that proxies do not keep. */
@@ -44,6 +45,8 @@ export type ProxyWeakness =
   | "sends-for-the-gone"
   /** Rolls a transaction back by order, and does not tell its client. */
   | "hides-the-undone"
+  /** Takes what a watch tells for the newest, also what it tells again. */
+  | "believes-old-news"
   /** What begins in the place of a proxy whose machine has vanished registers under its id. */
   | "comes-back-under-its-id";
 
@@ -77,6 +80,7 @@ export class SimProxy {
   readonly options: SimProxyOptions;
   readonly participant: Participant;
   #stopping = false;
+  #heard = Number.MAX_SAFE_INTEGER / 2;
   #running = 0;
 
   constructor(options: SimProxyOptions) {
@@ -99,13 +103,13 @@ export class SimProxy {
       id: options.id,
       defaultBackend: "old",
       leaseTtlMs: options.leaseTtlMs,
-      retryMs: 20,
-      apply: (stored) => this.traffic.apply(stored.rules, stored.revision),
+      retryMs: PROXY_RETRY_MS,
+      apply: (stored) => this.traffic.apply(stored.rules, this.#newness(stored.revision)),
       document: () => this.#document(),
     });
     this.traffic.onChange(() => this.participant.publish());
     if (options.weakness !== "keeps-holds")
-      new HoldKeeper({ store, traffic: this.traffic, clock, log: silentLogger, retryMs: 20 });
+      new HoldKeeper({ store, traffic: this.traffic, clock, log: silentLogger, retryMs: PROXY_RETRY_MS });
     new StragglerEnder({ traffic: this.traffic, clock, log: silentLogger });
     void this.#start();
   }
@@ -134,7 +138,7 @@ export class SimProxy {
         () => true,
         () => false,
       );
-      if (!joined) await world.delay(20);
+      if (!joined) await world.delay(PROXY_RETRY_MS);
       await process.gate();
     }
     for (let index = 0; index < this.options.clients; index += 1) {
@@ -150,6 +154,10 @@ export class SimProxy {
   #storeOf({ store, weakness, lateWatch, world }: SimProxyOptions): Store {
     const joins = weakness === "joins-blindly" ? unconditional(store) : store;
     return lateWatch ? beginningLate(joins, world) : joins;
+  }
+
+  #newness(revision: number): number {
+    return this.options.weakness === "believes-old-news" ? this.#heard++ : revision;
   }
 
   #acknowledged(hold: LocalHold): HoldAcknowledgement {
@@ -233,10 +241,14 @@ class SimClient implements TrafficSession {
   /** Its transaction is being undone, or is; its client does not know it yet. */
   #undone: Promise<void> | undefined;
   flight: Flight | undefined;
+  /** When its last statement was sent. */
+  sentAt = 0;
   #open: string | undefined;
   /** Whether the open transaction has touched the tables yet, and whether it was begun while they were held. */
   #touched = false;
   #begunInHold = false;
+  /** How its proxy stood when the open transaction began with another table. */
+  #begun: CalledFor | undefined;
   /** The write that waits for a hold to end, and whose client may go. */
   #held: Write | undefined;
   #sequence = 0;
@@ -327,11 +339,12 @@ class SimClient implements TrafficSession {
     if (elsewhereFirst && homeOf(traffic.rules, TABLE) === "old") {
       const begun = await this.#statement({ opens: true, table: OTHER_TABLE }, (server, connection) => {
         this.#begin(server, connection);
+        this.#begun = { at: this.#world.now, missing: this.#proxy.options.store.lacks(this.#proxy.nonce) };
         return Promise.resolve();
       });
       if (begun !== undefined) {
         this.#abandon();
-        this.#proxy.options.checker.failed(this.#proxy, begun);
+        this.#proxy.options.checker.failed(this.#proxy, this.sentAt, begun);
         return;
       }
       await this.#world.delay(random.between(0, 25));
@@ -349,8 +362,11 @@ class SimClient implements TrafficSession {
         this.#abandon();
         // Nothing of it was committed, whatever the error was. Begun during a hold, it can be told that its tables moved.
         if (outcome.message === "moved" && this.#begunInHold) return;
-        if (outcome.message === "undone") return;
-        this.#proxy.options.checker.failed(this.#proxy, outcome);
+        if (outcome.message === "undone") {
+          this.#proxy.options.checker.undone(this.#proxy);
+          return;
+        }
+        this.#proxy.options.checker.failed(this.#proxy, this.sentAt, outcome);
         return;
       }
       await this.#world.delay(random.between(0, 15));
@@ -361,7 +377,8 @@ class SimClient implements TrafficSession {
     );
     this.#open = undefined;
     this.#proxy.traffic.settled(this);
-    if (outcome?.message !== "undone") this.#told(gives ? [] : writes, outcome);
+    if (outcome?.message === "undone") this.#proxy.options.checker.undone(this.#proxy);
+    else this.#told(gives ? [] : writes, outcome);
   }
 
   async #read(): Promise<void> {
@@ -374,7 +391,7 @@ class SimClient implements TrafficSession {
       if (!connection.open) return;
       checker.readBack(this.#proxy, other, seen, expected);
     });
-    if (outcome !== undefined) checker.failed(this.#proxy, outcome);
+    if (outcome !== undefined) checker.failed(this.#proxy, this.sentAt, outcome);
   }
 
   async #statement(
@@ -423,12 +440,13 @@ class SimClient implements TrafficSession {
       if (weakness !== "asks-licence-early" && !(await this.#licensed(concerned))) continue;
       const backend = this.#open ?? (concerned ? homeOf(traffic.rules, TABLE) : "old");
       if (concerned && this.#open !== undefined && !this.#touched && homeOf(traffic.rules, TABLE) !== this.#open)
-        return new StatementError("moved");
+        return new StatementError("moved", { calledFor: this.#connections.get(this.#open)?.calledFor ?? this.#begun });
       const server = servers[backend];
       if (server === undefined) throw new Error(`no server ${backend}`);
       if (weakness === "decides-early") await this.#world.delay(this.#world.random.between(1, 30));
       if (opens && this.#open === undefined) this.#begunInHold = traffic.holds.size > 0;
       this.flight = { backend, tables: [table], everything: false, opens };
+      this.sentAt = this.#world.now;
       let wayMs = 0;
       try {
         const connection = this.#connection(server);
@@ -510,6 +528,6 @@ class SimClient implements TrafficSession {
   #told(writes: readonly Write[], outcome: Error | undefined): void {
     const { checker } = this.#proxy.options;
     if (outcome === undefined) checker.acknowledged(writes);
-    else checker.failed(this.#proxy, outcome);
+    else checker.failed(this.#proxy, this.sentAt, outcome);
   }
 }

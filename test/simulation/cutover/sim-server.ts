@@ -17,18 +17,37 @@ export interface Write {
 }
 
 /** Why a statement failed: as the server or the proxy would say it, in one word. */
-export type StatementFailure = "killed" | "fenced" | "gone" | "moved" | "deadlock" | "late lock" | "undone";
+export type StatementFailure =
+  | "killed"
+  | "fenced"
+  | "gone"
+  | "moved"
+  | "deadlock"
+  | "late lock"
+  | "another's lock"
+  | "undone";
 
 export class StatementError extends Error {
   readonly kind: StatementFailure;
-  /** The connection that has ended with it, or before it. */
-  readonly connection: Connection | undefined;
+  readonly #calledFor: () => CalledFor | undefined;
 
-  constructor(kind: StatementFailure, connection?: Connection) {
+  /** With the connection that has ended with it, or before it, or else what had called for it. */
+  constructor(kind: StatementFailure, cause?: { readonly calledFor?: CalledFor | undefined }) {
     super(kind);
     this.kind = kind;
-    this.connection = connection;
+    this.#calledFor = () => cause?.calledFor;
   }
+
+  get calledFor(): CalledFor | undefined {
+    return this.#calledFor();
+  }
+}
+
+/** Why a proxy's connections are ended: what the store showed of it. */
+export interface CalledFor {
+  readonly at: number;
+  /** Whether its lease was over, or it had not the newest rules. */
+  readonly missing: boolean;
 }
 
 /** A session on a server. */
@@ -45,14 +64,16 @@ export interface Connection {
   readonly onClose: (() => void)[];
   /** Whether its end is none of our controllers' doing. */
   endedByOthers?: boolean;
-  /** Where a controller has ended it with all those of its proxy: when the store was read that called for it. */
-  calledForAt?: number;
+  /** Where a controller has ended it with all those of its proxy: what had called for it. */
+  calledFor?: CalledFor;
   /** Whose session for a migration it is. */
   sessionOf?: SimProcess;
 }
 
 interface LockRequest {
   readonly connection: Connection;
+  /** When it arrived here. */
+  readonly askedAt: number;
   readonly grant: () => void;
 }
 
@@ -114,10 +135,12 @@ export class SimServer {
   guardsPassAll = false;
   /** Test-only: nobody ends a session that has the migration's lock. */
   sessionsShared = false;
-  /** Whether a session is one of a controller that does not run the migration any more. */
-  isLate: (session: Connection) => boolean = () => false;
+  /** Whether a table lock that a session asked for at `askedAt` is one that only a controller that was stopped can ask for. */
+  isLate: (session: Connection, askedAt: number) => boolean = () => false;
   /** Told of each write of a client, for the checks. */
   onWrite: (entry: LogEntry) => void = () => undefined;
+  /** Told of each session that a controller is about to end. */
+  onSessionEnded: (session: Connection, by: SimProcess, foundAt: number) => void = () => undefined;
   /** Told of each id that is given, whether or not its row is committed. */
   onId: (write: Write, bypass: boolean) => void = () => undefined;
   /** Whether it was exposed when the lock was taken: it is so again if the lock goes and leaves nothing. */
@@ -156,6 +179,12 @@ export class SimServer {
     if (this.guard === connection) this.guard = undefined;
     for (const listener of connection.onClose) listener();
     this.#wake();
+  }
+
+  /** A controller KILLs the session that it has found, at `foundAt`, to hold the migration's lock. */
+  endSession(session: Connection, by: SimProcess, foundAt: number): void {
+    this.onSessionEnded(session, by, foundAt);
+    this.close(session);
   }
 
   ledger(direction: string): Ledger {
@@ -316,6 +345,7 @@ export class SimServer {
     return new Promise((resolve) => {
       const request: LockRequest = {
         connection,
+        askedAt: this.world.now,
         grant: () => {
           timer.cancelled = true;
           resolve(true);
@@ -342,6 +372,12 @@ export class SimServer {
     if (this.lockOwner === connection) this.lockOwner = undefined;
     this.#exposedBefore = false;
     this.#wake();
+  }
+
+  /** It is the home, and no attempt can make another server the home: whether it is locked is of no concern. */
+  settled(): void {
+    this.exposed = false;
+    this.#exposedBefore = false;
   }
 
   release(connection: Connection): void {
@@ -373,7 +409,9 @@ export class SimServer {
     connection.buffer = undefined;
     this.release(connection);
     // What somebody else asks for would have ended it on a single server as well.
-    const late = this.#requests.every(({ connection: session }) => !session.own || this.isLate(session));
+    const ours = this.#requests.filter(({ connection: session }) => session.own);
+    if (ours.length === 0) throw new StatementError("another's lock");
+    const late = ours.every(({ connection: session, askedAt }) => this.isLate(session, askedAt));
     throw new StatementError(late ? "late lock" : "deadlock");
   }
 

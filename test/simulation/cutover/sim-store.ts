@@ -1,4 +1,7 @@
 import { isSwitchyardError, SwitchyardError } from "../../../src/base/errors.ts";
+import { migrationKey } from "../../../src/cutover/journal.ts";
+import type { ProxyDocument } from "../../../src/rules/proxy-document.ts";
+import { ALIVE_PREFIX, PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
 import type {
   Compare,
   Lease,
@@ -12,11 +15,11 @@ import type {
 } from "../../../src/store/store.ts";
 import { identify } from "../../../src/store/store-limits.ts";
 import { StoreState } from "../../../src/store/store-state.ts";
-import type { Random, SimProcess, World } from "./world.ts";
+import { MIGRATION } from "./sim-home.ts";
+import { ANSWER_TIMEOUT_MS, MESSAGE_MS, RECONNECT_MS } from "./sim-times.ts";
+import type { ProxyList, Random, SimProcess, World } from "./world.ts";
 
-const ANSWER_TIMEOUT_MS = 120;
-/** A message to the store, or from it, takes between so many milliseconds. */
-export const MESSAGE_MS = [0.2, 2] as const;
+const JOURNAL = migrationKey(MIGRATION);
 
 interface Watcher {
   readonly prefix: string;
@@ -91,6 +94,19 @@ export class SimStoreServer {
     return id;
   }
 
+  /** Who is registered now, to be looked at later. */
+  proxies(): ProxyList {
+    const registered = this.state.list(PROXIES_PREFIX);
+    const alive = new Set(this.state.list(ALIVE_PREFIX).map(({ key }) => key.slice(ALIVE_PREFIX.length)));
+    const rules = this.state.get(RULES_KEY)?.value ?? "{}";
+    const lacks = (nonce: string): boolean => {
+      const { generation } = JSON.parse(rules) as { readonly generation: number };
+      const proxies = registered.map(({ value }) => JSON.parse(value) as ProxyDocument);
+      return proxies.some((one) => one.bootNonce === nonce && (!alive.has(one.id) || one.generation < generation));
+    };
+    return { at: this.world.now, lacks };
+  }
+
   /** Whether the lease still stood, and is good for another TTL. */
   keepAlive(id: string, ttlMs: number): boolean {
     if (!this.state.hasLease(id)) return false;
@@ -148,16 +164,30 @@ export class SimStore implements Store {
     this.#process = process;
   }
 
+  /** Whether the store shows at this moment that a proxy has no lease, or not the newest rules. */
+  lacks(nonce: string): boolean {
+    return this.#server.proxies().lacks(nonce);
+  }
+
   async get(key: string): Promise<StoreEntry | undefined> {
-    return await this.#ask(() => this.#server.state.get(key));
+    if (key !== JOURNAL) return await this.#ask(() => this.#server.state.get(key));
+    const { entry, at } = await this.#ask(() => {
+      const { stopsAtJournal: stops } = this.#process;
+      if (stops?.answer === 1) this.#process.stop(stops.ms);
+      this.#process.stopsAtJournal = stops && stops.answer > 1 ? { ...stops, answer: stops.answer - 1 } : undefined;
+      return { entry: this.#server.state.get(key), at: this.#server.world.now };
+    });
+    this.#process.journalAt = at;
+    return entry;
   }
 
   async list(prefix: string): Promise<{ readonly entries: readonly StoreEntry[]; readonly revision: number }> {
-    const { list, at } = await this.#ask(() => ({
+    const { list, proxies } = await this.#ask(() => ({
       list: { entries: this.#server.state.list(prefix), revision: this.#server.state.revision },
-      at: this.#server.world.now,
+      proxies: this.#server.proxies(),
     }));
-    this.#process.listedAt = at;
+    if (prefix === PROXIES_PREFIX || prefix === ALIVE_PREFIX)
+      this.#process.listed = [proxies, ...this.#process.listed.slice(0, 1)];
     return list;
   }
 
@@ -174,7 +204,7 @@ export class SimStore implements Store {
       [faults.repeatedAnswer, "twice"],
     ];
     const fate = this.#unreachable() ? "refused" : pickFate(fates, world.random.next());
-    if (fate !== undefined) this.#process.trouble(0);
+    if (fate !== undefined) this.#process.trouble("unheard");
     if (fate === "refused") {
       await world.delay(2);
       await this.#process.gate();
@@ -223,7 +253,7 @@ export class SimStore implements Store {
     let open = true;
     const later = (work: () => void): void => {
       const { cut, cutUntil, deafUntil } = this.#process;
-      const reconnected = cut ? cutUntil + world.random.between(5, 100) : 0;
+      const reconnected = cut ? cutUntil + world.random.between(...RECONNECT_MS) : 0;
       last = Math.max(last, world.now + this.#latency(), reconnected, deafUntil);
       world.after(last - world.now, () => {
         void this.#process.gate().then(() => {
@@ -293,7 +323,7 @@ export class SimStore implements Store {
     await this.#process.gate();
     await world.delay(this.#latency());
     if (this.#unreachable() || world.random.chance(faults.refused)) {
-      this.#process.trouble(0);
+      this.#process.trouble("unheard");
       await this.#process.gate();
       throw new SwitchyardError("STORE_UNAVAILABLE", { what: "the simulated store is away" });
     }

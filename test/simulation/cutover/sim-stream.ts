@@ -55,6 +55,7 @@ export class SimStream implements StreamPort {
     await this.#process.gate();
     await this.#target.world.delay(1);
     const ledger = this.#target.ledger(this.#direction);
+    this.#reached(ledger.sealedBy === undefined ? "seal" : "seal by another");
     if (this.#target.sealsByHolder && ledger.epoch !== epoch) throw taken();
     ledger.epoch += 1;
     ledger.sealedBy = attempt;
@@ -70,6 +71,8 @@ export class SimStream implements StreamPort {
     if (this.#running) return;
     await this.#target.world.delay(1);
     const ledger = this.#target.ledger(this.#direction);
+    const own = ledger.sealedBy === attempt ? "abort of its attempt" : "abort of another";
+    this.#reached(ledger.sealedBy === undefined ? "abort of an attempt" : own);
     if (ledger.retired || ledger.token !== startToken) throw taken();
     if (this.#target.seals && ledger.sealedBy !== undefined && ledger.sealedBy !== attempt) throw taken();
     ledger.sealedBy = undefined;
@@ -104,6 +107,7 @@ export class SimStream implements StreamPort {
     await this.#process.gate();
     await this.#target.world.delay(1);
     const ledger = this.#target.ledger(this.#direction);
+    if (ledger.token === token) this.#reached("retire under its token");
     if (token !== undefined) ledger.starts.delete(token);
     if (ledger.token === token && !ledger.retired) {
       ledger.epoch += 1;
@@ -122,10 +126,17 @@ export class SimStream implements StreamPort {
     this.#running = false;
   }
 
+  #reached(what: string): void {
+    const { retired, sealedBy } = this.#target.ledger(this.#direction);
+    const state = retired ? "retired" : sealedBy === undefined ? "open" : "sealed";
+    this.#target.world.reached.cell(`${state} / ${what}`);
+  }
+
   async #claim(): Promise<void> {
     await this.#target.world.delay(1);
     await this.#process.gate();
     const ledger = this.#target.ledger(this.#direction);
+    this.#reached(ledger.token === this.#token ? "claim under its token" : "claim under another");
     if (this.#target.seals && ledger.sealedBy !== undefined) throw taken();
     if (ledger.token !== this.#token) this.#begin(ledger);
     else if (ledger.retired) throw taken();

@@ -1,6 +1,6 @@
 import type { FenceKind } from "../../../src/cutover/switch-options.ts";
 import { PROFILES } from "./profiles.ts";
-import { type Faults, type RunOptions, WAIT_MAX_MS } from "./run.ts";
+import { type Faults, type RunOptions, WAIT_MAX_MS } from "./run-options.ts";
 import * as scenes from "./scenes.ts";
 import { Random } from "./world.ts";
 
@@ -18,12 +18,15 @@ const RUN_MS = 500;
 const PLAYED: Readonly<Record<string, () => Partial<RunOptions>>> = {
   lateSwap: scenes.lateSwap,
   lateSwapOfTheLast: scenes.lateSwapOfTheLast,
+  swapLearntLate: scenes.swapLearntLate,
+  endsLate: scenes.endsLate,
   lateStream: scenes.lateStream,
   lateReturn: scenes.lateReturn,
   lateSeal: scenes.lateSeal,
   lateFence: scenes.lateFence([1, 12]),
   lateFenceAtOnce: scenes.lateFence([0, 0]),
   lateRegain: scenes.lateRegain,
+  lateLock: scenes.lateLock,
   lateSessions: () => ({ scene: scenes.lateSessions }),
   cutOffBeforeArming: () => ({ scene: scenes.cutOffBeforeArming, activeMs: 1500 }),
   cutOffWhileArmed: () => ({ scene: scenes.cutOffWhileArmed }),
@@ -54,13 +57,16 @@ const AMONG_FAULTS: readonly Story[] = Object.entries(PROFILES).map(([name, faul
 /** What is left to chance finds more than scenes do, in less time. */
 const STORIES: readonly Story[] = [
   ...AMONG_FAULTS,
-  ...Object.entries(PLAYED).map(([name, options]) => ({
-    name: `scene ${name}`,
-    faults: {},
-    options: () => ({ activeMs: 1000, ...options() }),
-  })),
+  ...Object.keys(PLAYED).map((name) => ({ name: `scene ${name}`, faults: {}, options: () => sceneNamed(name) })),
   ...AMONG_FAULTS,
 ];
+
+/** What is played in the scene of this name. */
+export function sceneNamed(name: string): Partial<RunOptions> {
+  const options = PLAYED[name];
+  if (options === undefined) throw new Error(`there is no scene ${name}`);
+  return { activeMs: 1000, ...options() };
+}
 
 /** How many proxies and controllers there are in a seed's run: one to three, and one or two. */
 function populationOf(seed: number): Pick<RunOptions, "proxies" | "controllers"> {

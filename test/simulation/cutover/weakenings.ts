@@ -254,3 +254,82 @@ export const withoutTokensOfPositions = (ports: SwitchPorts): SwitchPorts => ({
   },
 });
 const firstPositions = new WeakMap<Store, Map<string, string>>();
+
+/** A controller that learns that it was replaced closes its sessions at once, and their locks go with them. */
+export const closingWhenReplaced = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, (session) => {
+    ports.signal.addEventListener("abort", () => void session.close());
+    return {};
+  });
+
+/** A controller that was replaced leaves its sessions to others for good. */
+export const withoutLettingGo = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, (session) => ({
+    close: () => (ports.signal.aborted ? Promise.resolve() : session.close()),
+  }));
+
+/** Once its sessions are open, an attempt takes the journal to say what it has written there itself. */
+export const withoutSecondLook = (ports: SwitchPorts): SwitchPorts => {
+  let armed: StoreEntry | undefined;
+  const store: Store = altered(ports.store, {
+    get: async (key) => {
+      const written = armed;
+      armed = undefined;
+      return written?.key === key ? written : await ports.store.get(key);
+    },
+    transact: async (conditions, writes) => {
+      const result = await ports.store.transact(conditions, writes);
+      for (const write of writes) {
+        if (!("put" in write) || !write.put.startsWith(MIGRATIONS)) continue;
+        const { attempt, fenceToken } = JSON.parse(write.value) as Partial<MigrationDocument>;
+        const begins = attempt !== undefined && attempt.state === undefined && attempt.token !== fenceToken;
+        armed = begins ? { key: write.put, value: write.value, revision: result.revision } : undefined;
+      }
+      return result;
+    },
+  });
+  return { ...ports, store };
+};
+
+/** Who takes a table lock over ends the session that has it, and then asks for it. */
+export const withGapInTakeover = (ports: SwitchPorts): SwitchPorts => ({
+  ...ports,
+  home: (backend) => {
+    const home = ports.home(backend);
+    return altered(home, {
+      open: async (options) => {
+        if (options.takeOver !== "keep-lock") return await home.open(options);
+        const session = await home.open({ ...options, takeOver: "kill-holder" });
+        await session.lock("write", 3000);
+        return session;
+      },
+    });
+  },
+});
+
+/** Who finds the migration's lock held ends that session, whatever the journal says by now. */
+export const withoutAskingBeforeKills = (ports: SwitchPorts): SwitchPorts => ({
+  ...ports,
+  home: (backend) => {
+    const home = ports.home(backend);
+    const open: Home["open"] = ({ stillOurs: _unasked, ...options }) => home.open(options);
+    return altered(home, { open });
+  },
+});
+
+/** Rules and journal are written one after the other. */
+export const withDocumentsApart = (ports: SwitchPorts): SwitchPorts => {
+  const store: Store = altered(ports.store, {
+    transact: async (conditions, writes) => {
+      const rules = writes.filter((write) => "put" in write && write.put === RULES_KEY);
+      if (rules.length === 0 || rules.length === writes.length) return await ports.store.transact(conditions, writes);
+      const first = await ports.store.transact(conditions, rules);
+      if (!first.succeeded) return first;
+      return await ports.store.transact(
+        [],
+        writes.filter((write) => !rules.includes(write)),
+      );
+    },
+  });
+  return { ...ports, store };
+};

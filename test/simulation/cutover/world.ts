@@ -1,4 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
+import { Reached } from "./reached.ts";
 import { SimClock } from "./sim-clock.ts";
 
 /** Small, fast and the same everywhere: xorshift with a seed. */
@@ -55,6 +56,7 @@ function settled(): Promise<void> {
 /** Virtual time: nothing happens but by timers, one after the other, in an order that the seed decides. */
 export class World {
   readonly random: Random;
+  readonly reached = new Reached();
   readonly #notes: (readonly [number, string])[] = [];
   #now = 0;
   #order = 0;
@@ -116,11 +118,32 @@ export class World {
   }
 }
 
-/**
- * For how long after a trouble of a proxy its connections may still be ended for it: its lease has to run out, and a
- * controller to meet it in a drain or a release.
- */
-export const EXCUSED_MS = 600;
+/** What can be done to a process, or to a message between it and the store. */
+export type TroubleKind =
+  | "stopped"
+  | "cut off"
+  | "deaf"
+  | "clock ahead"
+  | "clock still"
+  | "lease ended"
+  /** A message to or from the store was lost, late or refused. */
+  | "unheard";
+
+/** Proxies as the store had them at some moment. */
+export interface ProxyList {
+  readonly at: number;
+  /** Whether the proxy of that boot nonce had no lease then, or not the newest rules. */
+  readonly lacks: (nonce: string) => boolean;
+}
+
+interface Trouble {
+  readonly kind: TroubleKind;
+  readonly from: number;
+  until: number;
+}
+
+/** Troubles that ended so long ago explain nothing any more. */
+const TROUBLES_KEPT_MS = 5000;
 
 /**
  * A process of the simulated world. Everything it sends or hears passes its {@link gate}: a stopped process hears and
@@ -135,9 +158,13 @@ export class SimProcess {
   #stoppedUntil = 0;
   #cutUntil = 0;
   #deafUntil = 0;
-  #troubledUntil = Number.NEGATIVE_INFINITY;
-  /** When the store made the newest list that it has heard. */
-  listedAt = 0;
+  #troubles: Trouble[] = [];
+  /** What the store listed of the proxies, as it has heard it: the newest list and the one before. */
+  listed: readonly ProxyList[] = [];
+  /** When the store made the newest answer about the migration's journal that it has heard. */
+  journalAt = 0;
+  /** With which of the journal's next answers on its way to it, the first being 1, it is stopped, and for how long. */
+  stopsAtJournal: { readonly answer: number; readonly ms: number } | undefined;
   /** How much longer each message between it and the store takes than others' do. */
   linkMs = 0;
   readonly onDeath: (() => void)[] = [];
@@ -167,28 +194,27 @@ export class SimProcess {
     return this.#deafUntil;
   }
 
-  /**
-   * Something went wrong with it until `ms` from now. What its clients are told from then until `EXCUSED_MS` after it
-   * is explained by that, and nothing else is.
-   */
-  trouble(ms = 0): void {
+  /** Something goes wrong with it, or with its messages, from now until `ms` later. */
+  trouble(kind: TroubleKind, ms = 0): void {
     const { now } = this.#world;
-    this.#troubledUntil = Math.max(this.#troubledUntil, now + ms);
+    this.#reached(kind);
+    const last = this.#troubles.at(-1);
+    if (last?.kind === kind && last.until >= now) last.until = Math.max(last.until, now + ms);
+    else this.#troubles.push({ kind, from: now, until: now + ms });
+    if ((this.#troubles[0]?.until ?? now) < now - TROUBLES_KEPT_MS)
+      this.#troubles = this.#troubles.filter(({ until }) => until >= now - TROUBLES_KEPT_MS);
   }
 
-  /** Whether what happens at this moment may come from what was done to it. */
-  get excused(): boolean {
-    return this.excusedAt(this.#world.now);
+  /** Whether something of these kinds was wrong with it at `at`, or had been no more than `withinMs` before. */
+  troubledAt(at: number, withinMs: number, kinds?: readonly TroubleKind[]): boolean {
+    return this.#troubles.some(
+      ({ kind, from, until }) => from <= at && until + withinMs >= at && (kinds?.includes(kind) ?? true),
+    );
   }
 
-  /** Whether what happened at `at`, or was called for then, may come from what was done to it. */
-  excusedAt(at: number): boolean {
-    return this.#dead || at <= this.#troubledUntil + EXCUSED_MS;
-  }
-
-  /** Whether what began at `since` and ends at this moment may come from what was done to it. */
-  excusedSince(since: number): boolean {
-    return this.#dead || this.#troubledUntil + EXCUSED_MS >= since;
+  /** Whether something was wrong with it after `since`. */
+  troubledSince(since: number): boolean {
+    return this.#troubles.some(({ until }) => until >= since);
   }
 
   /** When it was last stopped and went on. */
@@ -203,6 +229,7 @@ export class SimProcess {
   kill(): void {
     if (this.#dead) return;
     this.#world.note(`${this.name} is killed`);
+    this.#reached(this.#vanished ? "machine gone" : "killed");
     this.#dead = true;
     for (const listener of this.onDeath) listener();
   }
@@ -211,39 +238,39 @@ export class SimProcess {
     this.#world.note(`${this.name} is stopped for ${ms.toFixed(0)} ms`);
     if (!this.stopped) this.#stoppedFrom = this.#world.now;
     this.#stoppedUntil = Math.max(this.#stoppedUntil, this.#world.now + ms);
-    this.trouble(ms);
+    this.trouble("stopped", ms);
   }
 
   cutOff(ms: number): void {
     this.#world.note(`${this.name} cannot reach the store for ${ms.toFixed(0)} ms`);
     this.#cutUntil = Math.max(this.#cutUntil, this.#world.now + ms);
-    this.trouble(ms);
+    this.trouble("cut off", ms);
   }
 
   deafen(ms: number): void {
     this.#world.note(`${this.name} hears no watch for ${ms.toFixed(0)} ms`);
     this.#deafUntil = Math.max(this.#deafUntil, this.#world.now + ms);
-    this.trouble(ms);
+    this.trouble("deaf", ms);
   }
 
   /** Its monotonic clock is so many milliseconds later from one moment to the next. */
   jumpClock(ms: number): void {
     this.#world.note(`the clock of ${this.name} jumps ahead by ${ms.toFixed(0)} ms`);
     this.clock.jump(ms);
-    this.trouble(0);
+    this.trouble("clock ahead");
   }
 
   /** Its monotonic clock stands still, and goes on afterwards as if nothing had been. */
   stallClock(ms: number): void {
     this.#world.note(`the clock of ${this.name} stands still for ${ms.toFixed(0)} ms`);
     this.clock.stall(ms);
-    this.trouble(ms);
+    this.trouble("clock still", ms);
   }
 
   /** The lease that it has ends at the store, whatever it does to keep it. */
   losesLease(): void {
     this.#world.note(`a lease of ${this.name} ends`);
-    this.trouble(0);
+    this.trouble("lease ended");
   }
 
   /** Its machine is gone: nobody closes its connections, and what it had sent still arrives. */
@@ -255,6 +282,11 @@ export class SimProcess {
 
   get vanished(): boolean {
     return this.#vanished;
+  }
+
+  #reached(fault: TroubleKind | "machine gone" | "killed"): void {
+    const kind = /^(controller|proxy)\d/.exec(this.name)?.[1];
+    if (kind !== undefined) this.#world.reached.fault(`a ${kind}: ${fault}`);
   }
 
   gate(): Promise<void> {
