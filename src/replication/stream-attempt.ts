@@ -5,10 +5,10 @@ import { fullPace, type PacedWork } from "../base/pace.ts";
 import { quoteText } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { SourceReplica } from "../mysql/source-replica.ts";
-import { mappingOf } from "../table/table-mapping.ts";
 import type { CopyContext } from "./copy-context.ts";
 import { runCopyCycle } from "./copy-cycle.ts";
 import { type CopyState, loadCopyState, saveShapes } from "./copy-state.ts";
+import { definitionsAtSwap } from "./followed-definitions.ts";
 import { type FollowContext, follow } from "./follower.ts";
 import { withKeyBuilders } from "./key-builders.ts";
 import type { LagMeter } from "./lag-meter.ts";
@@ -22,7 +22,7 @@ import type { StreamGate } from "./stream-gate.ts";
 import type { StreamLimits, StreamOptions } from "./stream-options.ts";
 import type { StreamProgress } from "./stream-progress.ts";
 import { connectSource, connectWriter, packetBytesMax, type StreamName } from "./stream-session.ts";
-import { readDefinition } from "./table-definitions.ts";
+import { readDefinitions } from "./table-definitions.ts";
 import { buildKeys, createTargetTables, putKeysAside } from "./target-tables.ts";
 
 export interface AttemptContext {
@@ -113,23 +113,17 @@ export class StreamAttempt {
     await this.#follow(writer, state, context);
   }
 
-  /**
-   * What the sidecar knows of the tables; read and kept there the first time. A stream that does not copy begins at a moment that
-   * has passed, and the tables that it follows may have got DDL since. Those that it writes to are still as all were then: a switch
-   * has found both alike, and nobody else may change them.
-   */
+  /** What the sidecar knows of the tables; read and kept there the first time. */
   async #loadState(observer: Connection, writer: Connection, claim: LedgerClaim): Promise<CopyState> {
     const { options, progress } = this.#context;
     const copies = options.startToken === undefined;
     const known = await loadCopyState(writer, this.#name, options.tables);
     let state = claim.restarted ? undefined : known;
     if (state === undefined) {
-      const definitions = [];
-      for (const table of options.tables) {
-        // Where a mapping has them differ the table that is followed is read; the layout of each row is looked at all the same.
-        const isThere = !copies && mappingOf(options.mappings, table) === undefined;
-        definitions.push(await readDefinition(isThere ? writer : observer, table));
-      }
+      const { tables, mappings } = options;
+      const definitions = copies
+        ? await readDefinitions(observer, tables)
+        : await definitionsAtSwap({ name: this.#name, tables, mappings, observer, writer });
       if (copies) await createTargetTables(observer, writer, this.#name, definitions, options.mappings);
       const followed = copies ? await addMade(writer, definitions, options.mappings, known?.tables ?? []) : definitions;
       state = await saveShapes(writer, this.#name, followed, !copies);

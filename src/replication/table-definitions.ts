@@ -24,6 +24,15 @@ export async function readDefinition(connection: Connection, name: TableName): P
   return { name, definition: await showCreate(connection, name), shape };
 }
 
+export async function readDefinitions(
+  connection: Connection,
+  names: readonly TableName[],
+): Promise<readonly TableDefinition[]> {
+  const definitions: TableDefinition[] = [];
+  for (const name of names) definitions.push(await readDefinition(connection, name));
+  return definitions;
+}
+
 /** The text alone, one round trip: for use while the table is locked. */
 export async function showCreate(connection: Connection, name: TableName): Promise<string> {
   const row = await connection.one(`SHOW CREATE TABLE ${quoteTable(name)}`);
