@@ -14,13 +14,11 @@ export interface RowSource {
 /** Locks beside which a reader's table lock is granted. */
 const READERS = new Set(["INTENTION_EXCLUSIVE", "SHARED", "SHARED_HIGH_PRIO", "SHARED_READ", "SHARED_READ_ONLY"]);
 
-/** Of what clients say of themselves. */
-const ATTRIBUTE_CHARS_MAX = 60;
+/** Of what is shown of a session: what its client says of itself, and its newest statement. */
+export const SESSION_TEXT_CHARS_MAX = { attribute: 60, statement: 80 } as const;
 
 /** Any of them keeps clients from writing. */
 const CLOSING = ["read_only", "super_read_only", "offline_mode"] as const;
-
-const STATEMENT_CHARS_MAX = 80;
 
 /** What the server says of a thread whose statement cannot go on for a lock of a table's definition. */
 const WAITING = "Waiting for table metadata lock";
@@ -32,13 +30,13 @@ const TABLE_LOCKS = new Set(["SHARED_READ_ONLY", "SHARED_NO_WRITE", "SHARED_NO_R
  * The newest statement of the holder `t`, in the server's own form of it, which has no values; where the server does not
  * keep that, the first word of one that runs.
  */
-const STATEMENT =
+export const STATEMENT =
   "COALESCE((SELECT LEFT(s.DIGEST_TEXT, 200) FROM performance_schema.events_statements_current s " +
   "WHERE s.THREAD_ID = t.THREAD_ID AND s.NESTING_EVENT_LEVEL = 0 ORDER BY s.EVENT_ID DESC LIMIT 1), " +
   "UPPER(SUBSTRING_INDEX(LTRIM(LEFT(t.PROCESSLIST_INFO, 40)), ' ', 1)))";
 
 /** A connection attribute of the holder `t`. */
-function attribute(name: string): string {
+export function attribute(name: string): string {
   return (
     "(SELECT MAX(a.ATTR_VALUE) FROM performance_schema.session_connect_attrs a " +
     `WHERE a.PROCESSLIST_ID = t.PROCESSLIST_ID AND a.ATTR_NAME = '${name}')`
@@ -190,9 +188,9 @@ function newHolder(row: TextRow): LockHolder {
     identity: "",
     by: "transaction",
     ours: false,
-    role: printable(row["role"] ?? "", ATTRIBUTE_CHARS_MAX),
-    statement: printable(row["statement"] ?? "", STATEMENT_CHARS_MAX),
-    program: printable(row["program"] ?? row["driver"] ?? "", ATTRIBUTE_CHARS_MAX),
-    client: printable(row["client"] ?? "", ATTRIBUTE_CHARS_MAX),
+    role: printable(row["role"] ?? "", SESSION_TEXT_CHARS_MAX.attribute),
+    statement: printable(row["statement"] ?? "", SESSION_TEXT_CHARS_MAX.statement),
+    program: printable(row["program"] ?? row["driver"] ?? "", SESSION_TEXT_CHARS_MAX.attribute),
+    client: printable(row["client"] ?? "", SESSION_TEXT_CHARS_MAX.attribute),
   };
 }

@@ -4,6 +4,7 @@ import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import { type LockingSession, lockStatement } from "./bounded-lock.ts";
 import type { RowSource } from "./home-queries.ts";
 import { endHolder, killConnection, type TakeLockOver } from "./migration-lock.ts";
+import { endWaitingDdl, killQueries, readWaitingDdl, type WaitingDdl } from "./waiting-ddl.ts";
 
 /** A session for one table's place in the queue. */
 export interface QueueSession extends LockingSession {
@@ -20,6 +21,8 @@ export interface TakeTablesOver extends TakeLockOver {
   readonly timeoutMs: number;
   /** Until it aborts, whoever has a table is waited for once the holder is gone, for longer than that. */
   readonly patience: AbortSignal | undefined;
+  /** Told of definition statements that were ended: they stood in the queue before us. */
+  readonly ddlEnded?: ((ended: readonly WaitingDdl[]) => void) | undefined;
 }
 
 const POLL_MS = 5;
@@ -49,6 +52,7 @@ export async function takeTablesOver(work: TakeTablesOver): Promise<void> {
       pending.push(place.rows(lockStatement([table], "write")).catch((error: unknown) => error));
     }
     await waitFor(work, deadline, async () => (await places(work, queue)).size === queue.size);
+    await endDdlBefore(work, deadline);
     await endHolder(work.helper, work);
     const granted = async (): Promise<boolean> => {
       const states = await places(work, queue);
@@ -61,6 +65,23 @@ export async function takeTablesOver(work: TakeTablesOver): Promise<void> {
     for (const place of queue.values()) place.destroy();
     await Promise.all(pending);
   }
+}
+
+/**
+ * A definition statement that has waited for longer than we would have the table next, and one asks for less at first than what keeps
+ * others out, so that it may pass even later.
+ */
+async function endDdlBefore(work: TakeTablesOver, deadline: Deadline): Promise<void> {
+  const { ended } = await endWaitingDdl({
+    look: () => readWaitingDdl(work.helper, work.tables),
+    interrupt: async (ids) => {
+      await work.stillOurs?.();
+      await killQueries(work.helper, ids);
+    },
+    clock: work.clock,
+    timeoutMs: deadline.leftMs(),
+  });
+  if (ended.length > 0) work.ddlEnded?.(ended);
 }
 
 /** Hands the tables from the queue sessions to the session, each when the session waits for it. */

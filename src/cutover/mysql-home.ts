@@ -7,7 +7,7 @@ import type { Endpoint } from "../mysql/endpoint.ts";
 import { HomeQueries, readServerUuid } from "./home-queries.ts";
 import { requireKnownServer } from "./known-server.ts";
 import { endLeftDiffs } from "./left-diffs.ts";
-import { takeTablesOver } from "./lock-takeover.ts";
+import { type TakeTablesOver, takeTablesOver } from "./lock-takeover.ts";
 import { type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
 import { MysqlSession, ROLE_ATTRIBUTE } from "./mysql-session.ts";
 import type { Home, HomeSession, HomeView, OpenSession, StrayWatch } from "./ports.ts";
@@ -64,12 +64,13 @@ export class MysqlHome implements Home {
     }
   }
 
-  async open({ takeOver, serverUuid, stillOurs, endDiffs = false, patience }: OpenSession): Promise<HomeSession> {
+  async open(options: OpenSession): Promise<HomeSession> {
+    const { takeOver, serverUuid, stillOurs, endDiffs = false, patience, ddlEnded } = options;
     const { migration, clock } = this.#options;
     const [main, helper] = await this.#pair(serverUuid);
     try {
       const order: TakeLockOver = { migration, server: this.backend, clock, stillOurs };
-      if (takeOver === "keep-lock") await this.#keepLock(main, helper, order, patience);
+      if (takeOver === "keep-lock") await this.#keepLock(main, helper, { ...order, patience, ddlEnded });
       if (takeOver === "never") await takeFreeLock(main, migration, this.backend);
       else await takeLockOver(main, order);
       if (endDiffs) await endLeftDiffs(helper, migration, this.ownUser);
@@ -99,8 +100,7 @@ export class MysqlHome implements Home {
   async #keepLock(
     main: Connection,
     helper: Connection,
-    order: TakeLockOver,
-    patience: AbortSignal | undefined,
+    order: TakeLockOver & Pick<TakeTablesOver, "patience" | "ddlEnded">,
   ): Promise<void> {
     await order.stillOurs?.();
     await takeTablesOver({
@@ -109,10 +109,9 @@ export class MysqlHome implements Home {
       helper,
       tables: this.#tables,
       timeoutMs: TAKE_OVER_TIMEOUT_MS,
-      patience,
       openQueueSession: async () => {
         const place = await this.#connect();
-        const seconds = patience === undefined ? QUEUE_WAIT_SECONDS : PATIENT_WAIT_SECONDS;
+        const seconds = order.patience === undefined ? QUEUE_WAIT_SECONDS : PATIENT_WAIT_SECONDS;
         await place.query(`SET SESSION lock_wait_timeout = ${seconds}, wait_timeout = ${seconds}`);
         return place;
       },

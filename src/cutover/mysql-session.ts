@@ -19,6 +19,7 @@ import {
 import { HomeQueries, type RowSource, type TextRow } from "./home-queries.ts";
 import { killConnection, LOCK_WAIT_SECONDS } from "./migration-lock.ts";
 import type { HomeSession, HomeView, LastingFence, LockHolder } from "./ports.ts";
+import { killQueries, readWaitingDdl, type WaitingDdl } from "./waiting-ddl.ts";
 
 export interface SessionFacts {
   readonly migration: string;
@@ -197,6 +198,15 @@ export class MysqlSession implements HomeSession {
 
   async kill(connectionIds: readonly string[]): Promise<void> {
     for (const id of connectionIds) await killConnection(this.#guarded(this.#main), id);
+  }
+
+  waitingDdl(): Promise<readonly WaitingDdl[]> {
+    return readWaitingDdl(this.#guarded(this.#helper), this.#facts.tables);
+  }
+
+  async interrupt(connectionIds: readonly string[]): Promise<void> {
+    // In the session that a successor would have ended: whoever was replaced interrupts nobody.
+    await killQueries(this.#guarded(this.#main), connectionIds);
   }
 
   async renameTables(

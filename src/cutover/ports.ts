@@ -5,6 +5,7 @@ import type { TableName } from "../base/table-name.ts";
 import type { NamesBehind } from "../rules/rules-document.ts";
 import type { Compare, Store } from "../store/store.ts";
 import type { Direction } from "./migration-document.ts";
+import type { WaitingDdl } from "./waiting-ddl.ts";
 
 /**
  * What the switch needs from the rest of the program. The controller binds these to the real engines; the
@@ -187,6 +188,8 @@ export interface OpenSession {
    * connection was cut, or whose controller has gone, may keep its locks there for hours.
    */
   readonly endDiffs?: boolean;
+  /** Told of definition statements that were ended so that, with `keep-lock`, they do not come before the lock's new holder. */
+  readonly ddlEnded?: (ended: readonly WaitingDdl[]) => void;
 }
 
 /** Facts of a server that can be read without holding anything. */
@@ -252,6 +255,10 @@ export interface HomeSession extends HomeView {
   autoIncrementLimits(): Promise<ReadonlyMap<string, bigint>>;
   /** KILLs connections; those that are gone already are no error. */
   kill(connectionIds: readonly string[]): Promise<void>;
+  /** Definition statements of others that wait for the tables, which this session has locked. */
+  waitingDdl(): Promise<readonly WaitingDdl[]>;
+  /** KILL QUERY: ends the statements that these connections run, and nothing else of them. */
+  interrupt(connectionIds: readonly string[]): Promise<void>;
   /** RENAMEs all pairs in one statement; pairs whose old name is gone are left out. */
   renameTables(pairs: readonly { readonly from: TableName; readonly to: TableName }[], token: string): Promise<void>;
   dropTables(tables: readonly TableName[], token: string): Promise<void>;

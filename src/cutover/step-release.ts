@@ -6,6 +6,7 @@ import { readMigration } from "./journal.ts";
 import type { OpenSession } from "./ports.ts";
 import type { RegisteredProxy } from "./proxy-view.ts";
 import { endConnections } from "./vanished.ts";
+import { describeDdl, endWaitingDdl, type WaitingDdl } from "./waiting-ddl.ts";
 
 /**
  * Waits until every proxy sends the tables' statements to their new home. The connections to the old home of a proxy
@@ -78,8 +79,38 @@ export async function lockForWriting(attempt: Attempt): Promise<void> {
   attempt.oldReady = true;
 }
 
+/**
+ * Unlocks the old home. Definition statements that wait there are ended first: no trigger would refuse them, and the way back would
+ * meet tables that are not what they were at the swap.
+ */
 export async function unlockOldHome(attempt: Attempt): Promise<void> {
-  await oldSession(attempt).unlock();
+  const session = oldSession(attempt);
+  const { clock } = attempt.ports;
+  const timeoutMs = attempt.options.limits.killTimeoutMs;
+  const { ended, left } = await endWaitingDdl({
+    look: () => session.waitingDdl(),
+    interrupt: (ids) => session.interrupt(ids),
+    clock,
+    timeoutMs,
+  });
+  noteEndedDdl(attempt, ended);
+  if (left.length > 0) {
+    attempt.notes.push(
+      `DDL still waits for the tables on ${attempt.ends.oldHome} ${timeoutMs} ms after KILL QUERY, and may be carried out there: ` +
+        left.map(describeDdl).join("; "),
+    );
+  }
+  await session.unlock();
+}
+
+function noteEndedDdl(attempt: Attempt, ended: readonly WaitingDdl[]): void {
+  if (ended.length === 0) return;
+  const { migration, oldHome, newHome } = attempt.ends;
+  const lines = ended.map(describeDdl);
+  attempt.ports.log.warn({ migration, ended: lines }, "DDL that waited for the tables on their old home was ended");
+  attempt.notes.push(
+    `DDL that waited for the tables on ${oldHome} was ended there (error 1317), since they are at home on ${newHome} now: ${lines.join("; ")}`,
+  );
 }
 
 /**
@@ -128,9 +159,11 @@ export async function regainOldHome(attempt: Attempt): Promise<void> {
 }
 
 /** Readers that the fence has let in may stay for as long as they like; with the others none has been there for long. */
-function howToRegain(attempt: Attempt): Pick<OpenSession, "stillOurs" | "patience"> {
+function howToRegain(attempt: Attempt): Omit<OpenSession, "takeOver"> {
   const stillOurs = (): Promise<void> => requireOurs(attempt);
-  return fenceOf(attempt.options) === "lock" ? { stillOurs } : { stillOurs, patience: attempt.ports.signal };
+  const ddlEnded = (ended: readonly WaitingDdl[]): void => noteEndedDdl(attempt, ended);
+  const how = { stillOurs, ddlEnded };
+  return fenceOf(attempt.options) === "lock" ? how : { ...how, patience: attempt.ports.signal };
 }
 
 /**

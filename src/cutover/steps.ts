@@ -156,7 +156,7 @@ export const STEPS_AFTER_SWAP: readonly SwitchStep[] = [
   },
   {
     name: "unlock",
-    title: (ends) => `unlock the tables on ${ends.oldHome}`,
+    title: (ends) => `end DDL that waits for the tables on ${ends.oldHome}, and unlock them`,
     run: unlockOldHome,
     after: "switch-after-unlock",
   },

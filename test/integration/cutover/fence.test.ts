@@ -14,6 +14,7 @@ import { openSessions } from "../../../src/cutover/step-sessions.ts";
 import { DEFAULT_SWITCH_LIMITS, type SwitchLimits } from "../../../src/cutover/switch-options.ts";
 import { Connection } from "../../../src/mysql/connection.ts";
 import { startServers, stopServers, type TestServer } from "../../support/servers.ts";
+import { ddlBehindTheFence } from "./ddl-behind-the-fence.ts";
 import { app, closeAll, errnoOf, homeOn, pendingLocks, prepareServer, TABLES, uuidOf } from "./fenced-server.ts";
 
 const SIGNALLED = 1644;
@@ -260,6 +261,8 @@ describe("the fence on a real server", () => {
     const ours = ddl.filter((info) => info.includes("/* switchyard migration=m1 token=token3 */"));
     expect(ours).toHaveLength(3 * 3 + 3 * 3 + 1);
   });
+
+  ddlBehindTheFence(() => servers.old);
 
   test("notices at once that its session was killed, and never opens another by itself", async () => {
     const own = await homeOn(servers.old).open({ takeOver: "never" });

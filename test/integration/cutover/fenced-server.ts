@@ -49,6 +49,23 @@ export async function pendingLocks(server: TestServer): Promise<number> {
   return Number(rows[0]?.["n"]);
 }
 
+/** Statements that wait for a metadata lock. */
+export async function waitingStatements(server: TestServer): Promise<number> {
+  const [row] = await server.root(
+    "SELECT COUNT(*) n FROM performance_schema.threads WHERE PROCESSLIST_STATE LIKE 'Waiting for % metadata lock'",
+  );
+  return Number(row?.["n"]);
+}
+
+/** The columns, keys and triggers of the test's tables, and of what else is beside them. */
+export async function definitions(server: TestServer): Promise<unknown> {
+  const columns = await server.root(
+    "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_KEY, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'shop' ORDER BY 1, 2",
+  );
+  const triggers = await server.root("SELECT COUNT(*) n FROM information_schema.TRIGGERS WHERE TRIGGER_NAME = 'late'");
+  return { columns, triggers, orders: await server.root("SELECT COUNT(*) n FROM shop.orders") };
+}
+
 /** The server's error number of a statement that must fail. */
 export async function errnoOf(work: Promise<unknown>): Promise<number | undefined> {
   try {

@@ -103,6 +103,11 @@ export class Checker {
     this.#exposed.clear();
   }
 
+  /** Somebody's ALTER TABLE that has waited for the table begins. */
+  altered(server: string): void {
+    if (this.home() !== server) this.#breach(`${server} was altered though the tables are at home on ${this.home()}`);
+  }
+
   /** The store has taken a transaction: rules and journal before and after it. */
   documents(before: Documents, now: Documents): void {
     const servers = [...this.#servers];

@@ -335,6 +335,13 @@ export const RULES: readonly Rule[] = [
     failure: /ends a session of/,
   },
   {
+    rule: "DDL that waits behind the fence is ended before the unlock",
+    invariants: "C21",
+    without: { weaken: weakened.withoutEndingDdl, scene: scenes.alteredBehindFence },
+    kept: { scene: scenes.alteredBehindFence },
+    failure: /was altered though the tables are at home on/,
+  },
+  {
     rule: "the licence binds only while a migration is armed",
     invariants: "D7",
     without: {
@@ -433,4 +440,5 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   C17: "`read_only`: real servers",
   C19: "how a lock for writing stands to readers that were let in is the server's: real servers",
   C20: "where no fence stands there is none to switch off; `cutover.test.ts` has the runs",
+  C22: "how streams read rows is not simulated; the named test begins one on real servers",
 };

@@ -6,6 +6,7 @@ import { parseStreamClaim } from "../../../src/rules/controller-documents.ts";
 import type { RulesDocument } from "../../../src/rules/rules-document.ts";
 import { homeOf, initialRules } from "../../../src/rules/rules-edits.ts";
 import { PROXIES_PREFIX, RULES_KEY } from "../../../src/rules/store-keys.ts";
+import { alterTable } from "./alterations.ts";
 import { Checker } from "./checker.ts";
 import { AT_PEACE, watchPhases } from "./reached.ts";
 import { LIMITS, type RunOptions, type RunResult, WAIT_MAX_MS } from "./run-options.ts";
@@ -307,7 +308,7 @@ export class Run {
     if (options.faults.proxies === true && random.chance(0.25)) this.#troubleProxy();
     if (options.faults.leases === true && random.chance(0.2)) this.store.endSome(random);
     if (options.faults.clocks === true && random.chance(0.2)) this.#troubleClock();
-    if (options.faults.ddl === true && random.chance(0.15)) this.alterTable();
+    if (options.faults.ddl === true && random.chance(0.15)) alterTable(this);
     if (options.faults.machines === true && random.chance(0.15)) this.#troubleMachine();
     world.after(random.between(30, 120), () => this.#makeTrouble());
   }
@@ -400,24 +401,6 @@ export class Run {
     }
   }
 
-  /** Somebody alters the table where it is at home; a while later the other server's is made alike. */
-  alterTable(): void {
-    const { world, servers, checker } = this;
-    const [home, other, direction] =
-      checker.home() === "old" ? [servers.old, servers.new, "forward"] : [servers.new, servers.old, "reverse"];
-    world.note(`somebody alters the table on ${home.name}`);
-    world.reached.fault("the table altered");
-    void home.alter(60, () => checker.home() === home.name);
-    const level = (): void => {
-      const ledger = other.ledger(direction);
-      if (ledger.ddl === 0) return;
-      other.definition = ledger.definition;
-      ledger.ddl = 0;
-      world.note(`the table on ${other.name} is made alike`);
-    };
-    for (const ms of [150, 400]) world.after(ms + world.random.between(0, 50), level);
-  }
-
   /** Somebody writes once, straight to a server. */
   writePast(server: SimServer): void {
     const write = { client: `bypass${++this.#processes}`, sequence: 1, id: 0 };
@@ -475,7 +458,9 @@ export class Run {
     const { servers, document } = this;
     if (this.options.unfenced === true) return true;
     const [home, other, direction] =
-      this.checker.home() === "old" ? [servers.old, servers.new, "forward"] : [servers.new, servers.old, "reverse"];
+      this.checker.home() === "old"
+        ? ([servers.old, servers.new, "forward"] as const)
+        : ([servers.new, servers.old, "reverse"] as const);
     const ledger = other.ledger(direction);
     return ledger.token === document.fenceToken && ledger.position === home.log.length;
   }

@@ -1,3 +1,4 @@
+import { alterTable, alterWhenFree } from "./alterations.ts";
 import type { RunOptions } from "./run-options.ts";
 
 type Scene = NonNullable<RunOptions["scene"]>;
@@ -330,5 +331,13 @@ export const vanishesWhileArmed: Scene = (point, run) => {
 
 /** When a switch has got past its gate, somebody alters the table. */
 export const alteredMeanwhile: Scene = (point, run) => {
-  if (point === "switch-after-sessions" && run.world.random.chance(0.5)) run.alterTable();
+  if (point === "switch-after-sessions" && run.world.random.chance(0.5)) alterTable(run);
+};
+
+/**
+ * 1. The tables are locked on the old home. 2. Somebody there waits for them, in order to alter one. 3. They leave, or the attempt
+ * is aborted.
+ */
+export const alteredBehindFence: Scene = (point, run) => {
+  if (point === "switch-after-fence" && run.world.random.chance(0.5)) alterWhenFree(run);
 };

@@ -11,6 +11,7 @@ import type {
   Stray,
   StrayWatch,
 } from "../../../src/cutover/ports.ts";
+import type { WaitingDdl } from "../../../src/cutover/waiting-ddl.ts";
 import type { CalledFor, Connection, SimServer } from "./sim-server.ts";
 import type { SimProcess } from "./world.ts";
 
@@ -75,6 +76,9 @@ export class SimHome implements Home {
     await stillOurs?.();
     const locked = server.lock(connection, 3000);
     await server.world.delay(2);
+    const ddl = server.waitingDdl();
+    if (ddl.length > 0) await stillOurs?.();
+    for (const waiting of ddl) server.close(waiting);
     const holder = server.namedLock;
     if (holder !== undefined) {
       const foundAt = server.world.now;
@@ -329,6 +333,29 @@ class SimSession extends SimView implements HomeSession {
         this.server.close(connection);
       }
     });
+  }
+
+  /** One that sees nothing takes no time: what a seed decides is the same with it and without. */
+  async waitingDdl(): Promise<readonly WaitingDdl[]> {
+    await this.process.gate();
+    if (this.connection?.open === false) throw lost();
+    if (this.server.waitingDdl().length === 0) return [];
+    return await this.ask(() =>
+      this.server.waitingDdl().map(({ id }) => ({
+        connectionId: id,
+        user: "dba",
+        host: "sim",
+        seconds: 0,
+        statement: "ALTER TABLE",
+        program: "",
+        client: "",
+      })),
+    );
+  }
+
+  /** Whose statement is interrupted does nothing more here. */
+  interrupt(connectionIds: readonly string[]): Promise<void> {
+    return this.kill(connectionIds);
   }
 
   renameTables(): Promise<void> {

@@ -74,6 +74,8 @@ interface LockRequest {
   readonly connection: Connection;
   /** When it arrived here. */
   readonly askedAt: number;
+  /** Whether it is that of somebody's ALTER TABLE. */
+  readonly ddl: boolean;
   readonly grant: () => void;
 }
 
@@ -272,7 +274,7 @@ export class SimServer {
   /** Somebody's ALTER TABLE, which waits for the table no longer than `waitMs`; `wanted` is asked once it has it. */
   async alter(waitMs: number, wanted: () => boolean): Promise<void> {
     const connection = this.connect(undefined, false);
-    if ((await this.lock(connection, waitMs)) && wanted()) {
+    if ((await this.lock(connection, waitMs, true)) && wanted()) {
       await this.world.delay(this.world.random.between(1, 10));
       if (connection.open) {
         this.definition += 1;
@@ -341,11 +343,12 @@ export class SimServer {
   }
 
   /** Resolves with whether the tables were locked within the time. Nothing is pending afterwards. */
-  lock(connection: Connection, pendingMs: number): Promise<boolean> {
+  lock(connection: Connection, pendingMs: number, ddl = false): Promise<boolean> {
     return new Promise((resolve) => {
       const request: LockRequest = {
         connection,
         askedAt: this.world.now,
+        ddl,
         grant: () => {
           timer.cancelled = true;
           resolve(true);
@@ -378,6 +381,11 @@ export class SimServer {
   settled(): void {
     this.exposed = false;
     this.#exposedBefore = false;
+  }
+
+  /** Sessions of others whose ALTER TABLE waits. */
+  waitingDdl(): readonly Connection[] {
+    return this.#requests.filter(({ ddl }) => ddl).map(({ connection }) => connection);
   }
 
   release(connection: Connection): void {

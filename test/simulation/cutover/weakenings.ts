@@ -235,6 +235,10 @@ export const withoutLookAtDdl = (ports: SwitchPorts): SwitchPorts => {
   return { ...ports, progress, stream };
 };
 
+/** Definition statements that wait behind the fence are not looked for. */
+export const withoutEndingDdl = (ports: SwitchPorts): SwitchPorts =>
+  withSessions(ports, () => ({ waitingDdl: () => Promise.resolve([]) }));
+
 /** Transactions that are open on a server are not looked at. */
 export const withoutHolders = (ports: SwitchPorts): SwitchPorts =>
   withSessions(ports, () => ({ holders: () => Promise.resolve([]) }));
