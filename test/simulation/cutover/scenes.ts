@@ -341,3 +341,9 @@ export const alteredMeanwhile: Scene = (point, run) => {
 export const alteredBehindFence: Scene = (point, run) => {
   if (point === "switch-after-fence" && run.world.random.chance(0.5)) alterWhenFree(run);
 };
+
+/** Either, or both. */
+export const alteredAtAnyTime: Scene = (...at) => {
+  alteredMeanwhile(...at);
+  alteredBehindFence(...at);
+};

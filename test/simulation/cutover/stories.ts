@@ -37,7 +37,7 @@ const PLAYED: Readonly<Record<string, () => Partial<RunOptions>>> = {
   stoppedWhileArmed: () => ({ scene: scenes.stoppedWhileArmed, slowShare: 0.2, activeMs: 1500 }),
   holdGivenUpEarly: () => ({ scene: scenes.holdGivenUpEarly }),
   vanishesWhileArmed: () => ({ scene: scenes.vanishesWhileArmed, slowShare: 0.2 }),
-  alteredMeanwhile: () => ({ scene: scenes.alteredMeanwhile }),
+  alteredMeanwhile: () => ({ scene: scenes.alteredAtAnyTime }),
   longReaders: () => ({ scene: scenes.longReaders, waitMaxMs: WAIT_MAX_MS }),
   noControllersLeft: () => ({ scene: scenes.noControllersLeft, waitMaxMs: WAIT_MAX_MS, activeMs: 2000 }),
   storeAwayInPeace: () => ({
