@@ -36,6 +36,8 @@ const SOAKED = [
   { scene: "lateReturn", seed: 7774, proxies: 2, controllers: 2 },
   { scene: "lateReturn", seed: 11_284, proxies: 3, controllers: 2 },
   { scene: "lateReturn", seed: 14_365, proxies: 3, controllers: 2 },
+  /** A transaction that a proxy without a lease had begun was long on its way: the check looked when it had arrived. */
+  { scene: "endsLate", seed: 200_892, proxies: 1, controllers: 1 },
 ] as const;
 
 function seeds(from: number, to: number): readonly number[] {

@@ -74,6 +74,10 @@ export const CELL_TABLES: readonly CellTable[] = [
         "what the copy and the stream tell is told by the runner of a migration",
       ],
       [/^(completed|cancelled) |^switched \/ completed|^running \/ cancelled/, "ends are tested on real servers"],
+      [
+        /^(running|switching|switched|rolling-back) /,
+        "refusals, and what changes nothing: who leads gives orders that the phase allows, and looks for its token first",
+      ],
     ],
   },
   {
@@ -135,6 +139,8 @@ function watchRow(phase: (typeof PHASES)[number]): void {
   }
 }
 
+const SHOWN_MAX = 30;
+
 /** Of each table how many cells were reached, those that were not, and why where that is known: as lines. */
 export function coverageLines(reached: ReadonlySet<string>): readonly string[] {
   return CELL_TABLES.flatMap(({ name, cells, beyond }) => {
@@ -147,7 +153,8 @@ export function coverageLines(reached: ReadonlySet<string>): readonly string[] {
     return [
       `  ${name}: ${cells.length - missing.length} of ${cells.length} cells reached`,
       ...known,
-      ...without.map((cell) => `    not reached: ${cell}`),
+      ...without.slice(0, SHOWN_MAX).map((cell) => `    not reached: ${cell}`),
+      ...(without.length > SHOWN_MAX ? [`    and ${without.length - SHOWN_MAX} more`] : []),
     ];
   });
 }

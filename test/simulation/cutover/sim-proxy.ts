@@ -339,7 +339,6 @@ class SimClient implements TrafficSession {
     if (elsewhereFirst && homeOf(traffic.rules, TABLE) === "old") {
       const begun = await this.#statement({ opens: true, table: OTHER_TABLE }, (server, connection) => {
         this.#begin(server, connection);
-        this.#begun = { at: this.#world.now, missing: this.#proxy.options.store.lacks(this.#proxy.nonce) };
         return Promise.resolve();
       });
       if (begun !== undefined) {
@@ -444,7 +443,11 @@ class SimClient implements TrafficSession {
       const server = servers[backend];
       if (server === undefined) throw new Error(`no server ${backend}`);
       if (weakness === "decides-early") await this.#world.delay(this.#world.random.between(1, 30));
-      if (opens && this.#open === undefined) this.#begunInHold = traffic.holds.size > 0;
+      if (opens && this.#open === undefined) {
+        this.#begunInHold = traffic.holds.size > 0;
+        if (!concerned)
+          this.#begun = { at: this.#world.now, missing: this.#proxy.options.store.lacks(this.#proxy.nonce) };
+      }
       this.flight = { backend, tables: [table], everything: false, opens };
       this.sentAt = this.#world.now;
       let wayMs = 0;
