@@ -9,6 +9,7 @@ import { isAlive } from "./lock-file.ts";
 import { copyPristineDatadir } from "./pristine-datadir.ts";
 import type { Programs } from "./programs.ts";
 import { SetupError } from "./setup-error.ts";
+import { onSmallDisk, SmallDisk } from "./small-disk.ts";
 
 const START_SECONDS_MAX = 60;
 const STOP_SECONDS_MAX = 60;
@@ -22,6 +23,8 @@ export interface MysqlServerOptions {
   readonly serverId: number;
   /** Further arguments of mysqld; later ones win. */
   readonly args?: readonly string[];
+  /** Its binary log lies on a disk of its own, of so many MiB: see {@link MysqlServer.logDisk}. */
+  readonly logDiskMebibytes?: number;
   /** A fixed port; a free one where left out. */
   readonly port?: number;
 }
@@ -54,6 +57,15 @@ export class MysqlServer {
 
   get pid(): number {
     return this.#pid;
+  }
+
+  /** The disk of its binary log, where it has one of its own, while it runs. */
+  get logDisk(): SmallDisk {
+    return new SmallDisk(this.#pid, this.#logFolder);
+  }
+
+  get #logFolder(): string {
+    return join(this.folder, "log-disk");
   }
 
   /**
@@ -142,11 +154,15 @@ export class MysqlServer {
   async #startOn(args: readonly string[]): Promise<boolean> {
     rmSync(join(this.folder, "mysqld.pid"), { force: true });
     const log = openSync(join(this.folder, "error.log"), "w");
-    const { command, args: first } = this.#programs.mysqld;
+    const { mysqld } = this.#programs;
+    const { logDiskMebibytes } = this.#options;
+    const { command, args: first } =
+      logDiskMebibytes === undefined ? mysqld : onSmallDisk(mysqld, this.#logFolder, logDiskMebibytes);
     const all = [
       ...first,
       ...this.#programs.mysqldRunArgs,
       ...this.#standardArgs(),
+      ...(logDiskMebibytes === undefined ? [] : ["--user=root", `--log-bin=${join(this.#logFolder, "binlog")}`]),
       ...(this.#options.args ?? []),
       ...args,
     ];

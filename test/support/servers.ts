@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** Further arguments for one server, by name. */
   readonly argsOf?: Readonly<Record<string, readonly string[]>>;
+  /** How many MiB the disk of a server's binary log has, by name, for those that have one of their own. */
+  readonly logDiskMebibytesOf?: Readonly<Record<string, number>>;
 }
 
 let runFolder: string | undefined;
@@ -36,7 +38,14 @@ export async function startServers<const Names extends readonly string[]>(
   const servers = names.map((name) => {
     const serverId = ++started;
     const args = [...(options.args ?? []), ...(options.argsOf?.[name] ?? [])];
-    return new MysqlServer(programs, { name, folder: join(folder, `${serverId}-${name}`), serverId, args });
+    const disk = options.logDiskMebibytesOf?.[name];
+    return new MysqlServer(programs, {
+      name,
+      folder: join(folder, `${serverId}-${name}`),
+      serverId,
+      args,
+      ...(disk === undefined ? {} : { logDiskMebibytes: disk }),
+    });
   });
   await Promise.all(servers.map((server) => server.start()));
   return Object.fromEntries(servers.map((server) => [server.name, server])) as Record<Names[number], TestServer>;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { printGrants } from "../../src/preflight/grants.ts";
 import { LEDGER_SCHEMA } from "./ledger-writers.ts";
 import { type ServeOptions, ServeProcess } from "./serve-process.ts";
-import { startServers, stopServers, type TestServer } from "./servers.ts";
+import { type StartOptions, startServers, stopServers, type TestServer } from "./servers.ts";
 
 const PASSWORD = "switchyard-secret";
 const APP_PASSWORD = "app-secret";
@@ -22,12 +22,10 @@ export class TestSystem {
     this.folder = mkdtempSync(join(tmpdir(), "switchyard-system-"));
   }
 
-  /** `schemas`: those that Switchyard may move, the ledger's where left out. `args`: further arguments of both servers. */
-  static async start(
-    options: { readonly schemas?: readonly string[]; readonly args?: readonly string[] } = {},
-  ): Promise<TestSystem> {
-    const { schemas = ["ledger"], args = [] } = options;
-    const system = new TestSystem(await startServers(["old", "new"], { args }));
+  /** `schemas`: those that Switchyard may move, the ledger's where left out. */
+  static async start(options: StartOptions & { readonly schemas?: readonly string[] } = {}): Promise<TestSystem> {
+    const { schemas = ["ledger"], ...start } = options;
+    const system = new TestSystem(await startServers(["old", "new"], start));
     for (const server of [system.old, system.new]) await system.#prepare(server, schemas);
     return system;
   }
