@@ -99,6 +99,11 @@ export const ERROR_CODES = {
   MYSQL_SERVER_ERROR: { retryable: false, exit: 1 },
   /** A connection to a MySQL server ended. The message says whether a statement was in flight, whose outcome is then unknown. */
   MYSQL_CONNECTION_LOST: { retryable: true, exit: 1 },
+  /**
+   * Commits on a server do not end: as a rule the disk of its binary log is full, and it waits for room. A session that waits there is
+   * not ended, because the server would stop itself.
+   */
+  MYSQL_COMMITS_STAND_STILL: { retryable: true, exit: 1 },
   /** A MySQL server asked for the contents of a file that no statement of ours offered. It got nothing. Distrust that server. */
   MYSQL_LOCAL_INFILE_REFUSED: { retryable: false, exit: 1 },
   /** A table could not be locked for a snapshot within the attempts allowed: others held it. The message names who. */

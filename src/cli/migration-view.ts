@@ -17,6 +17,8 @@ export interface ShownStatus {
   readonly stream?: StreamStatus & { readonly direction: Direction };
   /** What the controller is busy with, for example `switch`. */
   readonly busy?: string;
+  /** What keeps it from settling what an attempt has left. */
+  readonly unsettled?: string;
   /** Present while a diff runs. */
   readonly diff?: DiffProgress;
   readonly strays?: { readonly server: string; readonly total: number };
@@ -85,6 +87,7 @@ export function describeMigration(
   const { attempt } = migration;
   if (attempt !== undefined) lines.push(["under way", `${attempt.kind} by ${attempt.who} since ${attempt.startedAt}`]);
   if (status?.busy !== undefined) lines.push(["busy", status.busy]);
+  if (status?.unsettled !== undefined) lines.push(["not settled", status.unsettled.split("\n")[0]]);
   const { strays } = status ?? {};
   if (strays !== undefined)
     lines.push(["conflicts", `${count(strays.total)} writes on ${strays.server} that are not ours`]);
@@ -132,6 +135,7 @@ function streamFacts(
     if (late !== "") lines.push(["  late", late]);
   }
   if (live?.retrying !== undefined) lines.push(["  retrying", live.retrying]);
+  if (live?.waiting !== undefined) lines.push(["  waiting", live.waiting]);
   const error = state.error ?? live?.error;
   if (error !== undefined) lines.push(["  error", error.replaceAll("\n", "\n             ")]);
   return lines;

@@ -53,6 +53,7 @@ export class MigrationRunner {
   #closed = false;
   #driftSeen = 0;
   #settleAgainMs = 0;
+  #unsettled: string | undefined;
   /** The stream of the phase has ended here, and this process is still to run it. */
   #streamMissing = false;
 
@@ -240,8 +241,14 @@ export class MigrationRunner {
     this.#view.remove();
   }
 
+  /** What keeps it from settling what an attempt has left, as of the last try. */
+  get unsettled(): string | undefined {
+    return this.#document.attempt === undefined ? undefined : this.#unsettled;
+  }
+
   async #settle(): Promise<void> {
     while (!this.context.signal.aborted && !(await this.#settleOnce())) {
+      this.#view.publish();
       await this.context.clock.sleep(SETTLE_RETRY_MS, this.context.signal).catch(() => undefined);
     }
   }
@@ -256,8 +263,10 @@ export class MigrationRunner {
       );
       await this.reload();
       if (outcome?.outcome !== "unsettled") return true;
+      this.#unsettled = outcome.reason.facts.what;
       this.log.warn({ error: outcome.reason.message }, "what an earlier attempt left is not settled yet");
     } catch (error) {
+      this.#unsettled = messageOf(error);
       this.log.warn({ error: messageOf(error) }, "what an earlier attempt left cannot be settled yet");
     }
     return false;
@@ -268,7 +277,10 @@ export class MigrationRunner {
     const now = this.context.clock.monotonicMs();
     if (this.#document.attempt === undefined || this.#busy !== undefined || now < this.#settleAgainMs) return;
     this.#settleAgainMs = now + SETTLE_RETRY_MS;
-    if (await this.exclusively("settling", () => this.#settleOnce())) this.openActiveStream();
+    const settled = this.exclusively("settling", () => this.#settleOnce());
+    // It is told meanwhile that it is at work, and on what.
+    this.#view.publish();
+    if (await settled) this.openActiveStream();
   }
 
   /**

@@ -30,7 +30,7 @@ export class RunnerView {
   }
 
   publish(): void {
-    const { context, id, document, keepers, busy, diff, throttle, freshener, strays } = this.#runner;
+    const { context, id, document, keepers, busy, unsettled, diff, throttle, freshener, strays } = this.#runner;
     const direction = activeDirection(document);
     const stream = direction === undefined ? undefined : keepers[direction].status();
     const limited = throttle.status();
@@ -41,6 +41,7 @@ export class RunnerView {
       at: context.clock.now().toISOString(),
       phase: document.phase,
       ...(busy === undefined ? {} : { busy }),
+      ...(unsettled === undefined ? {} : { unsettled }),
       ...(stream === undefined || direction === undefined ? {} : { stream: { direction, ...stream } }),
       ...(diff === undefined ? {} : { diff: diff.progress }),
       ...(freshness === undefined ? {} : { freshness }),

@@ -1,3 +1,4 @@
+import { endsWithin } from "../base/deadline.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Pace } from "../base/pace.ts";
 import { parseTableKey } from "../base/table-name.ts";
@@ -7,6 +8,7 @@ import { GtidSet } from "../gtid/gtid-set.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import { commitsStandStill } from "../mysql/standstill.ts";
 import type { CarriedDdl } from "../replication/ddl-carrier.ts";
 import { closeLedger, retireLedger } from "../replication/ledger.ts";
 import { sealLedger, unsealLedger } from "../replication/ledger-seal.ts";
@@ -17,6 +19,9 @@ import { Stream } from "../replication/stream.ts";
 import type { StreamStatus } from "../replication/stream-status.ts";
 import type { OnDdl } from "../rules/on-ddl.ts";
 import { type ControllerContext, endpointOf } from "./controller-context.ts";
+
+/** Row locks of a seal that the server does not commit would keep the unsealing waiting for most of a minute. */
+const UNSEAL_MS_MAX = 5000;
 
 /** What the owner of a stream hears of it, and how fast it lets its copy go. */
 export interface StreamKeeperEvents {
@@ -200,6 +205,7 @@ export class StreamKeeper implements StreamPort {
       ddl: status.ddl - this.#verified.ddl,
       ...(status.error === undefined ? {} : { error: status.error }),
       ...(status.retrying === undefined ? {} : { retrying: status.retrying }),
+      ...(status.waiting === undefined ? {} : { waiting: status.waiting }),
     });
   }
 
@@ -227,11 +233,32 @@ export class StreamKeeper implements StreamPort {
     await this.close();
     const name = { migration: this.#document.id, direction: this.#direction };
     await this.#onTarget(async (connection) => {
-      // What the attempt left may be of a controller of an older version, and so may the sidecar.
-      await ensureSidecar(connection);
-      await unsealLedger(connection, name, { attempt, startToken });
+      const unsealed = (async () => {
+        // What the attempt left may be of a controller of an older version, and so may the sidecar.
+        await ensureSidecar(connection);
+        await unsealLedger(connection, name, { attempt, startToken });
+      })();
+      if (await endsWithin(this.#context.clock, unsealed, UNSEAL_MS_MAX)) return await unsealed;
+      connection.destroy();
+      throw await this.#standingStill();
     });
     this.open(startToken);
+  }
+
+  /** Nobody knows by then whether the seal was set; the next settling takes it off. */
+  async #standingStill(): Promise<SwitchyardError> {
+    const { name } = this.#target;
+    const connection = await Connection.connect(this.#target);
+    try {
+      const why = (await commitsStandStill(connection)) ?? `it has not answered for ${UNSEAL_MS_MAX} ms`;
+      return new SwitchyardError("MYSQL_COMMITS_STAND_STILL", {
+        what: `${name} keeps the attempt's last write into the stream's ledger waiting: ${why}`,
+        changed: "The stream stands still; no client waits for it.",
+        fix: "Make room on the server's disk; the rest is done by itself then.",
+      });
+    } finally {
+      await connection.close();
+    }
   }
 
   /** Raises the ledger's epoch, and ends the stream: whoever runs the migration may open it again. */
@@ -287,7 +314,7 @@ export class StreamKeeper implements StreamPort {
   }
 
   async #onTarget<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    if (this.#spare?.isClosed === false) return await work(this.#spare);
+    if (this.#spare?.isClosed === false && !this.#spare.isBusy) return await work(this.#spare);
     const connection = await Connection.connect(this.#target);
     try {
       return await work(connection);

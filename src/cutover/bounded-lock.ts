@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { quoteTable, type TableName } from "../base/table-name.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import type { RowSource } from "./home-queries.ts";
 
@@ -7,6 +8,8 @@ import type { RowSource } from "./home-queries.ts";
 export interface LockingSession extends RowSource {
   readonly threadId: number;
 }
+
+const COMMIT_LOOK_MS = 20;
 
 /** `LOCK TABLES` on all tables. */
 export function lockStatement(tables: readonly TableName[], mode: "write" | "read"): string {
@@ -32,7 +35,10 @@ export async function runBounded(
   const bound = clock.sleep(pendingMs, answered.signal).then(
     async () => {
       interrupted = true;
-      await helper.rows(`KILL QUERY ${session.threadId}`);
+      // What is being written into the log waits for no lock any more.
+      while (!answered.signal.aborted && !(await killConnection(helper, String(session.threadId), "QUERY"))) {
+        await clock.sleep(COMMIT_LOOK_MS);
+      }
     },
     () => undefined,
   );

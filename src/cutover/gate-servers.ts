@@ -12,6 +12,7 @@ interface ServerFacts {
   /** Connections that come through registered proxies. */
   readonly proxied: ReadonlySet<string>;
   readonly settings: { readonly increment: string; readonly offset: string };
+  readonly standstill: string | undefined;
 }
 
 /** Both servers answer, are those that the streams use, count ids alike, and no old transaction keeps the tables of the old home. */
@@ -35,6 +36,7 @@ export async function serverFindings(context: GateContext): Promise<readonly Gat
     reach,
     knownFinding(ends, old.uuid, fresh.uuid),
     locksFinding(context, old.holders, fresh.holders),
+    standstillFinding(ends, old.standstill, fresh.standstill),
     {
       id: "long-transactions",
       ok: inTheWay.length === 0,
@@ -68,6 +70,22 @@ function knownFinding(ends: SwitchEnds, oldUuid: string, newUuid: string): GateF
     observed: others.map(({ backend, now }) => `${backend} is server_uuid ${now}`).join("; ") || "both do",
     expected: pairs.map(({ backend, known }) => `${backend} is server_uuid ${known}`).join(", "),
     fix: SERVER_CHANGED_FIX,
+  };
+}
+
+/** No error is given to whoever commits on a server whose log has no room. */
+function standstillFinding(ends: SwitchEnds, old: string | undefined, fresh: string | undefined): GateFinding {
+  const found = [
+    ...(old === undefined ? [] : [`${ends.oldHome}: ${old}`]),
+    ...(fresh === undefined ? [] : [`${ends.newHome}: ${fresh}`]),
+  ];
+  return {
+    id: "commits-go-through",
+    ok: found.length === 0,
+    title: "commits go through on both servers",
+    observed: found.join("; ") || "they do",
+    expected: "no commit that stands still",
+    fix: "Make room on the server's disk, and try again.",
   };
 }
 
@@ -142,6 +160,7 @@ async function facts(context: GateContext, backend: string): Promise<ServerFacts
       holders: await view.holders(),
       proxied: new Set(asks ? await view.connectionsOf(nonces) : []),
       settings: await view.autoIncrementSettings(),
+      standstill: await view.standstill(),
     }));
   } catch (error) {
     return `${backend}: ${messageOf(error)}`;

@@ -21,7 +21,7 @@ export async function streamFindings(context: GateContext): Promise<readonly Gat
       id: "stream-lag",
       ok: health.lagMs <= limits.switchMaxLagMs,
       title: `the ${ends.feeding} stream is near`,
-      observed: `${Math.round(health.lagMs)} ms behind${health.retrying === undefined ? "" : `; it tries again after ${health.retrying}`}`,
+      observed: `${Math.round(health.lagMs)} ms behind${describeWait(health)}`,
       expected: `at most ${limits.switchMaxLagMs} ms`,
       fix: "Wait until `switchyard migration status` shows less, or allow more with switchMaxLagMs.",
     },
@@ -40,6 +40,11 @@ export async function streamFindings(context: GateContext): Promise<readonly Gat
 function describeHealth({ state, error, paused }: StreamHealth): string {
   if (paused !== undefined) return `paused by ${paused.by}: ${paused.reason}`;
   return error === undefined ? state : `${state}: ${error}`;
+}
+
+function describeWait({ retrying, waiting }: StreamHealth): string {
+  if (retrying !== undefined) return `; it tries again after ${retrying}`;
+  return waiting === undefined ? "" : `; it waits: ${waiting}`;
 }
 
 /** A clean diff of either direction that is young enough, and no diff that is open now. */

@@ -1,6 +1,7 @@
 import { printable } from "../base/printable.ts";
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import { readExecuted } from "../mysql/read-executed.ts";
+import { commitsStandStill } from "../mysql/standstill.ts";
 import { type FenceTrigger, fencesOf, listTriggers, readTriggers } from "./fence-triggers.ts";
 import { HELD_BY, type HeldBy, type HomeView, type LastingFence, type LockHolder } from "./ports.ts";
 
@@ -93,6 +94,10 @@ export class HomeQueries implements HomeView {
       const ours = holder.user === this.#ownUser;
       return { ...holder, ours, role: ours ? holder.role : "" };
     });
+  }
+
+  async standstill(): Promise<string | undefined> {
+    return await commitsStandStill(this.#source);
   }
 
   async closedBy(): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import { quoteText } from "../base/table-name.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
 import type { RowSource } from "./home-queries.ts";
-import { killConnection } from "./migration-lock.ts";
 
 /** KILLs what is left on a server of the migration's diffs: sessions of our own account, for which no privilege is needed. */
 export async function endLeftDiffs(source: RowSource, migration: string, ownUser: string): Promise<void> {

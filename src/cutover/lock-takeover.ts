@@ -1,9 +1,10 @@
 import { type Deadline, deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
 import { type LockingSession, lockStatement } from "./bounded-lock.ts";
 import type { RowSource } from "./home-queries.ts";
-import { endHolder, killConnection, type TakeLockOver } from "./migration-lock.ts";
+import { endHolder, type TakeLockOver } from "./migration-lock.ts";
 import { endWaitingDdl, killQueries, readWaitingDdl, type WaitingDdl } from "./waiting-ddl.ts";
 
 /** A session for one table's place in the queue. */

@@ -2,7 +2,8 @@ import type { Clock } from "../base/clock.ts";
 import { deadlineIn } from "../base/deadline.ts";
 import { SwitchyardError } from "../base/errors.ts";
 import { quoteText } from "../base/table-name.ts";
-import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
+import { commitsStandStill } from "../mysql/standstill.ts";
 import type { RowSource } from "./home-queries.ts";
 import type { OpenSession } from "./ports.ts";
 
@@ -30,9 +31,13 @@ export async function lockHolder(source: RowSource, migration: string): Promise<
 export async function takeFreeLock(source: RowSource, migration: string, server: string): Promise<void> {
   if (await tryLock(source, migration, LOCK_WAIT_SECONDS)) return;
   const holder = await lockHolder(source, migration);
+  const standstill = await commitsStandStill(source).catch(() => undefined);
   throw new SwitchyardError("CUTOVER_SESSION_HELD", {
     what: `another session works on migration "${migration}" on ${server}`,
-    details: [`connection ${holder ?? "that has just ended"} holds the lock ${lockName(migration)}`],
+    details: [
+      `connection ${holder ?? "that has just ended"} holds the lock ${lockName(migration)}`,
+      ...(standstill === undefined ? [] : [`on ${server}: ${standstill}`]),
+    ],
     changed: "Nothing was changed on this server.",
     fix: "Another controller is at work, or has ended without closing; the leading one takes its lock over.",
   });
@@ -69,16 +74,6 @@ export async function endHolder(source: RowSource, { migration, stillOurs }: Tak
   if (holder === undefined) return;
   await stillOurs?.();
   await killConnection(source, holder);
-}
-
-/** KILLs a connection; one that is gone is as wanted. */
-export async function killConnection(source: RowSource, id: string): Promise<void> {
-  if (!/^\d+$/.test(id)) return;
-  try {
-    await source.rows(`KILL CONNECTION ${id}`);
-  } catch (error) {
-    if (!isMysqlError(error, ERRNO.NO_SUCH_THREAD)) throw error;
-  }
 }
 
 async function tryLock(source: RowSource, migration: string, waitSeconds = 0): Promise<boolean> {

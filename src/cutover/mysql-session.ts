@@ -3,6 +3,7 @@ import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { isConnectionLost } from "../mysql/connection-lost.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
 import { MysqlError } from "../mysql/mysql-error.ts";
 import { readExecuted } from "../mysql/read-executed.ts";
 import { autoIncrementMax } from "./auto-increment-max.ts";
@@ -17,7 +18,7 @@ import {
   ourComment,
 } from "./fence-triggers.ts";
 import { HomeQueries, type RowSource, type TextRow } from "./home-queries.ts";
-import { killConnection, LOCK_WAIT_SECONDS } from "./migration-lock.ts";
+import { LOCK_WAIT_SECONDS } from "./migration-lock.ts";
 import type { HomeSession, HomeView, LastingFence, LockHolder } from "./ports.ts";
 import { killQueries, readWaitingDdl, type WaitingDdl } from "./waiting-ddl.ts";
 
@@ -83,6 +84,10 @@ export class MysqlSession implements HomeSession {
 
   holders(): Promise<readonly LockHolder[]> {
     return this.#view.holders();
+  }
+
+  standstill(): Promise<string | undefined> {
+    return this.#view.standstill();
   }
 
   closedBy(): Promise<readonly string[]> {
@@ -196,8 +201,10 @@ export class MysqlSession implements HomeSession {
     await this.#run(`${comment} ALTER TABLE ${quoteTable(parseTableKey(table))} AUTO_INCREMENT = ${value}`);
   }
 
-  async kill(connectionIds: readonly string[]): Promise<void> {
-    for (const id of connectionIds) await killConnection(this.#guarded(this.#main), id);
+  async kill(connectionIds: readonly string[]): Promise<readonly string[]> {
+    const killed: string[] = [];
+    for (const id of connectionIds) if (await killConnection(this.#guarded(this.#main), id)) killed.push(id);
+    return killed;
   }
 
   waitingDdl(): Promise<readonly WaitingDdl[]> {

@@ -130,6 +130,8 @@ export interface StreamHealth {
   readonly error?: string;
   /** What keeps it from going on, while it tries again. */
   readonly retrying?: string;
+  /** What the server that it writes to keeps it waiting for, where nothing has been written for a while. */
+  readonly waiting?: string;
   /** While `paused`: by whom and why. */
   readonly paused?: { readonly by: string; readonly reason: string };
 }
@@ -201,6 +203,8 @@ export interface HomeView {
   holders(): Promise<readonly LockHolder[]>;
   /** Those of `read_only`, `super_read_only` and `offline_mode` that are on: clients could not write here. */
   closedBy(): Promise<readonly string[]>;
+  /** What keeps every commit of the server waiting, such as a disk that is full; undefined where they go through. */
+  standstill(): Promise<string | undefined>;
   /** `auto_increment_increment` and `auto_increment_offset`. */
   autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }>;
   /** Lasting fences on the tables, by table key. */
@@ -253,8 +257,11 @@ export interface HomeSession extends HomeView {
   raiseAutoIncrement(table: string, value: bigint, token: string): Promise<void>;
   /** The largest value that the table's AUTO_INCREMENT column can take, by table key. */
   autoIncrementLimits(): Promise<ReadonlyMap<string, bigint>>;
-  /** KILLs connections; those that are gone already are no error. */
-  kill(connectionIds: readonly string[]): Promise<void>;
+  /**
+   * KILLs connections; those that are gone already are no error. Answers with those that are gone or will be: one whose commit
+   * the server is writing is left alone, see `killConnection`.
+   */
+  kill(connectionIds: readonly string[]): Promise<readonly string[]>;
   /** Definition statements of others that wait for the tables, which this session has locked. */
   waitingDdl(): Promise<readonly WaitingDdl[]>;
   /** KILL QUERY: ends the statements that these connections run, and nothing else of them. */

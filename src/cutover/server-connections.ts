@@ -1,8 +1,8 @@
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
 import type { ServerWithConnections } from "./forget-proxy.ts";
 import { HomeQueries } from "./home-queries.ts";
-import { killConnection } from "./migration-lock.ts";
 
 /**
  * Has `work` look for connections on all these servers and end them; the sessions that do it close afterwards.

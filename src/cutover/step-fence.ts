@@ -81,13 +81,16 @@ async function bringToCut(attempt: Attempt, stream: StreamPort, cut: string): Pr
   }
 }
 
-/** Lines about sessions of others that keep tables of the new home; none where it does not answer in time. */
+/** Lines about who, or what, keeps the new home; none where it does not answer in time. */
 async function keepersOfNewHome(attempt: Attempt): Promise<readonly string[]> {
-  const asked = newSession(attempt).holders();
+  const session = newSession(attempt);
+  const asked = Promise.all([session.standstill(), session.holders()]);
   if (!(await endsWithin(attempt.ports.clock, asked, KEEPERS_LOOK_MS))) return [];
-  const holders = await asked.catch(() => []);
-  const others = holders.filter((holder) => !holder.ours || isOwnDiff(holder));
-  return others.map((holder) => `on ${attempt.ends.newHome}: ${describeHolder(holder)}`);
+  const [standstill, holders] = await asked.catch(() => [undefined, []] as const);
+  const others = holders.filter((holder) => !holder.ours || isOwnDiff(holder)).map(describeHolder);
+  return [...(standstill === undefined ? [] : [standstill]), ...others].map(
+    (keeper) => `on ${attempt.ends.newHome}: ${keeper}`,
+  );
 }
 
 /** What the gate has found may have changed since: rows that came last can be the ones that were not as expected. */

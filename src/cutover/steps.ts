@@ -182,6 +182,7 @@ export function planLines(ends: SwitchEnds, options: SwitchOptions): readonly st
 
 /** A step that keeps to the budget by itself says better what it waits for. */
 const BUDGET_GRACE_MS = 100;
+const LOOK_MS = 60;
 
 /**
  * Runs one step before the swap. While clients are held none may outlast the time for that: a server that does not answer,
@@ -206,8 +207,23 @@ export async function runInBudget(step: SwitchStep, attempt: Attempt): Promise<v
   });
   throw new SwitchyardError("CUTOVER_HOLD_EXPIRED", {
     what: `a step did not end within the ${options.limits.holdBudgetMs} ms for which clients may be held: ${step.title(ends, options)}`,
+    details: await whatKeeps(attempt),
     fix: "A server does not answer, or keeps our statement waiting: look at its processlist.",
   });
+}
+
+/** What the servers say of that; nothing where they do not answer at once, as clients wait. */
+async function whatKeeps({ ports, ends, oldSession, newSession }: Attempt): Promise<readonly string[]> {
+  const homes = [
+    [ends.oldHome, oldSession],
+    [ends.newHome, newSession],
+  ] as const;
+  const asked = homes.map(async ([home, session]) => {
+    const look = session?.standstill().catch(() => undefined) ?? Promise.resolve(undefined);
+    const why = (await endsWithin(ports.clock, look, LOOK_MS)) ? await look : undefined;
+    return why === undefined ? [] : [`on ${home}: ${why}`];
+  });
+  return (await Promise.all(asked)).flat();
 }
 
 /** Runs one step, with its failpoints. */

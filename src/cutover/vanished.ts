@@ -28,8 +28,7 @@ export async function endConnections(
     if (left.length === 0) return killed.size;
     if (deadline.passed) throw remaining(proxies, left, options.limits.killTimeoutMs);
     const fresh = left.filter((id) => !killed.has(id));
-    await session.kill(fresh);
-    for (const id of fresh) killed.add(id);
+    for (const id of await session.kill(fresh)) killed.add(id);
     await ports.clock.sleep(POLL_MS, ports.signal);
   }
 }

@@ -3,7 +3,7 @@ import { messageOf } from "../base/errors.ts";
 import { quoteText } from "../base/table-name.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
-import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
 import { DIFF_MARK, type DiffOptions } from "./diff-options.ts";
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -55,9 +55,7 @@ async function killMarked(connection: Connection, mark: string): Promise<number>
       `WHERE ATTR_NAME = '${DIFF_MARK}' AND ATTR_VALUE = ${quoteText(mark)}`,
   );
   for (const { id } of rows) {
-    await connection.query(`KILL CONNECTION ${Number(id)}`).catch((error: unknown) => {
-      if (!isMysqlError(error, ERRNO.NO_SUCH_THREAD)) throw error;
-    });
+    await killConnection(connection, id ?? "");
   }
   return rows.length;
 }

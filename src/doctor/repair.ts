@@ -4,10 +4,10 @@ import { silentLogger } from "../base/logger.ts";
 import { quoteText } from "../base/table-name.ts";
 import type { BackendConfig, Config } from "../config/config.ts";
 import { takeGuardsOff } from "../cutover/guard-removal.ts";
-import { killConnection } from "../cutover/migration-lock.ts";
 import { MysqlHome } from "../cutover/mysql-home.ts";
 import type { HomeSession } from "../cutover/ports.ts";
 import { Connection } from "../mysql/connection.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
 import { APPLIER_ATTRIBUTE, retireLedger } from "../replication/ledger.ts";
 import { unsealLedger } from "../replication/ledger-seal.ts";
 import { serverUuid } from "../replication/server-identity.ts";
@@ -152,7 +152,8 @@ async function kill(
   // Whoever begins an attempt writes it into the journal before it opens a session: this read shows it, or the session is older.
   const now = await requireUnchanged(context, migration);
   if (isAtWork(now, migration)) throw changed(`migration ${migration}`);
-  await killConnection(connection, connectionId);
+  if (!(await killConnection(connection, connectionId)))
+    throw changed(`connection ${connectionId}, whose commit is being written,`);
 }
 
 /** The store may know nothing of a migration that another installation has on the same server. */

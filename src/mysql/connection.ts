@@ -155,6 +155,11 @@ export class Connection {
     return this.#link.closed;
   }
 
+  /** Whether an answer is owed: what is sent now waits behind it. */
+  get isBusy(): boolean {
+    return this.#queue.busy;
+  }
+
   /** For how long an answer has been owed with nothing moving; 0 for a dump, which sees to that itself. */
   get owedMs(): number {
     return this.#queue.busy && !this.#dumping ? this.#link.stillMs : 0;

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.ts";
+import { COMMITTING, stateQuery } from "../mysql/kill-connection.ts";
 import type { BackendConnection } from "./backend-connection.ts";
 import { dialBackend, loginBackend } from "./backend-login.ts";
 import type { Applicant } from "./client-login.ts";
@@ -34,12 +35,19 @@ export async function killStatement(
       return "its connection is gone";
     }
     const late = setTimeout(() => login.connection.destroy("the server did not answer a KILL"), limits.loginTimeoutMs);
-    const answer = await login.connection.query(`KILL QUERY ${connection.threadId}`).finally(() => clearTimeout(late));
+    const problem = await killUnlessCommitting(login.connection, connection.threadId).finally(() => clearTimeout(late));
     await login.connection.quit();
-    return answer.error?.message;
+    return problem;
   })();
   const problem = await work.catch(messageOf);
   const fields = { backend: connection.name, thread: connection.threadId };
   if (problem === undefined) log.info(fields, "a statement was killed whose client had gone");
   else log.warn({ ...fields, problem }, "a statement whose client has gone could not be killed");
+}
+
+/** A commit is left alone as by `killConnection`: a client that has given up must not end the server for everybody. */
+async function killUnlessCommitting(by: BackendConnection, threadId: number): Promise<string | undefined> {
+  const { rows } = await by.query(stateQuery(threadId));
+  if (rows[0]?.[0] === COMMITTING) return "its commit is being written";
+  return (await by.query(`KILL QUERY ${threadId}`)).error?.message;
 }

@@ -1,6 +1,9 @@
+import { setTimeout } from "node:timers/promises";
 import { SwitchyardError } from "../base/errors.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { Connection } from "../mysql/connection.ts";
+import { killConnection } from "../mysql/kill-connection.ts";
+import { commitsStandStill } from "../mysql/standstill.ts";
 import type { Direction } from "./direction.ts";
 import { SIDECAR } from "./sidecar.ts";
 import { readStartPosition } from "./start-position.ts";
@@ -46,6 +49,10 @@ export interface ClaimOptions {
    */
   readonly again?: { readonly epoch: bigint } | undefined;
 }
+
+/** For as long as a commit takes on a slow disk. */
+const COMMIT_LOOKS_MAX = 100;
+const COMMIT_LOOK_MS = 20;
 
 /** The worker whose row {@link ledgerUpdate} writes; 0 is the folded base. */
 const APPLIER = 1;
@@ -306,24 +313,37 @@ export async function retireLedger(
   }
 }
 
-/** KILLs connections of a former applier: a half-open one keeps its row locks for hours. */
+/**
+ * KILLs connections of a former applier: a half-open one keeps its row locks for hours. One whose commit is being written
+ * is waited for.
+ *
+ * @throws {SwitchyardError} `MYSQL_COMMITS_STAND_STILL` where its commit does not end
+ */
 async function killAppliers(connection: Connection, migration: string, direction: Direction): Promise<void> {
   const rows = await connection.rows(
     "SELECT PROCESSLIST_ID AS id FROM performance_schema.session_account_connect_attrs" +
       ` WHERE ATTR_NAME = '${APPLIER_ATTRIBUTE}' AND ATTR_VALUE = '${applierName(migration, direction)}'` +
       ` AND PROCESSLIST_ID <> CONNECTION_ID()`,
   );
-  for (const row of rows) await connection.query(`KILL ${row["id"] ?? "0"}`).catch(ignoreGone);
+  for (const row of rows) {
+    for (let looks = 0; !(await killConnection(connection, row["id"] ?? "")); looks++) {
+      if (looks >= COMMIT_LOOKS_MAX) throw standingStill(await commitsStandStill(connection));
+      await setTimeout(COMMIT_LOOK_MS);
+    }
+  }
+}
+
+function standingStill(standstill = "a commit does not end"): SwitchyardError {
+  return new SwitchyardError("MYSQL_COMMITS_STAND_STILL", {
+    what: `the server keeps a former applier waiting: ${standstill}`,
+    changed: "Nothing was changed, and no session was ended: a server whose log has no room stops itself for that.",
+    fix: "Make room on its disk; nothing has to be resumed.",
+  });
 }
 
 /** The value of {@link APPLIER_ATTRIBUTE}. */
 export function applierName(migration: string, direction: Direction): string {
   return `${migration}/${direction}`;
-}
-
-function ignoreGone(error: unknown): void {
-  const unknownThread = 1094;
-  if ((error as { readonly errno?: number }).errno !== unknownThread) throw error;
 }
 
 async function startPosition(

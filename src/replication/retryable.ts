@@ -35,7 +35,13 @@ const CLOSED_ERRNOS: readonly number[] = [
 /** Whether a server or the store is away, or closed to writes: it is tried again for as long as that lasts. */
 export function isAway(error: unknown): boolean {
   if (isMysqlError(error)) return CLOSED_ERRNOS.includes(error.errno);
-  return isSwitchyardError(error, "MYSQL_UNREACHABLE", "MYSQL_CONNECTION_LOST", "STORE_UNAVAILABLE");
+  return isSwitchyardError(
+    error,
+    "MYSQL_UNREACHABLE",
+    "MYSQL_CONNECTION_LOST",
+    "MYSQL_COMMITS_STAND_STILL",
+    "STORE_UNAVAILABLE",
+  );
 }
 
 /** Whether the stream may try again after this, from what the ledger says. */

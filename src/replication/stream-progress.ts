@@ -56,6 +56,7 @@ export class StreamProgress {
     readonly failure: unknown;
     /** What an attempt has failed with that was made anew. */
     readonly retrying: unknown;
+    readonly waiting: string | undefined;
   }): StreamStatus {
     const tables: TableProgress[] = [...this.#tables].map(([table, { beginnings, ...progress }]) => ({
       table,
@@ -77,6 +78,7 @@ export class StreamProgress {
       executed: now.gate.executed.toString(),
       ...(now.failure === undefined ? {} : { error: messageOf(now.failure) }),
       ...(now.retrying === undefined ? {} : { retrying: messageOf(now.retrying).split("\n")[0] ?? "" }),
+      ...(now.waiting === undefined ? {} : { waiting: now.waiting }),
     };
   }
 

@@ -24,6 +24,8 @@ export interface StreamStatus {
   readonly error?: string;
   /** The first line of what keeps it from going on, while it tries again. */
   readonly retrying?: string;
+  /** What the target keeps it waiting for, where nothing has been written for a while and no error is given. */
+  readonly waiting?: string;
 }
 
 export interface TableProgress {

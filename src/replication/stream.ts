@@ -9,6 +9,7 @@ import type { GtidSet } from "../gtid/gtid-set.ts";
 import { LagMeter } from "./lag-meter.ts";
 import { isAway, isRetryable } from "./retryable.ts";
 import { RunwayMeter } from "./runway-meter.ts";
+import { StandstillMeter } from "./standstill-meter.ts";
 import { StatementSpell } from "./statement-spell.ts";
 import { StreamAttempt } from "./stream-attempt.ts";
 import { StreamGate } from "./stream-gate.ts";
@@ -16,6 +17,9 @@ import { DEFAULT_STREAM_LIMITS, type StreamLimits, type StreamOptions } from "./
 import { StreamProgress } from "./stream-progress.ts";
 import { connectSource } from "./stream-session.ts";
 import type { StreamStatus } from "./stream-status.ts";
+
+/** A stream that is less late is on its way. */
+const BEHIND_MS = 2000;
 
 /** Beyond this count the waits between attempts no longer grow. */
 const AWAY_FAILURES = 10;
@@ -35,6 +39,7 @@ export class Stream {
   readonly #progress: StreamProgress;
   readonly #lag: LagMeter;
   readonly #runway: RunwayMeter;
+  readonly #standstill: StandstillMeter;
   readonly #closing = new AbortController();
   readonly #replicaUuid = randomUUID();
   readonly #spell: StatementSpell;
@@ -73,6 +78,14 @@ export class Stream {
       executed: () => this.#gate.executed,
       lagMs: () => this.#lag.lagMs(),
     });
+    this.#standstill = new StandstillMeter({
+      name,
+      target: options.target,
+      clock: options.clock,
+      signal: this.#closing.signal,
+      steps: () => this.#progress.steps,
+      isBehind: () => !this.#gate.paused && this.#lag.lagMs() > BEHIND_MS,
+    });
   }
 
   /**
@@ -93,6 +106,7 @@ export class Stream {
       closed: this.#closing.signal.aborted,
       failure: this.#failure,
       retrying: this.#retrying(),
+      waiting: this.#standstill.waiting,
     });
   }
 
@@ -185,6 +199,7 @@ export class Stream {
 
   async #run(): Promise<void> {
     const beating = { started: false };
+    void this.#standstill.run();
     for (let failures = 0; ; failures++) {
       const before = this.#progress.steps;
       try {

@@ -124,7 +124,7 @@ export class SimHome implements Home {
     return {
       label: this.label,
       connectionsOf: (nonces) => session.connectionsOf(nonces),
-      kill: (ids) => session.kill(ids),
+      kill: async (ids) => void (await session.kill(ids)),
     };
   }
 
@@ -192,6 +192,10 @@ class SimView implements HomeView {
 
   closedBy(): Promise<readonly string[]> {
     return this.ask(() => []);
+  }
+
+  standstill(): Promise<string | undefined> {
+    return Promise.resolve(undefined);
   }
 
   autoIncrementSettings(): Promise<{ readonly increment: string; readonly offset: string }> {
@@ -323,7 +327,7 @@ class SimSession extends SimView implements HomeSession {
     return ids;
   }
 
-  async kill(connectionIds: readonly string[]): Promise<void> {
+  async kill(connectionIds: readonly string[]): Promise<readonly string[]> {
     await this.ask(() => {
       for (const id of connectionIds) {
         const connection = this.server.connections.get(id);
@@ -333,6 +337,7 @@ class SimSession extends SimView implements HomeSession {
         this.server.close(connection);
       }
     });
+    return connectionIds;
   }
 
   /** One that sees nothing takes no time: what a seed decides is the same with it and without. */
@@ -355,7 +360,7 @@ class SimSession extends SimView implements HomeSession {
 
   /** Whose statement is interrupted does nothing more here. */
   interrupt(connectionIds: readonly string[]): Promise<void> {
-    return this.kill(connectionIds);
+    return this.kill(connectionIds).then(() => undefined);
   }
 
   renameTables(): Promise<void> {

@@ -71,6 +71,7 @@ async function wrong(world: Partial<World> = {}): Promise<readonly GateFinding[]
     executed: () => Promise.resolve(""),
     holders: () => Promise.resolve([]),
     closedBy: () => Promise.resolve([]),
+    standstill: () => Promise.resolve(undefined),
     autoIncrementSettings: () => Promise.resolve({ increment: "1", offset: "1" }),
     fences: () => Promise.resolve([]),
     connectionsOf: () => Promise.resolve([]),
@@ -268,6 +269,14 @@ describe("the gate of a switch", () => {
     const [finding] = (await wrong({ view: held(false) })).filter(({ id }) => id === "server-locks");
     expect(finding?.observed).toContain("connection 7 cron@h");
     expect((await wrong({ view: held(true) })).filter(({ id }) => id === "server-locks")).toEqual([]);
+  });
+
+  test("stays shut where a server's commits stand still, in the words of the server", async () => {
+    const standstill = () => Promise.resolve("1 commit has stood still for 9 s: Disk is full");
+    const findings = await wrong({ view: { standstill } });
+    expect(findings).toMatchObject([
+      { id: "commits-go-through", observed: expect.stringMatching(/^old: 1 commit.*; new: 1 commit.* Disk is full$/) },
+    ]);
   });
 
   test("stays shut when the servers count differently", async () => {

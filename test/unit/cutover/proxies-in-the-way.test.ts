@@ -91,7 +91,10 @@ describe("a proxy without a sign of life during a hold", () => {
     const session = {
       lost: new AbortController().signal,
       connectionsOf: () => Promise.resolve(killed.length === 0 ? ["41"] : []),
-      kill: (ids: readonly string[]) => Promise.resolve(killed.push(...ids)),
+      kill: (ids: readonly string[]) => {
+        killed.push(...ids);
+        return Promise.resolve(ids);
+      },
     };
     const ports = {
       newToken: () => "switch-1",
