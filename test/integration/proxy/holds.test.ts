@@ -133,11 +133,12 @@ describe("a new home that is cold", () => {
     const waiting = all.map((one) => one.query("INSERT INTO orders (note) SELECT SLEEP(0.05)"));
     await waitForHeld(24);
     let most = 0;
+    // A server says `Query` of a session for a moment after it has answered.
     let done = false;
     const seen = (async () => {
       while (!done) {
         const [row] = await servers.new.root(
-          `SELECT COUNT(*) AS n FROM performance_schema.processlist WHERE USER = '${USER}' AND COMMAND = 'Query'`,
+          `SELECT COUNT(*) AS n FROM performance_schema.processlist WHERE USER = '${USER}' AND STATE = 'User sleep'`,
         );
         most = Math.max(most, Number(row?.["n"]));
       }

@@ -441,4 +441,5 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   C19: "how a lock for writing stands to readers that were let in is the server's: real servers",
   C20: "where no fence stands there is none to switch off; `cutover.test.ts` has the runs",
   C22: "how streams read rows is not simulated; the named test begins one on real servers",
+  C23: "what a KILL does to a server whose disk is full is the server's: the named tests, on a real one",
 };
