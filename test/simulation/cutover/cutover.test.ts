@@ -96,6 +96,14 @@ describe("a switch among faults, simulated", () => {
     expect(attempts).toBeGreaterThan(0);
   });
 
+  /** A list of proxies that was made first was heard of last: the check took it for the newest. */
+  test("a lease that ends early has its proxy's connections ended, and no other's", async () => {
+    const once = { seed: 528_474, faults: { leases: true }, proxies: 1, controllers: 1, activeMs: 500 };
+    const { breaches, errors } = await simulate(once);
+    expect(breaches).toEqual([]);
+    expect(errors).toBeGreaterThan(0);
+  });
+
   test("a controller that wakes and asks for a lock on the home ends a transaction, as it alone may", async () => {
     let met = 0;
     for (const seed of seeds(1, 30)) {

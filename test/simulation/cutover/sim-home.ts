@@ -319,9 +319,12 @@ class SimSession extends SimView implements HomeSession {
 
   override async connectionsOf(bootNonces: readonly string[]): Promise<readonly string[]> {
     const { listed } = this.process;
-    for (const nonce of bootNonces)
-      if (!this.#calledFor.has(nonce))
-        this.#calledFor.set(nonce, { at: listed[0]?.at ?? 0, missing: listed.some(({ lacks }) => lacks(nonce)) });
+    for (const nonce of bootNonces) {
+      if (this.#calledFor.has(nonce)) continue;
+      // Of two lists that were asked for together, the one that was made last can be heard of first.
+      const lacking = listed.filter(({ lacks }) => lacks(nonce));
+      this.#calledFor.set(nonce, { at: Math.max(0, ...lacking.map(({ at }) => at)), missing: lacking.length > 0 });
+    }
     const ids = await super.connectionsOf(bootNonces);
     if (ids.length === 0) for (const nonce of bootNonces) this.#calledFor.delete(nonce);
     return ids;
