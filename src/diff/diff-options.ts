@@ -118,6 +118,8 @@ export interface DiffOptions {
   readonly onProgress?: (progress: DiffProgress) => void;
   /** Told how long the stream stood each time that both sides were opened as of one moment. */
   readonly onPause?: (pausedMs: number) => void;
+  /** Called when the stream begins to stand; `onPause` tells that it goes on. */
+  readonly onStand?: () => void;
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly clock: Clock;

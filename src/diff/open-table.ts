@@ -146,15 +146,20 @@ async function openAtOnce(
 }
 
 /** The stream, whose pauses are told. */
-function meteredStream({ stream, clock, onPause }: DiffOptions): DiffStreamPort {
+function meteredStream({ stream, clock, onPause, onStand }: DiffOptions): DiffStreamPort {
   let pausedMs: number | undefined;
+  const stands = (): void => {
+    if (pausedMs !== undefined) return;
+    pausedMs = clock.monotonicMs();
+    onStand?.();
+  };
   return {
     closeIntake: () => {
-      pausedMs ??= clock.monotonicMs();
+      stands();
       return stream.closeIntake();
     },
     pauseIntake: () => {
-      pausedMs ??= clock.monotonicMs();
+      stands();
       return stream.pauseIntake();
     },
     stopAt: (position, options) => stream.stopAt(position, options),

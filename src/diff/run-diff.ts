@@ -23,6 +23,7 @@ import type { DiffPauses, DiffReport, SchemaDifference, TableResult } from "./di
 import { DiffTally } from "./diff-tally.ts";
 import { marked, orEndSessions } from "./left-sessions.ts";
 import { openTable } from "./open-table.ts";
+import { restWhileStanding } from "./rest-while-standing.ts";
 import { schemaDifferences } from "./schema-differences.ts";
 import { TableRun } from "./table-run.ts";
 
@@ -53,20 +54,22 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
 
 async function compareBoth(given: DiffOptions): Promise<DiffReport> {
   const pauses: number[] = [];
+  const { pace, stands, goesOn } = restWhileStanding((given.pace ?? fullPace).open());
   const options: DiffOptions = {
     ...given,
     home: given.readHomeFrom ?? given.home,
     onPause: (pausedMs) => {
+      goesOn();
       pauses.push(pausedMs);
       given.onPause?.(pausedMs);
     },
+    onStand: stands,
   };
   const limits = { ...DEFAULT_DIFF_LIMITS, ...options.limits };
   const startedAt = options.clock.now().toISOString();
   const tally = new DiffTally(options, limits);
   tally.step("waiting for the stream");
   const opened: Connection[] = [];
-  const pace = (options.pace ?? fullPace).open();
   try {
     const observers = {
       home: await connectObserver(options.home, options, opened),

@@ -22,6 +22,7 @@ import { startServers, stopServers, type TestServer } from "../../support/server
 import { rowsChangedSince } from "./changed-rows.ts";
 import { BITS, EVERY_TYPE, EVERY_VALUE, KEYS, MemoryKeeper } from "./diff-tables.ts";
 import { diffsGivenUp } from "./given-up.ts";
+import { readersRest } from "./readers-rest.ts";
 import { ReplicaStream } from "./replica-stream.ts";
 
 /**
@@ -98,6 +99,7 @@ async function diff(options: Partial<DiffOptions> = {}): Promise<DiffReport> {
 const pair = { servers: () => servers, make, caughtUp, diff, diffOptions, stream };
 rowsChangedSince(pair);
 diffsGivenUp(pair);
+readersRest(pair);
 
 describe("two equal sides", () => {
   test("of every type have no difference, and every row of every table is counted", async () => {
