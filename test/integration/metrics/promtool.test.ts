@@ -63,8 +63,13 @@ describe("the metrics of a serve in the middle of a migration", () => {
     // A hint of somebody who may not give any is counted, and a comment.
     await client.query("/* switchyard:route=old */ SELECT * FROM ledger.stays");
     await client.end();
-    // The proxy counts the client's end a moment after the client; the way back knows its lag with its first heartbeat.
-    const late = ["switchyard_disconnects_total{", "switchyard_binlog_runway_seconds{"];
+    // The proxy counts the client's end a moment after the client; the way back knows its lag with its first heartbeat; what
+    // has changed since the diff is compared again from time to time.
+    const late = [
+      "switchyard_disconnects_total{",
+      "switchyard_binlog_runway_seconds{",
+      "switchyard_diff_keys_refreshed_total{",
+    ];
     for (let tries = 0; tries < 200 && !late.every((name) => scraped.includes(name)); tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       scraped = await (await fetch(`http://127.0.0.1:${serve.adminPort}/metrics`)).text();
