@@ -169,7 +169,10 @@ describe.each(DUMPS)("mysqldump, %s,", (_, args) => {
     const kind = nextMove();
     const dump = new Program("mysqldump", [...args, "ledger"]);
     await dump.hasBegun();
-    const switched = serve.run(kind, "m");
+    // A session with locked tables cannot follow, and is waited for on demand alone.
+    const locks = args.some((arg) => arg === "--lock-tables");
+    if (locks) await isLocked();
+    const switched = serve.run(kind, "m", ...(locks ? ["--pinned=wait"] : []));
     await new Promise((resolve) => setTimeout(resolve, 300));
     const { code, out, error } = await dump.finish();
     expect({ code, error }).toEqual({ code: 0, error: "" });
