@@ -330,7 +330,7 @@ export interface Stray {
 export interface StrayWatch {
   /**
    * Waits until the server has gone through what its newest log held before the start position, for at most two seconds:
-   * it reads that log from the beginning, some 0.4 ms a megabyte. Only what {@link upTo} takes depends on it.
+   * it reads that log from the beginning, some 40 ms for 100 MB. Only what {@link upTo} takes depends on it.
    *
    * @throws {SwitchyardError} `CUTOVER_WATCH_FAILED` when the log cannot be read
    */
