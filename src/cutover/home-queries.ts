@@ -1,5 +1,6 @@
 import { printable } from "../base/printable.ts";
 import { quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import { ROLE_ATTRIBUTE } from "../mysql/connect-attributes.ts";
 import { readExecuted } from "../mysql/read-executed.ts";
 import { commitsStandStill } from "../mysql/standstill.ts";
 import { type FenceTrigger, fencesOf, listTriggers, readTriggers } from "./fence-triggers.ts";
@@ -80,7 +81,7 @@ export class HomeQueries implements HomeView {
         "t.PROCESSLIST_HOST host, t.PROCESSLIST_COMMAND command, t.PROCESSLIST_STATE state, " +
         "GREATEST(COALESCE(t.PROCESSLIST_TIME, 0), COALESCE(FLOOR(e.TIMER_WAIT / 1000000000000), 0)) seconds, " +
         `${STATEMENT} statement, ` +
-        `${attribute("switchyard_role")} role, ${attribute("program_name")} program, ${attribute("_client_name")} driver, ${attribute("switchyard_client")} client ` +
+        `${attribute(ROLE_ATTRIBUTE)} role, ${attribute("program_name")} program, ${attribute("_client_name")} driver, ${attribute("switchyard_client")} client ` +
         "FROM performance_schema.metadata_locks m " +
         "LEFT JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID " +
         "LEFT JOIN performance_schema.events_transactions_current e ON e.THREAD_ID = m.OWNER_THREAD_ID AND e.STATE = 'ACTIVE' " +

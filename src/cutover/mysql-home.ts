@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { parseTableKey, type TableName } from "../base/table-name.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import { MIGRATION_ATTRIBUTE, ROLE_ATTRIBUTE } from "../mysql/connect-attributes.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import { HomeQueries, readServerUuid } from "./home-queries.ts";
@@ -9,7 +10,7 @@ import { requireKnownServer } from "./known-server.ts";
 import { endLeftDiffs } from "./left-diffs.ts";
 import { type TakeTablesOver, takeTablesOver } from "./lock-takeover.ts";
 import { type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
-import { MysqlSession, ROLE_ATTRIBUTE } from "./mysql-session.ts";
+import { MysqlSession } from "./mysql-session.ts";
 import type { Home, HomeSession, HomeView, OpenSession, StrayWatch } from "./ports.ts";
 import { BinlogStrayWatch } from "./stray-watch.ts";
 import type { SwitchLimits } from "./switch-options.ts";
@@ -165,7 +166,7 @@ export class MysqlHome implements Home {
 
   async #connect(): Promise<Connection> {
     return await Connection.connect(this.#options.endpoint, {
-      attributes: { switchyard_migration: this.#options.migration, [ROLE_ATTRIBUTE]: "switch" },
+      attributes: { [MIGRATION_ATTRIBUTE]: this.#options.migration, [ROLE_ATTRIBUTE]: "switch" },
     });
   }
 }

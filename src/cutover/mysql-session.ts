@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import { parseTableKey, quoteId, quoteTable, quoteText, type TableName, tableKey } from "../base/table-name.ts";
+import { ROLE_ATTRIBUTE } from "../mysql/connect-attributes.ts";
 import type { Connection } from "../mysql/connection.ts";
 import { isConnectionLost } from "../mysql/connection-lost.ts";
 import { killConnection } from "../mysql/kill-connection.ts";
@@ -32,9 +33,6 @@ export interface SessionFacts {
   /** For how long a guard that was left with its lock gone refuses whoever comes past the proxies. */
   readonly guardSeconds: number;
 }
-
-/** A connection attribute that each connection of a session bears. */
-export const ROLE_ATTRIBUTE = "switchyard_role";
 
 const QUIET_LOOKS = 6;
 const QUIET_LOOK_MS = 10;

@@ -2,7 +2,8 @@ import type { Clock } from "../base/clock.ts";
 import { deadlineIn } from "../base/deadline.ts";
 import { printable } from "../base/printable.ts";
 import { quoteText, type TableName } from "../base/table-name.ts";
-import { isMysqlError } from "../mysql/mysql-error.ts";
+import { MIGRATION_ATTRIBUTE } from "../mysql/connect-attributes.ts";
+import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import { attribute, type RowSource, SESSION_TEXT_CHARS_MAX, STATEMENT, type TextRow } from "./home-queries.ts";
 
 /** Somebody's definition statement that cannot go on because we have its table. */
@@ -22,10 +23,9 @@ export interface WaitingDdl {
 /** Locks of tables that definition statements ask for. With ours in place nobody else has one but beside a lock for reading. */
 const LOCKS_OF_DDL = ["SHARED_UPGRADABLE", "SHARED_NO_WRITE", "EXCLUSIVE"];
 /** What our own sessions say of themselves when they connect. */
-const OUR_ATTRIBUTES = ["switchyard_migration", "switchyard_applier"];
+const OUR_ATTRIBUTES = [MIGRATION_ATTRIBUTE, "switchyard_applier"];
 /** It asks for such a lock too, and changes nothing. */
 const HARMLESS = /^(?:FLUSH|LOCK)\b/;
-const NO_SUCH_THREAD = 1094;
 const LOOK_MS = 10;
 
 /** How definition statements that wait are seen, and interrupted. */
@@ -71,7 +71,7 @@ export async function readWaitingDdl(source: RowSource, tables: readonly TableNa
 export async function killQueries(source: RowSource, connectionIds: readonly string[]): Promise<void> {
   for (const id of connectionIds) {
     await source.rows(`KILL QUERY ${id}`).catch((error: unknown) => {
-      if (!isMysqlError(error, NO_SUCH_THREAD)) throw error;
+      if (!isMysqlError(error, ERRNO.NO_SUCH_THREAD)) throw error;
     });
   }
 }

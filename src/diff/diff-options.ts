@@ -3,6 +3,7 @@ import type { FailpointHook } from "../base/failpoints.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Pace } from "../base/pace.ts";
 import type { TableName } from "../base/table-name.ts";
+import { MIGRATION_ATTRIBUTE, ROLE_ATTRIBUTE } from "../mysql/connect-attributes.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
 import type { SourceReplica } from "../mysql/source-replica.ts";
 import type { TableMappings } from "../table/table-mapping.ts";
@@ -136,7 +137,7 @@ export const DIFF_MARK = "switchyard_diff";
 
 /** How the sessions of a diff are known on the servers. */
 export function diffAttributes({ migration, mark }: DiffOptions): Record<string, string> {
-  const attributes = { switchyard_migration: migration, switchyard_role: "diff" };
+  const attributes = { [MIGRATION_ATTRIBUTE]: migration, [ROLE_ATTRIBUTE]: "diff" };
   return mark === undefined ? attributes : { ...attributes, [DIFF_MARK]: mark };
 }
 
