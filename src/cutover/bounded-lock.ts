@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { quoteTable, type TableName } from "../base/table-name.ts";
-import { killConnection } from "../mysql/kill-connection.ts";
+import { killConnection, stateQuery } from "../mysql/kill-connection.ts";
 import { ERRNO, isMysqlError } from "../mysql/mysql-error.ts";
 import type { RowSource } from "./home-queries.ts";
 
@@ -10,6 +10,7 @@ export interface LockingSession extends RowSource {
 }
 
 const COMMIT_LOOK_MS = 20;
+const WAIT_LOOK_MS = 2;
 
 /** `LOCK TABLES` on all tables. */
 export function lockStatement(tables: readonly TableName[], mode: "write" | "read"): string {
@@ -21,6 +22,7 @@ export function lockStatement(tables: readonly TableName[], mode: "write" | "rea
  * when it is not done within `pendingMs`: the server's own limit knows whole seconds only, and while the statement is
  * pending every new one on the tables waits behind it.
  *
+ * @param bound `waits`: the time is for waiting alone. What has its locks, and is slow because the disk is, goes on.
  * @returns whether it was carried out. If not, nothing is pending, and nothing locked, any more.
  */
 export async function runBounded(
@@ -28,12 +30,13 @@ export async function runBounded(
   helper: RowSource,
   clock: Clock,
   statement: string,
-  pendingMs: number,
+  { pendingMs, bound = "all" }: { readonly pendingMs: number; readonly bound?: "all" | "waits" },
 ): Promise<boolean> {
   const answered = new AbortController();
   let interrupted = false;
-  const bound = clock.sleep(pendingMs, answered.signal).then(
+  const interrupting = clock.sleep(pendingMs, answered.signal).then(
     async () => {
+      if (bound === "waits" && !(await isSeenWaiting(session, helper, clock, answered.signal))) return;
       interrupted = true;
       // What is being written into the log waits for no lock any more.
       while (!answered.signal.aborted && !(await killConnection(helper, String(session.threadId), "QUERY"))) {
@@ -42,20 +45,37 @@ export async function runBounded(
     },
     () => undefined,
   );
+  // The helper may be lost while the statement still waits: told once that has ended.
+  interrupting.catch(() => undefined);
   try {
     await session.rows(statement);
   } catch (error) {
     answered.abort();
-    await bound;
+    await interrupting;
     if (!isMysqlError(error, ERRNO.QUERY_INTERRUPTED, ERRNO.LOCK_WAIT_TIMEOUT, ERRNO.DEADLOCK)) throw error;
     if (interrupted) await absorbInterrupt(session);
     return false;
   }
   answered.abort();
-  await bound;
+  await interrupting;
   // The KILL may have come just after the grant; it takes no lock away, but could end the next statement.
   if (interrupted) await absorbInterrupt(session);
   return true;
+}
+
+/** Looks until it is, or has been answered. */
+async function isSeenWaiting(
+  { threadId }: LockingSession,
+  helper: RowSource,
+  clock: Clock,
+  answered: AbortSignal,
+): Promise<boolean> {
+  while (!answered.aborted) {
+    const [found] = await helper.rows(stateQuery(threadId));
+    if (/^Waiting for .*lock$/.test(found?.["state"] ?? "")) return true;
+    await clock.sleep(WAIT_LOOK_MS);
+  }
+  return false;
 }
 
 async function absorbInterrupt(session: RowSource): Promise<void> {

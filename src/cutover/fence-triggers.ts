@@ -11,7 +11,7 @@ const EVENTS = [
 
 /**
  * `fence`: refuses for good. `guard`: refuses while the session that put it up holds the guard's lock; and then, for a
- * limited time, whoever comes past the proxies.
+ * limited time, whoever comes past the proxies, unless a session holds the lock of its being open.
  */
 export type TriggerKind = "fence" | "guard";
 const KIND_SUFFIX: Readonly<Record<TriggerKind, string>> = { fence: "", guard: "g" };
@@ -19,6 +19,14 @@ const KIND_SUFFIX: Readonly<Record<TriggerKind, string>> = { fence: "", guard: "
 /** The user-level lock that a guard asks for. It goes with its session, however that ends. */
 export function guardLock(migration: string): string {
   return `switchyard-guard:${migration}`;
+}
+
+/**
+ * The user-level lock that says of an attempt's guards that the server is known to be the tables' home. It goes with its session
+ * as well. A later attempt has another token, so none is open by what an earlier one has left.
+ */
+export function openLock(token: string): string {
+  return `switchyard-open:${token}`;
 }
 
 /** The comment by which whoever follows the server's binary log knows a DDL statement as ours. */
@@ -76,16 +84,16 @@ export function createTriggers(table: string, kind: TriggerKind, fence: FenceDef
  * attempt has left behind, so without its lock it refuses only sessions of which the server shows that no proxy has
  * opened them: one that is not instrumented passes, and so does everybody where attributes are not kept or the look fails.
  *
- * The look is a statement of its own: nothing is read while the lock is held, or past the time. `SYSDATE()` is the
+ * The look is a statement of its own: nothing is read while either lock is held, or past the time. `SYSDATE()` is the
  * server's clock, whatever a session has set as its `timestamp`.
  */
-function guarding(table: string, { migration, guardUntilUnixSeconds: until }: FenceDefinition): string {
+function guarding(table: string, { migration, token, guardUntilUnixSeconds: until }: FenceDefinition): string {
   const held = `IF IS_USED_LOCK(${quoteText(guardLock(migration))}) IS NOT NULL THEN ${refuse(moved(table))} END IF;`;
   if (until === undefined) return held;
   const moving = `switchyard: ${table} is being moved, and takes writes from the proxies alone; nothing was written`;
   return (
     `BEGIN DECLARE bypasses BOOL DEFAULT FALSE; ${held} ` +
-    `IF UNIX_TIMESTAMP(SYSDATE()) < ${until} AND ${ATTRIBUTES_KEPT} THEN ` +
+    `IF UNIX_TIMESTAMP(SYSDATE()) < ${until} AND IS_USED_LOCK(${quoteText(openLock(token))}) IS NULL AND ${ATTRIBUTES_KEPT} THEN ` +
     "BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; SET bypasses = EXISTS (" +
     "SELECT 1 FROM performance_schema.threads t WHERE t.PROCESSLIST_ID = CONNECTION_ID() " +
     "AND NOT EXISTS (SELECT 1 FROM performance_schema.session_connect_attrs a " +

@@ -3,7 +3,7 @@ import { deadlineIn } from "../base/deadline.ts";
 import { triggerPrefix } from "./fence-triggers.ts";
 import type { HomeSession } from "./ports.ts";
 
-/** Shorter than a transaction takes from its first statement to one that needs a stronger lock on the table. */
+/** How long DDL may wait for a table: shorter than a transaction takes from its first statement to one that needs a stronger lock on the table. */
 const PENDING_MS = 3;
 const REST_MS = 100;
 
@@ -28,7 +28,8 @@ export async function takeGuardsOff(
 
 /** Whom they keep out, and how long: to be said wherever guards are left on a home in use. */
 export const LEFT_GUARDS_REFUSE =
-  "They refuse writes past the proxies until a quarter of an hour after the last switch or rollback, and nothing then";
+  "They refuse nobody while the controller that left them runs; once it has ended, writes past the proxies, until a quarter " +
+  "of an hour after the switch or rollback";
 
 /** What an operator must know of guards that stay behind when a migration ends: they run in our account's name. */
 export function guardsLeft(migration: string, backend: string): string {

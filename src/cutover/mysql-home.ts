@@ -1,10 +1,11 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import { parseTableKey, type TableName } from "../base/table-name.ts";
+import { parseTableKey, quoteText, type TableName } from "../base/table-name.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { MIGRATION_ATTRIBUTE, ROLE_ATTRIBUTE } from "../mysql/connect-attributes.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import { openLock } from "./fence-triggers.ts";
 import { HomeQueries, readServerUuid } from "./home-queries.ts";
 import { requireKnownServer } from "./known-server.ts";
 import { endLeftDiffs } from "./left-diffs.ts";
@@ -33,6 +34,8 @@ const PATIENT_WAIT_SECONDS = 31_536_000;
 
 /** Time for another controller to come and finish. Past it nobody is refused by what nobody has come for. */
 const LEFT_GUARD_SECONDS = 900;
+/** A session that opens guards is closed by us, when these refuse nobody any more; not by the server before. */
+const OPEN_GRACE_SECONDS = 60;
 
 /** A real MySQL server, as one migration's switch uses it. */
 export class MysqlHome implements Home {
@@ -92,6 +95,23 @@ export class MysqlHome implements Home {
     const connection = await this.#connectTo(serverUuid);
     const { migration, clock } = this.#options;
     return new BinlogStrayWatch(connection, { migration, clock, tables: this.#tables, from: GtidSet.parse(position) });
+  }
+
+  async openGuards(token: string, signal: AbortSignal): Promise<void> {
+    const connection = await this.#connect();
+    const { clock, migration, log } = this.#options;
+    try {
+      const seconds = this.#guardSeconds();
+      await connection.query(`SET SESSION wait_timeout = ${seconds + OPEN_GRACE_SECONDS}`);
+      // Whoever has it already has opened the same guards.
+      await connection.query(`DO GET_LOCK(${quoteText(openLock(token))}, 0)`);
+      const over = clock.sleep(seconds * 1000, signal).catch(() => undefined);
+      void Promise.race([over, connection.closed]).then(() => connection.close());
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+    log.info({ migration, backend: this.backend }, "guards are left, open to everybody while this process runs");
   }
 
   #facts(): { readonly migration: string; readonly tables: readonly TableName[]; readonly ownUser: string } {

@@ -105,7 +105,7 @@ export class MysqlSession implements HomeSession {
   }
 
   async lock(mode: "write" | "read", pendingMs: number): Promise<boolean> {
-    return await this.#bounded(lockStatement(this.#facts.tables, mode), pendingMs);
+    return await this.#bounded(lockStatement(this.#facts.tables, mode), { pendingMs });
   }
 
   async prove(): Promise<void> {
@@ -153,29 +153,38 @@ export class MysqlSession implements HomeSession {
   }
 
   async removeGuards(token: string, pendingMs: number): Promise<boolean> {
-    const guards = (await this.#view.triggers()).filter((one) => one.kind === "guard");
+    const guards = (await this.#view.triggers()).filter(({ kind }) => kind === "guard");
+    const quiet = await this.#quietOf(new Set(guards.map(({ table }) => table)));
     let left = 0;
-    for (const trigger of guards) {
-      if (
-        !(await this.#quiet(trigger.table)) ||
-        !(await this.#bounded(dropTrigger(trigger, this.#facts.migration, token), pendingMs))
-      )
-        left += 1;
+    for (const table of new Set(guards.map((guard) => guard.table))) {
+      const own = guards.filter((guard) => guard.table === table);
+      // Those before it took their time.
+      const free = quiet.has(table) && (await this.#free(new Set([table]))).has(table);
+      for (const guard of own) {
+        const drop = dropTrigger(guard, this.#facts.migration, token);
+        if (!free || !(await this.#bounded(drop, { pendingMs, bound: "waits" }))) left += 1;
+      }
     }
     return left === 0;
   }
 
   /**
-   * Whether no transaction has been seen to hold the table for a while. DDL that is pending makes a deadlock's victim
+   * Those of the tables that no transaction has been seen to hold for a while. DDL that is pending makes a deadlock's victim
    * of a transaction that has read the table and now writes to it; where transactions come often enough for one to
    * begin between the last look and the DDL, one is met in an earlier look.
    */
-  async #quiet(table: string): Promise<boolean> {
-    for (let look = 0; look < QUIET_LOOKS; look += 1) {
-      if (look > 0) await this.#facts.clock.sleep(QUIET_LOOK_MS);
-      if ((await this.holders()).some(({ tables }) => tables.includes(table))) return false;
+  async #quietOf(tables: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    let quiet = await this.#free(tables);
+    for (let look = 1; look < QUIET_LOOKS && quiet.size > 0; look += 1) {
+      await this.#facts.clock.sleep(QUIET_LOOK_MS);
+      quiet = await this.#free(quiet);
     }
-    return true;
+    return quiet;
+  }
+
+  async #free(tables: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const held = new Set((await this.holders()).flatMap((holder) => holder.tables));
+    return new Set([...tables].filter((table) => !held.has(table)));
   }
 
   async autoIncrements(): Promise<ReadonlyMap<string, bigint>> {
@@ -253,10 +262,10 @@ export class MysqlSession implements HomeSession {
   }
 
   /** Runs a statement that waits for metadata locks, and takes it back when it waits for too long. */
-  async #bounded(statement: string, pendingMs: number): Promise<boolean> {
+  async #bounded(statement: string, bound: Parameters<typeof runBounded>[4]): Promise<boolean> {
     const guarded = this.#guarded(this.#main);
     const session = { threadId: this.#main.threadId, rows: (sql: string) => guarded.rows(sql) };
-    return await runBounded(session, this.#guarded(this.#helper), this.#facts.clock, statement, pendingMs);
+    return await runBounded(session, this.#guarded(this.#helper), this.#facts.clock, statement, bound);
   }
 
   /**

@@ -159,6 +159,11 @@ export interface Home {
    * @throws {SwitchyardError} `CUTOVER_SERVER_CHANGED` where another server than `serverUuid` answers
    */
   watchStrays(position: string, serverUuid?: string): Promise<StrayWatch>;
+  /**
+   * The attempt under `token` has swapped, and has left guards on this server, which is the tables' home now: from here on they
+   * let everybody pass, for as long as this process is there and `signal` has not aborted.
+   */
+  openGuards(token: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface OpenSession {
@@ -239,16 +244,16 @@ export interface HomeSession extends HomeView {
    * Replaces lasting fences by guards: triggers that refuse writes by others for as long as this very session stands and
    * has not called {@link liftGuard}. There is no moment at which neither refuses.
    *
-   * Then they let the clients of all proxies pass, and for a time nobody else: whoever comes past the proxies may take the
-   * server for the tables' home when it is not, or no more. Where the server does not show whose a session is, they let
-   * everybody pass.
+   * Then they let the clients of all proxies pass, and for a time nobody else, unless {@link Home.openGuards} was called: whoever
+   * comes past the proxies may take the server for the tables' home when it is not, or no more. Where the server does not show
+   * whose a session is, they let everybody pass.
    */
   installGuards(token: string): Promise<void>;
   /** Lets the proxies' clients write past the guards: one round trip, however many tables. Idempotent. */
   liftGuard(): Promise<void>;
   /**
    * Takes the guards off a home that is in use, one by one: only when no transaction has held the table for
-   * a while, and pending for at most `pendingMs`. Answers whether all are gone; those that are left let the proxies' clients pass.
+   * a while, and waiting for at most `pendingMs`. Answers whether all are gone; those that are left let the proxies' clients pass.
    */
   removeGuards(token: string, pendingMs: number): Promise<boolean>;
   /** Next AUTO_INCREMENT value by table key, as the engine has it now; tables without one are left out. */

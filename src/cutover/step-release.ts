@@ -129,13 +129,17 @@ export async function startReturnStream(attempt: Attempt): Promise<void> {
 /** Somebody waits for the command; guards that stay refuse no proxy's client. */
 const GUARDS_TIMEOUT_MS = 1000;
 
-/** Takes the guards off the new home. What cannot go is left, and said: the next move takes it off under its lock. */
+/**
+ * Takes the guards off the new home. What cannot go is left, open to everybody, and said: the next move takes it off under
+ * its lock.
+ */
 export async function removeGuards(attempt: Attempt): Promise<void> {
   const { ports, ends, token } = attempt;
   const stillOurs = (): Promise<void> => requireOurs(attempt);
   attempt.newSession ??= await ports.home(ends.newHome).open({ takeOver: "kill-holder", stillOurs });
   const wait = { clock: ports.clock, timeoutMs: GUARDS_TIMEOUT_MS, signal: ports.signal };
   if (await takeGuardsOff(newSession(attempt), token, wait)) return;
+  await ports.home(ends.newHome).openGuards(token, ports.signal);
   attempt.notes.push(
     `triggers are left on ${ends.newHome}: long transactions kept their tables. ${LEFT_GUARDS_REFUSE}`,
   );

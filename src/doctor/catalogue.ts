@@ -255,7 +255,7 @@ export const STATES = {
   "guard-left": {
     severity: "warning",
     title: "guard triggers are left on a table",
-    why: "While no switch runs they refuse writes past the proxies for a quarter of an hour, and nothing then; but every write runs them in the name of Switchyard's account.",
+    why: "Where the controller that left them has ended they refuse writes past the proxies for a quarter of an hour, and nothing then; but every write runs them in the name of Switchyard's account.",
     repair: "fix",
   },
   "session-left": {

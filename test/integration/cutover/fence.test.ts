@@ -383,7 +383,8 @@ describe("the fence on a real server", () => {
     const proxied = await app(servers.old, PROXIED);
     await proxied.query("INSERT INTO shop.parts (a) VALUES (3)");
     expect(await errnoOf(client.query("INSERT INTO shop.parts (a) VALUES (4)"))).toBe(SIGNALLED);
-    expect(await session.removeGuards("token7", 200)).toBe(true);
+    // What waits for nobody is given its time.
+    expect(await session.removeGuards("token7", 0)).toBe(true);
     await client.query("INSERT INTO shop.parts (a) VALUES (5)");
     expect(await servers.old.root(`SELECT COUNT(*) n ${triggers}`)).toEqual([{ n: "0" }]);
     await closeAll(client, own, proxied);

@@ -207,4 +207,27 @@ describe("a client that writes straight to the source", () => {
     };
     await vi.waitFor(told, { timeout: 30_000, interval: 50 });
   });
+
+  // 1. A rollback has guards on its new home, which a transaction keeps there past its end. 2. That is the home again, for
+  // whoever goes past the proxies as well. 3. Its controller dies: from then on it might be any server with guards.
+  test("may write to the home of a rollback when that has ended, though its guards could not go yet", async () => {
+    const direct = await mysql.createConnection(system.appUrl(system.old));
+    const long = await mysql.createConnection(system.appUrl(system.old));
+    serve.armWait("switch-after-return-stream");
+    const rolling = serve.run("rollback", "m", "--json", ...FORCED);
+    await vi.waitFor(() => expect(serve.waitsAtFailpoint).toBe(true), { timeout: 60_000, interval: 5 });
+    const insert = "INSERT INTO ledger.entry (client, sequence, note) VALUES (-4, 2, 'past')";
+    await expect(direct.query(insert)).rejects.toMatchObject({ errno: 1644 });
+    await long.query("START TRANSACTION");
+    await long.query("SELECT * FROM ledger.entry LIMIT 1");
+    serve.letGo();
+    const { exit, stdout, stderr } = await rolling;
+    expect(exit, stdout + stderr).toBe(0);
+    expect(JSON.parse(stdout).notes).toEqual([expect.stringContaining("triggers are left on old")]);
+    await direct.query(insert);
+    await serve.kill9();
+    const refused = { errno: 1644, message: expect.stringContaining("writes from the proxies alone") };
+    await vi.waitFor(() => expect(direct.query(insert.replace("2", "3"))).rejects.toMatchObject(refused), { timeout: 5000 });
+    for (const client of [direct, long]) client.destroy();
+  });
 });

@@ -117,6 +117,15 @@ export class SimHome implements Home {
     };
   }
 
+  async openGuards(token: string): Promise<void> {
+    await this.#process.gate();
+    await this.#server.world.delay(1);
+    const connection = this.#server.connect(undefined, true);
+    this.#closeWithProcess(connection);
+    this.#server.openers.set(token, connection);
+    await this.#process.gate();
+  }
+
   /** The server as somebody sees it who has connections ended there. */
   connections(): ServerWithConnections {
     const connection = this.#server.connect(undefined, true);
@@ -269,9 +278,10 @@ class SimSession extends SimView implements HomeSession {
     });
   }
 
-  async installGuards(): Promise<void> {
+  async installGuards(token: string): Promise<void> {
     await this.ask(() => {
       this.server.guard = this.#own;
+      this.server.guardOf = token;
       this.server.guarded = true;
       this.server.append({ origin: "ours", writes: [] });
     });

@@ -120,6 +120,9 @@ export class SimServer {
   /** Whether guards stand, and the connection that holds their lock. */
   guarded = false;
   guard: Connection | undefined;
+  /** The attempt whose guards they are, and those whose guards are open, each by a connection that says so. */
+  guardOf: string | undefined;
+  readonly openers = new Map<string, Connection>();
   nextId = 1;
   /** Which definition the table has. */
   definition = 0;
@@ -226,7 +229,8 @@ export class SimServer {
   #refuses({ own, nonce }: Connection): boolean {
     if (own) return false;
     if (this.fence !== undefined || (this.guarded && this.guard !== undefined)) return true;
-    return this.guarded && nonce === undefined && !this.guardsPassAll;
+    const opener = this.openers.get(this.guardOf ?? "");
+    return this.guarded && nonce === undefined && opener?.open !== true && !this.guardsPassAll;
   }
 
   begin(connection: Connection): void {
