@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { parseTableKey, quoteText, type TableName, tableKey } from "../base/table-name.ts";
 import type { Direction } from "../cutover/migration-document.ts";
 import type { DiffKeeper, KeptTable } from "../diff/diff-keeper.ts";
-import type { TableKeys } from "../diff/diff-options.ts";
+import { diffAttributes, type TableKeys } from "../diff/diff-options.ts";
 import { ANSWER_QUIET_MS } from "../mysql/answer-watch.ts";
 import { Connection } from "../mysql/connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
@@ -233,7 +233,7 @@ async function forgetFound(connection: Connection, migration: string): Promise<v
 }
 
 async function connect(endpoint: Endpoint, migration: string, signal: AbortSignal): Promise<Connection> {
-  const attributes = { switchyard_migration: migration, switchyard_role: "diff" };
+  const attributes = diffAttributes({ migration });
   const connection = await Connection.connect(endpoint, { attributes, signal, answerQuietMs: ANSWER_QUIET_MS });
   await connection.query("SET NAMES utf8mb4");
   await connection.query(

@@ -5,6 +5,9 @@ import { SwitchyardError } from "../base/errors.ts";
 /** A session that has not answered for so long counts as lost, whatever its connection looks like. */
 const ANSWER_MS = 1000;
 
+/** For a look at what keeps a server, to be named in a message while clients wait: without an answer it is left out. */
+export const LOOK_WHILE_HELD_MS = 60;
+
 /**
  * Waits for what a session on `server` is to answer, for {@link ANSWER_MS}: where the network has dropped its flow, the
  * connection stands and nothing ever comes. The work goes on, and what it ends with later is nobody's.

@@ -1,14 +1,12 @@
 import { endsWithin } from "../base/deadline.ts";
 import { isSwitchyardError, SwitchyardError } from "../base/errors.ts";
+import { LOOK_WHILE_HELD_MS } from "./answer-in-time.ts";
 import { type Attempt, checkBudget, fenceOf, newSession, oldSession } from "./attempt.ts";
 import { lowerCounters, raiseCounters } from "./counters.ts";
 import { describeHolder, isOwnDiff, lockTables } from "./fence.ts";
 import { requireNewHomeOpen } from "./new-home-open.ts";
 import type { Stray, StreamPort } from "./ports.ts";
 import type { FenceKind } from "./switch-options.ts";
-
-/** The deadline has passed by then; a step that says what it has waited for may take this much longer. */
-const KEEPERS_LOOK_MS = 60;
 
 const LOCK_OF: Readonly<Record<FenceKind, "write" | "read" | undefined>> = {
   lock: "write",
@@ -85,7 +83,7 @@ async function bringToCut(attempt: Attempt, stream: StreamPort, cut: string): Pr
 async function keepersOfNewHome(attempt: Attempt): Promise<readonly string[]> {
   const session = newSession(attempt);
   const asked = Promise.all([session.standstill(), session.holders()]);
-  if (!(await endsWithin(attempt.ports.clock, asked, KEEPERS_LOOK_MS))) return [];
+  if (!(await endsWithin(attempt.ports.clock, asked, LOOK_WHILE_HELD_MS))) return [];
   const [standstill, holders] = await asked.catch(() => [undefined, []] as const);
   const others = holders.filter((holder) => !holder.ours || isOwnDiff(holder)).map(describeHolder);
   return [...(standstill === undefined ? [] : [standstill]), ...others].map(

@@ -1,6 +1,8 @@
 import { endsWithin } from "../base/deadline.ts";
 import { messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Failpoint } from "../base/failpoints.ts";
+import { unlessStandstill } from "../mysql/unless-standstill.ts";
+import { LOOK_WHILE_HELD_MS } from "./answer-in-time.ts";
 import { type Attempt, fenceOf } from "./attempt.ts";
 import type { SwitchEnds } from "./ports.ts";
 import { arm } from "./step-arm.ts";
@@ -182,29 +184,29 @@ export function planLines(ends: SwitchEnds, options: SwitchOptions): readonly st
 
 /** A step that keeps to the budget by itself says better what it waits for. */
 const BUDGET_GRACE_MS = 100;
-const LOOK_MS = 60;
 
 /**
  * Runs one step before the swap. While clients are held none may outlast the time for that: a server that does not answer,
  * or whose every write waits for a lock, would have the tables locked for as long as it likes, with clients in front of them.
+ * Before that a step is given up only where a server keeps every commit waiting.
  *
  * What a step that was given up does late comes to nothing: the store transaction of the abort changes the revisions that a
  * swap needs, and the stream that it lets go on has raised the epoch that a seal needs; locks go with their session, which it
  * closes or ends; counters only rise.
  *
- * @throws {SwitchyardError} `CUTOVER_HOLD_EXPIRED`, and what the step throws
+ * @throws {SwitchyardError} `CUTOVER_HOLD_EXPIRED`, `MYSQL_COMMITS_STAND_STILL`, and what the step throws
  */
 export async function runInBudget(step: SwitchStep, attempt: Attempt): Promise<void> {
   const { ports, ends, options, holdDeadline } = attempt;
   const work = runStep(step, attempt);
-  if (holdDeadline === undefined || (await endsWithin(ports.clock, work, holdDeadline.leftMs() + BUDGET_GRACE_MS)))
-    return await work;
   work.catch((error: unknown) => {
-    ports.log.info(
-      { migration: ends.migration, step: step.name, error: messageOf(error) },
-      "a step was given up before",
-    );
+    ports.log.debug({ migration: ends.migration, step: step.name, error: messageOf(error) }, "a step has failed");
   });
+  if (holdDeadline === undefined) {
+    const look = async () => (await whatKeeps(attempt)).join("; ") || undefined;
+    return await unlessStandstill(work, { clock: ports.clock, what: step.title(ends, options), look });
+  }
+  if (await endsWithin(ports.clock, work, holdDeadline.leftMs() + BUDGET_GRACE_MS)) return await work;
   throw new SwitchyardError("CUTOVER_HOLD_EXPIRED", {
     what: `a step did not end within the ${options.limits.holdBudgetMs} ms for which clients may be held: ${step.title(ends, options)}`,
     details: await whatKeeps(attempt),
@@ -220,7 +222,7 @@ async function whatKeeps({ ports, ends, oldSession, newSession }: Attempt): Prom
   ] as const;
   const asked = homes.map(async ([home, session]) => {
     const look = session?.standstill().catch(() => undefined) ?? Promise.resolve(undefined);
-    const why = (await endsWithin(ports.clock, look, LOOK_MS)) ? await look : undefined;
+    const why = (await endsWithin(ports.clock, look, LOOK_WHILE_HELD_MS)) ? await look : undefined;
     return why === undefined ? [] : [`on ${home}: ${why}`];
   });
   return (await Promise.all(asked)).flat();

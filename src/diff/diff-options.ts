@@ -136,7 +136,7 @@ export interface DiffOptions {
 export const DIFF_MARK = "switchyard_diff";
 
 /** How the sessions of a diff are known on the servers. */
-export function diffAttributes({ migration, mark }: DiffOptions): Record<string, string> {
+export function diffAttributes({ migration, mark }: Pick<DiffOptions, "migration" | "mark">): Record<string, string> {
   const attributes = { [MIGRATION_ATTRIBUTE]: migration, [ROLE_ATTRIBUTE]: "diff" };
   return mark === undefined ? attributes : { ...attributes, [DIFF_MARK]: mark };
 }

@@ -54,12 +54,12 @@ export async function runDiff(given: DiffOptions): Promise<DiffReport> {
 
 async function compareBoth(given: DiffOptions): Promise<DiffReport> {
   const pauses: number[] = [];
-  const { pace, stands, goesOn } = restWhileStanding((given.pace ?? fullPace).open());
+  const { pace, stands, goesOn } = restWhileStanding((given.pace ?? fullPace).open(), given.clock);
   const options: DiffOptions = {
     ...given,
     home: given.readHomeFrom ?? given.home,
     onPause: (pausedMs) => {
-      goesOn();
+      goesOn(pausedMs);
       pauses.push(pausedMs);
       given.onPause?.(pausedMs);
     },

@@ -1,13 +1,16 @@
+import { systemClock } from "../base/clock.ts";
 import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import type { TableName } from "../base/table-name.ts";
 import { type AdminConnection, openAdmin } from "../mysql/admin-connection.ts";
 import type { Endpoint } from "../mysql/endpoint.ts";
+import { unlessStandstill } from "../mysql/unless-standstill.ts";
 import type { TableMappings } from "../table/table-mapping.ts";
 import type { Check, CheckContext } from "./check.ts";
 import { CHECKS_OF_SERVERS, CHECKS_OF_TABLES } from "./check-list.ts";
 import { reachableFinding } from "./checks/reachable.ts";
 import { tablesExistCheck } from "./checks/tables-exist.ts";
 import type { Finding } from "./finding.ts";
+import { readStandstill } from "./read-standstill.ts";
 import { ServerView } from "./server-view.ts";
 
 const LOCK_WAIT_SECONDS = 3;
@@ -47,16 +50,28 @@ export async function runPreflight(request: PreflightRequest): Promise<readonly 
     const targetTables = request.targetTables ?? "absent";
     const { mappings = {}, backwards = false } = request;
     const context = { source, target, tables: request.tables, targetTables, mappings, backwards };
-    for (const check of CHECKS_OF_SERVERS) findings.push(...(await runCheck(check, context)));
-    const exist = await runCheck(tablesExistCheck, context);
-    findings.push(...exist);
-    const tables = request.tables.filter((_, index) => exist[index]?.severity === "ok");
-    if (tables.length === 0) return findings;
-    for (const check of CHECKS_OF_TABLES) findings.push(...(await runCheck(check, { ...context, tables })));
+    await addFindings(context, findings);
     return findings;
   } finally {
     await Promise.all(opened.map((connection) => connection.close()));
   }
+}
+
+/** A server that keeps a statement of a check waiting has ended the looking: the others would stand behind it. */
+async function addFindings(context: CheckContext, findings: Finding[]): Promise<void> {
+  const add = async (checks: readonly Check[], tables: readonly TableName[]): Promise<boolean> => {
+    for (const check of checks) {
+      const { found, standsStill } = await runCheck(check, { ...context, tables });
+      findings.push(...found);
+      if (standsStill) return false;
+    }
+    return true;
+  };
+  if (!(await add(CHECKS_OF_SERVERS, context.tables))) return;
+  const before = findings.length;
+  if (!(await add([tablesExistCheck], context.tables))) return;
+  const tables = context.tables.filter((_, index) => findings[before + index]?.severity === "ok");
+  if (tables.length > 0) await add(CHECKS_OF_TABLES, tables);
 }
 
 /**
@@ -99,20 +114,26 @@ async function open(
 }
 
 /** A check that could not look has found an error, too. */
-async function runCheck(check: Check, context: CheckContext): Promise<readonly Finding[]> {
+async function runCheck(
+  check: Check,
+  context: CheckContext,
+): Promise<{ readonly found: readonly Finding[]; readonly standsStill: boolean }> {
+  const { source, target } = context;
+  const look = () => readStandstill([source.endpoint, target.endpoint]);
   try {
-    return await check.run(context);
+    const found = await unlessStandstill(check.run(context), { clock: systemClock, what: check.title, look });
+    return { found, standsStill: false };
   } catch (error) {
     if (!isSwitchyardError(error)) throw error;
-    return [
-      {
-        id: check.id,
-        severity: "error",
-        subject: check.title,
-        observed: `could not be checked: ${messageOf(error).split("\n")[0] ?? ""}`,
-        expected: "an answer from both servers",
-        fix: error.facts.fix ?? "Grant what check --print-grants prints, and try again.",
-      },
-    ];
+    const why = [messageOf(error).split("\n")[0] ?? "", ...(error.facts.details ?? [])].join(": ");
+    const finding: Finding = {
+      id: check.id,
+      severity: "error",
+      subject: check.title,
+      observed: `could not be checked: ${why}`,
+      expected: "an answer from both servers",
+      fix: error.facts.fix ?? "Grant what check --print-grants prints, and try again.",
+    };
+    return { found: [finding], standsStill: error.code === "MYSQL_COMMITS_STAND_STILL" };
   }
 }

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { runCheck } from "../support/run-check.ts";
 import { Arena, expectEnd, nap } from "./unhappy/arena.ts";
 
 const LOG_DISK_MEBIBYTES = 64;
@@ -72,6 +73,26 @@ describe("a disk that is full beneath the target's binary log", () => {
       process.kill(arena.serve.childPid("controller"), "SIGKILL");
       await nap(1000);
       await arena.statusSays(/last write into the stream's ledger waiting: .*Disk is full/, TOLD_MS_MAX);
+      await expectAlive();
+      await freed();
+      await arena.calm();
+      await arena.again();
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  // Nobody is held yet: the order would wait for as long as the disk is full, and say nothing.
+  test(
+    "before a switch has held anybody: it is aborted and named, and so are a check and a switch that come when it is full",
+    async () => {
+      expectEnd(await arena.moveWith("switch", "switch-after-sessions", fullAndMet), 4, FULL);
+      await freed();
+      await arena.calm();
+      await fullAndMet();
+      const { old, new: target } = arena.system;
+      const checked = await runCheck(old, target, "ledger.other");
+      expectEnd(checked, 3, FULL);
+      expectEnd(await arena.run("switch", "m"), 3, FULL);
       await expectAlive();
       await freed();
       await arena.calm();

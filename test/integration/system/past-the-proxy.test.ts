@@ -227,7 +227,9 @@ describe("a client that writes straight to the source", () => {
     await direct.query(insert);
     await serve.kill9();
     const refused = { errno: 1644, message: expect.stringContaining("writes from the proxies alone") };
-    await vi.waitFor(() => expect(direct.query(insert.replace("2", "3"))).rejects.toMatchObject(refused), { timeout: 5000 });
+    await vi.waitFor(() => expect(direct.query(insert.replace("2", "3"))).rejects.toMatchObject(refused), {
+      timeout: 5000,
+    });
     for (const client of [direct, long]) client.destroy();
   });
 });

@@ -320,7 +320,9 @@ export class Arena {
   }
 }
 
-export function told(result: CommandResult): string {
+type Told = Pick<CommandResult, "exit" | "stdout" | "stderr">;
+
+export function told(result: Told): string {
   return result.stdout + result.stderr;
 }
 
@@ -329,7 +331,7 @@ export function nap(ms: number): Promise<void> {
 }
 
 /** The command has ended so, and says each of these. */
-export function expectEnd(result: CommandResult, exit: number | RegExp, ...says: readonly RegExp[]): void {
+export function expectEnd(result: Told, exit: number | RegExp, ...says: readonly RegExp[]): void {
   const text = told(result);
   expect(String(result.exit), text).toMatch(exit instanceof RegExp ? exit : new RegExp(`^${exit}$`));
   for (const each of says) expect(text).toMatch(each);
