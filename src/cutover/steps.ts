@@ -1,5 +1,5 @@
 import { endsWithin } from "../base/deadline.ts";
-import { messageOf, SwitchyardError } from "../base/errors.ts";
+import { isSwitchyardError, messageOf, SwitchyardError } from "../base/errors.ts";
 import type { Failpoint } from "../base/failpoints.ts";
 import { unlessStandstill } from "../mysql/unless-standstill.ts";
 import { LOOK_WHILE_HELD_MS } from "./answer-in-time.ts";
@@ -202,16 +202,28 @@ export async function runInBudget(step: SwitchStep, attempt: Attempt): Promise<v
   work.catch((error: unknown) => {
     ports.log.debug({ migration: ends.migration, step: step.name, error: messageOf(error) }, "a step has failed");
   });
-  if (holdDeadline === undefined) {
-    const look = async () => (await whatKeeps(attempt)).join("; ") || undefined;
-    return await unlessStandstill(work, { clock: ports.clock, what: step.title(ends, options), look });
-  }
+  if (holdDeadline === undefined) return await unlessKept(step, attempt, work);
   if (await endsWithin(ports.clock, work, holdDeadline.leftMs() + BUDGET_GRACE_MS)) return await work;
   throw new SwitchyardError("CUTOVER_HOLD_EXPIRED", {
     what: `a step did not end within the ${options.limits.holdBudgetMs} ms for which clients may be held: ${step.title(ends, options)}`,
     details: await whatKeeps(attempt),
     fix: "A server does not answer, or keeps our statement waiting: look at its processlist.",
   });
+}
+
+/** Nobody is held: a step may take its time, but what keeps a server is said, be it that it fails for it or does not end. */
+async function unlessKept(step: SwitchStep, attempt: Attempt, work: Promise<void>): Promise<void> {
+  const { ports, ends, options } = attempt;
+  const look = async () => (await whatKeeps(attempt)).join("; ") || undefined;
+  try {
+    await unlessStandstill(work, { clock: ports.clock, what: step.title(ends, options), look });
+  } catch (error) {
+    if (!isSwitchyardError(error) || error.code === "MYSQL_COMMITS_STAND_STILL") throw error;
+    const keeps = await whatKeeps(attempt);
+    if (keeps.length === 0) throw error;
+    const details = [...(error.facts.details ?? []), ...keeps];
+    throw new SwitchyardError(error.code, { ...error.facts, details, cause: error });
+  }
 }
 
 /** What the servers say of that; nothing where they do not answer at once, as clients wait. */

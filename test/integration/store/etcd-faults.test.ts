@@ -287,7 +287,7 @@ describe.concurrent("an etcd that asks for a password", () => {
     const store = open({ endpoints: [server.endpoint], user: "switchyard", password: PASSWORD });
     const mirror = new StoreMirror();
     await store.watch("/", mirror);
-    const lease = await store.lease(4000);
+    const lease = await store.lease(6000);
     await store.transact([], [{ put: "/leased", value: "1", lease }]);
     for (let round = 1; round <= 2; round += 1) {
       await systemClock.sleep((TOKEN_SECONDS + 1.5) * 1000);

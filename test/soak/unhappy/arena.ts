@@ -263,6 +263,19 @@ export class Arena {
     expect(this.writers.told.errors).toEqual([]);
   }
 
+  /** The stream has had its time for what came while it could not write. */
+  async caughtUp(timeoutMs: number): Promise<void> {
+    const lag = async (): Promise<number | undefined> => {
+      const { status } = (await this.serve.get("/v1/migrations/m")) as { status?: { stream?: { lagMs?: number } } };
+      return status?.stream?.lagMs;
+    };
+    await this.until(
+      async () => (((await lag()) ?? Infinity) < 500 ? true : undefined),
+      timeoutMs,
+      "a stream that is near",
+    );
+  }
+
   /** The cause is gone: the command that has failed is given again and succeeds, and so does the way back. */
   async again(): Promise<void> {
     await this.restored();
