@@ -33,13 +33,7 @@ const RUNTIMES: Readonly<Record<ClientRuntimeName, Runtime>> = {
   },
   perl: {
     set: SCRIPTED_CLIENTS,
-    inTree: (tree) => {
-      const { root, libraries } = tree;
-      const folders = [join(libraries, "perl5"), join(libraries, "perl"), join(root, "usr/share/perl")];
-      const versions = folders.flatMap((folder) => foldersIn(folder, /^5\./));
-      const all = [...versions, join(root, "usr/share/perl5"), join(libraries, "perl-base")];
-      return loaded(tree, "usr/bin/perl", [], { PERL5LIB: all.join(":") });
-    },
+    inTree: perlIn,
     onPath: plain("perl"),
   },
   php: {
@@ -133,6 +127,15 @@ export function compiledFolder(language: string): string {
   const folder = join(cacheFolder(), `compiled-${language}`);
   mkdirSync(folder, { recursive: true });
   return folder;
+}
+
+/** The Perl of a tree, which finds all modules of that tree and none of the machine's. */
+export function perlIn(tree: DebianTree): PeerCommand {
+  const { root, libraries } = tree;
+  const folders = [join(libraries, "perl5"), join(libraries, "perl"), join(root, "usr/share/perl")];
+  const versions = folders.flatMap((folder) => foldersIn(folder, /^5\./));
+  const all = [...versions, join(root, "usr/share/perl5"), join(libraries, "perl-base")];
+  return loaded(tree, "usr/bin/perl", [], { PERL5LIB: all.join(":") });
 }
 
 function plain(command: string): PeerCommand {

@@ -42,6 +42,15 @@ test("the bench of the diff sees each pause of the stream, and what it adds to t
   expect(named(run.lines)).toEqual([...figures, "diff_pause_count / none"].sort());
 });
 
+test("the bench of the diff compares the same rows with pt-table-checksum, which finds the one that differs", async () => {
+  const run = await runTinyBench(diff, { only: /rows_per_second/ });
+  expect(run.exitCode, run.stderr).toBe(0);
+  expect(named(run.lines)).toEqual([
+    "diff_fast_rows_per_second / pt-table-checksum",
+    "diff_rows_per_second / pt-table-checksum",
+  ]);
+});
+
 test("the bench of the lag sees each committed row on either follower", async () => {
   const run = await runTinyBench(lag);
   expect(run.exitCode, run.stderr).toBe(0);
