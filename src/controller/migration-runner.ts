@@ -175,6 +175,11 @@ export class MigrationRunner {
     return this.#strays.report;
   }
 
+  /** Has those told that are there by now; for whoever begins what those of later take away. */
+  async lookForStrays(): Promise<void> {
+    await this.#strays.lookNow();
+  }
+
   /** @throws {SwitchyardError} `MIGRATION_BUSY` while work is under way {@link exclusively} */
   requireNotBusy(): void {
     if (this.#busy === undefined) return;

@@ -58,6 +58,8 @@ export async function orderDiff(
   const direction = requireRunning(runner);
   return await whileComparing(runner, "diff", async (signal) => {
     await untilClaimed(runner, direction, signal);
+    // What somebody has written past the streams by now is compared; found later, it would take this diff's proof away.
+    await runner.lookForStrays();
     const before = runner.keepers[direction].surprises();
     const readFrom = replicaFor(runner.document, direction, order);
     const replica = replicaOf(runner.context, readFrom);

@@ -90,6 +90,14 @@ export class StrayMonitor {
       });
   }
 
+  /** Looks, and waits for it. What is found has been told then; a look that fails is made again when it is time. */
+  async lookNow(): Promise<void> {
+    await this.#looking;
+    this.#lastLookMs = Number.NEGATIVE_INFINITY;
+    this.follow();
+    await this.#looking;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#looking;

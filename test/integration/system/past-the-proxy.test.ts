@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import mysql from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { BypassingWriter } from "../../support/bypassing-writer.ts";
@@ -181,6 +182,20 @@ describe("a client that writes straight to the source", () => {
     await vi.waitFor(told, { timeout: 30_000, interval: 50 });
     const refused = await serve.run("switch", "m");
     expect(refused).toMatchObject({ exit: 3, stdout: expect.stringContaining("diff-fresh") });
+  });
+
+  // The log is searched every two seconds: what is found a second after a diff has ended may have been there before it began.
+  test("takes no proof from a diff that has begun since, however late he is found", async () => {
+    await system.new.root("RENAME TABLE ledger.counter TO ledger.away, ledger.away TO ledger.counter");
+    const compared = await serve.run("diff", "start", "m");
+    expect(compared.json, compared.stdout).toMatchObject({ direction: "forward" });
+    await sleep(2500);
+    const { status, migration } = (await serve.get("/v1/migrations/m")) as {
+      status?: { strays?: { total: number } };
+      migration: { diffs: unknown[] };
+    };
+    expect(status?.strays?.total).toBe(2);
+    expect(migration.diffs).toHaveLength(1);
   });
 
   test("is named where a switch was told to fence nothing, in its outcome, the history and the status", async () => {
