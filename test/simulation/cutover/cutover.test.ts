@@ -104,6 +104,14 @@ describe("a switch among faults, simulated", () => {
     expect(errors).toBeGreaterThan(0);
   });
 
+  /** With nothing locked, its transaction went on where the tables had left, until its connections were ended there. */
+  test("a proxy that has stood still through a switch that fences nothing leaves nothing behind", async () => {
+    const size = { proxies: 3, controllers: 1, activeMs: 500 };
+    const { breaches, outcomes } = await simulate({ seed: 726_945, faults: { clocks: true }, ...size, fence: "none" });
+    expect(breaches).toEqual([]);
+    expect(outcomes).toContain("switched");
+  });
+
   test("a controller that wakes and asks for a lock on the home ends a transaction, as it alone may", async () => {
     let met = 0;
     for (const seed of seeds(1, 30)) {
