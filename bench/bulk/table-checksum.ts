@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MysqlServer } from "../../servers/mysql-server.ts";
 import type { PeerCommand } from "../../servers/peer-programs.ts";
+import { type EndedCommand, endCommand } from "../../servers/run-command.ts";
 import type { Contender } from "../frame/interleave.ts";
 import { type CatchupServers, positionOf } from "./backlog.ts";
 import { BULK_SCHEMA } from "./bulk-data.ts";
@@ -27,13 +27,7 @@ export const TABLE_CHECKSUM_COMMANDS: readonly string[] = [
   "timed from the start of the program to its end",
 ];
 
-/** How one run has ended. */
-interface Run {
-  readonly seconds: number;
-  readonly exit: number | string | null;
-  readonly output: string;
-  readonly errors: string;
-}
+type Run = EndedCommand & { readonly seconds: number };
 
 /** `pt-table-checksum` on the source, with a replica that stands still between its runs. */
 export class TableChecksum implements Contender {
@@ -132,24 +126,11 @@ export class TableChecksum implements Contender {
     const { command, args, env } = this.#program;
     const method = `--recursion-method=dsn=${source},D=${ITS_SCHEMA},t=dsns`;
     const began = performance.now();
-    const child = spawn(command, [...args, source, ...ARGS, method], {
+    const ended = await endCommand(command, [...args, source, ...ARGS, method], {
       // No file of settings that a person has at home changes what is measured.
-      env: { ...process.env, ...env, LC_ALL: "C", HOME: this.#servers.get("source").folder },
-      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...env, LC_ALL: "C", HOME: this.#servers.get("source").folder },
     });
-    let output = "";
-    let errors = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      errors += text;
-    });
-    const exit = await new Promise<number | string | null>((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (code, signal) => resolve(signal ?? code));
-    });
-    return { seconds: (performance.now() - began) / 1000, exit, output, errors };
+    return { ...ended, seconds: (performance.now() - began) / 1000 };
   }
 }
 

@@ -11,6 +11,8 @@ export interface LockingSession extends RowSource {
 
 const COMMIT_LOOK_MS = 20;
 const WAIT_LOOK_MS = 2;
+/** The server's words for a statement that others keep. */
+const KEPT = /^Waiting for .*(lock|flush)$/;
 
 /** `LOCK TABLES` on all tables. */
 export function lockStatement(tables: readonly TableName[], mode: "write" | "read"): string {
@@ -63,7 +65,7 @@ export async function runBounded(
   return true;
 }
 
-/** Looks until it is, or has been answered. */
+/** Looks until it is, or has been answered. One of a server that does not show it may be: such are of before 8.0.22. */
 async function isSeenWaiting(
   { threadId }: LockingSession,
   helper: RowSource,
@@ -71,8 +73,8 @@ async function isSeenWaiting(
   answered: AbortSignal,
 ): Promise<boolean> {
   while (!answered.aborted) {
-    const [found] = await helper.rows(stateQuery(threadId));
-    if (/^Waiting for .*lock$/.test(found?.["state"] ?? "")) return true;
+    const shown = await helper.rows(stateQuery(threadId)).catch(() => undefined);
+    if (shown === undefined || KEPT.test(shown[0]?.["state"] ?? "")) return true;
     await clock.sleep(WAIT_LOOK_MS);
   }
   return false;

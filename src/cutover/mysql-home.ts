@@ -10,7 +10,7 @@ import { HomeQueries, readServerUuid } from "./home-queries.ts";
 import { requireKnownServer } from "./known-server.ts";
 import { endLeftDiffs } from "./left-diffs.ts";
 import { type TakeTablesOver, takeTablesOver } from "./lock-takeover.ts";
-import { type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
+import { LOCK_WAIT_SECONDS, type TakeLockOver, takeFreeLock, takeLockOver } from "./migration-lock.ts";
 import { MysqlSession } from "./mysql-session.ts";
 import type { Home, HomeSession, HomeView, OpenSession, StrayWatch } from "./ports.ts";
 import { BinlogStrayWatch } from "./stray-watch.ts";
@@ -103,8 +103,9 @@ export class MysqlHome implements Home {
     try {
       const seconds = this.#guardSeconds();
       await connection.query(`SET SESSION wait_timeout = ${seconds + OPEN_GRACE_SECONDS}`);
-      // Whoever has it already has opened the same guards.
-      await connection.query(`DO GET_LOCK(${quoteText(openLock(token))}, 0)`);
+      const row = await connection.one(`SELECT GET_LOCK(${quoteText(openLock(token))}, ${LOCK_WAIT_SECONDS}) AS got`);
+      // Whoever has it has opened the same guards: this step is done again where a later one failed.
+      if (row?.["got"] !== "1") return await connection.close();
       const over = clock.sleep(seconds * 1000, signal).catch(() => undefined);
       void Promise.race([over, connection.closed]).then(() => connection.close());
     } catch (error) {

@@ -154,9 +154,10 @@ export class MysqlSession implements HomeSession {
 
   async removeGuards(token: string, pendingMs: number): Promise<boolean> {
     const guards = (await this.#view.triggers()).filter(({ kind }) => kind === "guard");
-    const quiet = await this.#quietOf(new Set(guards.map(({ table }) => table)));
+    const tables = new Set(guards.map(({ table }) => table));
+    const quiet = await this.#quietOf(tables);
     let left = 0;
-    for (const table of new Set(guards.map((guard) => guard.table))) {
+    for (const table of tables) {
       const own = guards.filter((guard) => guard.table === table);
       // Those before it took their time.
       const free = quiet.has(table) && (await this.#free(new Set([table]))).has(table);

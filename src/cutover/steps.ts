@@ -199,15 +199,21 @@ const BUDGET_GRACE_MS = 100;
 export async function runInBudget(step: SwitchStep, attempt: Attempt): Promise<void> {
   const { ports, ends, options, holdDeadline } = attempt;
   const work = runStep(step, attempt);
-  work.catch((error: unknown) => {
-    ports.log.debug({ migration: ends.migration, step: step.name, error: messageOf(error) }, "a step has failed");
-  });
   if (holdDeadline === undefined) return await unlessKept(step, attempt, work);
   if (await endsWithin(ports.clock, work, holdDeadline.leftMs() + BUDGET_GRACE_MS)) return await work;
+  logLate(step, attempt, work);
   throw new SwitchyardError("CUTOVER_HOLD_EXPIRED", {
     what: `a step did not end within the ${options.limits.holdBudgetMs} ms for which clients may be held: ${step.title(ends, options)}`,
     details: await whatKeeps(attempt),
     fix: "A server does not answer, or keeps our statement waiting: look at its processlist.",
+  });
+}
+
+/** What a step fails with that was given up is nobody's. */
+function logLate({ name }: SwitchStep, { ports, ends }: Attempt, work: Promise<void>): void {
+  work.catch((error: unknown) => {
+    const facts = { migration: ends.migration, step: name, error: messageOf(error) };
+    ports.log.info(facts, "a step was given up before");
   });
 }
 
@@ -218,6 +224,7 @@ async function unlessKept(step: SwitchStep, attempt: Attempt, work: Promise<void
   try {
     await unlessStandstill(work, { clock: ports.clock, what: step.title(ends, options), look });
   } catch (error) {
+    if (isSwitchyardError(error, "MYSQL_COMMITS_STAND_STILL")) logLate(step, attempt, work);
     if (!isSwitchyardError(error) || error.code === "MYSQL_COMMITS_STAND_STILL") throw error;
     const keeps = await whatKeeps(attempt);
     if (keeps.length === 0) throw error;

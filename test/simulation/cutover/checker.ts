@@ -224,8 +224,8 @@ export class Checker {
   #given(server: SimServer, write: Write, bypass: boolean): void {
     const left = this.home() !== server.name;
     if (bypass && (this.bypassed || server.exposed || left)) return;
-    // With no fence before the swap a proxy that has stood still goes on there until its connections are ended: what it then
-    // commits is looked at as any write is.
+    // With no fence before the swap a proxy that has stood still, its clock too, is one who comes past the others: the id may have
+    // been given at the new home, and what it has acknowledged must be shown where it is lost.
     if (this.bypassed && left) return;
     const key = keyOf(write);
     const before = this.#ids.get(write.id);

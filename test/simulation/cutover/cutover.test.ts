@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { explore, PROFILES } from "./profiles.ts";
-import { simulate } from "./run.ts";
+import { Run, simulate } from "./run.ts";
 import { LIMITS, WAIT_MAX_MS } from "./run-options.ts";
 import {
   endsLate,
@@ -104,12 +104,14 @@ describe("a switch among faults, simulated", () => {
     expect(errors).toBeGreaterThan(0);
   });
 
-  /** With nothing locked, its transaction went on where the tables had left, until its connections were ended there. */
-  test("a proxy that has stood still through a switch that fences nothing leaves nothing behind", async () => {
+  /** What it wrote where the tables had left was acknowledged, under an id that the new home had given, and is lost there. */
+  test("what a proxy that has stood still with its clock writes too late is named where a switch fences nothing", async () => {
     const size = { proxies: 3, controllers: 1, activeMs: 500 };
-    const { breaches, outcomes } = await simulate({ seed: 726_945, faults: { clocks: true }, ...size, fence: "none" });
+    const run = new Run({ seed: 726_945, faults: { clocks: true }, ...size, fence: "none" });
+    const { breaches, outcomes } = await run.go();
     expect(breaches).toEqual([]);
     expect(outcomes).toContain("switched");
+    expect([...run.checker.strays]).toEqual(["proxy3-c0/3"]);
   });
 
   test("a controller that wakes and asks for a lock on the home ends a transaction, as it alone may", async () => {
